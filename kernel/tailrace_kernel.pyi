@@ -1,0 +1,234 @@
+"""The contract of the native kernel.
+
+`tailrace.batch.reference` offers the same names with the same results in pure Python; `tests/parity` runs both.
+All calls that walk bytes release the GIL. Offsets and lengths are bytes, times are nanoseconds since the Unix epoch (int, may be
+negative only as an error), keys and values are `bytes` and may hold any byte.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, final
+
+__version__: str
+
+Compression: TypeAlias = Literal["none", "lz4", "zstd", "deflate"]
+Digest: TypeAlias = Literal["none", "md5", "sha256"]
+Event: TypeAlias = tuple[int, list[tuple[bytes, bytes]]]
+"""(time in ns, [(key, value), …]); keys may repeat and keep their order."""
+
+class PatternError(ValueError):
+    """A user pattern outside the dialect, or malformed. The text says which part and why; `.position` is its byte offset."""
+
+    position: int
+
+class DecodeError(ValueError):
+    """Bytes that are not what they should be (LogGroup, compressed body), or beyond a bound. `.reason` is one of
+    "malformed", "too_large", "too_many", "wrong_size"."""
+
+    reason: str
+
+@final
+class Pattern:
+    """A compiled user pattern. Dialect (docs/reference/patterns.md): bytes, ASCII classes, `.` matches any byte but newline unless
+    `dotall`, `$` only at the very end.
+
+    Raises PatternError.
+    """
+
+    def __init__(self, pattern: str, *, dotall: bool = True) -> None: ...
+    @property
+    def pattern(self) -> str: ...
+    @property
+    def groups(self) -> int:
+        """Number of capture groups, without group 0."""
+    @property
+    def group_names(self) -> list[str | None]: ...
+    @property
+    def engine(self) -> Literal["scanner", "linear", "negation", "backtracking"]:
+        """Which engine runs it: a compiled scanner, a linear-time engine, the rewritten `^(?!.*X).*` idiom, or PCRE2 with limits.
+        The twin answers "backtracking" for whatever is not "negation"."""
+    def full_match(self, data: bytes) -> list[bytes | None] | None:
+        """The groups 1… when the whole of `data` matches, else None."""
+    def prefix_match(self, data: bytes) -> bool:
+        """Whether `data` starts with a match (record starts of multi-line logs)."""
+    def search(self, data: bytes) -> tuple[int, int] | None:
+        """Span of the leftmost match."""
+
+@final
+class Failures:
+    """Which rows a parsing step could not handle. Rows stay in the batch unless the source policy removed them."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def removed(self) -> int:
+        """How many of them were removed from the batch because nothing of them was to be kept."""
+    @property
+    def sample(self) -> bytes:
+        """The first failing value, cut at 1 KiB (empty when there is none)."""
+    @property
+    def rows(self) -> list[int]:
+        """Indexes of the failed rows as they were before removal."""
+
+@final
+class Encoded:
+    """One LogGroup ready to send."""
+
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def raw_size(self) -> int:
+        """Bytes of the uncompressed LogGroup."""
+    @property
+    def digest(self) -> str:
+        """Digest of `body`: lower hex for sha256, upper hex for md5, "" for none."""
+    @property
+    def events(self) -> int: ...
+
+@final
+class MapColumns:
+    """Every row's contents as one map column in Arrow's layout (int32 little-endian offsets), for a store."""
+
+    @property
+    def times(self) -> bytes:
+        """int64 ns, one per row."""
+    @property
+    def offsets(self) -> bytes:
+        """int32 × (rows + 1): where a row's entries start."""
+    @property
+    def key_index(self) -> bytes:
+        """int32 per entry: index into `keys`."""
+    @property
+    def keys(self) -> list[bytes]:
+        """The distinct keys, in order of first appearance."""
+    @property
+    def value_offsets(self) -> bytes:
+        """int32 × (entries + 1) into `value_data`."""
+    @property
+    def value_data(self) -> bytes: ...
+
+@final
+class EventBatch:
+    """Events of one range as columns: spans over a read-only block plus an arena for bytes that had to be rewritten.
+
+    Row order is the order of the source. Columns keep the order in which their key first appeared; a row's fields are written in
+    the order in which the row got them. A key may repeat within a row only in batches that were decoded or built from events.
+    """
+
+    # --- making one -------------------------------------------------------------------------------------------------------------
+    @staticmethod
+    def split_lines(block: bytes, *, offset: int = 0, time_ns: int = 0, key: bytes = b"content") -> EventBatch:
+        r"""One event per line of `block`. A line ends at `\n`; one `\r` before it is not part of the value. A last line without `\n`
+        is an event too. An empty line is an event with an empty value. `offset` is the block's position in its stream: raw offset and raw length of the events
+        partition `[offset, offset + len(block))`."""
+    @staticmethod
+    def split_records(
+        block: bytes, start: Pattern, *, offset: int = 0, time_ns: int = 0, key: bytes = b"content", discard_unmatched: bool = False
+    ) -> EventBatch:
+        r"""One event per record: a record begins at a line on which `start` matches a prefix, and runs to the next such line; the last
+        newline (and its `\r`) is not part of the value. Lines before the first start are one event each (`single_line`), or
+        discarded and counted in `discarded`."""
+    @staticmethod
+    def from_events(events: Sequence[Event]) -> EventBatch: ...
+    @staticmethod
+    def decode(
+        body: bytes,
+        *,
+        compression: Compression = "none",
+        raw_size: int | None = None,
+        max_raw_size: int = 31_457_280,
+        max_events: int = 512_000,
+        max_fields: int = 8_000_000,
+        max_key: int = 1_024,
+        max_value: int = 10_485_760,
+        max_tags: int = 1_024,
+    ) -> EventBatch:
+        """A LogGroup (protobuf; sls-api §2.1), decompressed under the bounds before anything is allocated for it. Unknown fields are
+        skipped; a log without Time gets 0. Raises DecodeError; `raw_size`, when given, must be exact ("wrong_size")."""
+
+    # --- looking at it ----------------------------------------------------------------------------------------------------------
+    def __len__(self) -> int: ...
+    topic: bytes
+    source: bytes
+    tags: list[tuple[bytes, bytes]]
+    @property
+    def discarded(self) -> int:
+        """Events dropped on purpose so far (unmatched lines, filters)."""
+    @property
+    def memory(self) -> int:
+        """Bytes held: block, arena, spans and overflow."""
+    @property
+    def keys(self) -> list[bytes]: ...
+    def column(self, key: bytes) -> list[bytes | None]: ...
+    def spans(self, key: bytes) -> list[tuple[int, int] | None]:
+        """(offset, length) in the input block for values that still lie there, None for absent or rewritten ones."""
+    @property
+    def times(self) -> list[int]: ...
+    @property
+    def raw_offsets(self) -> list[int]: ...
+    @property
+    def raw_lengths(self) -> list[int]: ...
+    def rows(self) -> list[Event]:
+        """All events as Python objects: the slow, easy way."""
+    def replace(self, events: Sequence[Event | None]) -> None:
+        """Put back what a Python processor made of `rows()`, index by index; None removes the event (counted in `discarded`)."""
+
+    # --- parsing: a failed row keeps nothing of the parse; the source field is handled by the policy arguments --------------------
+    # source: field that is parsed and then removed.
+    # keep_on_success / keep_on_fail: keep its value, under `renamed` (default: the source's own name).
+    # copy_raw: on failure also put the value under `__raw_log__`.
+    # A failed row that keeps no field at all is removed. Rows without the field are untouched and are not failures.
+    # A parsed key that exists in the row already is overwritten in place.
+    def parse_regex(
+        self, source: bytes, pattern: Pattern, keys: Sequence[bytes], *,
+        keep_on_success: bool = False, keep_on_fail: bool = True, renamed: bytes | None = None, copy_raw: bool = False,
+    ) -> Failures:
+        """Full match; group i goes to keys[i]; a group that took no part gives an empty value. `len(keys) == pattern.groups`, else ValueError."""
+    def parse_json(
+        self, source: bytes, *, keep_on_success: bool = False, keep_on_fail: bool = True, renamed: bytes | None = None, copy_raw: bool = False
+    ) -> Failures:
+        r"""One JSON object per value (RFC 8259): top-level keys become fields; strings are unescaped (a lone surrogate becomes U+FFFD), other values
+        keep their JSON text as written. The last of equal keys wins. Invalid UTF-8 inside strings is kept as it is. Nesting beyond 512 fails."""
+    def parse_delimiter(
+        self, source: bytes, separator: bytes, keys: Sequence[bytes], *, quote: bytes | None = None, allow_short: bool = True,
+        overflow: Literal["extend", "keep", "discard"] = "extend",
+        keep_on_success: bool = False, keep_on_fail: bool = True, renamed: bytes | None = None, copy_raw: bool = False,
+    ) -> Failures:
+        r"""Separator of 1–4 bytes. `quote` (one byte, only with a one-byte separator) encloses a field at its very start; doubled inside, it stands for itself; after
+        the closing quote only a separator or the end may follow, else the row fails. Fewer fields than keys: failure unless `allow_short`.
+        More: `extend` puts each under `__column<i>__` (i from 0), `keep` puts the rest as written (separators included) under `__column0__`, `discard` drops them."""
+    def parse_time(
+        self, source: bytes, format: str, *, utc_offset_secs: int, year: int | None = None, now_ns: int = 0, keep_source: bool = True
+    ) -> Failures:
+        """Set the event time from a field by strptime directives (facts §2.5; docs/reference/time-formats.md). Only the matched prefix counts. `%f` takes 1–9 digits of
+        fraction and `%z` an offset (both ours); a fraction right after `%S` (`.` or `,` and digits) is taken too, `%s` accepts 10, 13, 16 or 19 digits. Without
+        a year in the format: `year`, or with None the year that puts the time nearest below now + 1 day. A failed row keeps its time and its field."""
+
+    # --- shaping ----------------------------------------------------------------------------------------------------------------
+    def filter(self, conditions: Sequence[tuple[bytes, Pattern]], *, exclude: bool = False) -> int:
+        """Keep rows of which every named field is present and matches in full (`exclude`: drop rows of which any does). Returns how many were dropped."""
+    def mask(self, source: bytes, pattern: Pattern, replacement: bytes, *, all: bool = True) -> int:
+        r"""Replace the first or all matches of `pattern` in a field. In `replacement` `\1`…`\9` are groups, `\\` a backslash, all else literal. Empty matches are skipped. Returns changed rows."""
+    def rename(self, old: bytes, new: bytes) -> int:
+        """Rows changed. An existing `new` in the row is overwritten; the field keeps the position of `old`."""
+    def drop(self, keys: Sequence[bytes]) -> None: ...
+    def add(self, key: bytes, value: bytes, *, overwrite: bool = True) -> None: ...
+
+    # --- out --------------------------------------------------------------------------------------------------------------------
+    def encode(
+        self, *, compression: Compression = "lz4", digest: Digest = "sha256", first: int = 0, count: int | None = None,
+        tags: Sequence[tuple[bytes, bytes]] = (), time_ns_part: bool = False,
+    ) -> Encoded:
+        """Rows `[first, first + count)` as one LogGroup: Logs (Time, Contents…, Time_ns when `time_ns_part`), Topic, Source, LogTags (`self.tags`, then `tags`).
+        Field order inside a Log is Time, Contents, Time_ns; in the group Logs, Topic (when set), Source (when set), LogTags. lz4 is the raw block format."""
+    def map_columns(self, *, first: int = 0, count: int | None = None) -> MapColumns: ...
+
+def record_end(block: bytes, start: Pattern | None = None) -> int:
+    r"""How many bytes of `block` are whole records: up to and with the last `\n`, or with `start`, up to the beginning of the last line on which a record begins
+    (the last record may still grow). 0 when there is none."""
+
+def fingerprint(data: bytes) -> bytes:
+    """XXH3-128 of `data`, 16 bytes big-endian: the hash of ranges and file heads (not cryptographic)."""
+
+def compress(data: bytes, compression: Compression) -> bytes: ...
+def decompress(data: bytes, compression: Compression, *, max_size: int, raw_size: int | None = None) -> bytes:
+    """Bounded: never allocates more than `max_size`, checks `raw_size` when given (required for lz4). Raises DecodeError."""

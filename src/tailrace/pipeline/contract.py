@@ -1,0 +1,213 @@
+"""What a plugin is: the three kinds, their contexts, and what passes between them.
+
+A pipeline at work is a set of *lanes*, one per flusher: input → processors → flusher. Each lane has its own streams and cursors, so that one
+slow target never moves or holds another's position (DESIGN §4.3).
+
+Guarantees the agent gives to plugins
+- `start` is called once, on a thread of the agent; peer libraries are loaded there and not at import.
+- An input's `submit` calls for one stream come from one thread, in stream order; they block while the lane is over its budget.
+- `process` is called for one batch at a time per lane, in stream order.
+- `send` is called on the agent's one event loop and must not block it.
+"""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from tailrace.batch import EventBatch
+from tailrace.pipeline.config import PluginConfig
+
+Position: TypeAlias = dict[str, Any]
+"""Where an input stands in one stream. Opaque to all but the input that owns it, kept as JSON; its key `v` is the version of its layout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The part `[start, end)` of a stream that one batch covers. Bytes for files; any rising count for other inputs."""
+
+    stream: str
+    """Persistent id of the stream: 16 upper-case hex digits, the pack id's first half."""
+    sequence: int
+    start: int
+    end: int
+    position: Position
+    """The stream's position when this range is done."""
+    fingerprint: bytes
+    """`tailrace.batch.fingerprint` of the raw bytes `[start, end)`."""
+    config_version: str
+    """The pipeline config that made it; a replay uses the same."""
+
+
+@dataclass(slots=True)
+class StreamState:
+    """What the checkpoint knows of one stream of a lane when the input starts."""
+
+    id: str
+    key: str
+    """The input's own name for this stream's generation (for a file: device, inode, birth time)."""
+    committed: Position
+    """Position at the end of the acknowledged prefix."""
+    next: Position
+    """Position after the last prepared range: where reading goes on once the prepared ranges have been replayed."""
+    next_sequence: int
+    prepared: list[Range] = field(default_factory=list)
+    """Ranges that were prepared and not acknowledged, in sequence order; the agent replays them before `start` returns control to new data."""
+
+
+class InputContext(Protocol):
+    """What an input may ask of its lane."""
+
+    pipeline: str
+    streams: Sequence[StreamState]
+
+    def open_stream(self, key: str, position: Position) -> str:
+        """A new stream; its id. It becomes durable together with its first prepared range."""
+        ...
+
+    def submit(self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes) -> bool:
+        """Hand over one range. Blocks while the lane is over its budget; False means the lane is stopping and the range was not taken."""
+        ...
+
+    def end_stream(self, stream: str) -> None:
+        """Nothing more will ever come from this stream; its rows are forgotten when all its ranges are acknowledged."""
+        ...
+
+    def alarm(self, kind: str, message: str, **values: object) -> None:
+        """`kind` is one of the manual's alarm names (logtail-facts §7). Emits the log line, the metric and the alarm."""
+        ...
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Add to one of the pipeline's counters."""
+        ...
+
+
+class Input(Protocol):
+    """Reads from somewhere and submits ranges."""
+
+    config: PluginConfig
+
+    def start(self, context: InputContext) -> None: ...
+    def stop(self, deadline: float) -> None:
+        """Stop reading; returns when no further `submit` will come, or at `deadline` (seconds, monotonic)."""
+        ...
+
+    def update(self, config: PluginConfig) -> bool:
+        """Take over a changed config in place; False asks for a restart of the lane."""
+        ...
+
+    def replay(self, stream: StreamState, done: Range) -> EventBatch | None:
+        """Read exactly `done` again and split it as before; None when its bytes are gone or are no longer the same."""
+        ...
+
+    def on_durable(self, done: Range) -> None:
+        """The range is acknowledged and the checkpoint says so."""
+        ...
+
+    @property
+    def drained(self) -> bool:
+        """Whether everything that is there has been read and submitted (`agent run --exit-when-drained`)."""
+        ...
+
+
+class ProcessorContext(Protocol):
+    pipeline: str
+
+    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"") -> None:
+        """Count events that a processor could not handle, with one sample of them. Nothing vanishes uncounted."""
+        ...
+
+    def discarded(self, plugin: str, count: int, reason: str) -> None:
+        """Count events that were dropped on purpose (filters)."""
+        ...
+
+
+class Processor(Protocol):
+    """Rewrites a batch in place."""
+
+    config: PluginConfig
+
+    def start(self, context: ProcessorContext) -> None: ...
+    def process(self, batch: EventBatch) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes a repeat recognisable on the wire (DESIGN §4.3; docs/specs/batch-form.md)."""
+
+    epoch: bytes
+    """16 random bytes per checkpoint database."""
+    stream: str
+    sequence: int
+    start: int
+    end: int
+    fingerprint: bytes
+    part: int = 0
+    parts: int = 1
+    acknowledged_below: int = 0
+    """All sequences of this stream below it are acknowledged."""
+    ended: bool = False
+
+    @property
+    def pack_id(self) -> str:
+        """`<STREAM>-<sequence in hex>`, the value of the tag `__pack_id__`."""
+        return f"{self.stream}-{self.sequence:X}"
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One log group, encoded and compressed, not signed."""
+
+    identity: Identity
+    body: bytes
+    raw_size: int
+    compression: str
+    events: int
+    topic: bytes = b""
+
+
+class Outcome(enum.Enum):
+    ACKNOWLEDGED = "acknowledged"
+    RETRY = "retry"  # network, 5xx, unknown 400: try again with back-off
+    THROTTLED = "throttled"  # 429, quota
+    UNAUTHORIZED = "unauthorized"  # 401/403: fetch a new key, try again
+    MISSING = "missing"  # 404: the target does not exist (yet)
+    DATA = "data"  # the data itself was refused
+    FORK = "fork"  # the server has other content under this identity
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of one `send`: all payloads or none."""
+
+    outcome: Outcome
+    code: str = ""
+    message: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """When a request is full: raw bytes, events, payloads; and how long the first payload may wait for company, in seconds."""
+
+    max_bytes: int = 1_048_576
+    max_events: int = 4096
+    max_payloads: int = 64
+    linger: float = 0.2
+
+
+class Flusher(Protocol):
+    """Delivers log groups to one target."""
+
+    config: PluginConfig
+    target: str
+    """Names where it delivers (kind and address): streams belong to it, queues and back-off are per target."""
+    limits: BatchLimits
+
+    def encode(self, batch: EventBatch, identity: Identity) -> list[Payload]:
+        """Log groups of one range; `identity.part` and `.parts` are filled in here. Runs on a pool thread. Empty for an empty batch."""
+        ...
+
+    async def open(self) -> None: ...
+    async def send(self, payloads: Sequence[Payload]) -> Delivery: ...
+    async def close(self) -> None: ...

@@ -1,0 +1,140 @@
+"""The store as the rest of the server sees it: what is written, what is asked, and what every adapter promises.
+
+`tests/integration/store_conformance.py` holds an adapter to these promises.
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from tailrace.pipeline.contract import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class FieldIndex:
+    """One indexed field of a logstore. `column` is opaque (`c17`) and never reused, so that names cannot collide nor types mix."""
+
+    column: str
+    key: str
+    type: Literal["text", "long", "double", "json"]
+    tokens: tuple[str, ...] = ()
+    case_sensitive: bool = False
+    chinese: bool = False
+    doc_value: bool = True
+    alias: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineIndex:
+    """Full text over all values (SLS `line`)."""
+
+    tokens: tuple[str, ...]
+    case_sensitive: bool = False
+    chinese: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """A logstore as the engine has to hold it. `logstore` is its opaque id: the table is `ls_<id>`."""
+
+    logstore: int
+    ttl_days: int
+    shards: int = 2
+    line: LineIndex | None = None
+    fields: tuple[FieldIndex, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One log group as it came over the wire."""
+
+    body: bytes
+    compression: Literal["none", "lz4", "zstd", "deflate"]
+    raw_size: int
+    agent: str = ""
+    """Id of the agent whose key signed the request; "" for keys of any other kind, whose packages are never de-duplicated."""
+    identity: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One request: all of its packages or none."""
+
+    table: TableSpec
+    packages: Sequence[Package]
+    hash_key: str | None = None
+    """32 hex digits when the writer chose the shard, else the store balances; packages of one stream go to one shard."""
+    request_id: str = ""
+
+
+class Committed(enum.Enum):
+    NEW = "new"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one query may use. `pool` names its limit class; each has its own handles."""
+
+    pool: Literal["light", "analytics", "export"] = "light"
+    seconds: float = 30.0
+    memory: int = 1 << 30
+    rows: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class EngineQuery:
+    """One read-only statement. `parameters` are bound by the engine (`{name:Type}`), never pasted into the text."""
+
+    sql: str
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    dialect: Literal["clickhouse", "trino"] = "clickhouse"
+    limits: Limits = Limits()
+    query_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Answer of the engine: column names, engine type names (`Nullable(Int64)`), and rows of Python values (bytes for strings that are not UTF-8)."""
+
+    columns: list[str]
+    types: list[str]
+    rows: list[tuple[object, ...]]
+    read_rows: int = 0
+    read_bytes: int = 0
+    elapsed: float = 0.0
+
+
+class Store(Protocol):
+    """Guarantees: `commit` returns after the write is durable; a repeat of a committed identity is DUPLICATE and stores nothing; rows of a
+    committed write are readable within seconds, once each, whatever was killed in between."""
+
+    async def open(self, tables: Sequence[TableSpec]) -> None: ...
+    async def close(self) -> None: ...
+    async def create(self, table: TableSpec) -> None: ...
+    async def alter(self, table: TableSpec) -> None:
+        """New indexes, ttl. Existing rows stay readable."""
+        ...
+
+    async def drop(self, logstore: int) -> None: ...
+    async def commit(self, write: Write) -> list[Committed]:
+        """One answer per package. Raises DecodeError (bad body), ForkError, BusyError (back-pressure), EngineError."""
+        ...
+
+    async def query(self, query: EngineQuery) -> Rows:
+        """Raises EngineError with the engine's message and code."""
+        ...
+
+    async def cancel(self, query_id: str) -> None: ...
+    async def flush(self) -> None:
+        """Return when everything committed so far is readable (tests, clean shutdown)."""
+        ...
+
+    async def stream_ends(self, agent: str, epoch: bytes | None = None) -> dict[str, int]:
+        """Per stream of an agent, the end of the stored prefix, for an agent that lost its checkpoint."""
+        ...
+
+    def health(self) -> dict[str, object]:
+        """`engine` up/restarting, journal backlog in bytes, oldest record not yet in the engine in seconds."""
+        ...
