@@ -1,0 +1,26 @@
+"""What Tailrace says about itself: log lines, metrics and alarms.
+
+    log = telemetry.logger("agent.delivery")
+    log.info("target is back", target=target, waited_secs=12)
+    telemetry.alarm("SEND_DATA_FAIL_ALARM", "target refuses the data", target=target, code=code)
+
+Nothing is written before `setup` was called; a process calls it once, at its start. Names and levels: docs/specs/telemetry.md.
+"""
+
+from tailrace.telemetry.alarms import Alarm, alarm, recent_alarms
+from tailrace.telemetry.log import Logger, context, logger, setup
+from tailrace.telemetry.metrics import counter, gauge, histogram, render
+
+__all__ = [
+    "Alarm",
+    "Logger",
+    "alarm",
+    "context",
+    "counter",
+    "gauge",
+    "histogram",
+    "logger",
+    "recent_alarms",
+    "render",
+    "setup",
+]

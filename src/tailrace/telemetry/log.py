@@ -1,0 +1,150 @@
+"""Log lines: JSON in a rotating file, readable text on stderr, one chain of steps for our own lines and those of libraries."""
+
+import atexit
+import logging
+import logging.handlers
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from tailrace.telemetry.engine import structlog
+from tailrace.telemetry.redaction import redact
+from tailrace.telemetry.repetition import SUBJECT, Key, RepeatLimit
+
+Logger: TypeAlias = structlog.stdlib.BoundLogger
+"""`log.info("what happened", key=value, …)`; levels debug, info, warning, error; `log.bind(key=value)`; `log.exception` in an except."""
+
+EventDict: TypeAlias = MutableMapping[str, Any]
+
+FILE_BYTES = 10 * 1024 * 1024
+FILE_COUNT = 5
+_ROOT = "tailrace"
+_LEADING = ("time", "level", "logger", "event")
+
+
+def logger(name: str) -> Logger:
+    """The logger of one part, e.g. `agent.delivery`. Silent until `setup`."""
+    return structlog.stdlib.get_logger(f"{_ROOT}.{name}")
+
+
+def context(**values: object) -> AbstractContextManager[None]:
+    """Within it every line of this thread or task carries `values` (a request id)."""
+    return structlog.contextvars.bound_contextvars(**values)
+
+
+def setup(role: str, *, level: str = "info", directory: Path | None = None) -> None:
+    """Start writing: readable lines to stderr and, with `directory`, JSON lines to `<directory>/<role>.log` (rotated, 0600).
+
+    `role` names the process (`server`, `agent`, `up`). A second call replaces the first. Raises OSError when the file cannot be made.
+    """
+    numeric = logging.getLevelNamesMapping()[level.upper()]
+    handlers = [_handler(logging.StreamHandler(sys.stderr), _readable)]
+    if directory is not None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handlers.append(_handler(_rotating(directory / f"{role}.log"), _Json(role)))
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        if getattr(old, "tailrace", False):
+            root.removeHandler(old)
+            old.close()
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(max(numeric, logging.WARNING))  # libraries: only what someone must know
+    logging.getLogger(_ROOT).setLevel(numeric)
+
+
+def _rotating(path: Path) -> logging.Handler:
+    path.touch(mode=0o600, exist_ok=True)
+    return logging.handlers.RotatingFileHandler(
+        path, maxBytes=FILE_BYTES, backupCount=FILE_COUNT, encoding="utf-8", errors="backslashreplace"
+    )
+
+
+def _handler(handler: logging.Handler, render: Any) -> logging.Handler:
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_log_level, _describe, _redact],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.format_exc_info, render],
+        )
+    )
+    handler.tailrace = True  # pyright: ignore[reportAttributeAccessIssue]  # marks it as ours for the next `setup`
+    return handler
+
+
+class _Json:
+    """One line of JSON: time, level, logger, event, role, pid, then the values."""
+
+    def __init__(self, role: str) -> None:
+        self._origin = {"role": role, "pid": os.getpid()}
+        self._render = structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
+
+    def __call__(self, log: Any, method: str, event: EventDict) -> str | bytes:
+        leading = {key: event[key] for key in _LEADING if key in event}
+        return self._render(log, method, {**leading, **self._origin, **event})
+
+
+def _readable(_log: Any, _method: str, event: EventDict) -> str:
+    at = datetime.fromisoformat(event.pop("time")).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    level, name, text = event.pop("level"), event.pop("logger", ""), event.pop("event")
+    trace = event.pop("exception", "")
+    values = "".join(f"  {key}={_value(value)}" for key, value in event.items())
+    return f"{at} {level:<7} {name}: {text}{values}" + (f"\n{trace}" if trace else "")
+
+
+def _value(value: object) -> str:
+    text = str(value)
+    return repr(text) if not text or any(c.isspace() or not c.isprintable() for c in text) else text
+
+
+def _describe(log: Any, _method: str, event: EventDict) -> EventDict:
+    """When, in UTC, and which part: the logger's name without our own root."""
+    event["time"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+    record = event.get("_record")
+    name = record.name if record is not None else getattr(log, "name", "")
+    event["logger"] = name.removeprefix(f"{_ROOT}.")
+    return event
+
+
+def _redact(_log: Any, _method: str, event: EventDict) -> EventDict:
+    for key, value in event.items():
+        if key not in ("_record", "exc_info", "time", "level"):
+            event[key] = redact(key, value)
+    return event
+
+
+def _limit(log: Any, method: str, event: EventDict) -> EventDict:
+    if method in ("warning", "error", "exception", "critical") and not event.pop("_summary", False):
+        key = (log.name, method, str(event["event"]), *(f"{name}={event[name]}" for name in SUBJECT if name in event))
+        if not _repeats.passes(key):
+            raise structlog.DropEvent
+    return event
+
+
+def _summarise(key: Key, count: int) -> None:
+    name, method, text, *subject = key
+    values: Mapping[str, str] = dict(pair.split("=", 1) for pair in subject)
+    level = "error" if method == "exception" else method
+    getattr(structlog.stdlib.get_logger(name), level)(text, repeated=count, _summary=True, **values)
+
+
+_repeats = RepeatLimit(_summarise)
+atexit.register(_repeats.flush)
+logging.getLogger(_ROOT).addHandler(logging.NullHandler())
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        _limit,
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        _describe,
+        _redact,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)
