@@ -1,0 +1,97 @@
+# The one front door. `make` alone lists what there is.
+#
+#   ARGS       words for `make up`, e.g. make up ARGS='--home /tmp/logs --collect /srv/app/log'
+#   PYTHON     the interpreter that .venv is made with (3.11 or newer)
+#   KERNEL     `make up KERNEL=pure` leaves the native kernel out
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+DONE := $(VENV)/done
+# uv installs in seconds; where it does not exist pip does the same, slower
+INSTALL = $(BIN)/python -m $(shell [ -x $(BIN)/uv ] && echo uv) pip install --quiet --constraint constraints.txt
+KERNEL ?= $(if $(shell command -v cargo),native,pure)
+ENGINE := $(DONE)/kernel-$(KERNEL)
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+PEER_PACKAGES := logrotate strace
+
+ifeq ($(KERNEL),pure)
+export TAILRACE_PURE := 1
+endif
+export UV_LINK_MODE := copy
+export PYTHONUNBUFFERED := 1
+
+.PHONY: $(DONE)/kernel-pure help up test test-long check format bench docs kernel lock setup-peers clean
+
+help: ## what this file can do
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
+
+up: $(DONE)/server $(ENGINE) ## start everything on this machine: server, agent, first logs
+	$(BIN)/tailrace up $(ARGS)
+
+test: $(DONE)/dev $(ENGINE) ## lint, then the tests (at most 5 minutes)
+	$(BIN)/ruff check
+	$(PYTEST) -m 'not long' $(ARGS)
+
+test-long: $(DONE)/dev $(ENGINE) ## also what takes minutes: crash runs, upgrades, large files
+	$(BIN)/pytest -m 'long' --timeout 3600 $(ARGS)
+
+check: $(DONE)/dev ## lint, format and types, of Python and Rust
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/basedpyright
+	$(if $(filter native,$(KERNEL)),cd kernel && cargo fmt --check && cargo clippy --release --quiet --all-targets -- -D warnings)
+
+format: $(DONE)/dev ## put Python and Rust into their standard layout
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(if $(filter native,$(KERNEL)),cd kernel && cargo fmt)
+
+bench: $(DONE)/dev $(ENGINE) ## the benchmarks; each prints a table and a line of JSON
+	@ls bench/*.py
+
+docs: $(DONE)/dev ## write the generated reference pages anew
+	@ls docs
+
+kernel: $(DONE)/kernel-native ## build and install the native kernel
+
+lock: $(DONE)/dev ## write constraints.txt anew from pyproject.toml
+	@echo "# Exact versions of everything that \`make\` installs; \`make lock\` writes this file from pyproject.toml." > $(DONE)/lock
+	$(BIN)/uv pip compile pyproject.toml --extra server --group dev --universal --python-version 3.11 --upgrade --no-annotate --no-header --quiet >> $(DONE)/lock
+	mv $(DONE)/lock constraints.txt
+
+setup-peers: ## install the programs that some tests talk to (Debian, as root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PEER_PACKAGES)
+
+clean: ## remove what was built: .venv, caches, the kernel's target
+	rm -rf $(VENV) kernel/target .pytest_cache .ruff_cache .hypothesis dist build
+
+# What is installed leaves a file in .venv/done, so that the next call is quick.
+
+$(DONE)/venv:
+	@[ -n "$(PYTHON)" ] || { echo "error: no Python 3.11 or newer on PATH"; echo "hint: install one, or name it: make PYTHON=/path/to/python3"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv || $(BIN)/python -m pip install --quiet --upgrade pip
+	@mkdir -p $(DONE) && touch $@
+
+$(DONE)/server: $(DONE)/venv pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[server]'
+	@touch $@
+
+$(DONE)/dev: $(DONE)/server
+	$(INSTALL) --group dev
+	@touch $@
+
+$(DONE)/kernel-native: $(DONE)/server kernel/pyproject.toml kernel/Cargo.toml kernel/Cargo.lock $(wildcard kernel/src/*.rs)
+	$(INSTALL) --force-reinstall --no-deps ./kernel
+	@touch $@
+
+$(DONE)/kernel-pure: $(DONE)/server
+	@echo "note: no cargo here (or KERNEL=pure): without the native kernel Tailrace runs on its pure-Python engine, which is slower"
