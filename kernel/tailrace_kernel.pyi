@@ -28,10 +28,20 @@ class DecodeError(ValueError):
 
 @final
 class Pattern:
-    """A compiled user pattern. Dialect (docs/reference/patterns.md): bytes, ASCII classes, `.` matches any byte but newline unless
-    `dotall`, `$` only at the very end.
+    r"""A compiled user pattern. Dialect (docs/reference/patterns.md): bytes, ASCII classes, `.` matches any byte but newline unless
+    `dotall`, `$` only at the very end. Raises PatternError.
 
-    Raises PatternError.
+    - A character beyond ASCII stands for its UTF-8 bytes as one unit (a quantifier repeats all of it); inside `[…]` it is refused.
+    - `\d \D \w \W \s \S` (`\s` is `[ \t\n\r\f\v]`), `\b \B`, `^` and `\A` (the very start), `$`, `\z` and `\Z` (the very end), `\n \r \t \f \v \a \xHH`;
+      a backslash before any other ASCII character that is no letter or digit makes it literal; every other backslash form is refused.
+    - `[…]`: ranges, negation, the class escapes, `[:alpha:]` and the other POSIX names; `]` first, `-` first or last and `[` are literal.
+    - `(…)`, `(?:…)`, `(?P<name>…)`, `(?<name>…)`, flags `i` and `s` as `(?is)` at the very start or scoped `(?i-s:…)`. At most 200 groups, nesting at most 100.
+    - `* + ? {n} {n,} {,m} {n,m}` (bounds at most 1000) and their lazy forms; a `{` that begins none of these is literal. A quantifier needs something to
+      repeat: not another quantifier, nor an assertion. Multiplied out a pattern has at most 100 000 single-byte steps.
+    - `(?=…) (?!…) (?<=…) (?<!…)` (look-behind of one fixed width), `\1`…`\99` and `(?P=name)` to a group closed before, `(?>…)`, `*+ ++ ?+ {n,m}+`: "backtracking", unless
+      the pattern is "negation": after an optional `^`, one or more `(?!…)` and then a rest, all free of the forms of this line (and the rest is no top-level
+      alternation), or exactly `^(?:(?!X).)*$` with any of `^ $` absent, X as before and never empty.
+    - Choice is leftmost-first (as in Perl). What a group holds after a repeated body that matched nothing is not defined.
     """
 
     def __init__(self, pattern: str, *, dotall: bool = True) -> None: ...
@@ -157,14 +167,18 @@ class EventBatch:
     def memory(self) -> int:
         """Bytes held: block, arena, spans and overflow."""
     @property
-    def keys(self) -> list[bytes]: ...
-    def column(self, key: bytes) -> list[bytes | None]: ...
+    def keys(self) -> list[bytes]:
+        """The distinct keys that rows have now, in order of first appearance (row by row, field by field)."""
+    def column(self, key: bytes) -> list[bytes | None]:
+        """One value per row, None where absent; of a repeated key the first."""
     def spans(self, key: bytes) -> list[tuple[int, int] | None]:
-        """(offset, length) in the input block for values that still lie there, None for absent or rewritten ones."""
+        """(offset, length) in the input block for values that still lie there, None for absent or rewritten ones (all, in batches that were decoded or
+        built from events)."""
     @property
     def times(self) -> list[int]: ...
     @property
-    def raw_offsets(self) -> list[int]: ...
+    def raw_offsets(self) -> list[int]:
+        """0 in batches that were decoded or built from events, and so are the raw lengths."""
     @property
     def raw_lengths(self) -> list[int]: ...
     def rows(self) -> list[Event]:
@@ -177,7 +191,11 @@ class EventBatch:
     # keep_on_success / keep_on_fail: keep its value, under `renamed` (default: the source's own name).
     # copy_raw: on failure also put the value under `__raw_log__`.
     # A failed row that keeps no field at all is removed. Rows without the field are untouched and are not failures.
-    # A parsed key that exists in the row already is overwritten in place.
+    # A parsed key that exists in the row already is overwritten in place (of a repeated key the first field).
+    # The order of things on success: the parsed fields are set one after another; then the source goes, or is renamed in place to `renamed` (which removes
+    # another field of that name). When a parsed key has the source's name, that field is the parsed one: it stays, and the source's value is kept only with a
+    # `renamed` of another name, as a new last field (or in place of the field of that name).
+    # On failure: the source goes, or is renamed in place; then `__raw_log__` is set.
     def parse_regex(
         self, source: bytes, pattern: Pattern, keys: Sequence[bytes], *,
         keep_on_success: bool = False, keep_on_fail: bool = True, renamed: bytes | None = None, copy_raw: bool = False,
