@@ -17,6 +17,8 @@ from typing import Any, Protocol, TypeAlias
 
 from tailrace.batch import EventBatch
 from tailrace.pipeline.config import PluginConfig
+from tailrace.pipeline.platform import Platform
+from tailrace.wire.identity import Identity as Identity
 
 Position: TypeAlias = dict[str, Any]
 """Where an input stands in one stream. Opaque to all but the input that owns it, kept as JSON; its key `v` is the version of its layout."""
@@ -60,9 +62,23 @@ class InputContext(Protocol):
 
     pipeline: str
     streams: Sequence[StreamState]
+    """All known streams of this input and target, also those that another lane may have taken."""
+    platform: Platform
+    finite: bool
+    """The agent ends when everything is read: what stands there is complete, unfinished records too (`--exit-when-drained`)."""
 
-    def open_stream(self, key: str, position: Position) -> str:
-        """A new stream; its id. It becomes durable together with its first prepared range."""
+    def open_stream(self, key: str, position: Position) -> str | None:
+        """Take the stream of this key, or make it, for this lane; its id. It becomes durable with its first prepared range or with `remember`.
+        None when another lane of the same input and target reads it: one reader per stream."""
+        ...
+
+    def remember(self, stream: str, position: Position) -> None:
+        """Make a position durable that no range led to (a file that stood there already, a mark). Not while ranges are under way."""
+        ...
+
+    def stored_end(self, key: str) -> int | None:
+        """Up to where the server has this stream, when it had to be asked because our own state was lost, rolled back or forked.
+        Where it answers, it goes before `StreamState.next`."""
         ...
 
     def submit(self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes) -> bool:
@@ -86,6 +102,8 @@ class Input(Protocol):
     """Reads from somewhere and submits ranges."""
 
     config: PluginConfig
+    key: str
+    """Names the source without the pipeline's name (`input_file`, `input_x:host:port`): a renamed pipeline takes over its streams."""
 
     def start(self, context: InputContext) -> None: ...
     def stop(self, deadline: float) -> None:
@@ -96,8 +114,9 @@ class Input(Protocol):
         """Take over a changed config in place; False asks for a restart of the lane."""
         ...
 
-    def replay(self, stream: StreamState, done: Range) -> EventBatch | None:
-        """Read exactly `done` again and split it as before; None when its bytes are gone or are no longer the same."""
+    def replay(self, context: InputContext, stream: StreamState, done: Range) -> EventBatch | None:
+        """Read exactly `done` again and split it as before; None when its bytes are gone or are no longer the same. Called on an
+        instance with the config of that time, which is not started."""
         ...
 
     def on_durable(self, done: Range) -> None:
@@ -132,29 +151,6 @@ class Processor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """What makes a repeat recognisable on the wire (DESIGN §4.3; docs/specs/batch-form.md)."""
-
-    epoch: bytes
-    """16 random bytes per checkpoint database."""
-    stream: str
-    sequence: int
-    start: int
-    end: int
-    fingerprint: bytes
-    part: int = 0
-    parts: int = 1
-    acknowledged_below: int = 0
-    """All sequences of this stream below it are acknowledged."""
-    ended: bool = False
-
-    @property
-    def pack_id(self) -> str:
-        """`<STREAM>-<sequence in hex>`, the value of the tag `__pack_id__`."""
-        return f"{self.stream}-{self.sequence:X}"
-
-
-@dataclass(frozen=True, slots=True)
 class Payload:
     """One log group, encoded and compressed, not signed."""
 
@@ -164,6 +160,8 @@ class Payload:
     compression: str
     events: int
     topic: bytes = b""
+    digest: str = ""
+    """Digest of `body` as the flusher's signature needs it, when it is the whole body of a request."""
 
 
 class Outcome(enum.Enum):
@@ -196,13 +194,39 @@ class BatchLimits:
     linger: float = 0.2
 
 
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An access key. `repr` never shows the secret."""
+
+    key_id: str
+    key_secret: str = field(repr=False)
+
+
+class FlusherContext(Protocol):
+    """What a flusher may ask of its agent."""
+
+    agent_id: str
+
+    def credentials(self, endpoint: str) -> Credentials | None:
+        """The key that enrolment at this endpoint gave; None where the agent is not enrolled."""
+        ...
+
+    def offers(self, endpoint: str, feature: str) -> bool:
+        """Whether the server there has offered a feature (`batch_group`) at enrolment."""
+        ...
+
+
 class Flusher(Protocol):
-    """Delivers log groups to one target."""
+    """Delivers log groups to one target. Lanes whose flushers have equal configs share one instance."""
 
     config: PluginConfig
     target: str
     """Names where it delivers (kind and address): streams belong to it, queues and back-off are per target."""
     limits: BatchLimits
+
+    def start(self, context: FlusherContext) -> None:
+        """Before anything else; ConfigError when it can never work (no key)."""
+        ...
 
     def encode(self, batch: EventBatch, identity: Identity) -> list[Payload]:
         """Log groups of one range; `identity.part` and `.parts` are filled in here. Runs on a pool thread. Empty for an empty batch."""
