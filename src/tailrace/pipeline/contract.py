@@ -1,7 +1,7 @@
 """What a plugin is: the three kinds, their contexts, and what passes between them.
 
-A pipeline at work is a set of *lanes*, one per flusher: input → processors → flusher. Each lane has its own streams and cursors, so that one
-slow target never moves or holds another's position (DESIGN §4.3).
+A pipeline at work is a set of *lanes*, one per flusher: input → processors → flusher. Each lane has its own streams and cursors, so
+that one slow target never moves or holds another's position (DESIGN §4.3).
 
 Guarantees the agent gives to plugins
 - `start` is called once, on a thread of the agent; peer libraries are loaded there and not at import.
@@ -54,7 +54,7 @@ class StreamState:
     """Position after the last prepared range: where reading goes on once the prepared ranges have been replayed."""
     next_sequence: int
     prepared: list[Range] = field(default_factory=list)
-    """Ranges that were prepared and not acknowledged, in sequence order; the agent replays them before `start` returns control to new data."""
+    """Ranges that were prepared and not acknowledged, in sequence order; the agent replays them before `start`."""
 
 
 class InputContext(Protocol):
@@ -68,8 +68,8 @@ class InputContext(Protocol):
     """The agent ends when everything is read: what stands there is complete, unfinished records too (`--exit-when-drained`)."""
 
     def open_stream(self, key: str, position: Position) -> str | None:
-        """Take the stream of this key, or make it, for this lane; its id. It becomes durable with its first prepared range or with `remember`.
-        None when another lane of the same input and target reads it: one reader per stream."""
+        """Take the stream of this key, or make it, for this lane; its id. It becomes durable with its first prepared range or with
+        `remember`. None when another lane of the same input and target reads it: one reader per stream."""
         ...
 
     def remember(self, stream: str, position: Position) -> None:
