@@ -1,0 +1,226 @@
+"""Turns the tree of a search into a condition that the engine evaluates (storage-engine.md §9).
+
+User text reaches the engine only as a bound parameter. What the text index can answer it answers, and its tokenizer and case rule define
+the meaning; the same meaning is spelt as a regular expression where there is no index. No condition is ever NULL, so that `not` means not.
+"""
+
+from dataclasses import dataclass, field
+
+from tailrace.errors import ApiError
+from tailrace.server.query.ast import TAG_PREFIX, And, Everything, Exists, Leaf, Node, Not, Or, Pattern, Phrase, Pieces, Range, Term, Wild
+from tailrace.server.query.lexer import syntax_error
+from tailrace.server.query.parser import read_number
+from tailrace.server.query.text import DEFAULT_DELIMITERS, cut, cut_pieces, fold, token_regex
+from tailrace.server.store.port import FieldIndex, TableSpec
+
+_INT64 = range(-(1 << 63), 1 << 63)
+
+
+class Binder:
+    """Collects what a statement binds. Names are unique within one statement, equal values share one."""
+
+    def __init__(self, prefix: str = "p") -> None:
+        self.parameters: dict[str, object] = {}
+        self._prefix = prefix
+        self._names: dict[tuple[str, object], str] = {}
+
+    def bind(self, value: object, engine_type: str = "String") -> str:
+        """The place-holder for a value: `{p0:String}`."""
+        name = self._names.get((engine_type, value))
+        if name is None:
+            name = self._names[engine_type, value] = f"{self._prefix}{len(self._names)}"
+            self.parameters[name] = value
+        return f"{{{name}:{engine_type}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """Where a text is looked for: one value, or each of several."""
+
+    value: str
+    """An expression of type String; of type Array(String) when `several`."""
+    several: bool = False
+    index: str = ""
+    """The expression that has the text index, or "" when there is none."""
+    verified: bool = False
+    """Whether a hit of `index` still has to be looked for in `value` (an index over more than this value)."""
+    delimiters: tuple[str, ...] = DEFAULT_DELIMITERS
+    case_sensitive: bool = False
+    chinese: bool = False
+
+    def fold(self, expression: str) -> str:
+        return expression if self.case_sensitive else f"lower({expression})"
+
+    def fold_text(self, text: str) -> str:
+        return text if self.case_sensitive else fold(text)
+
+    def each(self, condition: str) -> str:
+        """`condition` speaks of `x`, the folded value."""
+        if self.several:
+            return f"arrayExists(v -> {condition.replace('<x>', self.fold('v'))}, {self.value})"
+        return condition.replace("<x>", self.fold(self.value))
+
+
+@dataclass(slots=True)
+class Predicates:
+    """Writes conditions over one logstore's table."""
+
+    table: TableSpec
+    binder: Binder
+    _fields: dict[str, FieldIndex] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._fields = {index.key: index for index in self.table.fields}
+
+    def write(self, node: Node) -> str:
+        """The condition of a whole tree, `1` for everything. Raises ApiError(400, ParameterInvalid) where word and index do not fit."""
+        match node:
+            case Everything():
+                return "1"
+            case And(items):
+                return "(" + " AND ".join(map(self.write, items)) + ")"
+            case Or(items):
+                return "(" + " OR ".join(map(self.write, items)) + ")"
+            case Not(item):
+                return f"NOT {self.write(item)}"
+            case _:
+                return self._leaf(node)
+
+    def _leaf(self, node: Leaf) -> str:
+        if isinstance(node, Range):
+            return self._range(node)
+        if isinstance(node, Exists):
+            return self._exists(node.field)
+        if node.field is None:
+            return self._anywhere(node)
+        index = self._fields.get(node.field)
+        if index is not None and index.type in ("long", "double"):
+            return self._range(_as_number(node, index))
+        if isinstance(node, Term) and not node.text:
+            return self._empty(node.field)
+        return self._find(self._text(node.field, index), node)
+
+    def _anywhere(self, node: Term | Phrase | Pattern) -> str:
+        line = self.table.line
+        if line is not None:
+            index = "mapValues(fields)" if line.tokens or line.chinese else ""
+            text = _Text("mapValues(fields)", True, index, False, line.tokens, line.case_sensitive, line.chinese)
+            return self._find(text, node)
+        texts = [index for index in self.table.fields if index.type in ("text", "json")]
+        if not texts:
+            return self._find(_Text("mapValues(fields)", several=True), node)
+        return "(" + " OR ".join(self._find(self._text(index.key, index), node) for index in texts) + ")"
+
+    def _text(self, key: str, index: FieldIndex | None) -> _Text:
+        if index is not None:
+            indexed = index.column if index.tokens or index.chinese else ""
+            return _Text(index.column, False, indexed, False, index.tokens, index.case_sensitive, index.chinese)
+        if key in ("__source__", "__topic__"):
+            return _Text(key.strip("_"))
+        if key.startswith(TAG_PREFIX):
+            return _Text(f"tags[{self.binder.bind(key.removeprefix(TAG_PREFIX))}]")
+        value = f"fields[{self.binder.bind(key)}]"
+        line = self.table.line
+        if line is None or line.chinese or not line.tokens:
+            return _Text(value)
+        return _Text(value, False, "mapValues(fields)", True, line.tokens, line.case_sensitive)
+
+    def _find(self, text: _Text, node: Term | Phrase | Pattern) -> str:
+        match node:
+            case Pattern():
+                return self._tokens_like(text, node.pieces)
+            case Phrase():
+                return self._phrase(text, node.text)
+            case Term():
+                return self._term(text, node.text)
+
+    def _term(self, text: _Text, wanted: str) -> str:
+        words = cut(wanted, text.delimiters)
+        if text.delimiters and not any(character.isalnum() for character in wanted) and (text.chinese or not words):
+            return self._contains(text, wanted)
+        if text.index and not text.verified:
+            return f"hasAllTokens({text.index}, {self.binder.bind(wanted)})"
+        if text.chinese:
+            return self._contains(text, wanted)
+        found = [self._token_like(text, (word,)) for word in words]
+        if text.index:
+            found.insert(0, f"hasAllTokens({text.index}, {self.binder.bind(wanted)})")
+        return "(" + " AND ".join(found) + ")"
+
+    def _phrase(self, text: _Text, wanted: str) -> str:
+        contained = self._contains(text, wanted)
+        return f"({self._term(text, wanted)} AND {contained})" if cut(wanted, text.delimiters) else contained
+
+    def _tokens_like(self, text: _Text, pieces: Pieces) -> str:
+        """A pattern that holds delimiters is several tokens; those without wildcards are certain and may use the index."""
+        found: list[str] = []
+        for word in cut_pieces(pieces, text.delimiters):
+            literal = "".join(piece for piece in word if isinstance(piece, str))
+            certain = not any(isinstance(piece, Wild) for piece in word)
+            found.append(self._term(text, literal) if certain else self._token_like(text, word))
+        return "(" + (" AND ".join(sorted(found, key=lambda condition: "match(" in condition)) or "1") + ")"
+
+    def _token_like(self, text: _Text, pieces: Pieces) -> str:
+        folded = tuple(text.fold_text(piece) if isinstance(piece, str) else piece for piece in pieces)
+        if not text.delimiters and not any(isinstance(piece, Wild) for piece in folded):
+            return text.each(f"<x> = {self.binder.bind(''.join(str(piece) for piece in folded))}")
+        return text.each(f"match(<x>, {self.binder.bind(token_regex(folded, text.delimiters))})")
+
+    def _contains(self, text: _Text, wanted: str) -> str:
+        return text.each(f"position(<x>, {self.binder.bind(text.fold_text(wanted))}) > 0")
+
+    def _empty(self, key: str) -> str:
+        if key in ("__source__", "__topic__"):
+            return f"{key.strip('_')} = ''"
+        container, name = ("tags", key.removeprefix(TAG_PREFIX)) if key.startswith(TAG_PREFIX) else ("fields", key)
+        bound = self.binder.bind(name)
+        return f"(has(mapKeys({container}), {bound}) AND {container}[{bound}] = '')"
+
+    def _exists(self, key: str) -> str:
+        index = self._fields.get(key)
+        if index is not None and index.type in ("long", "double"):
+            return f"isNotNull({index.column})"
+        if key in ("__source__", "__topic__"):
+            return f"{key.strip('_')} != ''"
+        if key.startswith(TAG_PREFIX):
+            return f"has(mapKeys(tags), {self.binder.bind(key.removeprefix(TAG_PREFIX))})"
+        return f"has(mapKeys(fields), {self.binder.bind(key)})"
+
+    def _range(self, node: Range) -> str:
+        index = self._fields.get(node.field)
+        if node.field in ("__source__", "__topic__") or (index is not None and index.type not in ("long", "double")):
+            raise ApiError(
+                400,
+                "ParameterInvalid",
+                f"cannot compare `{node.field}` with a number (character {node.position}): it is text; index it as long or double, or use `:`",
+            )
+        if index is not None:
+            column = index.column
+        elif node.field.startswith(TAG_PREFIX):
+            column = f"toFloat64OrNull(tags[{self.binder.bind(node.field.removeprefix(TAG_PREFIX))}])"
+        else:
+            column = f"toFloat64OrNull(fields[{self.binder.bind(node.field)}])"
+        if node.low is not None and node.low == node.high:
+            both = node.low_inclusive and node.high_inclusive
+            return f"ifNull({column} = {self._number(node.low)}, 0)" if both else "0"
+        bounds: list[str] = []
+        if node.low is not None:
+            bounds.append(f"{column} {'>=' if node.low_inclusive else '>'} {self._number(node.low)}")
+        if node.high is not None:
+            bounds.append(f"{column} {'<=' if node.high_inclusive else '<'} {self._number(node.high)}")
+        return f"ifNull({' AND '.join(bounds) or f'isNotNull({column})'}, 0)"
+
+    def _number(self, value: float) -> str:
+        if isinstance(value, int) and value in _INT64:
+            return self.binder.bind(value, "Int64")
+        return self.binder.bind(float(value), "Float64")
+
+
+def _as_number(node: Leaf, index: FieldIndex) -> Range:
+    """`status:404` on a number field means `status = 404`."""
+    text = node.text if isinstance(node, Term | Phrase) else ""
+    number = read_number(text)
+    if number is None:
+        shown = "".join(piece if isinstance(piece, str) else piece.value for piece in node.pieces) if isinstance(node, Pattern) else text
+        raise syntax_error(node.position, f"a number for `{index.key}`, whose index is of type {index.type},", f"`{shown}`")
+    return Range(index.key, number, number, position=node.position)
