@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeAlias
 from tailrace.batch import EventBatch
 from tailrace.pipeline.config import PluginConfig
 from tailrace.pipeline.platform import Platform
-from tailrace.wire.identity import Identity as Identity
+from tailrace.wire.identity import Identity
 
 Position: TypeAlias = dict[str, Any]
 """Where an input stands in one stream. Opaque to all but the input that owns it, kept as JSON; its key `v` is the version of its layout."""
