@@ -128,8 +128,8 @@ class Route:
     handler: Handler
     match: Mapping[str, str] = field(default_factory=dict)
     """Query parameters that select this route: name → exact value."""
-    project: bool = True
-    """Whether the host has to name a project. False is for the operations on no project (list and create projects)."""
+    project: bool | None = True
+    """Whether the host names a project: it has to (True), it must not (False), or it may (None)."""
     log_write: bool = False
     """Whether the body is log data: bounded by the wire limit, checked against `x-log-bodyrawsize`."""
 

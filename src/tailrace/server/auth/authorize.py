@@ -1,0 +1,46 @@
+"""The one question that every route asks: may this principal do this action on this resource."""
+
+import fnmatch
+from dataclasses import dataclass
+
+from tailrace.errors import ApiError
+from tailrace.server.auth.principal import Principal
+
+WRITE = "log:PostLogStoreLogs"
+# What the agent itself asks about itself; not in SLS.
+AGENT_ACTIONS = frozenset({"tailrace:GetAgentStreams"})
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What is acted on. Empty texts where the action has none: listing projects has neither."""
+
+    project: str = ""
+    logstore: str = ""
+
+    def __str__(self) -> str:
+        project = f"project/{self.project or '*'}"
+        return f"acs:log:*:*:{project}/logstore/{self.logstore}" if self.logstore else f"acs:log:*:*:{project}"
+
+
+def authorize(principal: Principal, action: str, resource: Resource) -> None:
+    """Raises ApiError 401 Unauthorized. Agent keys write to the logstores that they are bound to and do nothing else."""
+    if principal.kind == "admin":
+        return
+    if principal.kind == "agent":
+        allowed = action in AGENT_ACTIONS or (action == WRITE and _is_bound_to(principal, resource))
+    else:
+        allowed = _reaches(principal, resource) and any(fnmatch.fnmatchcase(action, pattern) for pattern in principal.actions)
+    if not allowed:
+        raise ApiError(401, "Unauthorized", f"key {principal.key_id} may not {action} on {resource}")
+
+
+def _is_bound_to(principal: Principal, resource: Resource) -> bool:
+    return resource.project == principal.project and resource.logstore in principal.logstores
+
+
+def _reaches(principal: Principal, resource: Resource) -> bool:
+    """A *user* key without project reaches all of them; without logstores, all of its project."""
+    if principal.project and resource.project != principal.project:
+        return False
+    return not principal.logstores or not resource.logstore or resource.logstore in principal.logstores

@@ -1,0 +1,30 @@
+"""Makes access keys."""
+
+import secrets
+import string
+import time
+from collections.abc import Sequence
+
+from tailrace.server.auth.vault import Vault
+from tailrace.server.db.records import Key
+
+ALPHABET = string.ascii_letters + string.digits
+ID_LENGTH = 20
+SECRET_LENGTH = 40  # 238 bits
+
+
+def new_admin_key(vault: Vault) -> tuple[Key, str]:
+    """The key and its secret in clear, which is never seen again."""
+    key_id, secret = _text(ID_LENGTH), _text(SECRET_LENGTH)
+    return Key(key_id, "admin", vault.encrypt(key_id, secret), int(time.time())), secret
+
+
+def new_agent_key(vault: Vault, agent: str, project: str, logstores: Sequence[str]) -> tuple[Key, str]:
+    """A write-only key for these logstores of one project, bound to the agent."""
+    key_id, secret = _text(ID_LENGTH), _text(SECRET_LENGTH)
+    sealed = vault.encrypt(key_id, secret)
+    return Key(key_id, "agent", sealed, int(time.time()), agent=agent, project=project, logstores=tuple(logstores)), secret
+
+
+def _text(length: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))

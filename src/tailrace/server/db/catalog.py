@@ -1,0 +1,201 @@
+"""The metadata in use: all of it in memory for readers, every change through the database and the store before anyone sees it.
+
+Changes are made one at a time. A deleted logstore is noted in the same transaction and its table dropped afterwards, again at the
+next start if the server dies in between.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from tailrace import telemetry
+from tailrace.errors import ApiError, TailraceError
+from tailrace.server.db import statements
+from tailrace.server.db.records import Agent, Key, Logstore, Project
+from tailrace.server.store.port import Store
+
+Result = TypeVar("Result")
+log = telemetry.logger("server.catalog")
+
+
+class Catalog:
+    """Reading never waits and never fails; changing raises ApiError with the SLS codes."""
+
+    def __init__(self, engine: Engine, store: Store, *, threads: int = 4) -> None:
+        self._engine = engine
+        self._store = store
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
+        self._changing = asyncio.Lock()
+        self._projects: dict[str, Project] = {}
+        self._logstores: dict[str, dict[str, Logstore]] = {}
+        self._keys: dict[str, Key] = {}
+        self._agents: dict[str, Agent] = {}
+
+    async def open(self) -> None:
+        """Load everything, open the store's tables, and finish what a crash left undone."""
+        await self._run(self._load)
+        await self._store.open([logstore.table for stores in self._logstores.values() for logstore in stores.values()])
+        for logstore in await self._run(statements.pending_drops):
+            await self._drop_table(logstore)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+        self._engine.dispose()
+
+    def project(self, name: str) -> Project | None:
+        return self._projects.get(name)
+
+    def projects(self) -> list[Project]:
+        """By name."""
+        return [self._projects[name] for name in sorted(self._projects)]
+
+    def logstore(self, project: str, name: str) -> Logstore | None:
+        return self._logstores.get(project, {}).get(name)
+
+    def logstores(self, project: str) -> list[Logstore]:
+        """By name."""
+        stores = self._logstores.get(project, {})
+        return [stores[name] for name in sorted(stores)]
+
+    def key(self, key_id: str) -> Key | None:
+        return self._keys.get(key_id)
+
+    def has_admin_key(self) -> bool:
+        return any(key.kind == "admin" and key.enabled for key in self._keys.values())
+
+    def agent(self, agent_id: str) -> Agent | None:
+        return self._agents.get(agent_id)
+
+    async def create_project(self, name: str, description: str, options: Mapping[str, Any]) -> Project:
+        async with self._changing:
+            if name in self._projects:
+                raise ApiError(400, "ProjectAlreadyExist", f"project {name} already exists")
+            project = await self._run(statements.insert_project, name, description, options, _now())
+            self._projects[name], self._logstores[name] = project, {}
+            return project
+
+    async def update_project(self, name: str, description: str) -> None:
+        async with self._changing:
+            self._projects[name] = await self._run(statements.update_project, self._known_project(name).id, description, _now())
+
+    async def delete_project(self, name: str) -> None:
+        """With everything inside."""
+        async with self._changing:
+            gone = await self._run(statements.delete_project, self._known_project(name).id)
+            del self._projects[name]
+            del self._logstores[name]
+            for logstore in gone:
+                await self._drop_table(logstore)
+
+    async def create_logstore(self, project: str, name: str, *, ttl: int, shard_count: int, options: Mapping[str, Any]) -> Logstore:
+        async with self._changing:
+            owner = self._known_project(project)
+            if name in self._logstores[project]:
+                raise ApiError(400, "LogStoreAlreadyExist", f"logstore {name} already exists")
+            logstore = await self._run(statements.insert_logstore, owner, name, ttl, shard_count, options, _now())
+            try:
+                await self._store.create(logstore.table)
+            except TailraceError:
+                await self._run(statements.delete_logstore, logstore.id)
+                raise
+            self._logstores[project][name] = logstore
+            return logstore
+
+    async def update_logstore(self, project: str, name: str, *, ttl: int, options: Mapping[str, Any]) -> None:
+        async with self._changing:
+            old = self._known_logstore(project, name)
+            changed = await self._run(statements.update_logstore, old, ttl, options, _now())
+            if changed.table != old.table:
+                await self._store.alter(changed.table)
+            self._logstores[project][name] = changed
+
+    async def delete_logstore(self, project: str, name: str) -> None:
+        async with self._changing:
+            logstore = self._known_logstore(project, name)
+            await self._run(statements.delete_logstore, logstore.id)
+            del self._logstores[project][name]
+            await self._drop_table(logstore.id)
+
+    async def create_index(self, project: str, name: str, document: Mapping[str, Any]) -> None:
+        async with self._changing:
+            if self._known_logstore(project, name).index is not None:
+                raise ApiError(400, "IndexAlreadyExist", f"logstore {name} already has an index")
+            await self._set_index(project, name, document)
+
+    async def replace_index(self, project: str, name: str, document: Mapping[str, Any] | None) -> None:
+        """None removes it."""
+        async with self._changing:
+            if self._known_logstore(project, name).index is None:
+                raise ApiError(404, "IndexConfigNotExist", f"logstore {name} has no index")
+            await self._set_index(project, name, document)
+
+    async def add_key(self, key: Key) -> None:
+        async with self._changing:
+            await self._run(statements.insert_key, key)
+            self._keys[key.id] = key
+
+    async def enrol_agent(self, agent: Agent, key: Key) -> None:
+        """The agent's earlier keys stop working."""
+        async with self._changing:
+            for gone in await self._run(statements.enrol_agent, agent, key):
+                self._keys.pop(gone, None)
+            self._agents[agent.id] = agent
+            self._keys[key.id] = key
+
+    async def _set_index(self, project: str, name: str, document: Mapping[str, Any] | None) -> None:
+        """If the engine refuses the new columns, the old index stays."""
+        old = self._logstores[project][name]
+        changed = await self._run(statements.set_index, old, document, _now())
+        try:
+            await self._store.alter(changed.table)
+        except TailraceError:
+            await self._run(statements.set_index, old, old.index, old.index_modified)
+            raise
+        self._logstores[project][name] = changed
+
+    async def _drop_table(self, logstore: int) -> None:
+        try:
+            await self._store.drop(logstore)
+        except TailraceError as error:
+            log.warning("cannot drop the table of a deleted logstore, the next start tries again", logstore=logstore, reason=error.message)
+            return
+        await self._run(statements.forget_drop, logstore)
+
+    def _known_project(self, name: str) -> Project:
+        project = self._projects.get(name)
+        if project is None:
+            raise ApiError(404, "ProjectNotExist", f"project {name} does not exist")
+        return project
+
+    def _known_logstore(self, project: str, name: str) -> Logstore:
+        self._known_project(project)
+        logstore = self._logstores[project].get(name)
+        if logstore is None:
+            raise ApiError(404, "LogStoreNotExist", f"logstore {name} does not exist")
+        return logstore
+
+    def _load(self, session: Session) -> None:
+        self._projects = {project.name: project for project in statements.projects(session)}
+        self._logstores = {name: {} for name in self._projects}
+        for logstore in statements.logstores(session):
+            self._logstores[logstore.project][logstore.name] = logstore
+        self._keys = {key.id: key for key in statements.keys(session)}
+        self._agents = {agent.id: agent for agent in statements.agents(session)}
+
+    async def _run(self, statement: Callable[..., Result], *arguments: object) -> Result:
+        """One transaction on a thread of the pool."""
+
+        def transaction() -> Result:
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                return statement(session, *arguments)
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, transaction)
+
+
+def _now() -> int:
+    return int(time.time())

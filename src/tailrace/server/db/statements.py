@@ -1,0 +1,195 @@
+"""What is asked of the metadata database: one function per question or change, each within the caller's transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from tailrace.server.db.indexing import field_indexes, line_index
+from tailrace.server.db.records import Agent, Key, Logstore, Project, Shard
+from tailrace.server.db.tables import AgentRow, DropRow, IndexColumnRow, IndexRow, KeyRow, LogstoreRow, ProjectRow, ShardRow
+from tailrace.server.store.port import TableSpec
+
+KEY_SPACE = 1 << 128
+
+
+def projects(session: Session) -> list[Project]:
+    return [_project(row) for row in session.scalars(select(ProjectRow))]
+
+
+def logstores(session: Session) -> list[Logstore]:
+    rows = session.execute(select(LogstoreRow, ProjectRow.name).join(ProjectRow, ProjectRow.id == LogstoreRow.project_id)).all()
+    return [_logstore(session, row, project) for row, project in rows]
+
+
+def keys(session: Session) -> list[Key]:
+    return [_key(row) for row in session.scalars(select(KeyRow))]
+
+
+def agents(session: Session) -> list[Agent]:
+    return [Agent(row.id, row.project, tuple(row.logstores), row.created) for row in session.scalars(select(AgentRow))]
+
+
+def pending_drops(session: Session) -> list[int]:
+    """Logstores that were deleted and whose tables may still be there."""
+    return list(session.scalars(select(DropRow.logstore_id)))
+
+
+def insert_project(session: Session, name: str, description: str, options: Mapping[str, Any], now: int) -> Project:
+    row = ProjectRow(name=name, description=description, options=dict(options), created=now, modified=now)
+    session.add(row)
+    session.flush()
+    return _project(row)
+
+
+def update_project(session: Session, project: int, description: str, now: int) -> Project:
+    row = session.get_one(ProjectRow, project)
+    row.description, row.modified = description, now
+    return _project(row)
+
+
+def delete_project(session: Session, project: int) -> list[int]:
+    """Ids of the logstores that went with it."""
+    gone = list(session.scalars(select(LogstoreRow.id).where(LogstoreRow.project_id == project)))
+    session.add_all(DropRow(logstore_id=logstore) for logstore in gone)
+    session.execute(delete(ProjectRow).where(ProjectRow.id == project))
+    return gone
+
+
+def insert_logstore(session: Session, project: Project, name: str, ttl: int, shard_count: int, options: Mapping[str, Any], now: int) -> Logstore:
+    """A logstore whose `shard_count` shards split the key space evenly."""
+    row = LogstoreRow(project_id=project.id, name=name, ttl=ttl, options=dict(options), created=now, modified=now)
+    session.add(row)
+    session.flush()
+    for shard in range(shard_count):
+        end = "f" * 32 if shard == shard_count - 1 else f"{KEY_SPACE * (shard + 1) // shard_count:032x}"
+        begin = f"{KEY_SPACE * shard // shard_count:032x}"
+        session.add(ShardRow(logstore_id=row.id, shard=shard, status="readwrite", begin_key=begin, end_key=end, created=now))
+    session.flush()
+    return _logstore(session, row, project.name)
+
+
+def update_logstore(session: Session, logstore: Logstore, ttl: int, options: Mapping[str, Any], now: int) -> Logstore:
+    row = session.get_one(LogstoreRow, logstore.id)
+    row.ttl, row.options, row.modified = ttl, dict(options), now
+    return _logstore(session, row, logstore.project)
+
+
+def delete_logstore(session: Session, logstore: int) -> None:
+    session.add(DropRow(logstore_id=logstore))
+    session.execute(delete(LogstoreRow).where(LogstoreRow.id == logstore))
+
+
+def forget_drop(session: Session, logstore: int) -> None:
+    """The table is gone, too."""
+    session.execute(delete(DropRow).where(DropRow.logstore_id == logstore))
+
+
+def set_index(session: Session, logstore: Logstore, document: Mapping[str, Any] | None, now: int) -> Logstore:
+    """Replace, or with None remove, the index. Fields that had a column of their type get it again, others the next number."""
+    row = session.get(IndexRow, logstore.id)
+    if document is None:
+        if row is not None:
+            session.delete(row)
+    else:
+        version = 1 + (session.scalar(select(func.max(IndexColumnRow.first_version)).where(IndexColumnRow.logstore_id == logstore.id)) or 0)
+        version = max(version, row.version + 1 if row is not None else 0)
+        _number_columns(session, logstore.id, document, version)
+        if row is None:
+            session.add(IndexRow(logstore_id=logstore.id, version=version, document=dict(document), modified=now))
+        else:
+            row.version, row.document, row.modified = version, dict(document), now
+    session.flush()
+    return _logstore(session, session.get_one(LogstoreRow, logstore.id), logstore.project)
+
+
+def insert_key(session: Session, key: Key) -> None:
+    session.add(
+        KeyRow(
+            id=key.id,
+            kind=key.kind,
+            secret=key.secret,
+            enabled=key.enabled,
+            agent_id=key.agent or None,
+            project=key.project,
+            logstores=list(key.logstores),
+            actions=list(key.actions),
+            created=key.created,
+        )
+    )
+
+
+def enrol_agent(session: Session, agent: Agent, key: Key) -> list[str]:
+    """Put the agent in with its key; an agent that is there already gets the new grant, and its old keys are gone: their ids."""
+    row = session.get(AgentRow, agent.id)
+    if row is None:
+        session.add(AgentRow(id=agent.id, project=agent.project, logstores=list(agent.logstores), created=agent.created))
+        session.flush()
+    else:
+        row.project, row.logstores = agent.project, list(agent.logstores)
+    gone = list(session.scalars(select(KeyRow.id).where(KeyRow.agent_id == agent.id)))
+    session.execute(delete(KeyRow).where(KeyRow.agent_id == agent.id))
+    insert_key(session, key)
+    return gone
+
+
+def _number_columns(session: Session, logstore: int, document: Mapping[str, Any], version: int) -> None:
+    known = {(row.key, row.type): row.number for row in session.scalars(select(IndexColumnRow).where(IndexColumnRow.logstore_id == logstore))}
+    number = max(known.values(), default=0)
+    for key, entry in (document.get("keys") or {}).items():
+        if (key, entry["type"]) not in known:
+            number += 1
+            session.add(IndexColumnRow(logstore_id=logstore, number=number, key=key, type=entry["type"], first_version=version))
+    session.flush()
+
+
+def _project(row: ProjectRow) -> Project:
+    return Project(row.id, row.name, row.description, row.created, row.modified, row.options)
+
+
+def _logstore(session: Session, row: LogstoreRow, project: str) -> Logstore:
+    shards = _shards(session, row.id)
+    index = session.get(IndexRow, row.id)
+    return Logstore(
+        id=row.id,
+        project=project,
+        name=row.name,
+        ttl=row.ttl,
+        created=row.created,
+        modified=row.modified,
+        table=_table(session, row, len(shards), index),
+        shards=tuple(shards),
+        options=row.options,
+        index=None if index is None else index.document,
+        index_modified=0 if index is None else index.modified,
+    )
+
+
+def _shards(session: Session, logstore: int) -> Sequence[Shard]:
+    rows = session.scalars(select(ShardRow).where(ShardRow.logstore_id == logstore).order_by(ShardRow.shard))
+    return [Shard(row.shard, "readonly" if row.status == "readonly" else "readwrite", row.begin_key, row.end_key, row.created) for row in rows]
+
+
+def _table(session: Session, row: LogstoreRow, shards: int, index: IndexRow | None) -> TableSpec:
+    if index is None:
+        return TableSpec(row.id, row.ttl, shards)
+    numbers = {(column.key, column.type): column.number for column in session.scalars(select(IndexColumnRow).where(IndexColumnRow.logstore_id == row.id))}
+    fields = field_indexes(index.document, lambda key, kind: f"c{numbers[key, kind]}")
+    return TableSpec(row.id, row.ttl, shards, line=line_index(index.document), fields=fields)
+
+
+def _key(row: KeyRow) -> Key:
+    if row.kind not in ("admin", "agent", "user"):
+        raise ValueError(f"key {row.id} is of unknown kind {row.kind}")
+    return Key(
+        id=row.id,
+        kind=row.kind,  # pyright: ignore[reportArgumentType]  (checked above)
+        secret=row.secret,
+        created=row.created,
+        enabled=row.enabled,
+        agent=row.agent_id or "",
+        project=row.project,
+        logstores=tuple(row.logstores),
+        actions=tuple(row.actions),
+    )

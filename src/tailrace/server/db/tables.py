@@ -1,0 +1,112 @@
+"""The metadata database's tables. A change here needs a migration in `migrations/versions` (`tests/unit/server/test_database.py` compares)."""
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# PostgreSQL names constraints by itself, SQLite does not: migrations need the same names on both.
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Times are Unix seconds."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class ProjectRow(Base):
+    __tablename__ = "projects"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(63), unique=True)
+    description: Mapped[str] = mapped_column(String)
+    options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created: Mapped[int] = mapped_column(BigInteger)
+    modified: Mapped[int] = mapped_column(BigInteger)
+
+
+class LogstoreRow(Base):
+    """The id names the engine's table, hence it is never used again (AUTOINCREMENT)."""
+
+    __tablename__ = "logstores"
+    __table_args__ = (UniqueConstraint("project_id", "name"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(63))
+    ttl: Mapped[int] = mapped_column(Integer)
+    options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created: Mapped[int] = mapped_column(BigInteger)
+    modified: Mapped[int] = mapped_column(BigInteger)
+
+
+class ShardRow(Base):
+    __tablename__ = "shards"
+
+    logstore_id: Mapped[int] = mapped_column(ForeignKey("logstores.id", ondelete="CASCADE"), primary_key=True)
+    shard: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    status: Mapped[str] = mapped_column(String(16))
+    begin_key: Mapped[str] = mapped_column(String(32))
+    end_key: Mapped[str] = mapped_column(String(32))
+    created: Mapped[int] = mapped_column(BigInteger)
+
+
+class IndexRow(Base):
+    """The index as it was given, word for word."""
+
+    __tablename__ = "indexes"
+
+    logstore_id: Mapped[int] = mapped_column(ForeignKey("logstores.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer)
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    modified: Mapped[int] = mapped_column(BigInteger)
+
+
+class IndexColumnRow(Base):
+    """Which opaque column holds a field of one type. Rows stay when the field leaves the index: a number is never used twice."""
+
+    __tablename__ = "index_columns"
+    __table_args__ = (UniqueConstraint("logstore_id", "key", "type"),)
+
+    logstore_id: Mapped[int] = mapped_column(ForeignKey("logstores.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(String)
+    type: Mapped[str] = mapped_column(String(16))
+    first_version: Mapped[int] = mapped_column(Integer)
+
+
+class DropRow(Base):
+    """A logstore that is gone here and may still stand in the engine."""
+
+    __tablename__ = "drops"
+
+    logstore_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+
+
+class AgentRow(Base):
+    __tablename__ = "agents"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    project: Mapped[str] = mapped_column(String(63))
+    logstores: Mapped[list[str]] = mapped_column(JSON)
+    created: Mapped[int] = mapped_column(BigInteger)
+
+
+class KeyRow(Base):
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    enabled: Mapped[bool]
+    agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
+    project: Mapped[str] = mapped_column(String(63))
+    logstores: Mapped[list[str]] = mapped_column(JSON)
+    actions: Mapped[list[str]] = mapped_column(JSON)
+    created: Mapped[int] = mapped_column(BigInteger)

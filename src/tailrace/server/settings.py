@@ -1,0 +1,135 @@
+"""The server's settings: one model, filled from flags, `TAILRACE_SERVER_*` and `HOME/server.yaml`, in this order of precedence.
+
+Every message about a wrong value says where the value came from.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from tailrace.errors import ConfigError, ConfigErrors
+
+ENVIRONMENT_PREFIX = "TAILRACE_SERVER_"
+SETTINGS_FILE = "server.yaml"
+
+
+class Settings(BaseModel):
+    """What an operator may set. Sizes in bytes, times in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home: Path = Field(description="Home of this installation; set by `--home` only.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(9480, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
+    domains: tuple[str, ...] = Field((), description="Host names of this server; `<project>.<domain>` addresses a project.")
+    region: str = Field("local", min_length=1, max_length=64, description="Region that projects report.")
+    time_zone: str = Field("UTC", description="Time zone of SQL functions, an IANA name.")
+    signature_v1: bool = Field(True, description="Whether signatures of version 1 (HMAC-SHA1) are accepted beside version 4.")
+    clock_skew_secs: int = Field(900, ge=1, le=86_400, description="How far a request's date may be from the server's clock.")
+    max_body_bytes: int = Field(31_457_280, ge=65_536, le=268_435_456, description="Largest body of a log write on the wire.")
+    max_raw_bytes: int = Field(31_457_280, ge=65_536, le=268_435_456, description="Largest body of a log write after decompression.")
+    max_control_bytes: int = Field(4_194_304, ge=65_536, le=67_108_864, description="Largest body of any other request.")
+    ingest_memory_bytes: int = Field(268_435_456, ge=33_554_432, description="Bodies, wire and raw, of all writes at work; beyond it writers get 503.")
+    ingest_threads: int = Field(2, ge=1, le=64, description="Threads that check what is written.")
+    database_threads: int = Field(4, ge=1, le=64, description="Threads that talk to the metadata database.")
+    write_past_secs: int | None = Field(604_800, ge=0, description="How old a written event may be; null is any age. Never holds for agents.")
+    write_future_secs: int | None = Field(900, ge=0, description="How far ahead a written event may be; null is any time. Never holds for agents.")
+    stop_grace_secs: float = Field(10.0, ge=0, le=600, description="How long running requests may go on when the server stops.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
+
+    @field_validator("domains", mode="before")
+    @classmethod
+    def _split_domains(cls, value: object) -> object:
+        """A comma-separated text is a list, so that the environment can hold it."""
+        return tuple(part.strip().lower() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("domains")
+    @classmethod
+    def _lower_domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(domain.lower().strip(".") for domain in value)
+
+    @property
+    def secret_directory(self) -> Path:
+        return self.home / "secret"
+
+    @property
+    def server_directory(self) -> Path:
+        return self.home / "server"
+
+    @property
+    def run_directory(self) -> Path:
+        return self.home / "run"
+
+
+def load_settings(home: Path, flags: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of the installation in `home`. Flags whose value is None were not given. Raises ConfigErrors with all mistakes."""
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for source in (_from_file(home / SETTINGS_FILE), _from_environment(os.environ if environment is None else environment), _from_flags(flags or {})):
+        for key, (value, origin) in source.items():
+            values[key] = value
+            origins[key] = origin
+    unknown = [_unknown_key(key, origins[key]) for key in values if key not in _settable()]
+    if unknown:
+        raise ConfigErrors(unknown)
+    try:
+        return Settings(home=home, **values)
+    except ValidationError as error:
+        raise ConfigErrors([_wrong_value(problem, origins) for problem in error.errors()]) from None
+
+
+def _settable() -> list[str]:
+    return [name for name in Settings.model_fields if name != "home"]
+
+
+def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the settings: {error}", where=str(path)) from None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not YAML: {str(error).replace(chr(10), ' ')}", where=str(path)) from None
+    if root is None:
+        return {}
+    if not isinstance(root, yaml.MappingNode) or not isinstance(data, dict):
+        raise ConfigError("the settings have to be a mapping of names to values", where=str(path), hint="write lines such as `port: 9480`")
+    lines = {str(key.value): key.start_mark.line + 1 for key, _ in root.value}
+    return {str(key): (value, f"{path}:{lines.get(str(key), 1)}") for key, value in data.items()}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    found = {name: value for name, value in environment.items() if name.startswith(ENVIRONMENT_PREFIX)}
+    return {name.removeprefix(ENVIRONMENT_PREFIX).lower(): (_environment_value(value), f"environment {name}") for name, value in found.items()}
+
+
+def _environment_value(text: str) -> str | None:
+    return None if text in ("", "null") else text
+
+
+def _from_flags(flags: Mapping[str, object]) -> dict[str, tuple[Any, str]]:
+    return {key: (value, f"flag --{key.replace('_', '-')}") for key, value in flags.items() if value is not None}
+
+
+def _unknown_key(key: str, origin: str) -> ConfigError:
+    near = difflib.get_close_matches(key, _settable(), n=1)
+    hint = f"the nearest known setting is `{near[0]}`" if near else f"known settings are {', '.join(_settable())}"
+    return ConfigError(f"unknown setting `{key}`", where=origin, hint=hint)
+
+
+def _wrong_value(problem: Any, origins: Mapping[str, str]) -> ConfigError:
+    key = str(problem["loc"][0])
+    description = Settings.model_fields[key].description or ""
+    message = str(problem["msg"])
+    return ConfigError(
+        f"setting `{key}` cannot be `{problem['input']}`: {message[:1].lower()}{message[1:]}", where=origins.get(key, "default"), hint=description
+    )
