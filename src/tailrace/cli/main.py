@@ -1,0 +1,89 @@
+"""The command `tailrace`: finds the command that is asked for, runs it, and turns what went wrong into a sentence and an exit code.
+
+A command's module is imported when the command is called, so that `tailrace query` does not pay for the agent, nor the agent for the
+server.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from cyclopts import App, CycloptsError
+
+from tailrace import __version__
+from tailrace.cli.output import Exit, exit_code, print_error
+from tailrace.errors import TailraceError, UsageError
+
+COMMANDS: Final = {
+    "up": "Start everything on this machine and collect its logs.",
+    "query": "Search and analyse logs.",
+    "tail": "Follow new logs.",
+    "parse": "Show what a pipeline makes of sample lines.",
+    "config": "Check pipeline files.",
+    "plugin": "List and describe inputs, processors and flushers.",
+    "agent": "Run the agent.",
+    "server": "Run the server.",
+}
+
+
+def application() -> App:
+    """The command tree; each command is a module `tailrace.cli.commands.NAME` with an `app`."""
+    app = App(name="tailrace", help="Collect, store and query logs.", version=__version__, help_on_error=False)
+    for name, summary in COMMANDS.items():
+        app.command(f"tailrace.cli.commands.{name}:app", name=name, help=summary)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit code. `--debug` before the command shows the traceback of an error too."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = words[:1] == ["--debug"]
+    words = words[1:] if debug else words
+    try:
+        return _run(words)
+    except TailraceError as error:
+        print_error(error)
+        if debug:
+            raise
+        return exit_code(error)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`head`, a pager) went away. Python would complain once more when it flushes stdout at exit.
+        sys.stdout = None
+        return Exit.FAILED
+
+
+def agent() -> int:
+    """The command `tailrace-agent`: the same as `tailrace agent`."""
+    return main(["agent", *sys.argv[1:]])
+
+
+def _run(words: list[str]) -> int:
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        raise UsageError(f"unknown command `{words[0]}`", hint=f"commands: {', '.join(COMMANDS)}")
+    try:
+        result = application()(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        raise UsageError(_first_lower(str(error)), hint=f"`{_help_for(words)}` shows how to call it") from error
+    except ImportError as error:
+        raise TailraceError(f"`tailrace {words[0]}` cannot be loaded: {error.__cause__ or error}", hint=_remedy(words[0])) from error
+    return result if isinstance(result, int) else Exit.FINE
+
+
+def _remedy(command: str) -> str:
+    return "install the server: `pip install 'tailrace[server]'`" if command in ("server", "up") else ""
+
+
+def _help_for(words: Sequence[str]) -> str:
+    nouns = [word for word in words[:2] if not word.startswith("-")]
+    return " ".join(["tailrace", *nouns[: 1 if words[0] in ("query", "tail", "parse", "up") else 2], "--help"])
+
+
+def _first_lower(text: str) -> str:
+    text = " ".join(text.split()).removesuffix(".")
+    return text[:1].lower() + text[1:]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Which plugins there are. A plugin registers itself with one decorator; it is imported when its type name is first asked for.
+
+    @processor("processor_drop", stability="beta")
+    class Drop: ...
+
+The class has a `Config` (a `PluginConfig`), is made by `cls(config)`, and a classmethod `sample()` gives its smallest valid config.
+"""
+
+import difflib
+import importlib
+import importlib.metadata
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias, TypeVar
+
+from tailrace.errors import ConfigError
+from tailrace.pipeline.config import PluginConfig
+from tailrace.pipeline.plugins import MODULES
+
+ConfigModel: TypeAlias = type[PluginConfig]
+Kind: TypeAlias = Literal["input", "processor", "aggregator", "flusher"]
+Stability: TypeAlias = Literal["experimental", "beta", "stable", "deprecated"]
+KINDS: Final[tuple[Kind, ...]] = ("input", "processor", "aggregator", "flusher")
+
+
+class Plugin(Protocol):
+    """What the decorators ask of a class."""
+
+    Config: ClassVar[Any]
+
+    @classmethod
+    def sample(cls) -> dict[str, Any]: ...
+
+
+PluginClass = TypeVar("PluginClass", bound=type[Plugin])
+
+
+@dataclass(frozen=True, slots=True)
+class PluginEntry:
+    """One registered plugin. `cls(config)` makes an instance; `doc` is the module's docstring."""
+
+    kind: Kind
+    type: str
+    cls: Any
+    config_model: ConfigModel
+    stability: Stability
+    aliases: tuple[str, ...]
+    doc: str
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of `doc`."""
+        return " ".join(self.doc.split("\n\n", 1)[0].split())
+
+    def sample(self) -> dict[str, Any]:
+        """The smallest valid config, with its `Type`."""
+        return {"Type": self.type, **self.cls.sample()}
+
+
+_entries: dict[tuple[str, str], PluginEntry] = {}
+
+
+def input_plugin(type_name: str, *, stability: Stability = "beta", aliases: tuple[str, ...] = ()) -> Callable[[PluginClass], PluginClass]:
+    """Register a class as the input `type_name`."""
+    return _register("input", type_name, stability, aliases)
+
+
+def processor(type_name: str, *, stability: Stability = "beta", aliases: tuple[str, ...] = ()) -> Callable[[PluginClass], PluginClass]:
+    """Register a class as the processor `type_name`."""
+    return _register("processor", type_name, stability, aliases)
+
+
+def aggregator(type_name: str, *, stability: Stability = "beta", aliases: tuple[str, ...] = ()) -> Callable[[PluginClass], PluginClass]:
+    """Register a class as the aggregator `type_name`."""
+    return _register("aggregator", type_name, stability, aliases)
+
+
+def flusher(type_name: str, *, stability: Stability = "beta", aliases: tuple[str, ...] = ()) -> Callable[[PluginClass], PluginClass]:
+    """Register a class as the flusher `type_name`."""
+    return _register("flusher", type_name, stability, aliases)
+
+
+def _register(kind: Kind, type_name: str, stability: Stability, aliases: tuple[str, ...]) -> Callable[[PluginClass], PluginClass]:
+    def register(cls: PluginClass) -> PluginClass:
+        doc = inspect.getdoc(sys.modules[cls.__module__]) or ""
+        entry = PluginEntry(kind, type_name, cls, cls.Config, stability, aliases, doc)
+        for name in (type_name, *aliases):
+            other = _entries.get((kind, name))
+            if other is not None and other.cls.__module__ != cls.__module__:
+                raise ConfigError(f"{kind} type `{name}` is registered by both `{other.cls.__module__}` and `{cls.__module__}`")
+            _entries[kind, name] = entry
+        return cls
+
+    return register
+
+
+def get(kind: Kind, type_name: str) -> PluginEntry:
+    """The plugin of that type name or alias, imported now if it was not yet. Raises ConfigError when there is none or it does not load."""
+    if (kind, type_name) not in _entries:
+        module = MODULES[kind].get(type_name) or _entry_points(kind).get(type_name)
+        if module is None:
+            raise _unknown(kind, type_name)
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise ConfigError(f"{kind} `{type_name}` does not load: {error}") from error
+    if (kind, type_name) not in _entries:
+        raise ConfigError(f"{kind} `{type_name}` is not registered by the module that should hold it")
+    return _entries[kind, type_name]
+
+
+def names(kind: Kind) -> list[str]:
+    """All type names and aliases of a kind, without importing anything."""
+    registered = {name for entry_kind, name in _entries if entry_kind == kind}
+    return sorted({*MODULES[kind], *_entry_points(kind), *registered})
+
+
+def all_plugins(*, broken: Callable[[ConfigError], None] | None = None) -> Iterator[PluginEntry]:
+    """Every plugin, by kind and type. One that does not load is left out and handed to `broken`."""
+    for kind in KINDS:
+        for name in names(kind):
+            try:
+                entry = get(kind, name)
+            except ConfigError as error:
+                if broken is not None:
+                    broken(error)
+                continue
+            if entry.type == name:
+                yield entry
+
+
+def _entry_points(kind: Kind) -> dict[str, str]:
+    return {point.name: point.value for point in importlib.metadata.entry_points(group=f"tailrace.{kind}s")}
+
+
+def _unknown(kind: Kind, type_name: str) -> ConfigError:
+    known = names(kind)
+    near = difflib.get_close_matches(type_name, known, n=1, cutoff=0.6)
+    if near:
+        hint = f"did you mean `{near[0]}`?"
+    elif known:
+        hint = f"`tailrace plugin list` shows all; {kind}s are {', '.join(f'`{name}`' for name in known)}"
+    else:
+        hint = f"this release has no {kind}s"
+    return ConfigError(f"unknown {kind} type `{type_name}`", hint=hint)
