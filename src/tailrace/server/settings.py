@@ -34,11 +34,17 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(31_457_280, ge=65_536, le=268_435_456, description="Largest body of a log write on the wire.")
     max_raw_bytes: int = Field(31_457_280, ge=65_536, le=268_435_456, description="Largest body of a log write after decompression.")
     max_control_bytes: int = Field(4_194_304, ge=65_536, le=67_108_864, description="Largest body of any other request.")
-    ingest_memory_bytes: int = Field(268_435_456, ge=33_554_432, description="Bodies, wire and raw, of all writes at work; beyond it writers get 503.")
+    ingest_memory_bytes: int = Field(
+        268_435_456, ge=33_554_432, description="Bodies, wire and raw, of all writes at work; beyond it writers get 503."
+    )
     ingest_threads: int = Field(2, ge=1, le=64, description="Threads that check what is written.")
     database_threads: int = Field(4, ge=1, le=64, description="Threads that talk to the metadata database.")
-    write_past_secs: int | None = Field(604_800, ge=0, description="How old a written event may be; null is any age. Never holds for agents.")
-    write_future_secs: int | None = Field(900, ge=0, description="How far ahead a written event may be; null is any time. Never holds for agents.")
+    write_past_secs: int | None = Field(
+        604_800, ge=0, description="How old a written event may be; null is any age. Never holds for agents."
+    )
+    write_future_secs: int | None = Field(
+        900, ge=0, description="How far ahead a written event may be; null is any time. Never holds for agents."
+    )
     stop_grace_secs: float = Field(10.0, ge=0, le=600, description="How long running requests may go on when the server stops.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 
@@ -70,7 +76,11 @@ def load_settings(home: Path, flags: Mapping[str, object] | None = None, environ
     """The settings of the installation in `home`. Flags whose value is None were not given. Raises ConfigErrors with all mistakes."""
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for source in (_from_file(home / SETTINGS_FILE), _from_environment(os.environ if environment is None else environment), _from_flags(flags or {})):
+    for source in (
+        _from_file(home / SETTINGS_FILE),
+        _from_environment(os.environ if environment is None else environment),
+        _from_flags(flags or {}),
+    ):
         for key, (value, origin) in source.items():
             values[key] = value
             origins[key] = origin
@@ -109,7 +119,9 @@ def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     found = {name: value for name, value in environment.items() if name.startswith(ENVIRONMENT_PREFIX)}
-    return {name.removeprefix(ENVIRONMENT_PREFIX).lower(): (_environment_value(value), f"environment {name}") for name, value in found.items()}
+    return {
+        name.removeprefix(ENVIRONMENT_PREFIX).lower(): (_environment_value(value), f"environment {name}") for name, value in found.items()
+    }
 
 
 def _environment_value(text: str) -> str | None:
@@ -131,5 +143,7 @@ def _wrong_value(problem: Any, origins: Mapping[str, str]) -> ConfigError:
     description = Settings.model_fields[key].description or ""
     message = str(problem["msg"])
     return ConfigError(
-        f"setting `{key}` cannot be `{problem['input']}`: {message[:1].lower()}{message[1:]}", where=origins.get(key, "default"), hint=description
+        f"setting `{key}` cannot be `{problem['input']}`: {message[:1].lower()}{message[1:]}",
+        where=origins.get(key, "default"),
+        hint=description,
     )

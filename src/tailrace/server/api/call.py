@@ -18,6 +18,7 @@ from tailrace.server.auth.principal import Principal
 from tailrace.server.db.records import Logstore, Project
 
 if TYPE_CHECKING:
+    from tailrace.server.auth.vault import Vault
     from tailrace.server.db.catalog import Catalog
     from tailrace.server.ingest import Ingest
     from tailrace.server.settings import Settings
@@ -36,6 +37,7 @@ class Services:
     catalog: "Catalog"
     store: "Store"
     ingest: "Ingest"
+    vault: "Vault"
 
 
 @dataclass

@@ -1,6 +1,7 @@
-"""Who signed a request (sls-api §1.4–1.6). Runs on the headers alone, so that nobody unknown makes the server read a body."""
+"""Who signed a request (sls-api §1.4 to §1.6). Runs on the headers alone, so that nobody unknown makes the server read a body."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from tailrace.errors import ApiError
@@ -38,9 +39,9 @@ class Authenticator:
             raise ApiError(401, "Unauthorized", f"AccessKeyId is disabled: {key.id}")
         return Principal(key.kind, key.id, key.agent, key.project, key.logstores, key.actions), authorization
 
-    def check_body(self, request: SignedRequest, authorization: Authorization) -> None:
+    def check_body(self, request: SignedRequest, body: bytes, authorization: Authorization) -> None:
         """A signed hash that nobody compares protects nothing. Raises ApiError 401 SignatureNotMatch."""
-        if not body_matches(request, authorization):
+        if not body_matches(replace(request, body=body), authorization):
             raise ApiError(401, "SignatureNotMatch", "the body does not have the hash that the signature covers")
 
     def _check_headers(self, request: SignedRequest) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The holder of a key. *admin* may do everything; *agent* writes to the named logstores of one project; *user* does what `actions` lists."""
+    """The holder of a key. *admin* may do everything; *agent* writes to `logstores` of one project; *user* does what `actions` lists."""
 
     kind: Literal["admin", "agent", "user"]
     key_id: str

@@ -37,7 +37,8 @@ class Vault:
             secret = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], key_id.encode()).decode()
         except InvalidTag:
             raise DamagedError(
-                f"the secret of key `{key_id}` was not encrypted with this master key", hint="put back the `secret/master.key` that belongs to this database"
+                f"the secret of key `{key_id}` is not of this master key",
+                hint="put back the `secret/master.key` of this database",
             ) from None
         self._cache[key_id, sealed] = secret
         if len(self._cache) > CACHED_SECRETS:
@@ -52,7 +53,9 @@ def open_vault(path: Path, *, create: bool) -> Vault:
     """
     if not path.exists():
         if not create:
-            raise StateError(f"the master key `{path}` is missing, the keys in the database cannot be read", hint="put it back from a backup")
+            raise StateError(
+                f"the master key `{path}` is missing, the keys in the database cannot be read", hint="put it back from a backup"
+            )
         write_secret(path, secrets.token_bytes(MASTER_KEY_BYTES).hex() + "\n")
     if path.stat().st_mode & 0o077:
         raise StateError(f"the master key `{path}` can be read by others", hint=f"chmod 600 {path}")

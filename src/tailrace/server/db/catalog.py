@@ -65,6 +65,9 @@ class Catalog:
     def key(self, key_id: str) -> Key | None:
         return self._keys.get(key_id)
 
+    def has_keys(self) -> bool:
+        return bool(self._keys)
+
     def has_admin_key(self) -> bool:
         return any(key.kind == "admin" and key.enabled for key in self._keys.values())
 
@@ -97,7 +100,9 @@ class Catalog:
             owner = self._known_project(project)
             if name in self._logstores[project]:
                 raise ApiError(400, "LogStoreAlreadyExist", f"logstore {name} already exists")
-            logstore = await self._run(statements.insert_logstore, owner, name, ttl, shard_count, options, _now())
+            logstore = await self._run(
+                statements.insert_logstore, owner, name, ttl=ttl, shard_count=shard_count, options=options, now=_now()
+            )
             try:
                 await self._store.create(logstore.table)
             except TailraceError:
@@ -187,12 +192,12 @@ class Catalog:
         self._keys = {key.id: key for key in statements.keys(session)}
         self._agents = {agent.id: agent for agent in statements.agents(session)}
 
-    async def _run(self, statement: Callable[..., Result], *arguments: object) -> Result:
+    async def _run(self, statement: Callable[..., Result], *arguments: object, **keywords: object) -> Result:
         """One transaction on a thread of the pool."""
 
         def transaction() -> Result:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                return statement(session, *arguments)
+                return statement(session, *arguments, **keywords)
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, transaction)
 

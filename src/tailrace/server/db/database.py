@@ -31,7 +31,8 @@ def open_database(path: Path) -> Engine:
     except DatabaseError as error:
         engine.dispose()
         raise DamagedError(
-            f"cannot open the metadata `{path}`: {error.orig}", hint="restore it from a copy (`meta.db.before-*` beside it) or from a backup"
+            f"cannot open the metadata `{path}`: {error.orig}",
+            hint="restore it from a copy (`meta.db.before-*` beside it) or from a backup",
         ) from error
     except StateError:
         engine.dispose()
@@ -53,7 +54,8 @@ def migrate(engine: Engine, path: Path) -> None:
         return
     if current is not None and current not in known:
         raise NewerFormatError(
-            f"the metadata `{path}` has format {current}, this release knows formats up to {newest}", hint="start the release that wrote it, or a newer one"
+            f"the metadata `{path}` has format {current}, this release knows formats up to {newest}",
+            hint="start the release that wrote it, or a newer one",
         )
     if current is not None:
         copy_database(path, path.with_name(f"{path.name}.before-{newest}"))

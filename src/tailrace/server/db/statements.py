@@ -57,7 +57,9 @@ def delete_project(session: Session, project: int) -> list[int]:
     return gone
 
 
-def insert_logstore(session: Session, project: Project, name: str, ttl: int, shard_count: int, options: Mapping[str, Any], now: int) -> Logstore:
+def insert_logstore(
+    session: Session, project: Project, name: str, *, ttl: int, shard_count: int, options: Mapping[str, Any], now: int
+) -> Logstore:
     """A logstore whose `shard_count` shards split the key space evenly."""
     row = LogstoreRow(project_id=project.id, name=name, ttl=ttl, options=dict(options), created=now, modified=now)
     session.add(row)
@@ -135,7 +137,9 @@ def enrol_agent(session: Session, agent: Agent, key: Key) -> list[str]:
 
 
 def _number_columns(session: Session, logstore: int, document: Mapping[str, Any], version: int) -> None:
-    known = {(row.key, row.type): row.number for row in session.scalars(select(IndexColumnRow).where(IndexColumnRow.logstore_id == logstore))}
+    known = {
+        (row.key, row.type): row.number for row in session.scalars(select(IndexColumnRow).where(IndexColumnRow.logstore_id == logstore))
+    }
     number = max(known.values(), default=0)
     for key, entry in (document.get("keys") or {}).items():
         if (key, entry["type"]) not in known:
@@ -168,13 +172,18 @@ def _logstore(session: Session, row: LogstoreRow, project: str) -> Logstore:
 
 def _shards(session: Session, logstore: int) -> Sequence[Shard]:
     rows = session.scalars(select(ShardRow).where(ShardRow.logstore_id == logstore).order_by(ShardRow.shard))
-    return [Shard(row.shard, "readonly" if row.status == "readonly" else "readwrite", row.begin_key, row.end_key, row.created) for row in rows]
+    return [
+        Shard(row.shard, "readonly" if row.status == "readonly" else "readwrite", row.begin_key, row.end_key, row.created) for row in rows
+    ]
 
 
 def _table(session: Session, row: LogstoreRow, shards: int, index: IndexRow | None) -> TableSpec:
     if index is None:
         return TableSpec(row.id, row.ttl, shards)
-    numbers = {(column.key, column.type): column.number for column in session.scalars(select(IndexColumnRow).where(IndexColumnRow.logstore_id == row.id))}
+    numbers = {
+        (column.key, column.type): column.number
+        for column in session.scalars(select(IndexColumnRow).where(IndexColumnRow.logstore_id == row.id))
+    }
     fields = field_indexes(index.document, lambda key, kind: f"c{numbers[key, kind]}")
     return TableSpec(row.id, row.ttl, shards, line=line_index(index.document), fields=fields)
 

@@ -1,4 +1,4 @@
-"""The metadata database's tables. A change here needs a migration in `migrations/versions` (`tests/unit/server/test_database.py` compares)."""
+"""The metadata database's tables. A change here needs a migration in `migrations/versions`: `test_database.py` compares them."""
 
 from typing import Any
 

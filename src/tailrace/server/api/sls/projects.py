@@ -18,7 +18,7 @@ async def create_project(call: Call) -> Response:
     body = call.json_object()
     name = body.get("projectName")
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ApiError(400, "ParameterInvalid", f"project name `{name}` is not 3 to 63 of a-z, 0-9 and -, with a letter or digit at both ends")
+        raise ApiError(400, "ParameterInvalid", f"project name `{name}` is not 3 to 63 of a-z, 0-9, - with a letter or digit at both ends")
     options = {option: body[option] for option in KEPT_OPTIONS if isinstance(body.get(option), str)}
     await call.catalog.create_project(name, _description(body.get("description")), options)
     return ok()

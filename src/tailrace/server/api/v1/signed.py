@@ -1,0 +1,64 @@
+"""Lets only signed requests through to `/api/v1`, with their bodies read within the bound of control requests."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tailrace.errors import TailraceError
+from tailrace.server.api.answer import as_api_error, error_response
+from tailrace.server.api.call import Services
+from tailrace.server.api.request import read_body, read_head
+from tailrace.server.auth.authenticate import Authenticator
+from tailrace.server.auth.principal import Principal
+
+# What may be read without a key: it describes, and holds no data.
+OPEN_PATHS = ("/openapi.json",)
+
+
+class Signed:
+    """Authenticates on the headers, reads the body, compares its hash, and hands both on."""
+
+    def __init__(self, app: ASGIApp, *, authenticator: Authenticator, max_body_bytes: int) -> None:
+        self._app = app
+        self._authenticator = authenticator
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].endswith(OPEN_PATHS):
+            await self._app(scope, receive, send)
+            return
+        try:
+            head = read_head(scope)
+            principal, authorization = self._authenticator.authenticate(head)
+            body = await read_body(head.headers, receive, self._max_body_bytes)
+            self._authenticator.check_body(head, body, authorization)
+        except TailraceError as error:
+            await error_response(as_api_error(error))(scope, receive, send)
+            return
+        scope["state"]["principal"] = principal
+        await self._app(scope, _body_first(body, receive), send)
+
+
+def _body_first(body: bytes, receive: Receive) -> Receive:
+    """The body was taken off the wire: give it once, then go on with what comes."""
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return next_message
+
+
+def principal_of(request: Request) -> Principal:
+    """Who signed the request."""
+    return request.state.principal
+
+
+def services_of(request: Request) -> Services:
+    """The running server's parts."""
+    return request.app.state.services
+
+
+Caller = Annotated[Principal, Depends(principal_of)]
+Server = Annotated[Services, Depends(services_of)]
