@@ -1,0 +1,22 @@
+"""All that differs by operating system: file identity, watching, the owner's lock, limits, the process title.
+
+Nothing outside this package imports `fcntl`, `pwd`, `resource` or calls `os.fork`; a test keeps it so.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tailrace.agent.platform.port import AgentPlatform, OwnerLock
+from tailrace.errors import UsageError
+
+__all__ = ["AgentPlatform", "OwnerLock", "current"]
+
+
+def current(own_state: Sequence[Path] = ()) -> AgentPlatform:
+    """The adapter for this system; `own_state` are the agent's directories, which no input may read. UsageError where there is none."""
+    if sys.platform == "linux":
+        from tailrace.agent.platform.linux import Linux  # noqa: PLC0415 - exists on Linux only
+
+        return Linux(own_state)
+    raise UsageError(f"the agent does not run on `{sys.platform}` yet", hint="run it on Linux")

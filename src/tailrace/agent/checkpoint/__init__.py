@@ -1,0 +1,7 @@
+"""What the agent knows of its streams, durably: committed positions, prepared ranges, the epoch (DESIGN §4.3)."""
+
+from tailrace.agent.checkpoint.opening import Opened, open_checkpoint
+from tailrace.agent.checkpoint.rows import Content, StreamRow
+from tailrace.agent.checkpoint.writer import CheckpointWriter
+
+__all__ = ["CheckpointWriter", "Content", "Opened", "StreamRow", "open_checkpoint"]

@@ -1,0 +1,143 @@
+"""The checkpoint's SQLite file: write-ahead log, synchronous=FULL, one connection.
+
+Layout: schema.sql. Every commit is durable when it returns; there is nothing half in it.
+"""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+
+from tailrace.agent.checkpoint.rows import Content, StreamRow, Values, range_of, sealed, unsealed
+from tailrace.errors import DamagedError, NewerFormatError
+
+FORMAT = 1
+EPOCH_SIZE = 16
+
+PUT_META = "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)"
+PUT_CONFIG = "INSERT OR REPLACE INTO configs VALUES (?, ?, ?)"
+PUT_STREAM = "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+DROP_RANGE = "DELETE FROM ranges WHERE stream = ? AND sequence = ?"
+DROP_STREAM = "DELETE FROM streams WHERE id = ?"
+DROP_STREAM_RANGES = "DELETE FROM ranges WHERE stream = ?"
+DROP_UNUSED_CONFIGS = "DELETE FROM configs WHERE version NOT IN (SELECT config_version FROM ranges)"
+
+
+class Database:
+    """An open checkpoint. Used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it, or make it when there is none. sqlite3.DatabaseError or DamagedError when it cannot be used, NewerFormatError."""
+        self.path = path
+        fresh = not path.exists()
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            path.chmod(0o600)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=FULL")
+            if fresh or not self._has_tables():
+                self._create()
+            self._check_format()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _has_tables(self) -> bool:
+        return self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] > 0
+
+    def _create(self) -> None:
+        schema = resources.files(__name__.rpartition(".")[0]).joinpath("schema.sql").read_text(encoding="utf-8")
+        self._connection.executescript(f"BEGIN;\n{schema}\nPRAGMA user_version={FORMAT};\nCOMMIT;")
+
+    def _check_format(self) -> None:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > FORMAT:
+            raise NewerFormatError(
+                f"cannot use the checkpoint `{self.path}`: its format {version} is newer than {FORMAT}, which this release knows",
+                hint="run the newer release again, or start with another home",
+            )
+        if version < 1:
+            raise DamagedError(f"the checkpoint `{self.path}` has no format version")
+
+    def load(self) -> Content:
+        """Everything, checked row by row. A new checkpoint gets its epoch here."""
+        check = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if check != "ok":
+            raise DamagedError(f"the checkpoint `{self.path}` is damaged: {check}")
+        meta = dict(unsealed("meta", row) for row in self._connection.execute("SELECT * FROM meta"))
+        epoch = meta.get("epoch")
+        content = Content(epoch if epoch is not None else self.renew_epoch())
+        if len(content.epoch) != EPOCH_SIZE:
+            raise DamagedError(f"the checkpoint `{self.path}` has no epoch")
+        self._connection.execute(DROP_UNUSED_CONFIGS)
+        content.configs = dict(unsealed("configs", row) for row in self._connection.execute("SELECT * FROM configs"))
+        for row in self._connection.execute("SELECT * FROM streams"):
+            stream = StreamRow.of(row)
+            content.streams[stream.id] = stream
+        for row in self._connection.execute("SELECT * FROM ranges ORDER BY stream, sequence"):
+            prepared = range_of(row)
+            content.ranges.setdefault(prepared.stream, []).append(prepared)
+        return content
+
+    def renew_epoch(self) -> bytes:
+        """A new random epoch, durable on return."""
+        epoch = secrets.token_bytes(EPOCH_SIZE)
+        self._connection.execute(PUT_META, sealed(("epoch", epoch)))
+        return epoch
+
+    def commit(
+        self,
+        *,
+        configs: Mapping[str, str],
+        streams: Iterable[Values],
+        prepared: Iterable[Values],
+        acknowledged: Iterable[tuple[str, int]],
+        forgotten: Iterable[str],
+        withdrawn: Iterable[str] = (),
+    ) -> None:
+        """One transaction: `forgotten` streams go with their ranges, `withdrawn` ones lose only those."""
+        run = self._connection
+        run.execute("BEGIN IMMEDIATE")
+        try:
+            run.executemany(PUT_CONFIG, [sealed(item) for item in configs.items()])
+            run.executemany(DROP_STREAM_RANGES, [(id_,) for id_ in withdrawn])
+            run.executemany(PUT_RANGE, prepared)
+            run.executemany(DROP_RANGE, acknowledged)
+            run.executemany(PUT_STREAM, streams)
+            for id_ in forgotten:
+                run.execute(DROP_STREAM, (id_,))
+                run.execute(DROP_STREAM_RANGES, (id_,))
+            run.execute("COMMIT")
+        except BaseException:
+            if run.in_transaction:
+                run.execute("ROLLBACK")
+            raise
+
+    def copy(self, path: Path) -> None:
+        """Write a consistent copy to `path`, durable on return. An older copy stays until the new one is whole."""
+        unfinished = path.with_name(f"{path.name}.tmp")
+        unfinished.unlink(missing_ok=True)
+        target = sqlite3.connect(unfinished)
+        try:
+            self._connection.backup(target)
+            target.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            target.close()
+        unfinished.chmod(0o600)
+        _sync(unfinished)
+        unfinished.replace(path)
+        _sync(path.parent)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,83 @@
+"""Opening the checkpoint, whatever state it is in.
+
+A damaged database never stops the agent: it is set aside as `checkpoint.db.damaged-<time>`, the last online copy or an empty one takes its
+place, and the epoch is renewed, because the server may know more of our streams than we do now (DESIGN §4.3, Agent 4).
+"""
+
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tailrace import telemetry
+from tailrace.agent.checkpoint.database import Database
+from tailrace.agent.checkpoint.rows import Content
+from tailrace.errors import DamagedError
+
+NAME = "checkpoint.db"
+COPY = "checkpoint.copy.db"
+
+
+@dataclass(slots=True)
+class Opened:
+    """`rolled_back`: what stands here may be older than what the server has; it must be asked."""
+
+    database: Database
+    content: Content
+    rolled_back: bool
+
+
+def open_checkpoint(directory: Path) -> Opened:
+    """The checkpoint in `directory`. NewerFormatError when a newer release wrote it; nothing is touched then."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path, copy = directory / NAME, directory / COPY
+    if path.exists() or not copy.exists():
+        try:
+            return _load(path, rolled_back=False)
+        except (sqlite3.DatabaseError, DamagedError) as error:
+            reason = str(error)
+            _set_aside(path)
+    else:
+        reason = "it is missing, though its copy is there"
+    if copy.exists():
+        try:
+            return _fall_back(path, copy, reason)
+        except (sqlite3.DatabaseError, DamagedError) as error:
+            reason = f"{reason}; the copy: {error}"
+            _set_aside(path)
+            _set_aside(copy)
+    _warn("the checkpoint is damaged and there is no copy that can be used: positions start anew", path, reason)
+    return _load(path, rolled_back=True)
+
+
+def _load(path: Path, *, rolled_back: bool) -> Opened:
+    database = Database(path)
+    try:
+        content = database.load()
+    except BaseException:
+        database.close()
+        raise
+    if rolled_back:
+        content.epoch = database.renew_epoch()
+    return Opened(database, content, rolled_back)
+
+
+def _fall_back(path: Path, copy: Path, reason: str) -> Opened:
+    made = datetime.fromtimestamp(copy.stat().st_mtime, UTC).isoformat(timespec="seconds")
+    shutil.copyfile(copy, path)
+    opened = _load(path, rolled_back=True)
+    _warn(f"the checkpoint is damaged: going on with the copy of {made}", path, reason)
+    return opened
+
+
+def _set_aside(path: Path) -> None:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(part.with_name(f"{part.name}.damaged-{stamp}"))
+
+
+def _warn(message: str, path: Path, reason: str) -> None:
+    telemetry.alarm("CHECKPOINT_ALARM", message, path=str(path), reason=reason)

@@ -1,0 +1,81 @@
+"""The rows of the checkpoint as Python values, each with the checksum that proves it."""
+
+import json
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from tailrace.errors import DamagedError
+from tailrace.pipeline.contract import Position, Range
+
+Values = tuple[Any, ...]
+
+
+def sealed(values: Values) -> Values:
+    """The values with their CRC-32 behind them."""
+    return (*values, zlib.crc32(repr(values).encode("utf-8", "surrogatepass")))
+
+
+def unsealed(table: str, row: Values) -> Values:
+    """The values without their checksum. DamagedError when it does not fit."""
+    if sealed(row[:-1]) != tuple(row):
+        raise DamagedError(f"a row of table `{table}` does not hold what its checksum promises")
+    return row[:-1]
+
+
+def dump(position: Position) -> str:
+    return json.dumps(position, separators=(",", ":"), sort_keys=True)
+
+
+@dataclass(slots=True)
+class StreamRow:
+    """What is durable of one stream. `updated` is seconds since the Unix epoch."""
+
+    id: str
+    target: str
+    input: str
+    key: str
+    committed: Position
+    next: Position
+    next_sequence: int
+    updated: int = 0
+
+    def values(self) -> Values:
+        committed, following = dump(self.committed), dump(self.next)
+        return sealed((self.id, self.target, self.input, self.key, committed, following, self.next_sequence, self.updated))
+
+    @classmethod
+    def of(cls, row: Values) -> "StreamRow":
+        id_, target, input_, key, committed, following, next_sequence, updated = unsealed("streams", row)
+        return cls(id_, target, input_, key, json.loads(committed), json.loads(following), next_sequence, updated)
+
+
+def range_values(prepared: Range, parts: int) -> Values:
+    return sealed(
+        (
+            prepared.stream,
+            prepared.sequence,
+            prepared.start,
+            prepared.end,
+            dump(prepared.position),
+            prepared.fingerprint,
+            prepared.config_version,
+            parts,
+        )
+    )
+
+
+def range_of(row: Values) -> Range:
+    stream, sequence, start, end, position, fingerprint, config_version, _ = unsealed("ranges", row)
+    return Range(stream, sequence, start, end, json.loads(position), fingerprint, config_version)
+
+
+@dataclass(slots=True)
+class Content:
+    """All of a checkpoint, as it is loaded at the start."""
+
+    epoch: bytes
+    streams: dict[str, StreamRow] = field(default_factory=dict[str, StreamRow])
+    ranges: dict[str, list[Range]] = field(default_factory=dict[str, list[Range]])
+    """By stream, in sequence order."""
+    configs: dict[str, str] = field(default_factory=dict[str, str])

@@ -1,0 +1,41 @@
+-- The agent's checkpoint, format 1. Every row carries the CRC-32 of its other values (rows.py), so that damage shows when it is read.
+
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL,
+    crc   INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Pipeline configs that prepared ranges were made with: a replay uses the same.
+CREATE TABLE configs (
+    version TEXT PRIMARY KEY,
+    text    TEXT NOT NULL,
+    crc     INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- One row per (target, input, stream): where its acknowledged prefix ends and what the next range is.
+CREATE TABLE streams (
+    id            TEXT PRIMARY KEY,
+    target        TEXT NOT NULL,
+    input         TEXT NOT NULL,
+    key           TEXT NOT NULL,
+    committed     TEXT NOT NULL,
+    next          TEXT NOT NULL,
+    next_sequence INTEGER NOT NULL,
+    updated       INTEGER NOT NULL,
+    crc           INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Ranges that were prepared and are not acknowledged.
+CREATE TABLE ranges (
+    stream         TEXT NOT NULL,
+    sequence       INTEGER NOT NULL,
+    start          INTEGER NOT NULL,
+    "end"          INTEGER NOT NULL,
+    position       TEXT NOT NULL,
+    fingerprint    BLOB NOT NULL,
+    config_version TEXT NOT NULL,
+    parts          INTEGER NOT NULL,
+    crc            INTEGER NOT NULL,
+    PRIMARY KEY (stream, sequence)
+) WITHOUT ROWID;

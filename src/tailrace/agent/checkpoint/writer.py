@@ -1,0 +1,195 @@
+"""The thread that writes the checkpoint: everything that waits goes into one transaction (group commit).
+
+What must be durable before something happens (a range before its first send) is committed at once and calls back; what only saves work
+after a crash (acknowledgements) rides along, or waits at most LAZY_SECS.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from tailrace import telemetry
+from tailrace.agent.checkpoint.database import Database
+from tailrace.agent.checkpoint.opening import COPY
+from tailrace.agent.checkpoint.rows import StreamRow, Values, range_values
+from tailrace.pipeline.contract import Position, Range
+
+LAZY_SECS = 0.2
+COPY_SECS = 600.0
+RETRY_SECS = 1.0
+
+Callback = Callable[[], None]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The operations of one transaction, folded."""
+
+    configs: dict[str, str] = field(default_factory=dict[str, str])
+    streams: dict[str, StreamRow] = field(default_factory=dict[str, StreamRow])
+    prepared: list[Values] = field(default_factory=list[Values])
+    acknowledged: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    forgotten: list[str] = field(default_factory=list[str])
+    withdrawn: list[str] = field(default_factory=list[str])
+    callbacks: list[Callback] = field(default_factory=list[Callback])
+    urgent: bool = False
+    pending: bool = False
+
+
+class CheckpointWriter:
+    """Owns the database from `start` to `stop`. Its methods may be called from any thread and return at once.
+
+    Callbacks run on the writer's thread after the commit, in the order of the calls; they must be short.
+    """
+
+    def __init__(self, database: Database, streams: dict[str, StreamRow], configs: dict[str, str]) -> None:
+        self._database = database
+        self._streams = streams
+        self._configs = set(configs)
+        self._lock = threading.Condition()
+        self._batch = _Batch()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="checkpoint", daemon=True)
+        self._commits = telemetry.counter("tailrace_agent_checkpoint_commits_total", "Durable commits of the checkpoint.")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit what waits, then close."""
+        with self._lock:
+            self._stopping = True
+            self._lock.notify()
+        self._thread.join()
+
+    # --- operations -------------------------------------------------------------------------------------------------------------
+    def keep_config(self, version: str, text: str) -> None:
+        """Becomes durable with the next prepared range, which may need it."""
+        with self._lock:
+            if version not in self._configs:
+                self._configs.add(version)
+                self._batch.configs[version] = text
+
+    def prepare(self, ranges: list[tuple[StreamRow, Range, int]], done: Callback) -> None:
+        """Make ranges durable, each (its stream as it was opened, the range, its number of parts); then call `done`."""
+        with self._lock:
+            for opened, prepared, parts in ranges:
+                row = self._row(opened)
+                row.next, row.next_sequence = prepared.position, prepared.sequence + 1
+                self._batch.prepared.append(range_values(prepared, parts))
+            self._hurry(done)
+
+    def acknowledge(self, opened: StreamRow, sequences: Iterable[int], prefix: tuple[int, Position] | None, done: Callback) -> None:
+        """Prepared ranges are acknowledged; `prefix` is (last sequence, position) of the acknowledged prefix where it moved."""
+        with self._lock:
+            row = self._row(opened)
+            if prefix is not None:
+                through, row.committed = prefix
+                if through >= row.next_sequence:  # its end was never prepared, because nothing of it was to be sent
+                    row.next, row.next_sequence = row.committed, through + 1
+            self._batch.acknowledged.extend((row.id, sequence) for sequence in sequences)
+            self._batch.callbacks.append(done)
+            self._wait_for_company()
+
+    def remember(self, opened: StreamRow, position: Position) -> None:
+        """A position that no range led to."""
+        with self._lock:
+            row = self._row(opened)
+            row.committed = row.next = position
+            self._wait_for_company()
+
+    def withdraw(self, id_: str) -> None:
+        """Give up the prepared ranges of a stream: it goes on from its committed position."""
+        with self._lock:
+            if row := self._streams.get(id_):
+                row.next = row.committed
+                self._batch.streams[id_] = row
+                self._batch.prepared = [values for values in self._batch.prepared if values[0] != id_]
+                self._batch.withdrawn.append(id_)
+                self._wait_for_company()
+
+    def forget(self, id_: str) -> None:
+        """A stream that ended and is acknowledged to its end."""
+        with self._lock:
+            self._streams.pop(id_, None)
+            self._batch.streams.pop(id_, None)
+            self._batch.forgotten.append(id_)
+            self._wait_for_company()
+
+    def barrier(self, done: Callback) -> None:
+        """Call `done` when everything asked for before is durable."""
+        with self._lock:
+            self._hurry(done)
+
+    def _row(self, opened: StreamRow) -> StreamRow:
+        row = self._streams.setdefault(opened.id, opened)
+        self._batch.streams[row.id] = row
+        row.updated = int(time.time())
+        return row
+
+    def _wait_for_company(self) -> None:
+        if not self._batch.pending:
+            self._batch.pending = True
+            self._lock.notify()
+
+    def _hurry(self, done: Callback) -> None:
+        self._batch.callbacks.append(done)
+        self._batch.pending = True
+        if not self._batch.urgent:
+            self._batch.urgent = True
+            self._lock.notify()
+
+    # --- the thread -------------------------------------------------------------------------------------------------------------
+    def _run(self) -> None:
+        copy_at = time.monotonic() + COPY_SECS
+        while True:
+            batch, rows, last = self._next(copy_at)
+            if batch.pending:
+                self._commit(batch, rows)
+            if time.monotonic() >= copy_at:
+                self._copy()
+                copy_at = time.monotonic() + COPY_SECS
+            if last:
+                self._database.close()
+                return
+
+    def _next(self, copy_at: float) -> tuple[_Batch, list[Values], bool]:
+        """The next transaction's operations, its stream rows as they are at this moment, and whether it is the last one."""
+        with self._lock:
+            while not (self._batch.pending or self._stopping) and (left := copy_at - time.monotonic()) > 0:
+                self._lock.wait(left)
+            until = time.monotonic() + LAZY_SECS
+            while self._batch.pending and not (self._batch.urgent or self._stopping) and (left := until - time.monotonic()) > 0:
+                self._lock.wait(left)
+            batch, self._batch = self._batch, _Batch()
+            return batch, [row.values() for row in batch.streams.values()], self._stopping
+
+    def _commit(self, batch: _Batch, rows: list[Values]) -> None:
+        while True:
+            try:
+                self._database.commit(
+                    configs=batch.configs,
+                    withdrawn=batch.withdrawn,
+                    prepared=batch.prepared,
+                    acknowledged=batch.acknowledged,
+                    streams=rows,
+                    forgotten=batch.forgotten,
+                )
+                break
+            except sqlite3.DatabaseError as error:
+                # Nothing may be sent before it is durable: the whole agent waits for the disk.
+                telemetry.alarm("CHECKPOINT_ALARM", "cannot write the checkpoint; sending waits for it", reason=str(error))
+                if self._stopping:
+                    return
+                time.sleep(RETRY_SECS)
+        self._commits.inc()
+        for done in batch.callbacks:
+            done()
+
+    def _copy(self) -> None:
+        try:
+            self._database.copy(self._database.path.with_name(COPY))
+        except (OSError, sqlite3.DatabaseError) as error:
+            telemetry.alarm("CHECKPOINT_ALARM", "cannot write the copy of the checkpoint", reason=str(error))

@@ -1,0 +1,92 @@
+"""Linux: statx for birth times, flock for the owner's lock, inotify in `linux_watch`."""
+
+import ctypes
+import errno
+import fcntl
+import os
+import resource
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from tailrace.agent.platform.linux_watch import InotifyWatcher
+from tailrace.errors import BusyError
+from tailrace.pipeline.platform import FileIdentity, Watcher
+
+KERNEL_ROOTS = ("/proc", "/sys", "/dev")
+
+AT_EMPTY_PATH = 0x1000
+STATX_BTIME = 0x800
+STATX_SIZE = 256
+BTIME_OFFSET = 80
+"""Where `stx_btime` lies in `struct statx` (linux/stat.h): int64 seconds, uint32 nanoseconds."""
+
+
+class Linux:
+    """Implements `AgentPlatform`."""
+
+    def __init__(self, own_state: Sequence[Path]) -> None:
+        self.never_read: Sequence[str] = (*KERNEL_ROOTS, *(os.path.realpath(path) for path in own_state))
+        self._statx = getattr(ctypes.CDLL(None, use_errno=True), "statx", None)  # absent from C libraries older than 2018
+
+    def open_file(self, path: str) -> int:
+        real = os.path.realpath(path)
+        if any(real == root or real.startswith(f"{root}/") for root in self.never_read):
+            raise PermissionError(errno.EPERM, "the agent never reads below this directory", path)
+        # O_NONBLOCK: opening a fifo would wait for its writer. O_NOFOLLOW: the path was resolved just now, a link in its place is a swap.
+        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        return descriptor
+
+    def identity(self, descriptor: int) -> FileIdentity:
+        status = os.fstat(descriptor)
+        return FileIdentity(status.st_dev, status.st_ino, self._born(descriptor))
+
+    def _born(self, descriptor: int) -> int:
+        if self._statx is None:
+            return 0
+        buffer = ctypes.create_string_buffer(STATX_SIZE)
+        if self._statx(descriptor, b"", AT_EMPTY_PATH, STATX_BTIME, buffer) != 0:
+            return 0
+        mask = int.from_bytes(buffer.raw[:4], "little")
+        if not mask & STATX_BTIME:
+            return 0
+        seconds = int.from_bytes(buffer.raw[BTIME_OFFSET : BTIME_OFFSET + 8], "little", signed=True)
+        return seconds * 1_000_000_000 + int.from_bytes(buffer.raw[BTIME_OFFSET + 8 : BTIME_OFFSET + 12], "little")
+
+    def watcher(self) -> Watcher:
+        return InotifyWatcher()
+
+    def own(self, path: Path) -> "FileLock":
+        return FileLock(path)
+
+    def prepare_process(self, title: str) -> None:
+        from setproctitle import setproctitle  # noqa: PLC0415 - only a process that is an agent renames itself
+
+        setproctitle(title)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class FileLock:
+    """An flock on a file that holds the owner's process id."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._descriptor)
+            raise BusyError(
+                f"cannot use the agent's directory `{path.parent}`: the process with pid {owner} works on it",
+                hint="stop that agent first, or give this one a home of its own with `--home`",
+            ) from None
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._descriptor)

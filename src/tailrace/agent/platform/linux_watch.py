@@ -1,0 +1,77 @@
+"""Watching directories with inotify."""
+
+import contextlib
+import os
+import select
+from collections.abc import Sequence
+from pathlib import Path
+
+from inotify_simple import INotify, flags
+
+from tailrace.pipeline.platform import Change
+
+MASK = flags.MODIFY | flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO | flags.ONLYDIR
+OVERFLOW = Change("", "")
+REMOTE_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "lustre", "afs", "fuse.sshfs", "fuse.s3fs", "virtiofs"}
+)
+"""Writes by other machines raise no event here."""
+
+
+class InotifyWatcher:
+    """Implements `Watcher`. Made and used by one thread; only `wake` may be called from others."""
+
+    def __init__(self) -> None:
+        self._inotify = INotify(nonblocking=True)
+        self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._directories: dict[int, str] = {}
+        self._remote = _remote_devices()
+        self._poll = select.poll()
+        self._poll.register(self._inotify.fileno(), select.POLLIN)
+        self._poll.register(self._woken, select.POLLIN)
+
+    def add(self, directory: str) -> bool:
+        try:
+            if Path(directory).stat().st_dev in self._remote:
+                return False
+            self._directories[self._inotify.add_watch(directory, MASK)] = directory
+        except OSError:
+            return False
+        return True
+
+    def wait(self, timeout: float) -> bool:
+        ready = [descriptor for descriptor, _ in self._poll.poll(max(0.0, timeout) * 1000)]
+        if self._woken in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(self._woken)
+        return self._inotify.fileno() in ready
+
+    def changes(self) -> Sequence[Change]:
+        found: dict[Change, None] = {}
+        for watch, mask, _, name in self._inotify.read(timeout=0):
+            if mask & flags.Q_OVERFLOW:
+                found[OVERFLOW] = None
+            elif mask & flags.IGNORED:
+                self._directories.pop(watch, None)
+            elif directory := self._directories.get(watch):
+                found[Change(directory, name, bool(mask & flags.ISDIR))] = None
+        return list(found)
+
+    def wake(self) -> None:
+        os.eventfd_write(self._woken, 1)
+
+    def close(self) -> None:
+        self._inotify.close()
+        os.close(self._woken)
+
+
+def _remote_devices() -> set[int]:
+    """Device numbers of network mounts (proc(5), mountinfo: `id parent major:minor root mount-point options … - type …`)."""
+    devices: set[int] = set()
+    with contextlib.suppress(OSError), Path("/proc/self/mountinfo").open(encoding="utf-8", errors="replace") as mounts:
+        for line in mounts:
+            head, _, tail = line.partition(" - ")
+            if tail.split(" ", 1)[0] in REMOTE_FILE_SYSTEMS:
+                major, minor = head.split()[2].split(":")
+                devices.add(os.makedev(int(major), int(minor)))
+    return devices
