@@ -51,6 +51,6 @@ def alarm(kind: str, message: str, **values: object) -> None:
 
 
 def recent_alarms() -> list[Alarm]:
-    """The remembered alarms, the latest first."""
+    """The remembered alarms, the latest last."""
     with _lock:
-        return list(reversed(_recent.values()))
+        return list(_recent.values())

@@ -1,7 +1,7 @@
 """Secrets never reach a log line, an alarm or a diagnostic: the one place that takes them out.
 
 A value is hidden when its key says what it is (`password`, `access_key_secret`, `Authorization`, …) or when it is a secret type (anything
-with `get_secret_value`, as pydantic's). Inside texts, the password of a URL, `key=value` pairs with such a key and the signature of an
+that has to be asked for its text: `reveal`, or pydantic's `get_secret_value`). Inside texts, the password of a URL, `key=value` pairs with such a key and the signature of an
 `Authorization` value are hidden too.
 """
 
@@ -19,7 +19,7 @@ _AUTHORIZATION = re.compile(r"\b(LOG [\w-]+:|Bearer |Basic |Signature=)[\w+/=.~-
 
 def redact(key: str, value: Any) -> Any:
     """`value` as it may be shown under `key`; containers are walked, other objects than texts are left alone."""
-    if value is not None and (_SECRET_KEY.search(key) or hasattr(value, "get_secret_value")):
+    if value is not None and (_SECRET_KEY.search(key) or hasattr(value, "reveal") or hasattr(value, "get_secret_value")):
         return MASK
     if isinstance(value, str):
         return redact_text(value)

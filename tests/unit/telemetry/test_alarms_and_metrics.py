@@ -32,7 +32,7 @@ def test_only_the_latest_alarms_are_remembered():
     for number in range(300):
         telemetry.alarm("TEST_MANY_ALARM", "cannot read", path=str(number))
     assert len(telemetry.recent_alarms()) == 256
-    assert telemetry.recent_alarms()[0].values["path"] == "299"
+    assert telemetry.recent_alarms()[-1].values["path"] == "299"
 
 
 def test_a_metric_exists_once_per_name():

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
+from tailrace.pipeline.config import Secret
 from tailrace.telemetry.redaction import MASK, redact, redact_text
 
 
@@ -18,8 +19,9 @@ def test_other_keys_keep_their_value(key):
     assert redact(key, "value") == "value"
 
 
-def test_a_secret_type_is_hidden_under_any_key():
-    assert redact("value", SecretStr("x")) == MASK
+@pytest.mark.parametrize("secret", [SecretStr("x"), Secret("x")])
+def test_a_secret_type_is_hidden_under_any_key(secret):
+    assert redact("value", secret) == MASK
 
 
 def test_containers_are_walked():
