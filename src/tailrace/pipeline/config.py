@@ -116,7 +116,7 @@ class OptionGroup(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_pascal)
 
     def problems(self) -> Iterator[Problem]:
-        """Mistakes between options, found when each of them alone is right. Override it; yield one `Problem` each."""
+        """Mistakes between options, asked for when each of them alone is right and all patterns compile. Override it."""
         yield from ()
 
     @classmethod
@@ -145,7 +145,7 @@ class OptionGroup(BaseModel):
 
     @model_validator(mode="after")
     def _no_problems(self) -> Self:
-        found = [*self._pattern_problems(), *self.problems()]
+        found = list(self._pattern_problems()) or list(self.problems())
         if found:
             raise ProblemsError(found)
         return self

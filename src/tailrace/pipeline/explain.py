@@ -100,7 +100,7 @@ def _explain(detail: ErrorDetails, model: type[OptionGroup]) -> list[Finding]:
 def _sentence(detail: ErrorDetails, path: Path, model: type[OptionGroup]) -> tuple[str, str]:
     kind, value, context = detail["type"], cast("object", detail["input"]), detail.get("ctx", {})
     if kind == "extra_forbidden":
-        group = _group(_field_at(model, path[:-1])[1])
+        group = group_in(_field_at(model, path[:-1])[1])
         return "unknown key", near(str(path[-1]), group.spellings() if group else ())
     field, annotation = _field_at(model, path)
     doc = field.description or "" if field else ""
@@ -133,13 +133,14 @@ def _field_at(model: type[OptionGroup], path: Path) -> tuple[FieldInfo | None, A
     found: FieldInfo | None = None
     annotation: Any = model
     for part in path:
-        group = _group(annotation)
+        group = group_in(annotation)
         match = next((field for name, field in group.model_fields.items() if public_key(name, field) == part), None) if group else None
         found, annotation = (match, match.annotation) if match else (found, _item(annotation))
     return found, annotation
 
 
-def _group(annotation: Any) -> type[OptionGroup] | None:
+def group_in(annotation: Any) -> type[OptionGroup] | None:
+    """The option group that a key of this type holds, if it holds one."""
     choices = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
     return next((choice for choice in choices if isinstance(choice, type) and issubclass(choice, OptionGroup)), None)
 

@@ -3,7 +3,8 @@
     @processor("processor_drop", stability="beta")
     class Drop: ...
 
-The class has a `Config` (a `PluginConfig`), is made by `cls(config)`, and a classmethod `sample()` gives its smallest valid config.
+The class has a `Config` (a `PluginConfig`), is made by `cls(config)`, and a classmethod `sample()` gives its smallest valid config. The
+decorator notes the type name on the class, as `type_name`.
 """
 
 import difflib
@@ -13,7 +14,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from tailrace.errors import ConfigError
 from tailrace.pipeline.config import PluginConfig
@@ -25,16 +26,15 @@ Stability: TypeAlias = Literal["experimental", "beta", "stable", "deprecated"]
 KINDS: Final[tuple[Kind, ...]] = ("input", "processor", "aggregator", "flusher")
 
 
-class Plugin(Protocol):
-    """What the decorators ask of a class."""
-
-    Config: ClassVar[Any]
-
-    @classmethod
-    def sample(cls) -> dict[str, Any]: ...
+PluginClass = TypeVar("PluginClass", bound=type)
 
 
-PluginClass = TypeVar("PluginClass", bound=type[Plugin])
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A case for the reference page, run by a test: processors (without `Type`: the one that is documented) and what stands in the file."""
+
+    processors: list[dict[str, Any]]
+    sample: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,13 @@ def flusher(type_name: str, *, stability: Stability = "beta", aliases: tuple[str
 def _register(kind: Kind, type_name: str, stability: Stability, aliases: tuple[str, ...]) -> Callable[[PluginClass], PluginClass]:
     def register(cls: PluginClass) -> PluginClass:
         doc = inspect.getdoc(sys.modules[cls.__module__]) or ""
-        entry = PluginEntry(kind, type_name, cls, cls.Config, stability, aliases, doc)
+        entry = PluginEntry(kind, type_name, cls, cast("Any", cls).Config, stability, aliases, doc)
         for name in (type_name, *aliases):
             other = _entries.get((kind, name))
             if other is not None and other.cls.__module__ != cls.__module__:
                 raise ConfigError(f"{kind} type `{name}` is registered by both `{other.cls.__module__}` and `{cls.__module__}`")
             _entries[kind, name] = entry
+        setattr(cls, "type_name", type_name)  # noqa: B010 - a class may declare it or not
         return cls
 
     return register

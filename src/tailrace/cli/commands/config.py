@@ -1,0 +1,77 @@
+"""`tailrace config check`: all mistakes of pipeline files, or what the files say."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+from tailrace.cli.output import Exit, note, print_error, print_json, say
+from tailrace.errors import ConfigErrors, UsageError
+from tailrace.pipeline.loading import SUFFIXES, load_file
+
+app = App(name="config", help="Check pipeline files.")
+
+
+@app.command
+def check(
+    paths: Annotated[list[Path], Parameter(negative="", consume_multiple=True)], /, *, output: Literal["text", "json"] = "text"
+) -> int:
+    """Check pipeline files without running them. Exit code 2 when any has a mistake.
+
+    `${env:…}` and `${file:…}` stay as they are: only the agent knows them.
+
+    Parameters
+    ----------
+    paths
+        Pipeline files (YAML or JSON), or directories that hold some.
+    output
+        `text`, or `json` with one document for all files.
+    """
+    from tailrace.pipeline.report import describe
+
+    good: list[dict[str, Any]] = []
+    bad: list[ConfigErrors] = []
+    for file in _files(paths):
+        try:
+            good.append(describe(load_file(file)))
+        except ConfigErrors as errors:
+            bad.append(errors)
+    if output == "json":
+        mistakes = [{"where": e.where, "message": e.message, "hint": e.hint} for errors in bad for e in errors.errors]
+        print_json({"pipelines": good, "errors": mistakes})
+    else:
+        for pipeline in good:
+            _print_pipeline(pipeline)
+        for errors in bad:
+            print_error(errors)
+        if bad:
+            mistakes = sum(len(errors.errors) for errors in bad)
+            note(f"{mistakes} {'mistake' if mistakes == 1 else 'mistakes'} in {len(bad)} of {len(good) + len(bad)} files")
+    return Exit.USAGE if bad else Exit.FINE
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    if not paths:
+        raise UsageError("no file is named", hint="tailrace config check FILE…")
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        inside = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and not file.name.startswith("."))
+        if not inside:
+            raise UsageError(f"the directory `{path}` holds no pipeline file", hint=f"their names end in {', '.join(SUFFIXES)}")
+        files += inside
+    return files
+
+
+def _print_pipeline(pipeline: dict[str, Any]) -> None:
+    state = "fine" if pipeline["enable"] else "fine, but off"
+    say(f"{pipeline['source']}: pipeline `{pipeline['name']}` is {state} (version {pipeline['version'][:12]})")
+    for section in ("inputs", "processors", "aggregators", "flushers"):
+        for index, plugin in enumerate(pipeline[section]):
+            say(f"  {section}[{index}] {plugin['Type']}")
+            for pattern in plugin["patterns"]:
+                say(f"    {pattern['key']}: {pattern['engine']} engine for `{pattern['pattern']}`")
+    for remark in pipeline["remarks"]:
+        say(f"  note: {remark}")

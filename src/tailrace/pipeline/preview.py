@@ -1,0 +1,106 @@
+"""Runs sample data through a pipeline's processors without an agent: for `tailrace parse`, reference pages and the console's preview."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+from tailrace.batch import EventBatch
+from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
+
+SPLIT: Final = "split"
+"""An input that can cut a block into events offers, in its module, `split(block: bytes, config, *, time_ns: int) -> EventBatch`."""
+TIME: Final = "__time__"
+READ_TIME: Final = "(when read)"
+"""Stands for the time of an event whose time no processor has set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mishap:
+    """Events that a processor could not handle, or dropped on purpose."""
+
+    where: str
+    """`processors[2] processor_parse_regex_native`"""
+    count: int
+    reason: str
+    sample: bytes = b""
+
+
+@dataclass(slots=True)
+class Preview:
+    """What came out, and what did not."""
+
+    batch: EventBatch
+    events_in: int
+    read_at_ns: int
+    failed: list[Mishap] = field(default_factory=list["Mishap"])
+    discarded: list[Mishap] = field(default_factory=list["Mishap"])
+
+    def rows(self) -> list[dict[str, str]]:
+        """The events that came out, `__time__` first; bytes that are not UTF-8 are shown as `\\xNN`."""
+        return [{TIME: self._time(time_ns), **{_text(key): _text(value) for key, value in fields}} for time_ns, fields in self.batch.rows()]
+
+    def summary(self) -> list[str]:
+        """One line for the whole, one for each kind of mishap."""
+        failed, discarded = (sum(mishap.count for mishap in mishaps) for mishaps in (self.failed, self.discarded))
+        lines = [f"{_events(self.events_in)} in, {len(self.batch)} out, {failed} failed, {discarded} discarded"]
+        for mishap in self.failed:
+            shown = f": `{_text(mishap.sample)}`" if mishap.sample else ""
+            first = ", the first" if mishap.sample and mishap.count > 1 else ""
+            lines.append(f"{mishap.where}: {_events(mishap.count)} failed: {mishap.reason}{first}{shown}")
+        lines += [f"{mishap.where}: {_events(mishap.count)} discarded: {mishap.reason}" for mishap in self.discarded]
+        return lines
+
+    def _time(self, time_ns: int) -> str:
+        return READ_TIME if time_ns == self.read_at_ns else format_time(time_ns)
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """The context of one processor of the preview."""
+
+    pipeline: str
+    where: str
+    preview: Preview
+
+    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"") -> None:  # noqa: ARG002 - `where` tells more
+        self.preview.failed.append(Mishap(self.where, count, reason, sample))
+
+    def discarded(self, plugin: str, count: int, reason: str) -> None:  # noqa: ARG002
+        self.preview.discarded.append(Mishap(self.where, count, reason))
+
+
+def preview(config: PipelineConfig, block: bytes, *, time_ns: int) -> Preview:
+    """`block` cut into events as the pipeline's input does it, then through its processors. `time_ns` is the time of reading."""
+    batch = _split(config.inputs[0], block, time_ns)
+    result = Preview(batch, len(batch), time_ns)
+    if batch.discarded:
+        result.discarded.append(Mishap(f"inputs[0] {config.inputs[0].type}", batch.discarded, "belongs to no record"))
+        result.events_in += batch.discarded
+    for index, plugin in enumerate(config.processors):
+        processor = plugin.build()
+        processor.start(_Recorder(config.name, f"processors[{index}] {plugin.type}", result))
+        processor.process(batch)
+    return result
+
+
+def _split(plugin: ConfiguredPlugin, block: bytes, time_ns: int) -> EventBatch:
+    module = importlib.import_module(plugin.entry.cls.__module__)
+    split = cast("Callable[..., EventBatch] | None", getattr(module, SPLIT, None))
+    return split(block, cast("Any", plugin.config), time_ns=time_ns) if split else EventBatch.split_lines(block, time_ns=time_ns)
+
+
+def format_time(time_ns: int) -> str:
+    """ISO 8601 in UTC, with as many digits of fraction as there are: `2026-05-03T12:00:01.25Z`."""
+    seconds, fraction = divmod(time_ns, 1_000_000_000)
+    digits = f".{fraction:09}".rstrip("0") if fraction else ""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}{digits}Z"
+
+
+def _events(count: int) -> str:
+    return f"{count} {'event' if count == 1 else 'events'}"
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")

@@ -1,0 +1,78 @@
+"""Take an event's time from one of its fields. Without it, an event has the time at which it was read.
+
+Only the beginning of the field has to match the format. An event whose time cannot be read keeps its field and the time it had.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from tailrace.batch import EventBatch
+from tailrace.pipeline.config import PluginConfig, Problem, has_reference, option
+from tailrace.pipeline.registry import Example, processor
+from tailrace.processors.base import BatchProcessor
+
+_ZONE: Final = re.compile(r"(?:GMT|UTC)([+-])(\d{2}):([0-5]\d)")
+MAX_OFFSET_SECS: Final = 14 * 3600
+"""No place on Earth is further from UTC."""
+
+
+class ParseTimestampConfig(PluginConfig):
+    source_key: str = option(doc="The field that holds the time; it is kept.", min_length=1)
+    source_format: str = option(
+        doc="The format, in strptime directives; docs/reference/time-formats.md lists them.", min_length=1, examples=["%Y-%m-%d %H:%M:%S"]
+    )
+    source_timezone: str = option(
+        "",
+        doc="The zone of times without one, as `GMT+08:00`; empty is the zone of the agent's machine.",
+        examples=["GMT+08:00", "GMT-03:30"],
+    )
+    source_year: int = option(
+        -1, doc="The year of times without one; 0 or -1 takes the year that brings the time nearest to now.", unit="year", ge=-1, le=9999
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        zone = self.source_timezone
+        if zone and not has_reference(zone):
+            match = _ZONE.fullmatch(zone)
+            if match is None:
+                yield Problem("SourceTimezone", f"`{zone}` is not an offset", "write it as `GMT+08:00` or `GMT-03:30`")
+            elif abs(_offset(match)) > MAX_OFFSET_SECS:
+                yield Problem("SourceTimezone", f"`{zone}` is more than 14 hours away from GMT")
+
+    def utc_offset_secs(self, at: float) -> int:
+        """Of the configured zone, or of this machine's zone at the moment `at`."""
+        match = _ZONE.fullmatch(self.source_timezone)
+        return _offset(match) if match else time.localtime(at).tm_gmtoff
+
+
+@processor("processor_parse_timestamp_native")
+class ParseTimestamp(BatchProcessor[ParseTimestampConfig]):
+    Config = ParseTimestampConfig
+
+    def __init__(self, config: ParseTimestampConfig) -> None:
+        super().__init__(config)
+        self.source = config.source_key.encode()
+        self.year = config.source_year if config.source_year > 0 else None
+
+    def process(self, batch: EventBatch) -> None:
+        now_ns = time.time_ns()
+        offset = self.config.utc_offset_secs(now_ns / 1e9)
+        failures = batch.parse_time(self.source, self.config.source_format, utc_offset_secs=offset, year=self.year, now_ns=now_ns)
+        self.report(failures, f"`{self.config.source_key}` does not begin with a time in the format `{self.config.source_format}`")
+
+    @classmethod
+    def sample(cls) -> dict[str, Any]:
+        return {"SourceKey": "time", "SourceFormat": "%Y-%m-%d %H:%M:%S"}
+
+    @classmethod
+    def example(cls) -> Example:
+        parse = {"Type": "processor_parse_regex_native", "Regex": r"\[([^\]]+)\] (.*)", "Keys": ["time", "message"]}
+        stamp = {"SourceKey": "time", "SourceFormat": "%d/%b/%Y:%H:%M:%S", "SourceTimezone": "GMT+08:00"}
+        return Example([parse, stamp], "[03/May/2026:12:00:01] started\n[03/May/2026:12:00:01.250] ready\n[yesterday] lost\n")
+
+
+def _offset(match: re.Match[str]) -> int:
+    seconds = int(match[2]) * 3600 + int(match[3]) * 60
+    return -seconds if match[1] == "-" else seconds
