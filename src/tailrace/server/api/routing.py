@@ -25,18 +25,18 @@ class RouteTable:
         Raises ApiError 404 for an operation that does not exist, 400 for one whose query parameters are missing or whose host is wrong.
         """
         parts = _segments(path)
-        reasons: list[ApiError] = []
+        nearest: ApiError | None = None
         for pattern, route in self._routes.get((method, len(parts)), ()):
             parameters = _bind(pattern, parts)
             if parameters is None:
                 continue
             if any(query.get(name) != value for name, value in route.match.items()):
-                reasons.append(ApiError(400, "ParameterInvalid", f"{method} {pattern_text(route)} is the nearest operation"))
+                nearest = nearest or ApiError(400, "ParameterInvalid", f"{method} {pattern_text(route)} is the nearest operation")
             elif route.project is not None and route.project != has_project:
-                reasons.append(_wrong_host(route))
+                nearest = _wrong_host(route)
             else:
                 return route, parameters
-        raise reasons[0] if reasons else ApiError(404, "ApiNotExist", f"{method} {path} is not an operation of this server")
+        raise nearest or ApiError(404, "ApiNotExist", f"{method} {path} is not an operation of this server")
 
 
 def pattern_text(route: Route) -> str:

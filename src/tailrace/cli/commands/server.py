@@ -1,0 +1,25 @@
+"""`tailrace server`: run the server in the foreground."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+app = App(name="server", help="Run the server.")
+
+
+@app.command
+def run(
+    *,
+    home: Annotated[Path, Parameter(help="Home of this installation; made when it is not there.")] = Path("~/.tailrace"),
+    port: Annotated[int | None, Parameter(help="Port of the API; 0 takes a free one, which `run/server.json` names.")] = None,
+    host: Annotated[str | None, Parameter(help="Address to listen on.")] = None,
+    log_level: Annotated[str | None, Parameter(help="Least level that is logged: debug, info, warning, error.")] = None,
+) -> None:
+    """Run the server until Ctrl-C. Settings come from flags, TAILRACE_SERVER_* and HOME/server.yaml."""
+    from tailrace.server.main import run as serve
+    from tailrace.server.settings import load_settings
+
+    home = home.expanduser().absolute()
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    serve(load_settings(home, {"port": port, "host": host, "log_level": log_level}))

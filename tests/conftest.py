@@ -1,0 +1,155 @@
+"""A real server for the tests that need one: a process of its own on a free port, with a home that is thrown away."""
+
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tailrace.wire.signature import SignedRequest, sign_v1, sign_v4, split_target
+
+START_SECS = 30
+STOP_SECS = 30
+
+
+@dataclass
+class Answer:
+    """Header names as they came over the wire."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """The SLS error code; empty for a success."""
+        return self.json()["errorCode"] if self.status != 200 else ""
+
+
+@dataclass
+class RunningServer:
+    home: Path
+    port: int
+    key_id: str
+    key_secret: str
+    process: subprocess.Popen[bytes] = field(repr=False)
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, *, key: tuple[str, str] | None = None, sign_version: str = "4") -> Any:
+        """The official SDK's client, talking through the server as its HTTP proxy (what `http_proxy` does), so that no name is resolved."""
+        from aliyun.log import LogClient
+
+        key_id, key_secret = key or (self.key_id, self.key_secret)
+        client = LogClient(self.endpoint, key_id, key_secret, auth_version="v" + sign_version, region="local")
+        client._session.trust_env = False
+        client._session.proxies = {"http": self.endpoint}
+        return client
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        *,
+        project: str | None = None,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        key: tuple[str, str] | None = None,
+        version: str = "v4",
+        now: datetime | None = None,
+        change: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One signed request over a bare connection. `change` replaces headers after they were signed."""
+        host = f"{project}.127.0.0.1" if project else "127.0.0.1"
+        path, query = split_target(target)
+        signed = SignedRequest(method, path, query, {"host": host, **(headers or {})}, body)
+        key_id, secret = key or (self.key_id, self.key_secret)
+        now = now or datetime.now(UTC)
+        added = sign_v1(signed, key_id, secret, now) if version == "v1" else sign_v4(signed, key_id, secret, "local", now)
+        return self.send(method, target, {**signed.headers, **added, **(change or {})}, body)
+
+    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        """Exactly these headers and this body, plus a content-length unless one is given."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.putrequest(method, quote(target, safe="/?&=%+:,;@~*'()!$[]"), skip_host=True, skip_accept_encoding=True)
+            for name, value in {"content-length": str(len(body)), **headers}.items():
+                connection.putheader(name, value)
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        finally:
+            connection.close()
+
+    def make_logstore(self, project: str, logstore: str, index: Mapping[str, Any] | None = None) -> None:
+        """With its project, if that is not there."""
+        answer = self.request("POST", "/", body=json.dumps({"projectName": project, "description": ""}).encode())
+        assert answer.code in ("", "ProjectAlreadyExist"), answer.body
+        document = {"logstoreName": logstore, "ttl": 30, "shardCount": 2}
+        answer = self.request("POST", "/logstores", project=project, body=json.dumps(document).encode())
+        assert answer.status == 200, answer.body
+        if index is not None:
+            answer = self.request("POST", f"/logstores/{logstore}/index", project=project, body=json.dumps(index).encode())
+            assert answer.status == 200, answer.body
+
+    def enrol(self, agent: str, project: str, logstores: list[str]) -> tuple[str, str]:
+        """Id and secret of a new agent key."""
+        body = json.dumps({"agent_id": agent, "project": project, "logstores": logstores}).encode()
+        answer = self.request("POST", "/api/v1/agents/enrol-local", body=body, headers={"content-type": "application/json"})
+        assert answer.status == 200, answer.body
+        return answer.json()["key_id"], answer.json()["key_secret"]
+
+
+@contextmanager
+def running_server(home: Path, *flags: str) -> Iterator[RunningServer]:
+    """Start one on `home`, stop it in the end. What it writes to stderr lies in `home/server.stderr`."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "server.stderr").open("ab") as errors:
+        command = [sys.executable, "-m", "tailrace.cli.main", "server", "run", "--home", str(home), "--port", "0", *flags]
+        process = subprocess.Popen(command, stdout=errors, stderr=errors)
+    try:
+        port = _wait_for_port(home, process)
+        key = json.loads((home / "secret" / "admin.json").read_text())
+        yield RunningServer(home, port, key["key_id"], key["key_secret"], process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for_port(home: Path, process: subprocess.Popen[bytes]) -> int:
+    deadline = time.monotonic() + START_SECS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            run = json.loads((home / "run" / "server.json").read_text())
+        except (FileNotFoundError, ValueError):
+            time.sleep(0.05)
+            continue
+        if run["pid"] == process.pid:
+            return run["port"]
+        time.sleep(0.05)
+    raise AssertionError(f"the server did not start:\n{(home / 'server.stderr').read_text()}")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One server for all tests of a run: give projects names of your own."""
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running

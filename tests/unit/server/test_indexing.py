@@ -1,0 +1,68 @@
+"""Index documents (sls-api §3.3)."""
+
+from typing import Any
+
+import pytest
+
+from tailrace.errors import ApiError
+from tailrace.server.db.indexing import check_index, field_indexes, line_index
+from tailrace.server.store.port import FieldIndex, LineIndex
+
+TEXT = {"type": "text", "token": [" "], "caseSensitive": False, "doc_value": True}
+
+
+def test_a_document_becomes_what_the_store_needs() -> None:
+    document: dict[str, Any] = {
+        "line": {"token": [",", "\n"], "caseSensitive": True, "chn": True},
+        "keys": {
+            "url": {**TEXT, "alias": "address", "chn": True},
+            "status": {"type": "long", "doc_value": True},
+            "cost": {"type": "double", "doc_value": False},
+            "detail": {"type": "json", "token": ["."], "index_all": True, "max_depth": 3, "json_keys": {"a.b": {"type": "long"}}},
+        },
+    }
+    check_index(document)
+    columns = {"url": "c1", "status": "c2", "cost": "c3", "detail": "c4"}
+    assert line_index(document) == LineIndex((",", "\n"), case_sensitive=True, chinese=True)
+    assert field_indexes(document, lambda key, kind: columns[key]) == (
+        FieldIndex("c1", "url", "text", (" ",), chinese=True, doc_value=True, alias="address"),
+        FieldIndex("c2", "status", "long", doc_value=True),
+        FieldIndex("c3", "cost", "double", doc_value=False),
+        FieldIndex("c4", "detail", "json", (".",), doc_value=False),
+    )
+
+
+@pytest.mark.parametrize("document", [{"line": {"token": []}}, {"keys": {}}, {"keys": {"a": TEXT}, "max_text_len": 2048, "whatever": 1}])
+def test_either_part_may_be_absent_and_other_keys_are_kept(document: dict[str, Any]) -> None:
+    check_index(document)
+    assert (line_index(document) is None) == ("line" not in document)
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ({}, "an index needs `line` or `keys`"),
+        ({"line": []}, "`line` has to be an object"),
+        ({"line": {}}, "`line` has no `token`"),
+        ({"line": {"token": ["ab"]}}, "single characters"),
+        ({"line": {"token": " "}}, "single characters"),
+        ({"line": {"token": [], "caseSensitive": "no"}}, "`caseSensitive` of `line` has to be true or false"),
+        ({"line": {"token": [], "include_keys": ["a"], "exclude_keys": ["b"]}}, "exclude each other"),
+        ({"keys": ["a"]}, "`keys` has to be an object"),
+        ({"keys": {"": TEXT}}, "1 to 1024 bytes"),
+        ({"keys": {"__time__": TEXT}}, "reserved"),
+        ({"keys": {"a": {"type": "blob"}}}, "type `blob` of key `a`"),
+        ({"keys": {"a": {"type": "text"}}}, "key `a` has no `token`"),
+        ({"keys": {"a": {**TEXT, "doc_value": 1}}}, "`doc_value` of key `a`"),
+        ({"keys": {"a": {**TEXT, "alias": "x"}, "b": {**TEXT, "alias": "x"}}}, "alias `x` of key `b` is taken by `a`"),
+        ({"keys": {"a": {**TEXT, "alias": "b"}, "b": TEXT}}, "alias `b` of key `a` is taken by `b`"),
+        ({"keys": {"a": {"type": "json", "token": [], "json_keys": {"b": {"type": "json"}}}}}, "`b` in `json_keys` of key `a`"),
+        ({"keys": {"a": {"type": "json", "token": [], "max_depth": "deep"}}}, "`max_depth` of key `a`"),
+        ({"keys": {f"k{number}": {"type": "long"} for number in range(1001)}}, "1001 fields"),
+    ],
+)
+def test_a_wrong_document_is_refused_with_its_first_mistake(document: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        check_index(document)
+    assert (caught.value.status, caught.value.error_code) == (400, "IndexInfoInvalid")
+    assert reason in caught.value.message
