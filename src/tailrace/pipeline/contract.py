@@ -207,11 +207,11 @@ class FlusherContext(Protocol):
 
     agent_id: str
 
-    def credentials(self, endpoint: str) -> Credentials | None:
-        """The key that enrolment at this endpoint gave; None where the agent is not enrolled."""
+    def credentials(self, endpoint: str, project: str) -> Credentials | None:
+        """The key that enrolment at this endpoint gave for a project; None where the agent is not enrolled."""
         ...
 
-    def offers(self, endpoint: str, feature: str) -> bool:
+    def offers(self, endpoint: str, project: str, feature: str) -> bool:
         """Whether the server there has offered a feature (`batch_group`) at enrolment."""
         ...
 
@@ -223,6 +223,8 @@ class Flusher(Protocol):
     target: str
     """Names where it delivers (kind and address): streams belong to it, queues and back-off are per target."""
     limits: BatchLimits
+    recognises_repeats: bool
+    """Whether its payloads carry their identity to a target that knows it again. Known after `start`."""
 
     def start(self, context: FlusherContext) -> None:
         """Before anything else; ConfigError when it can never work (no key)."""

@@ -77,7 +77,8 @@ class CheckpointWriter:
         with self._lock:
             for opened, prepared, parts in ranges:
                 row = self._row(opened)
-                row.next, row.next_sequence = prepared.position, prepared.sequence + 1
+                if prepared.sequence >= row.next_sequence:  # a replayed range must not move it back
+                    row.next, row.next_sequence = prepared.position, prepared.sequence + 1
                 self._batch.prepared.append(range_values(prepared, parts))
             self._hurry(done)
 

@@ -1,0 +1,45 @@
+"""A target's share of the bytes that may wait: who reads for it waits here while the share is used up."""
+
+import threading
+
+from tailrace import telemetry
+
+
+class Share:
+    """Bytes of one target's payloads between encoding and acknowledgement, bounded. One range may overshoot the bound."""
+
+    def __init__(self, target: str, limit: int) -> None:
+        self.limit = limit
+        self._used = 0
+        self._changed = threading.Condition()
+        bytes_, bound = "tailrace_agent_queue_bytes", "tailrace_agent_queue_limit_bytes"
+        self._gauge = telemetry.gauge(bytes_, "Encoded bytes that wait for a target's acknowledgement.", "target").labels(target)
+        telemetry.gauge(bound, "How many encoded bytes may wait for a target before reading stops.", "target").labels(target).set(limit)
+
+    def wait(self, stopping: threading.Event) -> bool:
+        """Until there is room; False when `stopping` was set (and `wake` called) before."""
+        if self._used < self.limit:  # a racing release only makes it less
+            return not stopping.is_set()
+        with self._changed:
+            self._changed.wait_for(lambda: self._used < self.limit or stopping.is_set())
+        return not stopping.is_set()
+
+    def take(self, amount: int) -> None:
+        with self._changed:
+            self._used += amount
+            self._gauge.set(self._used)
+
+    def give_back(self, amount: int) -> None:
+        with self._changed:
+            self._used -= amount
+            self._gauge.set(self._used)
+            self._changed.notify_all()
+
+    def reset(self) -> None:
+        """Nothing waits any more."""
+        self.give_back(self._used)
+
+    def wake(self) -> None:
+        """Let waiters look at their `stopping` again."""
+        with self._changed:
+            self._changed.notify_all()

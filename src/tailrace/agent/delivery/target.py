@@ -1,0 +1,227 @@
+"""One target: its queue, its requests, its back-off. Targets never wait for each other.
+
+A request is filled from the queue, its ranges are prepared in the checkpoint in one transaction, then it is sent until the target says what
+became of it. All methods but `submit` belong to the event loop.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from tailrace import telemetry
+from tailrace.agent.checkpoint import CheckpointWriter
+from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.delivery.request import Item, Request, fitting
+from tailrace.agent.delivery.share import Share
+from tailrace.agent.streams import Entry, Stream
+from tailrace.pipeline.contract import Delivery, Flusher, Outcome, Payload, Range
+
+CONCURRENCY = 4
+BUSY_LINGER = 1.0
+"""How long the first payload may wait for company while other requests are under way, in seconds."""
+PARKED_ALARM_SECS = 86_400.0
+
+ALARMS = {
+    Outcome.RETRY: ("SEND_DATA_FAIL_ALARM", "cannot send"),
+    Outcome.THROTTLED: ("SEND_QUOTA_EXCEED_ALARM", "the target's quota is used up"),
+    Outcome.UNAUTHORIZED: ("SEND_DATA_FAIL_ALARM", "the target refuses the access key"),
+    Outcome.MISSING: ("SEND_DATA_FAIL_ALARM", "the target does not exist"),
+    Outcome.DATA: ("SEND_DATA_FAIL_ALARM", "the target refuses the data; it is kept and tried again"),
+}
+
+Durable = Callable[[Range], None]
+
+
+class Target:
+    """Delivers what lanes put in, in their order, several requests at a time."""
+
+    def __init__(
+        self, flusher: Flusher, checkpoint: CheckpointWriter, share: Share, *, forked: Callable[[], None], ended: Callable[[Stream], None]
+    ) -> None:
+        self.flusher = flusher
+        self.share = share
+        self._checkpoint = checkpoint
+        self._forked = forked
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._pending: deque[Item] = deque()
+        self._changed = asyncio.Event()
+        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._probe = asyncio.Lock()
+        self._backoff = Backoff()
+        self._retry_at = 0.0
+        self._missing_since: float | None = None
+        self._prepared: dict[Entry, asyncio.Future[None]] = {}
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._durable: dict[Stream, Durable] = {}
+        self._entries = 0
+        self._acknowledged = telemetry.counter("tailrace_agent_sent_events_total", "Events that targets acknowledged.", "target").labels(
+            flusher.target
+        )
+        self._attempts = telemetry.counter("tailrace_agent_send_attempts_total", "Requests by outcome.", "target", "outcome")
+
+    # --- from the lanes ---------------------------------------------------------------------------------------------------------
+    def submit(self, entry: Entry, payloads: Sequence[Payload], durable: Durable) -> None:
+        """Queue one range from a reading thread. A range without payloads has nothing to send and counts as acknowledged."""
+        self.share.take(sum(len(payload.body) for payload in payloads))
+        self._loop.call_soon_threadsafe(self._put, entry, payloads, durable)
+
+    def end(self, stream: Stream) -> None:
+        """Nothing more comes from `stream`; called from its reading thread."""
+        self._loop.call_soon_threadsafe(self._end, stream)
+
+    def _put(self, entry: Entry, payloads: Sequence[Payload], durable: Durable) -> None:
+        entry.stream.under_way.append(entry)
+        self._durable[entry.stream] = durable
+        self._entries += 1
+        now = time.monotonic()
+        self._pending.extend(Item(entry, payload, now) for payload in payloads)
+        if not payloads:
+            self._settle(entry.stream, [entry])
+        self._changed.set()
+
+    def _end(self, stream: Stream) -> None:
+        stream.ended = True
+        self._forget_if_done(stream)
+
+    # --- sending ----------------------------------------------------------------------------------------------------------------
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was put in is acknowledged."""
+        return not self._entries
+
+    async def run(self) -> None:
+        """Until cancelled; requests under way are cancelled with it."""
+        try:
+            while True:
+                await self._slots.acquire()
+                await self._due()
+                count, _ = fitting(self._pending, self.flusher.limits)
+                request = Request([self._pending.popleft() for _ in range(count)])
+                self._prepare(request)
+                delivery = asyncio.create_task(self._deliver(request), name=f"deliver {self.flusher.target}")
+                self._deliveries.add(delivery)
+                delivery.add_done_callback(self._delivered)
+        finally:
+            for delivery in self._deliveries:
+                delivery.cancel()
+            await asyncio.gather(*self._deliveries, return_exceptions=True)
+
+    async def _due(self) -> None:
+        """Until the next request is full, or its first payload has waited long enough."""
+        while True:
+            self._changed.clear()
+            if not self._pending:
+                await self._changed.wait()
+                continue
+            _, full = fitting(self._pending, self.flusher.limits)
+            linger = BUSY_LINGER if self._deliveries else self.flusher.limits.linger
+            left = self._pending[0].arrived + linger - time.monotonic()
+            if full or left <= 0:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), left)
+
+    def _prepare(self, request: Request) -> None:
+        """Ask for the ranges to be made durable, now, so that they are prepared in stream order."""
+        new = [entry for entry in request.entries if entry not in self._prepared]
+        if new:
+            durable: asyncio.Future[None] = self._loop.create_future()
+            self._prepared.update(dict.fromkeys(new, durable))
+            self._checkpoint.prepare(
+                [(entry.stream.row, entry.range, entry.parts) for entry in new],
+                lambda: self._loop.call_soon_threadsafe(_resolve, durable),
+            )
+
+    async def _deliver(self, request: Request) -> None:
+        for entry in request.entries:
+            await asyncio.shield(self._prepared[entry])
+        while True:
+            delivery = await self._try(request.payloads)
+            self._attempts.labels(self.flusher.target, delivery.outcome.value).inc()
+            if delivery.outcome is Outcome.ACKNOWLEDGED:
+                self._acknowledge(request)
+                return
+            if delivery.outcome is Outcome.FORK:
+                telemetry.alarm("EXACTLY_ONCE_ALARM", "the server has other data under our identity", target=self.flusher.target)
+                self._forked()
+                return
+
+    async def _try(self, payloads: Sequence[Payload]) -> Delivery:
+        """One attempt. While the target fails, one request at a time probes it, after the back-off."""
+        if not self._backoff.failing:
+            return self._judge(await self.flusher.send(payloads))
+        async with self._probe:
+            if self._backoff.failing:
+                await asyncio.sleep(max(0.0, self._retry_at - time.monotonic()))
+            return self._judge(await self.flusher.send(payloads))
+
+    def _judge(self, delivery: Delivery) -> Delivery:
+        now = time.monotonic()
+        if delivery.outcome in ALARMS:
+            if now >= self._retry_at:  # the others that were under way with the one that failed say nothing new
+                self._retry_at = now + self._backoff.failed(delivery.retry_after)
+            self._say(delivery, now)
+        elif delivery.outcome is Outcome.ACKNOWLEDGED:
+            self._backoff.succeeded()
+            self._missing_since = None
+        return delivery
+
+    def _say(self, delivery: Delivery, now: float) -> None:
+        kind, message = ALARMS[delivery.outcome]
+        if delivery.outcome is Outcome.MISSING:
+            self._missing_since = self._missing_since if self._missing_since is not None else now
+            if now - self._missing_since > PARKED_ALARM_SECS:
+                message = "the target has not existed for a day; its data is kept"
+        telemetry.alarm(kind, message, target=self.flusher.target, code=delivery.code, reason=delivery.message)
+
+    # --- acknowledged -----------------------------------------------------------------------------------------------------------
+    def _acknowledge(self, request: Request) -> None:
+        self.share.give_back(request.size)
+        self._acknowledged.inc(sum(item.payload.events for item in request.items))
+        done: dict[Stream, list[Entry]] = {}
+        for item in request.items:
+            item.entry.unacknowledged -= 1
+            if not item.entry.unacknowledged:
+                done.setdefault(item.entry.stream, []).append(item.entry)
+        for stream, entries in done.items():
+            self._settle(stream, entries)
+
+    def _settle(self, stream: Stream, entries: Sequence[Entry]) -> None:
+        """Entries have no part left that is not acknowledged: tell the checkpoint, then their input."""
+        self._entries -= len(entries)
+        for entry in entries:
+            self._prepared.pop(entry, None)
+        durable, ranges = self._durable[stream], [entry.range for entry in entries]
+        self._checkpoint.acknowledge(
+            stream.row, [done.sequence for done in ranges], stream.advance(), lambda: [durable(done) for done in ranges]
+        )
+        self._forget_if_done(stream)
+
+    def _forget_if_done(self, stream: Stream) -> None:
+        if stream.ended and not stream.under_way:
+            self._durable.pop(stream, None)
+            self._checkpoint.forget(stream.id)
+            self._ended(stream)
+
+    def _delivered(self, delivery: asyncio.Task[None]) -> None:
+        self._deliveries.discard(delivery)
+        self._slots.release()
+        self._changed.set()
+        if not delivery.cancelled() and (error := delivery.exception()):
+            raise error
+
+    def discard(self) -> None:
+        """Forget all that waits or is under way; its streams will be read again. Call it when `run` has ended and no lane submits."""
+        self._pending.clear()
+        self._prepared.clear()
+        self._durable.clear()
+        self._entries = 0
+        self.share.reset()
+
+
+def _resolve(durable: asyncio.Future[None]) -> None:
+    if not durable.done():
+        durable.set_result(None)

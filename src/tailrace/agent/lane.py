@@ -1,0 +1,160 @@
+"""One lane: an input, its processors and one flusher's target. It is what its plugins see of the agent.
+
+A batch runs through on the thread that read it: processors, encoding, and into the target's queue. The native calls in it release the GIL, and
+a semaphore that all lanes share keeps as many of them at work as there are cores.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tailrace import telemetry
+from tailrace.agent.checkpoint import CheckpointWriter
+from tailrace.agent.delivery.target import Target
+from tailrace.agent.streams import Entry, Stream, StreamTable
+from tailrace.batch import EventBatch
+from tailrace.pipeline.contract import Identity, Input, Payload, Position, Processor, Range, StreamState
+from tailrace.pipeline.model import PipelineConfig
+from tailrace.pipeline.platform import Platform
+
+SAMPLE_SHOWN = 200
+"""Bytes of a failed event that a log line shows."""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What all lanes of a worker share."""
+
+    platform: Platform
+    checkpoint: CheckpointWriter
+    streams: StreamTable
+    epoch: bytes
+    tags: Sequence[tuple[bytes, bytes]]
+    """Put on every batch: host name and the like."""
+    source: bytes
+    finite: bool
+    slots: threading.Semaphore
+    """As many batches are processed at a time as there are cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a range of one config becomes payloads: its version, the processors, the flusher's encoding."""
+
+    version: str
+    processors: Sequence[Processor]
+    encode: Callable[[EventBatch, Identity], list[Payload]]
+
+
+class Lane:
+    """Implements `InputContext` and `ProcessorContext`."""
+
+    def __init__(
+        self, config: PipelineConfig, input_: Input, processors: Sequence[Processor], target: Target, around: Surroundings
+    ) -> None:
+        self.pipeline = config.name
+        self.platform = around.platform
+        self.finite = around.finite
+        self.input = input_
+        self.target = target
+        self._around = around
+        self._route = Route(config.version, processors, target.flusher.encode)
+        self._taken: dict[str, Stream] = {}
+        self._stopping = threading.Event()
+        read, events = "tailrace_agent_read_bytes_total", "tailrace_agent_read_events_total"
+        self._read_bytes = telemetry.counter(read, "Bytes of ranges that inputs handed over.", "pipeline").labels(config.name)
+        self._read_events = telemetry.counter(events, "Events that inputs handed over.", "pipeline").labels(config.name)
+        self._lost = telemetry.counter("tailrace_agent_events_total", "Events counted by what became of them.", "pipeline", "what")
+        self._log = telemetry.logger("agent.lane")
+        around.checkpoint.keep_config(config.version, config.canonical())
+
+    # --- for the agent ----------------------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """On a thread of its own: replay must be over before."""
+        for processor in self._route.processors:
+            processor.start(self)
+        self.input.start(self)
+
+    def stop(self, deadline: float) -> None:
+        """No `submit` comes through after it returns."""
+        self._stopping.set()
+        self.target.share.wake()
+        self.input.stop(deadline)
+
+    def release(self) -> None:
+        """Let other lanes have the streams."""
+        for stream in self._taken.values():
+            stream.owner = None
+        self._taken.clear()
+
+    # --- InputContext -----------------------------------------------------------------------------------------------------------
+    @property
+    def streams(self) -> Sequence[StreamState]:
+        return self._around.streams.states(self.target.flusher.target, self.input.key)
+
+    def open_stream(self, key: str, position: Position) -> str | None:
+        stream = self._around.streams.open(self, self.target.flusher.target, self.input.key, key, position)
+        if stream is None:
+            return None
+        self._taken[stream.id] = stream
+        return stream.id
+
+    def remember(self, stream: str, position: Position) -> None:
+        self._around.checkpoint.remember(self._taken[stream].row, position)
+
+    def stored_end(self, key: str) -> int | None:
+        table = self._around.streams
+        return table.stored_ends.get(table.stream_id(self.target.flusher.target, self.input.key, key))
+
+    def submit(self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes) -> bool:
+        taken = self._taken[stream]
+        if not self.wait_for_room():
+            return False
+        done = Range(stream, taken.next_sequence, start, end, position, fingerprint, self._route.version)
+        taken.next_sequence += 1
+        self.send(taken, done, batch, self._route)
+        return True
+
+    def wait_for_room(self) -> bool:
+        """Until the target's share has room; False when the lane is stopping."""
+        return self.target.share.wait(self._stopping)
+
+    def send(self, stream: Stream, done: Range, batch: EventBatch, route: Route) -> None:
+        """Process, encode and queue one range, new or replayed."""
+        batch.tags = [*batch.tags, *self._around.tags]
+        batch.source = self._around.source
+        self._read_bytes.inc(done.end - done.start)
+        self._read_events.inc(len(batch))
+        identity = Identity(
+            self._around.epoch,
+            stream.id,
+            done.sequence,
+            done.start,
+            done.end,
+            done.fingerprint,
+            acknowledged_below=stream.acknowledged_below,
+        )
+        with self._around.slots:
+            for processor in route.processors:
+                processor.process(batch)
+            payloads = route.encode(batch, identity) if len(batch) else []
+        self.target.submit(Entry(stream, done, len(payloads), len(payloads)), payloads, self.input.on_durable)
+
+    def end_stream(self, stream: str) -> None:
+        self.target.end(self._taken.pop(stream))
+
+    def alarm(self, kind: str, message: str, **values: object) -> None:
+        telemetry.alarm(kind, message, pipeline=self.pipeline, **values)
+
+    def count(self, name: str, amount: int = 1) -> None:
+        self._lost.labels(self.pipeline, name).inc(amount)
+
+    # --- ProcessorContext -------------------------------------------------------------------------------------------------------
+    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"") -> None:
+        self.count("failed", count)
+        shown = sample[:SAMPLE_SHOWN].decode("utf-8", "replace")
+        telemetry.alarm("PARSE_LOG_FAIL_ALARM", reason, pipeline=self.pipeline, plugin=plugin, events=count, sample=shown)
+
+    def discarded(self, plugin: str, count: int, reason: str) -> None:
+        self.count("discarded", count)
+        self._log.debug("events discarded on purpose", pipeline=self.pipeline, plugin=plugin, events=count, reason=reason)

@@ -1,0 +1,73 @@
+"""Reading prepared ranges again after a restart: the same bytes, the same numbers, the config of that time (DESIGN §4.3, Agent 1)."""
+
+from dataclasses import dataclass, field
+
+from tailrace import telemetry
+from tailrace.agent.lane import Lane, Route
+from tailrace.agent.streams import Entry, Stream, StreamTable
+from tailrace.errors import ConfigError
+from tailrace.pipeline.contract import FlusherContext, Input, Range, StreamState
+from tailrace.pipeline.loading import from_canonical, resolve
+
+
+@dataclass(slots=True)
+class Replay:
+    """Replays for one lane. It builds the plugins of old configs once each, and never starts their inputs."""
+
+    lane: Lane
+    streams: StreamTable
+    configs: dict[str, str]
+    """Version → canonical text, from the checkpoint."""
+    flusher_context: FlusherContext
+    _built: dict[str, tuple[Input, Route] | None] = field(default_factory=dict[str, tuple[Input, Route] | None], init=False)
+
+    def run(self) -> int:
+        """Replay what this lane's streams have prepared; how many ranges."""
+        target, input_key = self.lane.target.flusher.target, self.lane.input.key
+        count = 0
+        for stream, state in self.streams.take_prepared(target, input_key):
+            for done in state.prepared:
+                if not self.lane.wait_for_room():
+                    return count
+                self._again(stream, state, done)
+                count += 1
+        return count
+
+    def _again(self, stream: Stream, state: StreamState, done: Range) -> None:
+        built = self._built_for(done.config_version)
+        batch = built[0].replay(self.lane, state, done) if built else None
+        if built is None or batch is None:
+            reason = "its bytes are gone or have changed" if built else "its config cannot be built any more"
+            telemetry.alarm(
+                "DROP_LOG_ALARM", "cannot read a prepared range again", reason=reason, stream=stream.id, start=done.start, end=done.end
+            )
+            self.lane.count("unread_bytes_deleted", done.end - done.start)
+            self.lane.target.submit(Entry(stream, done, 0, 0), [], self.lane.input.on_durable)
+            return
+        self.lane.send(stream, done, batch, built[1])
+
+    def _built_for(self, version: str) -> tuple[Input, Route] | None:
+        if version not in self._built:
+            try:
+                self._built[version] = self._build(version)
+            except ConfigError as error:
+                telemetry.logger("agent.replay").error("cannot build the config of prepared ranges", version=version, reason=error.message)
+                self._built[version] = None
+        return self._built[version]
+
+    def _build(self, version: str) -> tuple[Input, Route] | None:
+        text = self.configs.get(version)
+        if text is None:
+            return None
+        config = resolve(from_canonical(text))
+        inputs: list[Input] = [plugin.build() for plugin in config.inputs]
+        flushers = [plugin.build() for plugin in config.flushers]
+        input_ = next((one for one in inputs if one.key == self.lane.input.key), None)
+        flusher = next((one for one in flushers if one.target == self.lane.target.flusher.target), None)
+        if input_ is None or flusher is None:
+            return None
+        flusher.start(self.flusher_context)
+        processors = [plugin.build() for plugin in config.processors]
+        for processor in processors:
+            processor.start(self.lane)
+        return input_, Route(version, processors, flusher.encode)

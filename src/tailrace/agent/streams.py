@@ -1,0 +1,115 @@
+"""The streams of the agent at work: who reads each of them, what of it is under way, where its acknowledged prefix ends.
+
+A stream belongs to (target, input key, stream key), not to a pipeline, so that a renamed pipeline takes over its streams and two flushers
+never share a cursor. Its id follows from those three and the agent's id: even when the whole checkpoint is lost, the server can still be
+asked about it. Sequences begin at the time of opening in ms, so that a stream that was forgotten and came back repeats no number.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tailrace.agent.checkpoint import StreamRow
+from tailrace.batch import fingerprint
+from tailrace.pipeline.contract import Position, Range, StreamState
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One range under way. Only the event loop touches it once it is queued."""
+
+    stream: "Stream"
+    range: Range
+    parts: int
+    unacknowledged: int
+    """Parts that are not acknowledged yet."""
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One stream of one target."""
+
+    row: StreamRow
+    """As it was when it was opened or loaded; from then on it belongs to the checkpoint."""
+    next_sequence: int
+    """The reading thread's."""
+    acknowledged_below: int
+    """Written by the event loop, read by all."""
+    owner: object | None = None
+    ended: bool = False
+    under_way: deque[Entry] = field(default_factory=deque[Entry])
+    """In sequence order. The event loop's."""
+
+    @property
+    def id(self) -> str:
+        return self.row.id
+
+    def advance(self) -> tuple[int, Position] | None:
+        """Drop what is acknowledged from the front; (last sequence, position) of the prefix when it moved."""
+        moved: tuple[int, Position] | None = None
+        while self.under_way and not self.under_way[0].unacknowledged:
+            done = self.under_way.popleft().range
+            moved = done.sequence, done.position
+        if moved:
+            self.acknowledged_below = moved[0] + 1
+        return moved
+
+
+class StreamTable:
+    """All streams of the agent, by (target, input key) and stream key."""
+
+    def __init__(self, agent_id: str, rows: Iterable[StreamRow], prepared: Mapping[str, list[Range]]) -> None:
+        self._agent_id = agent_id
+        self._lock = threading.Lock()
+        self._streams: dict[tuple[str, str], dict[str, Stream]] = {}
+        self._prepared = dict(prepared)
+        self.stored_ends: dict[str, int] = {}
+        """What the server said of streams when it had to be asked."""
+        for row in rows:
+            first = self._prepared[row.id][0].sequence if self._prepared.get(row.id) else row.next_sequence
+            self._group(row.target, row.input)[row.key] = Stream(row, row.next_sequence, first)
+
+    def states(self, target: str, input_key: str) -> list[StreamState]:
+        """What the checkpoint knows of a group, for an input that starts."""
+        with self._lock:
+            return [self._state(stream) for stream in self._group(target, input_key).values()]
+
+    def take_prepared(self, target: str, input_key: str) -> list[tuple[Stream, StreamState]]:
+        """The streams of a group that have prepared ranges to replay; each is given out once."""
+        with self._lock:
+            found = [stream for stream in self._group(target, input_key).values() if stream.id in self._prepared]
+            taken = [(stream, self._state(stream)) for stream in found]
+            for stream in found:
+                del self._prepared[stream.id]
+            return taken
+
+    def open(self, owner: object, target: str, input_key: str, key: str, position: Position) -> Stream | None:
+        """The stream of `key`, made when it is new, now read by `owner`; None when another one reads it."""
+        with self._lock:
+            group = self._group(target, input_key)
+            stream = group.get(key)
+            if stream is None:
+                first = time.time_ns() // 1_000_000
+                id_ = self.stream_id(target, input_key, key)
+                stream = group[key] = Stream(StreamRow(id_, target, input_key, key, position, position, first), first, first)
+            elif stream.owner not in (None, owner):
+                return None
+            stream.owner, stream.ended = owner, False
+            return stream
+
+    def drop(self, stream: Stream) -> None:
+        with self._lock:
+            self._group(stream.row.target, stream.row.input).pop(stream.row.key, None)
+
+    def stream_id(self, target: str, input_key: str, key: str) -> str:
+        """16 upper-case hex digits."""
+        return fingerprint("\0".join((self._agent_id, target, input_key, key)).encode("utf-8", "surrogateescape"))[:8].hex().upper()
+
+    def _group(self, target: str, input_key: str) -> dict[str, Stream]:
+        return self._streams.setdefault((target, input_key), {})
+
+    def _state(self, stream: Stream) -> StreamState:
+        row = stream.row
+        return StreamState(row.id, row.key, row.committed, row.next, row.next_sequence, list(self._prepared.get(row.id, ())))
