@@ -20,7 +20,10 @@ STREAMS_PATH = "/api/v1/agents/streams"
 
 
 def enrol_local(identity: AgentIdentity, endpoint: str, project: str, logstores: Sequence[str], admin_file: Path) -> None:
-    """Get a key for a project from a server on this machine, whose admin key lies in `admin_file`. UnreachableError, ApiError, StateError."""
+    """Get a key for a project from a server on this machine, whose admin key lies in `admin_file`.
+
+    Raises UnreachableError, ApiError or StateError.
+    """
     known = identity.enrolment(endpoint, project)
     if known is not None and set(logstores) <= set(known.logstores):
         return

@@ -1,7 +1,7 @@
 """One lane: an input, its processors and one flusher's target. It is what its plugins see of the agent.
 
-A batch runs through on the thread that read it: processors, encoding, and into the target's queue. The native calls in it release the GIL, and
-a semaphore that all lanes share keeps as many of them at work as there are cores.
+A batch runs through on the thread that read it: processors, encoding, and into the target's queue. The native calls in it release the
+GIL, and a semaphore that all lanes share keeps as many of them at work as there are cores.
 """
 
 import threading

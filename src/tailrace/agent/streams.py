@@ -105,7 +105,8 @@ class StreamTable:
 
     def stream_id(self, target: str, input_key: str, key: str) -> str:
         """16 upper-case hex digits."""
-        return fingerprint("\0".join((self._agent_id, target, input_key, key)).encode("utf-8", "surrogateescape"))[:8].hex().upper()
+        name = f"{self._agent_id}\0{target}\0{input_key}\0{key}"
+        return fingerprint(name.encode("utf-8", "surrogateescape"))[:8].hex().upper()
 
     def _group(self, target: str, input_key: str) -> dict[str, Stream]:
         return self._streams.setdefault((target, input_key), {})

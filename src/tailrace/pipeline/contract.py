@@ -61,11 +61,14 @@ class InputContext(Protocol):
     """What an input may ask of its lane."""
 
     pipeline: str
-    streams: Sequence[StreamState]
-    """All known streams of this input and target, also those that another lane may have taken."""
     platform: Platform
     finite: bool
     """The agent ends when everything is read: what stands there is complete, unfinished records too (`--exit-when-drained`)."""
+
+    @property
+    def streams(self) -> Sequence[StreamState]:
+        """All known streams of this input and target, also those that another lane may have taken."""
+        ...
 
     def open_stream(self, key: str, position: Position) -> str | None:
         """Take the stream of this key, or make it, for this lane; its id. It becomes durable with its first prepared range or with

@@ -20,7 +20,7 @@ LAZY_SECS = 0.2
 COPY_SECS = 600.0
 RETRY_SECS = 1.0
 
-Callback = Callable[[], None]
+Callback = Callable[[], object]
 
 
 @dataclass(slots=True)
