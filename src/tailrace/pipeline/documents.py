@@ -25,6 +25,8 @@ Value: TypeAlias = "str | int | float | bool | list[Value] | dict[str, Value] | 
 _INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+")
 _DECIMAL: Final = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
 _TAG: Final = "tag:yaml.org,2002:"
+_PLAIN: Final = frozenset({"str", "int", "float", "bool", "null", "timestamp", "merge", "value", "seq", "map"})
+"""What an untagged value may resolve to; dates, `<<` and `=` become text."""
 
 
 @dataclass(slots=True)
@@ -82,7 +84,10 @@ class _Bounds:
         self.values += 1
         if self.values > MAX_VALUES:
             raise self.refusal(line, f"holds more than {MAX_VALUES:,} values once its aliases are followed")
-        if len(path) > MAX_DEPTH:
+        self.check_depth(len(path), line)
+
+    def check_depth(self, depth: int, line: int) -> None:
+        if depth > MAX_DEPTH:
             raise self.refusal(line, f"is nested deeper than {MAX_DEPTH} levels")
 
     def refusal(self, line: int, message: str, hint: str = "") -> ConfigErrors:
@@ -102,11 +107,8 @@ class _YamlReader(_Bounds):
 
     def run(self, text: str) -> None:
         try:
-            loader = yaml.CSafeLoader(text)
-            try:
-                node = loader.get_single_node()
-            finally:
-                loader.dispose()
+            self.measure(text)
+            node = yaml.compose(text, Loader=yaml.CSafeLoader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             what = ", ".join(part for part in (error.context, error.problem) if part)
@@ -116,11 +118,21 @@ class _YamlReader(_Bounds):
         if node is not None:
             self.document.value = self.build(node, (), node.start_mark.line + 1)
 
+    def measure(self, text: str) -> None:
+        """Refuse deep nesting before the composer sees it: it recurses in C and would take the process down."""
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                self.check_depth(depth, event.start_mark.line + 1)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+
     def build(self, node: yaml.Node, path: Path, line: int) -> Value:
         self.enter(path, line)
         if id(node) in self.open:
             raise self.refusal(line, "has an alias that contains itself")
-        if not node.tag.startswith(_TAG) or node.tag == f"{_TAG}binary":
+        if node.tag.removeprefix(_TAG) not in _PLAIN:
             raise self.refusal(line, f"has a tag `{node.tag}`; only plain values are allowed")
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)

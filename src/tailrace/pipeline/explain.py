@@ -43,14 +43,21 @@ def findings(error: ValidationError, model: type[OptionGroup]) -> list[Finding]:
     return [finding for detail in error.errors(include_url=False) for finding in _explain(detail, model)]
 
 
-def near(word: str, known: Iterable[str]) -> str:
+def near(word: str, known: Iterable[str], noun: str = "keys") -> str:
     """A hint that names what was probably meant, or what there is."""
     choices = list(known)
-    folded = {choice.lower(): choice for choice in reversed(choices)}
-    match = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    match = nearest(word, choices)
     if match:
-        return f"did you mean `{folded[match[0]]}`?"
-    return f"known keys: {', '.join(f'`{choice}`' for choice in choices)}" if choices else "it takes no keys"
+        return f"did you mean `{match}`?"
+    return f"known {noun}: {', '.join(f'`{choice}`' for choice in choices)}" if choices else f"there are no {noun}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` is the beginning of or is most like, whatever the case; None when none is like it."""
+    folded = {choice.lower(): choice for choice in reversed(list(known))}
+    longer = sorted((choice for choice in folded if choice.startswith(word.lower())), key=len)
+    match = longer or difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    return folded[match[0]] if match else None
 
 
 def describe_value(value: object) -> str:
@@ -101,6 +108,8 @@ def _sentence(detail: ErrorDetails, path: Path, model: type[OptionGroup]) -> tup
     kind, value, context = detail["type"], cast("object", detail["input"]), detail.get("ctx", {})
     if kind == "extra_forbidden":
         group = group_in(_field_at(model, path[:-1])[1])
+        if group and path[-1] in group.not_yet:
+            return "this release cannot do that yet", "remove the key"
         return "unknown key", near(str(path[-1]), group.spellings() if group else ())
     field, annotation = _field_at(model, path)
     doc = field.description or "" if field else ""

@@ -28,6 +28,7 @@ MAX_AGGREGATORS: Final = 1
 
 _SECTIONS: Final[dict[str, Kind]] = {"inputs": "input", "processors": "processor", "aggregators": "aggregator", "flushers": "flusher"}
 _TOP_KEYS: Final = ("configName", "enable", "createTime", "global", *_SECTIONS)
+_TOP_KEYS_NOT_YET: Final = ("extensions",)
 _NAME: Final = re.compile(r"[^\W_.-][\w.@-]{0,127}")
 
 Options = TypeVar("Options", bound=OptionGroup)
@@ -114,7 +115,9 @@ class _Check:
                 [ConfigError(f"expected a map with `inputs` and `flushers`, got {describe_value(top)}", where=self.document.name)]
             )
         for key in top:
-            if key not in _TOP_KEYS:
+            if key in _TOP_KEYS_NOT_YET:
+                self.wrong((key,), "this release cannot do that yet", "remove the key")
+            elif key not in _TOP_KEYS:
                 self.wrong((key,), "unknown key", near(key, _TOP_KEYS))
         enable = top.get("enable", True)
         if not isinstance(enable, bool):

@@ -18,6 +18,22 @@ _BATCHED = "batches are bounded in bytes and time by the flusher here"
 class GlobalConfig(OptionGroup):
     """The section `global`: what holds for the whole pipeline."""
 
+    not_yet = frozenset(
+        {
+            "TopicType",
+            "TopicFormat",
+            "Priority",
+            "EnableTimestampNanosecond",
+            "UsingOldContentTag",
+            "PipelineMetaTagKey",
+            "AgentEnvMetaTagKey",
+            "InputIntervalMs",
+            "InputMaxFirstCollectDelayMs",
+            "ExcutionTimeout",
+            "ForceRerunWhenUpdate",
+        }
+    )
+
     structure_type: str = option(
         "v2", doc="Shape of events inside the agent.", examples=["v1", "v2"], ignored="there is one shape of events here, the column batch"
     )

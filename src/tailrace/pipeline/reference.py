@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 import yaml
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
 
 from tailrace.pipeline import registry
 from tailrace.pipeline.config import OptionGroup, Secret, extra, public_key
@@ -23,6 +24,13 @@ from tailrace.pipeline.registry import KINDS, Kind, PluginEntry
 SECTIONS: Final[dict[Kind, str]] = {"input": "inputs", "processor": "processors", "aggregator": "aggregators", "flusher": "flushers"}
 _EXAMPLE_READ_AT_NS: Final = 1_767_225_600_000_000_000
 _BOUNDS: Final = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}"}
+
+
+class _Schema(GenerateJsonSchema):
+    """Without pydantic's titles, which only repeat the keys in another case."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        return False
 
 
 def key_rows(model: type[OptionGroup], prefix: str = "") -> list[dict[str, str]]:
@@ -57,7 +65,7 @@ def key_rows(model: type[OptionGroup], prefix: str = "") -> list[dict[str, str]]
 
 def schema(entry: PluginEntry) -> dict[str, Any]:
     """The JSON schema of one plugin's map, `Type` included."""
-    body = entry.config_model.model_json_schema(by_alias=True)
+    body = entry.config_model.model_json_schema(by_alias=True, schema_generator=_Schema)
     properties = {"Type": {"enum": [entry.type, *entry.aliases], "description": entry.summary}, **body.get("properties", {})}
     return {**body, "title": entry.type, "properties": properties, "required": ["Type", *body.get("required", [])]}
 
@@ -82,7 +90,7 @@ def pipeline_schema() -> dict[str, Any]:
             "configName": {"type": "string", "description": "The pipeline's name; the file's stem when it is left out."},
             "enable": {"type": "boolean", "default": True, "description": "Whether the pipeline runs."},
             "createTime": {"type": "integer", "description": "When it was made, in seconds since the Unix epoch; kept for the record."},
-            "global": GlobalConfig.model_json_schema(by_alias=True),
+            "global": GlobalConfig.model_json_schema(by_alias=True, schema_generator=_Schema),
             **lists,
         },
         "$defs": definitions,

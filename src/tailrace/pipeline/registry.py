@@ -7,7 +7,6 @@ The class has a `Config` (a `PluginConfig`), is made by `cls(config)`, and a cla
 decorator notes the type name on the class, as `type_name`.
 """
 
-import difflib
 import importlib
 import importlib.metadata
 import inspect
@@ -18,6 +17,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from tailrace.errors import ConfigError
 from tailrace.pipeline.config import PluginConfig
+from tailrace.pipeline.explain import near
 from tailrace.pipeline.plugins import MODULES
 
 ConfigModel: TypeAlias = type[PluginConfig]
@@ -52,7 +52,8 @@ class PluginEntry:
     @property
     def summary(self) -> str:
         """The first sentence of `doc`."""
-        return " ".join(self.doc.split("\n\n", 1)[0].split())
+        first, dot, _ = " ".join(self.doc.split("\n\n", 1)[0].split()).partition(". ")
+        return first + dot.strip()
 
     def sample(self) -> dict[str, Any]:
         """The smallest valid config, with its `Type`."""
@@ -137,12 +138,4 @@ def _entry_points(kind: Kind) -> dict[str, str]:
 
 
 def _unknown(kind: Kind, type_name: str) -> ConfigError:
-    known = names(kind)
-    near = difflib.get_close_matches(type_name, known, n=1, cutoff=0.6)
-    if near:
-        hint = f"did you mean `{near[0]}`?"
-    elif known:
-        hint = f"`tailrace plugin list` shows all; {kind}s are {', '.join(f'`{name}`' for name in known)}"
-    else:
-        hint = f"this release has no {kind}s"
-    return ConfigError(f"unknown {kind} type `{type_name}`", hint=hint)
+    return ConfigError(f"unknown {kind} type `{type_name}`", hint=near(type_name, names(kind), f"{kind}s"))

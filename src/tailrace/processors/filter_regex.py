@@ -13,6 +13,8 @@ from tailrace.processors.base import BatchProcessor
 
 
 class FilterRegexConfig(PluginConfig):
+    not_yet = frozenset({"ConditionExp", "DiscardingNonUTF8"})
+
     filter_key: list[str] = option(
         factory=list, doc="The fields that must all match; the other half of `FilterRegex`.", examples=[["status"]]
     )

@@ -80,4 +80,4 @@ def _find(name: str) -> PluginEntry:
     for kind in KINDS:
         if name in registry.names(kind):
             return registry.get(kind, name)
-    raise UsageError(f"unknown plugin `{name}`", hint=near(name, [name for kind in KINDS for name in registry.names(kind)]))
+    raise UsageError(f"unknown plugin `{name}`", hint=near(name, [name for kind in KINDS for name in registry.names(kind)], "plugins"))
