@@ -1,8 +1,8 @@
 """Secrets never reach a log line, an alarm or a diagnostic: the one place that takes them out.
 
 A value is hidden when its key says what it is (`password`, `access_key_secret`, `Authorization`, …) or when it is a secret type (anything
-that has to be asked for its text: `reveal`, or pydantic's `get_secret_value`). Inside texts, the password of a URL, `key=value` pairs with such a key and the signature of an
-`Authorization` value are hidden too.
+that has to be asked for its text: `reveal`, or pydantic's `get_secret_value`). Inside texts, the password of a URL, `key=value` pairs with
+such a key and the signature of an `Authorization` value are hidden too.
 """
 
 import re

@@ -1,0 +1,73 @@
+"""The one screen of `tailrace up`: where things are, what is collected, how to query, how to stop."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from tailrace import __version__, batch
+from tailrace.cli.home import DEFAULT, Home
+from tailrace.cli.up.collection import Survey, patterns
+
+SHOWN_PATHS: Final = 3
+REMEDY: Final = "add this user to the group that owns them (often `adm`), or run as root"
+
+
+def screen(home: Home, endpoint: str, key_id: str, project: str, logstore: str, found: Survey) -> str:
+    """The text, one fact a line."""
+    engine = "native kernel" if batch.NATIVE else "pure-Python engine: slower; with cargo installed, `make up` builds the native kernel"
+    rows = [
+        ("data", f"{home.directory}"),
+        ("API", f"{endpoint}  (project `{project}`, logstore `{logstore}`)"),
+        ("key", f"{key_id}  (its secret: {home.secret / 'admin.json'})"),
+        *_collected(home, found),
+        ("query", f"{command(home, 'query')} 'error or warning' --since 1h"),
+        ("", f"{command(home, 'query')} '* | select count(*) as events'"),
+        ("follow", command(home, "tail")),
+        ("stop", "Ctrl-C; the next start goes on from there"),
+    ]
+    lines = [f"  {name:<11}{text}" for name, text in rows]
+    return "\n".join([f"Tailrace {__version__} runs on this machine ({engine}).", "", *lines, ""])
+
+
+def command(home: Home, words: str) -> str:
+    """`tailrace …` as it can be typed in this shell, for this home."""
+    beside = Path(sys.executable).with_name("tailrace")
+    if shutil.which("tailrace") or not beside.exists():
+        name = "tailrace"
+    else:
+        name = str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)
+    usual = home.directory == DEFAULT.expanduser().absolute()
+    return f"{name} {words}" if usual else f"{name} {words} --home {home.directory}"
+
+
+def _collected(home: Home, found: Survey) -> Iterator[tuple[str, str]]:
+    if not found.sizes and not found.unreadable:
+        yield "collects", f"nothing yet: no file matches {_some(patterns(home))}; name others with --collect PATH"
+    else:
+        yield "collects", f"{_files(len(found.sizes))}, {size(found.bytes)}: {_some(patterns(home))}"
+    for pattern in found.unmatched if found.sizes else ():
+        yield "", f"`{pattern}` matches no file yet; it is collected as soon as one appears"
+    if found.unreadable:
+        yield "unreadable", f"{len(found.unreadable)}: {_some(found.unreadable)}"
+        yield "", REMEDY
+
+
+def size(count: int) -> str:
+    """Bytes for people: `0 B`, `12.3 MB`."""
+    amount = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:SHOWN_PATHS])
+    return shown if len(names) <= SHOWN_PATHS else f"{shown} and {len(names) - SHOWN_PATHS} more"
