@@ -6,9 +6,12 @@
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from tailrace.pipeline.contract import Identity
+
+
+Compression: TypeAlias = Literal["none", "lz4", "zstd", "deflate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Package:
     """One log group as it came over the wire."""
 
     body: bytes
-    compression: Literal["none", "lz4", "zstd", "deflate"]
+    compression: Compression
     raw_size: int
     agent: str = ""
     """Id of the agent whose key signed the request; "" for keys of any other kind, whose packages are never de-duplicated."""
@@ -66,6 +69,9 @@ class Write:
     hash_key: str | None = None
     """32 hex digits when the writer chose the shard, else the store balances; packages of one stream go to one shard."""
     request_id: str = ""
+    window: tuple[float, float] | None = None
+    """Seconds (before, after) now that event times may lie in, else the whole write is refused. None (agents, imports): all are stored, and those
+    more than 15 min ahead get the tag `__time_ahead__`, the seconds they are ahead by."""
 
 
 class Committed(enum.Enum):
@@ -96,7 +102,11 @@ class EngineQuery:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Answer of the engine: column names, engine type names (`Nullable(Int64)`), and rows of Python values (bytes for strings that are not UTF-8)."""
+    """Answer of the engine: column names, engine type names (`Nullable(Int64)`), and rows of Python values.
+
+    Strings are str, or bytes where they are not UTF-8; dates and times are the engine's text (`2026-01-02 03:04:05.000000000`); maps are dicts, of a
+    key that repeats only the last value is there (ask for mapKeys() and mapValues() to see all); NaN and infinities are None.
+    """
 
     columns: list[str]
     types: list[str]
@@ -119,7 +129,8 @@ class Store(Protocol):
 
     async def drop(self, logstore: int) -> None: ...
     async def commit(self, write: Write) -> list[Committed]:
-        """One answer per package. Raises DecodeError (bad body), ForkError, BusyError (back-pressure), EngineError."""
+        """One answer per package. Nothing is stored when it raises DecodeError (bad body), ForkError, BusyError (back-pressure, full disk),
+        ApiError PostBodyInvalid (outside `window`) or StateError (the journal cannot go on)."""
         ...
 
     async def query(self, query: EngineQuery) -> Rows:

@@ -1,0 +1,75 @@
+"""Shards: which one a package goes to, and the numbers that its rows and group get there, without holes or repeats."""
+
+from collections.abc import Sequence
+from itertools import count
+
+import xxhash
+
+from tailrace.server.store.port import Package, Write
+from tailrace.server.store.records import RequestRecord, ShardKey, ShardState, StateRecord
+
+HASH_BITS = 128
+
+
+class ShardChooser:
+    """A writer's hash key decides, else the stream, else writes go round."""
+
+    def __init__(self) -> None:
+        self._turn = count()
+
+    def choose(self, write: Write, packages: Sequence[Package]) -> list[int]:
+        """A stream stays on one shard for as long as their number stays."""
+        shards = max(1, write.table.shards)
+        turn = next(self._turn) % shards
+        return [self._one(write, package, shards, turn) for package in packages]
+
+    def _one(self, write: Write, package: Package, shards: int, turn: int) -> int:
+        if write.hash_key is not None:
+            return int(write.hash_key, 16) * shards >> HASH_BITS
+        if package.identity is not None and package.agent:
+            return xxhash.xxh3_64_intdigest(f"{package.agent}/{package.identity.stream}".encode()) % shards
+        return turn
+
+
+class Cursors:
+    """Next row and group number of every shard.
+
+    The journal's writer thread numbers (`place`) and takes back (`undo`); what is durable (`apply`) is kept apart for snapshots.
+    """
+
+    def __init__(self) -> None:
+        self._next: dict[ShardKey, ShardState] = {}
+        self._durable: dict[ShardKey, ShardState] = {}
+
+    def place(self, request: RequestRecord) -> None:
+        for package in request.packages:
+            shard = self._next.setdefault((request.logstore, package.shard), ShardState())
+            package.seq, package.group_cursor = shard.seq, shard.group_cursor
+            shard.seq += package.events
+            shard.group_cursor += package.events > 0
+
+    def undo(self, request: RequestRecord) -> None:
+        for package in reversed(request.packages):
+            self._next[request.logstore, package.shard] = ShardState(package.seq, package.group_cursor)
+
+    def apply(self, request: RequestRecord) -> None:
+        for package in request.packages:
+            self._raise(
+                self._durable, (request.logstore, package.shard), package.seq + package.events, package.group_cursor + (package.events > 0)
+            )
+
+    def snapshot(self) -> list[tuple[ShardKey, ShardState]]:
+        return list(self._durable.items())
+
+    def restore(self, snapshot: StateRecord) -> None:
+        for key, shard in snapshot.shards:
+            self._raise(self._durable, key, shard.seq, shard.group_cursor)
+
+    def start(self) -> None:
+        """After recovery: go on from what is durable."""
+        self._next = {key: ShardState(shard.seq, shard.group_cursor) for key, shard in self._durable.items()}
+
+    @staticmethod
+    def _raise(shards: dict[ShardKey, ShardState], key: ShardKey, seq: int, group_cursor: int) -> None:
+        shard = shards.setdefault(key, ShardState())
+        shard.seq, shard.group_cursor = max(shard.seq, seq), max(shard.group_cursor, group_cursor)

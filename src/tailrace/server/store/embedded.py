@@ -1,0 +1,213 @@
+"""The store on one machine: a journal that acknowledges, and chDB in a process of its own behind it (docs/adr/0001).
+
+DIRECTORY/journal/      segments, 0600
+DIRECTORY/engine/       owned by the engine process
+DIRECTORY/quarantine/   blocks that could not be inserted, each a journal
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tailrace import telemetry
+from tailrace.errors import BusyError, EngineError, StateError
+from tailrace.journal import GroupCommit, Journal
+from tailrace.server.store import records, schema
+from tailrace.server.store.buffers import Pending
+from tailrace.server.store.cursors import Cursors
+from tailrace.server.store.engine import Engine
+from tailrace.server.store.engine_settings import EngineSettings
+from tailrace.server.store.identities import Identities
+from tailrace.server.store.intake import Intake
+from tailrace.server.store.port import Committed, EngineQuery, Rows, TableSpec, Write
+from tailrace.server.store.recovery import Recovered, recover
+from tailrace.server.store.sealing import Sealer
+
+SEGMENT_BYTES = 64 << 20
+ENGINE_WAIT_SECS = 15.0
+"""How long a change of tables waits for an engine that is being restarted."""
+
+_log = telemetry.logger("server.store")
+_backlog = telemetry.gauge("tailrace_store_backlog_bytes", "Acknowledged bytes that the storage engine does not have yet.")
+
+
+class EmbeddedStore:
+    """See `port.Store` for what it promises. One process may own a directory."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        settings: EngineSettings | None = None,
+        clock: Callable[[], float] = time.time,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        self.directory = directory
+        self.engine = Engine(directory / "engine", settings)
+        self._clock = clock
+        self._segment_bytes = segment_bytes
+        self._tables: dict[int, TableSpec] = {}
+        self._known = Identities()
+        self._cursors = Cursors()
+        self._applied = 0
+        self._cutting = False
+
+    # --- life -------------------------------------------------------------------------------------------------------------------
+    async def open(self, tables: Sequence[TableSpec]) -> None:
+        """Recover from the journal, start the engine, make its tables what `tables` says, go on where it stopped.
+
+        Raises StateError (the directory is in use), NewerFormatError, EngineError.
+        """
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = _lock(self.directory / "lock")
+        self._tables = {table.logstore: table for table in tables}
+        self._journal = await asyncio.to_thread(lambda: Journal(self.directory / "journal", segment_bytes=self._segment_bytes))
+        self._report_damage()
+        recovered = await asyncio.to_thread(recover, self._journal, self._known, self._cursors, self._tables.keys())
+        self._applied = recovered.applied
+        self._commits = GroupCommit(self._journal)
+        self._sealer = Sealer(self.engine, self._commits, self.directory, self._tables, self._progressed)
+        self._intake = Intake(
+            commits=self._commits, known=self._known, cursors=self._cursors, directory=self.directory,
+            clock=self._clock, backlog=lambda: self._sealer.backlog_bytes, applied=self._take,
+        )  # fmt: skip
+        await self.engine.open()
+        await self._match_tables(tables)
+        self._resume(recovered)
+        self._sealer.start()
+
+    async def close(self) -> None:
+        """What is committed and not in the engine yet stays in the journal."""
+        self._intake.close()
+        await self._sealer.stop()
+        await self._commits.close()
+        await self.engine.close()
+        os.close(self._lock)
+
+    # --- tables -----------------------------------------------------------------------------------------------------------------
+    async def create(self, table: TableSpec) -> None:
+        await self._engine_ready()
+        await self.engine.execute(schema.create_statement(table))
+        self._tables[table.logstore] = table
+
+    async def alter(self, table: TableSpec) -> None:
+        await self._engine_ready()
+        await self._match_tables([table])
+        self._tables[table.logstore] = table
+
+    async def drop(self, logstore: int) -> None:
+        """The logstore is gone once this is durable, even if the engine has to be told again."""
+        self._tables.pop(logstore, None)
+        dropped = records.DroppedRecord(logstore)
+
+        def applied(_: list[int]) -> None:
+            self._known.forget(logstore)
+            self._sealer.forget(logstore)
+
+        await self._commits.submit(lambda: [records.encode(dropped)], applied=applied)
+        await self._engine_ready()
+        await self.engine.execute(schema.drop_statement(logstore))
+
+    # --- data -------------------------------------------------------------------------------------------------------------------
+    async def commit(self, write: Write) -> list[Committed]:
+        self._tables.setdefault(write.table.logstore, write.table)
+        return await self._intake.commit(write)
+
+    async def query(self, query: EngineQuery) -> Rows:
+        return await self.engine.query(query)
+
+    async def cancel(self, query_id: str) -> None:
+        await self.engine.cancel(query_id)
+
+    async def flush(self) -> None:
+        await self._sealer.flush()
+
+    async def stream_ends(self, agent: str, epoch: bytes | None = None) -> dict[str, int]:
+        return self._known.ends(agent, epoch)
+
+    def health(self) -> dict[str, object]:
+        oldest = self._sealer.oldest()
+        return {
+            "engine": "up" if self.engine.is_up else "restarting",
+            "engine_restarts": self.engine.restarts,
+            "backlog_bytes": self._sealer.backlog_bytes,
+            "backlog_secs": 0.0 if oldest is None else time.monotonic() - oldest.added_at,
+            "journal_bytes": self._journal.size,
+            "streams": len(self._known),
+        }
+
+    # --- inside -----------------------------------------------------------------------------------------------------------------
+    def _take(self, pending: Pending) -> None:
+        """A request has become durable."""
+        self._applied = pending.id
+        self._sealer.add(pending)
+        _backlog.set(self._sealer.backlog_bytes)
+
+    def _progressed(self) -> None:
+        """A block has left the journal's backlog: perhaps segments can go."""
+        _backlog.set(self._sealer.backlog_bytes)
+        oldest = self._sealer.oldest()
+        before = self._applied + 1 if oldest is None else oldest.id
+        if not self._cutting and self._journal.would_cut(before):
+            self._cutting = True
+            self._cut_task = asyncio.create_task(self._cut(before))
+
+    async def _cut(self, before: int) -> None:
+        """A snapshot of the state first, for the records that are about to go."""
+        try:
+            state = records.StateRecord(self._applied, self._known.snapshot(int(self._clock() * 1000)), self._cursors.snapshot())
+            encoded = records.encode(state)
+            await self._commits.submit(lambda: [encoded])
+            await self._commits.cut(before)
+        except (BusyError, StateError) as error:
+            _log.warning("cannot cut the journal", error=error.message)
+        finally:
+            self._cutting = False
+
+    async def _match_tables(self, tables: Sequence[TableSpec]) -> None:
+        """Make or change engine tables until they are what `tables` says."""
+        answer = await self.engine.execute(
+            "SELECT name, comment FROM system.tables WHERE database = currentDatabase() AND name LIKE 'ls\\_%'"
+        )
+        found = {str(name): str(comment) for name, comment in answer.rows}
+        for table in tables:
+            name = schema.table_name(table.logstore)
+            if name not in found:
+                await self.engine.execute(schema.create_statement(table))
+                continue
+            for statement in schema.alter_statements(schema.parse_comment(name, found[name]), table):
+                await self.engine.execute(statement)
+
+    async def _engine_ready(self) -> None:
+        try:
+            async with asyncio.timeout(ENGINE_WAIT_SECS):
+                await self.engine.ready()
+        except TimeoutError as error:
+            raise EngineError("the storage engine is restarting", hint="try again in a few seconds") from error
+
+    def _resume(self, recovered: Recovered) -> None:
+        for block in [*recovered.blocks, *recovered.orphans]:
+            self._sealer.add_sealed(block)
+        for pending in recovered.waiting:
+            self._sealer.add(pending)
+
+    def _report_damage(self) -> None:
+        for damage in self._journal.damage:
+            values = {"segment": str(damage.segment), "offset": damage.offset, "bytes": damage.length}
+            if damage.torn_tail:
+                _log.info("journal: a record that was never acknowledged was cut off", **values)
+            else:
+                telemetry.alarm("STORE_JOURNAL_ALARM", "a part of the journal is damaged and was skipped", **values)
+
+
+def _lock(path: Path) -> int:
+    """Held until the file is closed, by us or by our death."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.lockf(fd, os.F_TLOCK, 0)
+    except OSError as error:
+        os.close(fd)
+        raise StateError(f"store `{path.parent}` is in use by another process", hint="stop the other server first") from error
+    return fd

@@ -1,0 +1,287 @@
+"""The server's side of the engine process: start it, ask it, notice that it died, start it again.
+
+Requests of any number of tasks are in flight at the same time. When the process dies each of them fails with EngineError "restarting"; whoever
+must not give up (inserts) waits for `ready` and asks again.
+"""
+
+import asyncio
+import contextlib
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from tailrace import telemetry
+from tailrace.errors import BusyError, EngineError
+from tailrace.server.store import frames, parameters
+from tailrace.server.store.engine_settings import EngineSettings
+from tailrace.server.store.port import EngineQuery, Rows
+
+MAX_WAITING = 64
+"""Queries of one limit class that may wait for a handle; more are told to come back later."""
+FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
+PING_EVERY, PING_TIMEOUT = 5.0, 60.0
+
+_log = telemetry.logger("server.store.engine")
+_restarts = telemetry.counter("tailrace_engine_restarts_total", "Times the storage engine's process had to be started again.")
+_answers = msgspec.msgpack.Decoder(frames.Answer)
+_rows = msgspec.json.Decoder(tuple)
+_SURROGATES = re.compile("[\udc80-\udcff]")
+
+
+class EngineGoneError(EngineError):
+    """The engine's process is being restarted; the request may or may not have been carried out."""
+
+    def __init__(self) -> None:
+        super().__init__("the storage engine is restarting", hint="try again in a few seconds")
+
+
+class Engine:
+    """One engine process over one directory, kept alive until `close`."""
+
+    def __init__(self, directory: Path, settings: EngineSettings | None = None) -> None:
+        self.directory = directory
+        self.settings = (settings or EngineSettings()).resolved()
+        self.restarts = 0
+        self.reopen_secs = 0.0
+        """How long the last start took."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._waiting: dict[int, asyncio.Future[tuple[frames.Answer, bytes]]] = {}
+        self._next_id = 1
+        self._ready = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._pools = {name: _Pool(size) for name, size in self.settings.pools.items()}
+
+    # --- life -------------------------------------------------------------------------------------------------------------------
+    async def open(self) -> None:
+        """Raises EngineError when the engine cannot be opened at all."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        reader = await self._start()
+        self._keeper = asyncio.create_task(self._keep(reader), name="engine-keeper")
+
+    async def close(self) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        await self._stop()
+
+    @property
+    def is_up(self) -> bool:
+        return self._ready.is_set()
+
+    @property
+    def pid(self) -> int:
+        """0 while there is no process."""
+        return self._process.pid if self._process is not None else 0
+
+    async def ready(self) -> None:
+        """Wait until the engine answers."""
+        await self._ready.wait()
+
+    # --- requests ---------------------------------------------------------------------------------------------------------------
+    async def execute(self, sql: str, values: Mapping[str, object] | None = None) -> Rows:
+        """A statement of our own, such as DDL."""
+        request = frames.Execute(self._new_id(), sql, parameters.encode(values or {}))
+        return _decode(*await self._ask(request))
+
+    async def insert(self, table: str, rows: bytes | memoryview, token: str) -> None:
+        """`rows` (an Arrow IPC stream with the base columns) as one block, once per token."""
+        await self._ask(frames.Insert(self._new_id(), table, token), rows)
+
+    async def query(self, query: EngineQuery) -> Rows:
+        """Raises EngineError, and BusyError when too many queries of its limit class wait already."""
+        limits = query.limits
+        request = frames.Query(
+            self._new_id(), query.sql, parameters.encode(query.parameters), query.dialect,
+            limits.pool, limits.seconds, limits.memory, limits.rows, query.query_id or f"query-{self._next_id}",
+        )  # fmt: skip
+        async with self._pools[limits.pool]:
+            try:
+                answer, payload = await self._ask(request)
+            except asyncio.CancelledError:
+                await self.cancel(request.query_id)
+                raise
+        if len(payload) > 1 << 18:
+            return await asyncio.to_thread(_decode, answer, payload)
+        return _decode(answer, payload)
+
+    async def cancel(self, query_id: str) -> None:
+        """End a running query; it then fails with QUERY_WAS_CANCELLED. Unknown ids are fine."""
+        with contextlib.suppress(EngineError):
+            await self._ask(frames.Cancel(self._new_id(), query_id))
+
+    def _new_id(self) -> int:
+        self._next_id += 1
+        return self._next_id
+
+    async def _ask(self, request: frames.Request, payload: bytes | memoryview = b"") -> tuple[frames.Answer, bytes]:
+        writer = self._writer
+        if writer is None or not self.is_up:
+            raise EngineGoneError
+        future: asyncio.Future[tuple[frames.Answer, bytes]] = asyncio.get_running_loop().create_future()
+        self._waiting[request.id] = future
+        try:
+            writer.write(frames.frame(request, len(payload)))
+            if payload:
+                writer.write(payload)
+            answer, body = await future
+        finally:
+            self._waiting.pop(request.id, None)
+        if answer.error:
+            raise EngineError(answer.error, engine_code=answer.code)
+        return answer, body
+
+    # --- the process ------------------------------------------------------------------------------------------------------------
+    async def _start(self) -> asyncio.StreamReader:
+        began = time.monotonic()
+        ours, theirs = socket.socketpair()
+        command = [
+            sys.executable, "-m", "tailrace.server.store.engine_process", "--socket", str(theirs.fileno()),
+            "--directory", str(self.directory), "--settings", msgspec.json.encode(self.settings).decode(),
+        ]  # fmt: skip
+        with theirs:
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: ASYNC220, S603
+        reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
+        try:
+            await _receive(reader)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            await self._stop()
+            raise EngineError(
+                f"cannot open the storage engine in `{self.directory}`", hint="see its message above; another process may own it"
+            ) from error
+        self.reopen_secs = time.monotonic() - began
+        self._ready.set()
+        return reader
+
+    async def _stop(self) -> None:
+        """Close the socket, end the process, fail what waits."""
+        self._ready.clear()
+        if self._writer is not None:
+            self._writer.transport.abort()
+            self._writer = None
+        if self._process is not None:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
+            self._process = None
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(EngineGoneError())
+
+    async def _keep(self, reader: asyncio.StreamReader) -> None:
+        """Read answers for as long as there is a process; then make a new one."""
+        while True:
+            pinging = asyncio.create_task(self._ping())
+            try:
+                await self._read_answers(reader)
+            finally:
+                pinging.cancel()
+            code = self._process.poll() if self._process is not None else None
+            await self._stop()
+            telemetry.alarm("STORE_ENGINE_ALARM", "the storage engine died and is being restarted", exit_code=code)
+            reader = await self._restart()
+
+    async def _read_answers(self, reader: asyncio.StreamReader) -> None:
+        while True:
+            try:
+                answer, payload = await _receive(reader)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                return
+            future = self._waiting.get(answer.id)
+            if future is not None and not future.done():
+                future.set_result((answer, payload))
+
+    async def _restart(self) -> asyncio.StreamReader:
+        delay = FIRST_DELAY
+        while True:
+            await asyncio.sleep(delay)
+            self.restarts += 1
+            _restarts.inc()
+            try:
+                reader = await self._start()
+            except EngineError as error:
+                delay = min(delay * 2, LONGEST_DELAY)
+                telemetry.alarm("STORE_ENGINE_ALARM", error.message, next_try_secs=delay)
+                continue
+            _log.info("storage engine is open again", seconds=round(self.reopen_secs, 3))
+            return reader
+
+    async def _ping(self) -> None:
+        """Kill a process that no longer answers, so that it is restarted."""
+        while True:
+            await asyncio.sleep(PING_EVERY)
+            try:
+                async with asyncio.timeout(PING_TIMEOUT):
+                    await self.execute("SELECT 1")
+            except TimeoutError:
+                telemetry.alarm("STORE_ENGINE_ALARM", "the storage engine does not answer and is killed", seconds=PING_TIMEOUT)
+                if self._process is not None:
+                    self._process.kill()
+                return
+            except EngineError as error:
+                _log.warning("storage engine refuses a ping", error=error.message)
+
+
+class _Pool:
+    """The handles of one limit class: a bound on what runs, and on what waits."""
+
+    def __init__(self, size: int) -> None:
+        self._running = asyncio.Semaphore(size)
+        self._inside = 0
+        self._most = size + MAX_WAITING
+
+    async def __aenter__(self) -> None:
+        if self._inside >= self._most:
+            raise BusyError("too many queries are waiting", hint="try again in a few seconds")
+        self._inside += 1
+        try:
+            await self._running.acquire()
+        except asyncio.CancelledError:
+            self._inside -= 1
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._running.release()
+        self._inside -= 1
+
+
+async def _receive(reader: asyncio.StreamReader) -> tuple[frames.Answer, bytes]:
+    header_size, payload_size = frames.PREFIX.unpack(await reader.readexactly(frames.PREFIX.size))
+    answer = _answers.decode(await reader.readexactly(header_size))
+    return answer, await reader.readexactly(payload_size)
+
+
+def _decode(answer: frames.Answer, payload: bytes) -> Rows:
+    lines = payload.split(b"\n")
+    if len(lines) < 3:
+        return Rows([], [], [], answer.read_rows, answer.read_bytes, answer.elapsed)
+    values = [_row(line) for line in lines if line]
+    columns, types = [str(name) for name in values[0]], [str(name) for name in values[1]]
+    return Rows(columns, types, values[2:], answer.read_rows, answer.read_bytes, answer.elapsed)
+
+
+def _row(line: bytes) -> tuple[object, ...]:
+    try:
+        return _rows.decode(line)
+    except UnicodeDecodeError:
+        # The standard library's parser takes surrogate escapes, which is how bytes that are not UTF-8 come through.
+        return tuple(_with_bytes(value) for value in json.loads(line.decode("utf-8", "surrogateescape")))
+
+
+def _with_bytes(value: object) -> object:
+    match value:
+        case str():
+            return value if not _SURROGATES.search(value) else value.encode("utf-8", "surrogateescape")
+        case list():
+            return [_with_bytes(item) for item in value]
+        case dict():
+            return {_with_bytes(key): _with_bytes(item) for key, item in value.items()}
+        case _:
+            return value

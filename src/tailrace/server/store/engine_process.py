@@ -1,0 +1,165 @@
+"""The process that owns the storage engine: `python -m tailrace.server.store.engine_process --socket FD --directory DIR`.
+
+It is started by `engine.Engine` (spawned, never forked), holds the only handles on the directory and ends when its socket closes. Whatever the
+engine does to its process — abort, segmentation fault, the kernel's memory killer — stays here (docs/adr/0001).
+"""
+
+import argparse
+import os
+import re
+import socket
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from chdb import _chdb  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
+
+from tailrace.server.store import frames, schema
+from tailrace.server.store.engine_settings import EngineSettings, insert_settings, query_settings
+
+ROWS_FORMAT = "JSONCompactEachRowWithNamesAndTypes"
+_CODE = re.compile(r"Code: (\d+)\. ")
+_decoder = msgspec.msgpack.Decoder(frames.Request)
+
+
+class EngineProcess:
+    """Reads requests, runs each in the pool of its class, writes answers as they come."""
+
+    def __init__(self, connection: socket.socket, directory: Path, settings: EngineSettings) -> None:
+        self._socket = connection
+        self._url = settings.url(directory)
+        self._write_lock = threading.Lock()
+        self._root = self._handle()
+        self._control = ThreadPoolExecutor(2, "control")
+        self._inserts = ThreadPoolExecutor(settings.insert_threads, "insert")
+        self._pools = {name: ThreadPoolExecutor(size, name) for name, size in settings.pools.items()}
+        self._local = threading.local()
+
+    def serve(self) -> None:
+        """Until the server closes the socket, or dies."""
+        self._answer(frames.Answer(0))
+        while (request := self._receive()) is not None:
+            header, payload = request
+            match header:
+                case frames.Insert():
+                    self._inserts.submit(self._run, header.id, self._insert, header, payload)
+                case frames.Query():
+                    self._pools[header.pool].submit(self._run, header.id, self._query, header)
+                case frames.Execute():
+                    self._control.submit(self._run, header.id, self._execute, header)
+                case frames.Cancel():
+                    self._control.submit(self._run, header.id, self._cancel, header)
+
+    # --- requests ---------------------------------------------------------------------------------------------------------------
+    def _run(self, request_id: int, work: Any, *arguments: Any) -> None:
+        try:
+            result = work(*arguments)
+        except (RuntimeError, pa.ArrowException, MemoryError) as error:
+            text = str(error)
+            code = _CODE.search(text)
+            self._answer(frames.Answer(request_id, error=text or repr(error), code=int(code[1]) if code else 0))
+            return
+        if result is None:
+            self._answer(frames.Answer(request_id))
+            return
+        answer = frames.Answer(
+            request_id, read_rows=result.storage_rows_read(), read_bytes=result.storage_bytes_read(), elapsed=result.elapsed()
+        )
+        self._answer(answer, result.bytes())
+
+    def _insert(self, request: frames.Insert, payload: bytearray) -> None:
+        rows = pa.ipc.open_stream(pa.py_buffer(payload)).read_all()  # noqa: F841 - the engine finds it by this name
+        sql = schema.insert_statement(request.table, source="Python(rows)", settings=insert_settings(request.token))
+        self._own_handle().query(sql, "Null")
+
+    def _query(self, request: frames.Query) -> Any:
+        """A handle of its own for every query: opening one costs 0.8 ms, and its limits cannot be changed once it is read-only."""
+        handle = self._handle()
+        try:
+            for statement in query_settings(request):
+                handle.query(statement, "Null")
+            return handle.query(request.sql, ROWS_FORMAT, params=request.parameters)
+        finally:
+            handle.close()
+
+    def _execute(self, request: frames.Execute) -> Any:
+        return self._own_handle().query(request.sql, ROWS_FORMAT, params=request.parameters)
+
+    def _cancel(self, request: frames.Cancel) -> Any:
+        sql = "KILL QUERY WHERE Settings['log_comment'] = {id:String} AND Settings['readonly'] = '1' ASYNC"
+        return self._own_handle().query(sql, ROWS_FORMAT, params={"id": request.query_id})
+
+    # --- handles ----------------------------------------------------------------------------------------------------------------
+    def _handle(self) -> Any:
+        return _chdb.connect(self._url)
+
+    def _own_handle(self) -> Any:
+        """This thread's handle: a handle runs one statement at a time."""
+        if not hasattr(self._local, "handle"):
+            self._local.handle = self._handle()
+        return self._local.handle
+
+    # --- frames -----------------------------------------------------------------------------------------------------------------
+    def _receive(self) -> tuple[frames.Request, bytearray] | None:
+        prefix = self._read(frames.PREFIX.size)
+        if prefix is None:
+            return None
+        header_size, payload_size = frames.PREFIX.unpack(prefix)
+        header = self._read(header_size)
+        payload = self._read(payload_size)
+        if header is None or payload is None:
+            return None
+        return _decoder.decode(header), payload
+
+    def _read(self, size: int) -> bytearray | None:
+        data = bytearray(size)
+        view = memoryview(data)
+        while view:
+            count = self._socket.recv_into(view)
+            if count == 0:
+                return None
+            view = view[count:]
+        return data
+
+    def _answer(self, answer: frames.Answer, payload: bytes = b"") -> None:
+        with self._write_lock:
+            self._socket.sendall(frames.frame(answer, len(payload)))
+            if payload:
+                self._socket.sendall(payload)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--socket", type=int, required=True)
+    arguments.add_argument("--directory", type=Path, required=True)
+    arguments.add_argument("--settings", required=True)
+    options = arguments.parse_args()
+    prefer_for_the_memory_killer()
+    connection = socket.socket(fileno=options.socket)
+    settings = msgspec.json.decode(options.settings, type=EngineSettings)
+    try:
+        EngineProcess(connection, options.directory, settings).serve()
+    except RuntimeError as error:
+        sys.stderr.write(f"cannot open the storage engine in {options.directory}: {error}\n")
+        sys.stderr.flush()
+        os._exit(1)
+    except OSError:
+        pass  # the server is gone
+    # Whatever still runs is of no use to anybody, and a new engine waits for the directory: leave without unwinding.
+    os._exit(0)
+
+
+def prefer_for_the_memory_killer() -> None:
+    """When memory runs out the kernel should take the engine, which comes back, and not the server, which acknowledges."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+    except OSError:
+        return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What the engine may use, and the settings every kind of handle gets (reference figures: the engine's own defaults are for big servers)."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from tailrace.server.store import frames
+
+MIB = 1 << 20
+
+
+class EngineSettings(msgspec.Struct):
+    """Bytes and threads of the engine process."""
+
+    memory: int = 0
+    """All of the engine's tracked memory; 0 is half of the machine's."""
+    mark_cache: int = 256 * MIB
+    primary_index_cache: int = 128 * MIB
+    text_index_cache: int = 128 * MIB
+    """For each of the text index's caches: tokens, headers, postings."""
+    insert_threads: int = 0
+    """Blocks that are inserted at the same time; 0 is one per core."""
+    light: int = 4
+    analytics: int = 2
+    export: int = 1
+
+    @property
+    def pools(self) -> dict[frames.Pool, int]:
+        """Queries of each limit class that run at the same time."""
+        return {"light": self.light, "analytics": self.analytics, "export": self.export}
+
+    def resolved(self) -> "EngineSettings":
+        """With the machine's figures for the zeros."""
+        memory = self.memory or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        return msgspec.structs.replace(self, memory=memory, insert_threads=self.insert_threads or os.cpu_count() or 1)
+
+    def url(self, directory: Path) -> str:
+        """The connection string: the first handle of a process sets the server settings for all."""
+        server = {
+            "max_server_memory_usage": self.memory,
+            "mark_cache_size": self.mark_cache,
+            "primary_index_cache_size": self.primary_index_cache,
+            "text_index_tokens_cache_size": self.text_index_cache,
+            "text_index_header_cache_size": self.text_index_cache,
+            "text_index_postings_cache_size": self.text_index_cache,
+        }
+        return f"{directory}?" + "&".join(f"{name}={value}" for name, value in server.items())
+
+
+def insert_settings(token: str) -> str:
+    """One block becomes one part, atomically, and a repeat of its token is a no-op."""
+    return (
+        f"insert_deduplication_token = '{token}', max_insert_threads = 1, max_threads = 1,"
+        " max_block_size = 100000000, min_insert_block_size_rows = 100000000, min_insert_block_size_bytes = 4000000000,"
+        " insert_deduplicate = 1, max_execution_time = 0"
+    )
+
+
+def query_settings(request: frames.Query) -> list[str]:
+    """Limits first, then the dialect, then read-only: from there on nothing can be changed and no file or network be reached."""
+    limits = (
+        f"SET max_execution_time = {request.seconds:.3f}, timeout_before_checking_execution_speed = 0,"
+        f" max_memory_usage = {request.memory}, max_bytes_before_external_group_by = {request.memory // 2},"
+        f" max_bytes_before_external_sort = {request.memory // 2}, max_result_rows = {request.rows}, result_overflow_mode = 'throw',"
+        f" log_comment = '{literal(request.query_id)}', output_format_json_quote_64bit_integers = 0, enable_trino_dialect = 1"
+    )
+    dialect = ["SET dialect = 'trino'"] if request.dialect == "trino" else []
+    return [limits, *dialect, "SET readonly = 1"]
+
+
+def literal(text: str) -> str:
+    """`text` between the quotes of an engine string."""
+    return "".join(_escape(byte) for byte in text.encode("utf-8", "surrogateescape"))
+
+
+def _escape(byte: int) -> str:
+    return chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}"

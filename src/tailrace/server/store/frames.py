@@ -1,0 +1,72 @@
+"""What passes between the server and its engine process: length-prefixed frames over a socket pair.
+
+    frame   header length u32 · payload length u64 · header (msgpack of one of the structs below) · payload     (little-endian)
+
+A payload is Arrow IPC (inserts), rows as JSON lines (answers to queries) or empty. Nothing is ever unpickled.
+"""
+
+import struct
+from typing import Literal, TypeAlias
+
+import msgspec
+
+PREFIX = struct.Struct("<IQ")
+MAX_HEADER = 64 << 20
+MAX_PAYLOAD = 4 << 30
+
+Pool: TypeAlias = Literal["light", "analytics", "export"]
+
+
+class Execute(msgspec.Struct, tag=True, array_like=True):
+    """A statement of our own (DDL) that answers with rows."""
+
+    id: int
+    sql: str
+    parameters: dict[str, str] = {}
+
+
+class Insert(msgspec.Struct, tag=True, array_like=True):
+    """The payload's rows into one table, at most once per token."""
+
+    id: int
+    table: str
+    token: str
+
+
+class Query(msgspec.Struct, tag=True, array_like=True):
+    """A read-only statement on a handle of its own, under limits."""
+
+    id: int
+    sql: str
+    parameters: dict[str, str]
+    dialect: str
+    pool: Pool
+    seconds: float
+    memory: int
+    rows: int
+    query_id: str
+
+
+class Cancel(msgspec.Struct, tag=True, array_like=True):
+    id: int
+    query_id: str
+
+
+Request: TypeAlias = Execute | Insert | Query | Cancel
+
+
+class Answer(msgspec.Struct, array_like=True):
+    """To the request with this id; `error` is empty when it went well. Id 0 is the greeting: the engine is open."""
+
+    id: int
+    error: str = ""
+    code: int = 0
+    read_rows: int = 0
+    read_bytes: int = 0
+    elapsed: float = 0.0
+
+
+def frame(header: Request | Answer, payload_size: int) -> bytes:
+    """The bytes that go before the payload."""
+    encoded = msgspec.msgpack.encode(header)
+    return PREFIX.pack(len(encoded), payload_size) + encoded

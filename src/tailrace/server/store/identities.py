@@ -1,0 +1,127 @@
+"""What the store knows of agents' streams, so that every part of every sequence is stored once (DESIGN §4.3).
+
+Per stream: a low watermark, which follows what the agent calls acknowledged, and above it each stored sequence with its content's fingerprint. A stream
+that has ended and is acknowledged is forgotten at once, any other after 30 days without a word.
+"""
+
+import enum
+from collections.abc import Iterator
+
+from tailrace.errors import ForkError
+from tailrace.pipeline.contract import Identity
+from tailrace.server.store.records import PackageRecord, RequestRecord, SequenceState, StateRecord, StreamKey, StreamState
+
+MAX_ABOVE = 4096
+"""Sequences kept above the watermark; an agent that never acknowledges does not grow the state beyond that."""
+EXPIRY_MS = 30 * 86_400_000
+
+
+class Verdict(enum.Enum):
+    NEW = "new"
+    DUPLICATE = "duplicate"
+
+
+def stream_key(logstore: int, agent: str, identity: Identity) -> StreamKey:
+    return logstore, agent, identity.epoch, int(identity.stream, 16)
+
+
+class Identities:
+    """Changed only by `apply` and `forget`, in journal order."""
+
+    def __init__(self) -> None:
+        self._streams: dict[StreamKey, StreamState] = {}
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def check(self, key: StreamKey, identity: Identity) -> Verdict:
+        """Raises ForkError when the sequence is known with other content."""
+        stream = self._streams.get(key)
+        if stream is None:
+            return Verdict.NEW
+        known = stream.above.get(identity.sequence)
+        if identity.sequence < stream.low:
+            # What is stored below the watermark ends at `low_end`: a range beyond it cannot be one of those.
+            if stream.low_end and identity.start >= stream.low_end and identity.end > identity.start:
+                raise fork(key, identity)
+            return Verdict.DUPLICATE
+        if known is None:
+            return Verdict.NEW
+        if not same_content(known, identity):
+            raise fork(key, identity)
+        return Verdict.DUPLICATE if known.stored >> identity.part & 1 else Verdict.NEW
+
+    def apply(self, request: RequestRecord) -> None:
+        """Take in what a durable request record says."""
+        for package in request.packages:
+            if package.has_identity:
+                self._apply(request, package)
+
+    def forget(self, logstore: int) -> None:
+        self._streams = {key: stream for key, stream in self._streams.items() if key[0] != logstore}
+
+    def ends(self, agent: str, epoch: bytes | None) -> dict[str, int]:
+        """Per stream the end of its stored prefix; over all epochs unless one is named."""
+        ends: dict[str, int] = {}
+        for (_, owner, known_epoch, stream), state in self._streams.items():
+            if owner == agent and epoch in (None, known_epoch) and (end := _prefix_end(state)):
+                name = f"{stream:016X}"
+                ends[name] = max(ends.get(name, 0), end)
+        return ends
+
+    def snapshot(self, now_ms: int) -> list[tuple[StreamKey, StreamState]]:
+        """The state to journal; what has expired is left out, here and there."""
+        self._streams = {key: state for key, state in self._streams.items() if now_ms - state.seen_ms < EXPIRY_MS}
+        return list(self._streams.items())
+
+    def restore(self, snapshot: StateRecord) -> None:
+        self._streams = dict(snapshot.streams)
+
+    def _apply(self, request: RequestRecord, package: PackageRecord) -> None:
+        key = (request.logstore, package.agent, package.epoch, package.stream)
+        stream = self._streams.setdefault(key, StreamState(above={}))
+        stream.seen_ms = max(stream.seen_ms, request.recv_ms)
+        if package.sequence >= stream.low:
+            fresh = SequenceState(package.start, package.end, package.fingerprint, package.parts)
+            stream.above.setdefault(package.sequence, fresh).stored |= 1 << package.part
+        stream.ended |= package.ended
+        _raise_low(stream, package.acknowledged_below)
+        if len(stream.above) > MAX_ABOVE:
+            _raise_low(stream, sorted(stream.above)[MAX_ABOVE // 2])
+        if stream.ended and not stream.above:
+            del self._streams[key]
+
+
+def same_content(known: SequenceState, identity: Identity) -> bool:
+    return (known.start, known.end, known.fingerprint, known.parts) == (identity.start, identity.end, identity.fingerprint, identity.parts)
+
+
+def fork(key: StreamKey, identity: Identity) -> ForkError:
+    return ForkError(
+        f"agent `{key[1]}` sent other content under pack id `{identity.pack_id}`, part {identity.part}",
+        hint="the agent's state was copied or rolled back: it has to renew its epoch and resume at the stored ends",
+    )
+
+
+def _raise_low(stream: StreamState, low: int) -> None:
+    if low <= stream.low:
+        return
+    last = stream.above.get(low - 1)
+    stream.low_end = last.end if last is not None else 0
+    stream.low = low
+    stream.above = {sequence: state for sequence, state in stream.above.items() if sequence >= low}
+
+
+def _complete(stream: StreamState, first: int) -> Iterator[SequenceState]:
+    while (state := stream.above.get(first)) is not None and state.stored == (1 << state.parts) - 1:
+        yield state
+        first += 1
+
+
+def _prefix_end(stream: StreamState) -> int:
+    """0 when nothing is known to be whole. Sequences of a stream begin at 0 or 1."""
+    first = stream.low if stream.low or 0 in stream.above else 1
+    end = stream.low_end
+    for state in _complete(stream, first):
+        end = state.end
+    return end

@@ -1,0 +1,210 @@
+"""The engine tables: what a logstore looks like there, and the statements that make and change it.
+
+A table is named `ls_<logstore id>`. Its base columns never change within a format version; every indexed field is a MATERIALIZED column with an opaque
+name (`c17`), so that no user's key is ever an identifier. The table's comment holds the format version and the spec that it was made from.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
+
+from tailrace.errors import DamagedError, NewerFormatError
+from tailrace.server.store.engine_settings import literal
+from tailrace.server.store.port import FieldIndex, LineIndex, TableSpec
+
+FORMAT_VERSION = 1
+FOREVER_DAYS = 3650
+"""SLS keeps logs of this many days or more for ever."""
+
+BASE_COLUMNS = (
+    ("time", "DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1))"),
+    ("recv", "DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1))"),
+    ("shard", "UInt16 CODEC(ZSTD(1))"),
+    ("seq", "UInt64 CODEC(DoubleDelta, ZSTD(1))"),
+    ("group_cursor", "UInt64 CODEC(Delta(8), ZSTD(1))"),
+    ("group_size", "UInt32 CODEC(ZSTD(1))"),
+    ("agent", "LowCardinality(String)"),
+    ("epoch", "LowCardinality(String)"),
+    ("stream", "UInt64 CODEC(ZSTD(1))"),
+    ("pack_seq", "UInt64 CODEC(Delta(8), ZSTD(1))"),
+    ("pack_part", "UInt16 CODEC(ZSTD(1))"),
+    ("pack_index", "UInt32 CODEC(Delta(4), ZSTD(1))"),
+    ("source", "LowCardinality(String)"),
+    ("topic", "LowCardinality(String)"),
+    ("tags", "Map(LowCardinality(String), String) CODEC(ZSTD(1))"),
+    ("fields", "Map(LowCardinality(String), String) CODEC(ZSTD(1))"),
+)
+"""`seq` numbers the rows of a shard, `group_cursor` its log groups, both from 0 without holes; `pack_index` is the row's place in its group.
+`stream`, `pack_seq`, `pack_part` are the pack id (0 without one). `agent` and `epoch` are empty where the writer was no agent."""
+
+_BASE_INDEXES = (
+    "INDEX i_seq seq TYPE minmax GRANULARITY 1",
+    "INDEX i_group group_cursor TYPE minmax GRANULARITY 1",
+    "INDEX i_stream stream TYPE bloom_filter(0.01) GRANULARITY 1",
+    "INDEX i_keys mapKeys(fields) TYPE text(tokenizer = 'array')",
+)
+
+_SETTINGS = (
+    "ttl_only_drop_parts = 1",
+    "fsync_after_insert = 1",
+    "fsync_part_directory = 1",
+    "min_rows_to_fsync_after_merge = 1",
+    "min_compressed_bytes_to_fsync_after_merge = 1",
+    "non_replicated_deduplication_window = 10000",
+    "map_serialization_version = 'with_buckets'",
+    "map_serialization_version_for_zero_level_parts = 'basic'",
+    "parts_to_delay_insert = 1000",
+    "parts_to_throw_insert = 3000",
+)
+
+_COLUMN_TYPES = {
+    "text": ("String", "fields[{key}]"),
+    "json": ("String", "fields[{key}]"),
+    "long": ("Nullable(Int64)", "toInt64OrNull(fields[{key}])"),
+    "double": ("Nullable(Float64)", "toFloat64OrNull(fields[{key}])"),
+}
+
+
+class TableComment(msgspec.Struct):
+    """What the comment of a table says."""
+
+    format: int
+    spec: TableSpec
+
+
+def table_name(logstore: int) -> str:
+    return f"ls_{logstore}"
+
+
+def comment(spec: TableSpec) -> str:
+    return msgspec.json.encode(TableComment(FORMAT_VERSION, spec)).decode()
+
+
+def parse_comment(table: str, text: str) -> TableSpec:
+    """The spec that a table was made from. Raises NewerFormatError and DamagedError."""
+    try:
+        version = msgspec.json.decode(text, type=dict[str, object]).get("format")
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise NewerFormatError(
+                f"engine table `{table}` has format {version}, this release knows up to {FORMAT_VERSION}",
+                hint="start the newer release again, or restore a backup made with this one",
+            )
+        return msgspec.json.decode(text, type=TableComment).spec
+    except msgspec.MsgspecError as error:
+        raise DamagedError(f"engine table `{table}` does not say what it was made from: {error}") from error
+
+
+def create_statement(spec: TableSpec) -> str:
+    columns = [f"{name} {definition}" for name, definition in BASE_COLUMNS]
+    columns += [_field_column(index) for index in spec.fields]
+    indexes = list(_BASE_INDEXES)
+    if spec.line is not None:
+        indexes.append(_line_index(spec.line))
+    indexes += [_field_index(index) for index in spec.fields if _has_text_index(index)]
+    return (
+        f"CREATE TABLE IF NOT EXISTS {table_name(spec.logstore)} (\n  "
+        + ",\n  ".join(columns + indexes)
+        + "\n) ENGINE = MergeTree PARTITION BY toDate(recv) ORDER BY (time, shard, seq)"
+        + (f"\nTTL {_ttl(spec)}" if spec.ttl_days < FOREVER_DAYS else "")
+        + f"\nSETTINGS {', '.join(_SETTINGS)}\nCOMMENT '{literal(comment(spec))}'"
+    )
+
+
+def alter_statements(old: TableSpec, new: TableSpec) -> list[str]:
+    """From one spec to the next. Each may be run again after a crash; the comment comes last, so an interrupted change is found and finished."""
+    changes = [*_line_changes(old.line, new.line), *_field_changes(old, new)]
+    if old == new:
+        return []
+    if old.ttl_days != new.ttl_days:
+        changes += _ttl_changes(old, new)
+    changes.append(f"MODIFY COMMENT '{literal(comment(new))}'")
+    return [f"ALTER TABLE {table_name(new.logstore)} {change}" for change in changes]
+
+
+def drop_statement(logstore: int) -> str:
+    return f"DROP TABLE IF EXISTS {table_name(logstore)} SYNC"
+
+
+def insert_statement(table: str, *, source: str, settings: str) -> str:
+    names = ", ".join(name for name, _ in BASE_COLUMNS)
+    return f"INSERT INTO {table} ({names}) SETTINGS {settings} SELECT {names} FROM {source}"
+
+
+# --- parts of statements ----------------------------------------------------------------------------------------------------------
+def _line_changes(old: LineIndex | None, new: LineIndex | None) -> Iterator[str]:
+    if old == new:
+        return
+    if old is not None:
+        yield "DROP INDEX IF EXISTS i_line"
+    if new is not None:
+        yield f"ADD {_line_index(new).replace('INDEX', 'INDEX IF NOT EXISTS', 1)}"
+
+
+def _field_changes(old: TableSpec, new: TableSpec) -> Iterator[str]:
+    before = {index.column: index for index in old.fields}
+    after = {index.column: index for index in new.fields}
+    for column, index in before.items():
+        if column in after and _same_storage(index, after[column]):
+            continue
+        if _has_text_index(index):
+            yield f"DROP INDEX IF EXISTS i_{column}"
+        if column not in after or (index.key, index.type) != (after[column].key, after[column].type):
+            yield f"DROP COLUMN IF EXISTS {column}"
+    for column, index in after.items():
+        if column in before and _same_storage(index, before[column]):
+            continue
+        yield f"ADD COLUMN IF NOT EXISTS {_field_column(index)}"
+        if _has_text_index(index):
+            yield f"ADD {_field_index(index).replace('INDEX', 'INDEX IF NOT EXISTS', 1)}"
+
+
+def _same_storage(one: FieldIndex, other: FieldIndex) -> bool:
+    """Alias and `doc_value` are a matter of queries only."""
+    return replace(one, alias="", doc_value=True) == replace(other, alias="", doc_value=True)
+
+
+def _has_text_index(index: FieldIndex) -> bool:
+    return index.type in ("text", "json")
+
+
+def _field_column(index: FieldIndex) -> str:
+    kind, expression = _COLUMN_TYPES[index.type]
+    return f"{index.column} {kind} MATERIALIZED {expression.format(key=_quoted(index.key))} CODEC(ZSTD(1))"
+
+
+def _field_index(index: FieldIndex) -> str:
+    return f"INDEX i_{index.column} {index.column} TYPE {_text(index.column, index.tokens, index.chinese, index.case_sensitive)}"
+
+
+def _line_index(line: LineIndex) -> str:
+    return f"INDEX i_line mapValues(fields) TYPE {_text('mapValues(fields)', line.tokens, line.chinese, line.case_sensitive)}"
+
+
+def _text(expression: str, tokens: tuple[str, ...], chinese: bool, case_sensitive: bool) -> str:
+    folding = "" if case_sensitive else f", preprocessor = lower({expression})"
+    return f"text(tokenizer = {tokenizer(tokens, chinese=chinese)}{folding})"
+
+
+def tokenizer(tokens: tuple[str, ...], *, chinese: bool) -> str:
+    """The engine's name for a set of delimiters. Without delimiters a value is one word; Chinese text is cut by character."""
+    if chinese:
+        return "'unicodeWord'"
+    if not tokens:
+        return "'array'"
+    return f"splitByString([{', '.join(_quoted(token) for token in tokens)}])"
+
+
+def _ttl_changes(old: TableSpec, new: TableSpec) -> list[str]:
+    if new.ttl_days < FOREVER_DAYS:
+        return [f"MODIFY TTL {_ttl(new)}"]
+    # Removing a TTL that an interrupted run has removed already is an error to the engine: put one there first.
+    return [f"MODIFY TTL {_ttl(old)}", "REMOVE TTL"] if old.ttl_days < FOREVER_DAYS else []
+
+
+def _ttl(spec: TableSpec) -> str:
+    return f"toDateTime(recv) + INTERVAL {spec.ttl_days} DAY DELETE"
+
+
+def _quoted(text: str) -> str:
+    return f"'{literal(text)}'"

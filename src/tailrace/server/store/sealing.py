@@ -1,0 +1,333 @@
+"""From the journal into the engine: requests become sealed blocks, blocks are inserted once each (DESIGN §4.6).
+
+A block's bounds and token are fixed by a durable seal record before the engine sees it; replay inserts the same block under the same token, which the
+engine takes for a repeat if it has it. One bad block, logstore or engine start never stops the others.
+"""
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+
+from tailrace import telemetry
+from tailrace.batch import DecodeError
+from tailrace.errors import BusyError, EngineError, StateError
+from tailrace.journal import GroupCommit, Journal
+from tailrace.server.store import columns, records, schema
+from tailrace.server.store.buffers import LONGEST_SECS, Block, Buffer, Pending
+from tailrace.server.store.engine import Engine, EngineGoneError
+from tailrace.server.store.port import TableSpec
+
+BLOCKS_PER_SEC_PER_CORE = 10
+COLUMNS_BYTES = 128 << 20
+"""Decoded columns kept for blocks to come; beyond that they are decoded a second time."""
+RETRY_SECS = 5.0
+
+UNKNOWN_TABLE = 60
+TRANSIENT = {74, 75, 76, 159, 173, 202, 209, 210, 243, 252, 394}
+"""Engine errors that pass: files that cannot be read or written, time-outs, too many queries, no space, too many parts, cancelled."""
+MEMORY_LIMIT = 241
+PATIENCE = {MEMORY_LIMIT: 20}
+"""Attempts before a block is set aside, by engine error; 5 for those that do not pass by themselves."""
+MAX_CRASHES = 5
+
+_log = telemetry.logger("server.store")
+_inserted = telemetry.counter("tailrace_store_inserted_rows_total", "Rows that went into the storage engine.")
+_blocks = telemetry.counter("tailrace_store_blocks_total", "Blocks by outcome.", "outcome")
+_interval = telemetry.gauge("tailrace_store_seal_interval_seconds", "Time the insert budget leaves between two blocks of one logstore.")
+
+
+class Sealer:
+    """Owns the buffers. All methods run on the event loop; only building columns and engine calls leave it."""
+
+    def __init__(
+        self, engine: Engine, commits: GroupCommit, directory: Path, tables: dict[int, TableSpec], on_progress: Callable[[], None]
+    ) -> None:
+        self.backlog_bytes = 0
+        """Bytes of bodies in the journal that the engine does not have."""
+        self._engine = engine
+        self._commits = commits
+        self._quarantine = directory / "quarantine"
+        self._tables = tables
+        self._on_progress = on_progress
+        self._buffers: dict[int, Buffer] = {}
+        self._columns_bytes = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._flushing = 0
+        self._cores = os.cpu_count() or 1
+        self._slots = _Slots(engine.settings.insert_threads + 1)
+        self._builders = ThreadPoolExecutor(self._cores, "columns")
+        self._scheduler: asyncio.Task[None] | None = None
+
+    # --- life -------------------------------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        for buffer in self._buffers.values():
+            for block in buffer.blocks:
+                if block.logstore in self._tables:
+                    self._spawn(self._insert(buffer, block))
+                else:
+                    self._spawn(self._set_aside_orphan(buffer, block))
+        self._scheduler = asyncio.create_task(self._schedule(), name="sealer")
+
+    async def stop(self) -> None:
+        tasks = [*self._tasks, *([self._scheduler] if self._scheduler else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._builders.shutdown(wait=True)
+
+    # --- what comes in ----------------------------------------------------------------------------------------------------------
+    def add(self, pending: Pending) -> None:
+        """A durable request, in journal order."""
+        self._account(pending)
+        self._buffer(pending.request.logstore).add(pending)
+        self._wake.set()
+
+    def add_sealed(self, block: Block) -> None:
+        """During recovery: a block that was sealed and may or may not be in the engine."""
+        for pending in block.requests:
+            self._account(pending)
+        self._buffer(block.logstore).blocks.append(block)
+
+    def forget(self, logstore: int) -> None:
+        """The logstore was dropped: nothing of it goes into the engine any more."""
+        buffer = self._buffers.pop(logstore, None)
+        if buffer is None:
+            return
+        for pending in [*buffer.waiting, *(pending for block in buffer.blocks for pending in block.requests)]:
+            self._release(pending)
+        self._on_progress()
+
+    # --- what others ask --------------------------------------------------------------------------------------------------------
+    def oldest(self) -> Pending | None:
+        """The oldest request that the engine does not have."""
+        found = [pending for buffer in self._buffers.values() if (pending := buffer.oldest()) is not None]
+        return min(found, key=lambda pending: pending.id, default=None)
+
+    async def flush(self) -> None:
+        """Until everything that is here now is in the engine."""
+        self._flushing += 1
+        try:
+            newest = {buffer.logstore: buffer.waiting[-1].id for buffer in self._buffers.values() if buffer.waiting}
+            self._wake.set()
+            while self._tasks or any((pending := b.oldest()) and pending.id <= newest.get(b.logstore, 0) for b in self._buffers.values()):
+                await asyncio.sleep(0.01)
+        finally:
+            self._flushing -= 1
+
+    # --- scheduling -------------------------------------------------------------------------------------------------------------
+    async def _schedule(self) -> None:
+        while True:
+            self._wake.clear()
+            now = time.monotonic()
+            active = [buffer for buffer in self._buffers.values() if buffer.waiting]
+            crowd = self._crowd_secs(len(active))
+            due = {id(buffer): buffer.not_before if self._flushing else buffer.due_at(crowd) for buffer in active}
+            for buffer in sorted(active, key=lambda buffer: due[id(buffer)]):
+                if due[id(buffer)] <= now and len(self._tasks) < 2 * self._slots.size:
+                    self._seal(buffer)
+            later = [at for at in due.values() if at > now]
+            try:
+                async with asyncio.timeout(min(later, default=now + LONGEST_SECS) - now):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    def _crowd_secs(self, active: int) -> float:
+        """The interval at which so many logstores keep within the shared insert budget."""
+        seconds = min(active / (BLOCKS_PER_SEC_PER_CORE * self._cores), LONGEST_SECS)
+        _interval.set(seconds)
+        return seconds
+
+    def _seal(self, buffer: Buffer) -> None:
+        block = Block(buffer.logstore, buffer.take(), secrets.token_hex(12))
+        buffer.blocks.append(block)
+        self._spawn(self._seal_and_insert(buffer, block))
+
+    async def _seal_and_insert(self, buffer: Buffer, block: Block) -> None:
+        seal = records.SealRecord(block.logstore, block.first, block.last, block.token, block.day)
+        try:
+            await self._commits.submit(lambda: [records.encode(seal)])
+        except (BusyError, StateError) as error:
+            buffer.blocks.remove(block)
+            buffer.put_back(block.requests)
+            buffer.not_before = time.monotonic() + RETRY_SECS
+            telemetry.alarm("STORE_JOURNAL_ALARM", "cannot seal a block", logstore=block.logstore, error=error.message)
+            return
+        await self._insert(buffer, block)
+
+    def _spawn(self, work: "asyncio.Future[None] | object") -> None:
+        task = asyncio.ensure_future(work)  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            telemetry.alarm("STORE_INSERT_ALARM", "a block's task failed and its requests wait for a restart", error=repr(error))
+
+    # --- inserting --------------------------------------------------------------------------------------------------------------
+    async def _insert(self, buffer: Buffer, block: Block) -> None:
+        while True:
+            try:
+                async with self._slots.take(alone=block.crashes > 0):
+                    if self._buffers.get(block.logstore) is not buffer:
+                        return
+                    await self._engine.ready()
+                    rows = await asyncio.get_running_loop().run_in_executor(self._builders, _build, block)
+                    if rows is not None:
+                        await self._engine.insert(schema.table_name(block.logstore), memoryview(rows), block.token)
+            except EngineGoneError:
+                block.crashes += 1
+                if block.crashes < MAX_CRASHES or not await self._set_aside(buffer, block, "the engine dies of it"):
+                    continue
+                return
+            except (EngineError, DecodeError, pa.ArrowException) as error:
+                if await self._failed(buffer, block, error):
+                    return
+                continue
+            _inserted.inc(block.rows)
+            self._finish(buffer, block, quarantined=False)
+            return
+
+    async def _failed(self, buffer: Buffer, block: Block, error: EngineError | DecodeError | pa.ArrowException) -> bool:
+        """Whether the block is done with."""
+        code = error.engine_code if isinstance(error, EngineError) else 0
+        block.attempts += 1
+        telemetry.alarm(
+            "STORE_INSERT_ALARM", "cannot insert a block", logstore=block.logstore, error=str(error)[:500], attempt=block.attempts
+        )
+        if code == UNKNOWN_TABLE and block.logstore in self._tables:
+            await self._create_again(self._tables[block.logstore])
+        if code not in TRANSIENT and block.attempts >= PATIENCE.get(code, 5) and await self._set_aside(buffer, block, str(error)):
+            return True
+        await asyncio.sleep(min(0.1 * 2**block.attempts, RETRY_SECS))
+        return False
+
+    async def _create_again(self, table: TableSpec) -> None:
+        try:
+            await self._engine.execute(schema.create_statement(table))
+        except EngineError as error:
+            _log.warning("cannot create an engine table", logstore=table.logstore, error=error.message[:500])
+
+    async def _set_aside(self, buffer: Buffer, block: Block, reason: str) -> bool:
+        """Keep a block that can never be inserted as a journal of its own; False when that fails too."""
+        path = self._quarantine / f"{schema.table_name(block.logstore)}-{block.token}"
+        try:
+            await asyncio.to_thread(_write_aside, path, block)
+        except (BusyError, StateError, OSError) as error:
+            telemetry.alarm("STORE_QUARANTINE_ALARM", "cannot set a block aside", logstore=block.logstore, error=str(error))
+            await asyncio.sleep(RETRY_SECS)
+            return False
+        telemetry.alarm(
+            "STORE_QUARANTINE_ALARM", "a block was set aside", logstore=block.logstore, rows=block.rows, path=str(path), reason=reason[:500]
+        )
+        self._finish(buffer, block, quarantined=True)
+        return True
+
+    def _finish(self, buffer: Buffer, block: Block, *, quarantined: bool) -> None:
+        _blocks.labels("quarantined" if quarantined else "inserted").inc()
+        done = records.InsertedRecord(block.logstore, block.first, block.last, block.token, quarantined)
+        # Nobody waits for this record: should it be lost, the replay's insert is taken for the repeat that it is.
+        self._commits.submit(lambda: [records.encode(done)]).add_done_callback(_note_failure)
+        if self._buffers.get(block.logstore) is not buffer:
+            return
+        buffer.blocks.remove(block)
+        for pending in block.requests:
+            self._release(pending)
+        if not buffer.waiting and not buffer.blocks:
+            del self._buffers[block.logstore]
+        self._on_progress()
+
+    async def _set_aside_orphan(self, buffer: Buffer, block: Block) -> None:
+        """Requests of a logstore that nobody knows (the metadata is older than the journal): kept, out of the way of the rest."""
+        seal = records.SealRecord(block.logstore, block.first, block.last, block.token, block.day)
+        await self._commits.submit(lambda: [records.encode(seal)])
+        while not await self._set_aside(buffer, block, "its logstore is unknown"):
+            pass
+
+    # --- accounts ---------------------------------------------------------------------------------------------------------------
+    def _buffer(self, logstore: int) -> Buffer:
+        return self._buffers.setdefault(logstore, Buffer(logstore))
+
+    def _account(self, pending: Pending) -> None:
+        self.backlog_bytes += pending.stored_size
+        if pending.columns is None:
+            return
+        size = sum(group.size for group in pending.columns)
+        if self._columns_bytes + size > COLUMNS_BYTES:
+            pending.columns = None
+        else:
+            self._columns_bytes += size
+
+    def _release(self, pending: Pending) -> None:
+        self.backlog_bytes -= pending.stored_size
+        if pending.columns is not None:
+            self._columns_bytes -= sum(group.size for group in pending.columns)
+
+
+class _Slots:
+    """How many blocks are with the engine at once; a block that the engine may have died of goes alone."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._free = asyncio.Semaphore(size)
+        self._alone = asyncio.Lock()
+
+    def take(self, *, alone: bool) -> "_Slot":
+        return _Slot(self._free, self._alone, self.size if alone else 1)
+
+
+class _Slot:
+    def __init__(self, free: asyncio.Semaphore, alone: asyncio.Lock, count: int) -> None:
+        self._free, self._alone, self._wanted, self._held = free, alone, count, 0
+
+    async def __aenter__(self) -> None:
+        try:
+            async with self._alone:
+                while self._held < self._wanted:
+                    await self._free.acquire()
+                    self._held += 1
+        except asyncio.CancelledError:
+            await self.__aexit__()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        while self._held:
+            self._held -= 1
+            self._free.release()
+
+
+def _build(block: Block) -> pa.Buffer | None:
+    """The block's rows; None when it has none (packages that only say that a stream ended)."""
+    groups: list[tuple[columns.Placement, columns.Columns]] = []
+    for pending in block.requests:
+        request = pending.request
+        decoded = pending.columns or [columns.decode(package.body, package.compression, package.raw_size) for package in request.packages]
+        groups += [(_placement(request, package), group) for package, group in zip(request.packages, decoded, strict=True) if len(group)]
+    return columns.block(groups) if groups else None
+
+
+def _placement(request: records.RequestRecord, package: records.PackageRecord) -> columns.Placement:
+    return columns.Placement(
+        request.recv_ms, package.shard, package.seq, package.group_cursor, package.agent, package.epoch,
+        package.stream, package.sequence, package.part, request.mark_ahead,
+    )  # fmt: skip
+
+
+def _write_aside(path: Path, block: Block) -> None:
+    journal = Journal(path)
+    journal.append([records.encode(pending.request) for pending in block.requests])
+    journal.close()
+
+
+def _note_failure(future: "asyncio.Future[list[int]]") -> None:
+    if not future.cancelled() and (error := future.exception()) is not None:
+        _log.warning("cannot note that a block was inserted", error=str(error))
