@@ -134,7 +134,7 @@ class EventBatch:
     def split_records(
         block: bytes, start: Pattern, *, offset: int = 0, time_ns: int = 0, key: bytes = b"content", discard_unmatched: bool = False
     ) -> EventBatch:
-        r"""One event per record: a record begins at a line on which `start` matches a prefix, and runs to the next such line; the last
+        r"""One event per record: a record begins at a line on which `start` matches a prefix (it sees the line without `\n` or `\r\n`), and runs to the next such line; the last
         newline (and its `\r`) is not part of the value. Lines before the first start are one event each (`single_line`), or
         discarded and counted in `discarded`."""
     @staticmethod
@@ -213,7 +213,7 @@ class EventBatch:
     ) -> Failures:
         r"""Separator of 1–4 bytes. `quote` (one byte, only with a one-byte separator) encloses a field at its very start; doubled inside, it stands for itself; after
         the closing quote only a separator or the end may follow, else the row fails. Fewer fields than keys: failure unless `allow_short`.
-        More: `extend` puts each under `__column<i>__` (i from 0), `keep` puts the rest as written (separators included) under `__column0__`, `discard` drops them."""
+        More: `extend` puts each under `__column<i>__` (i from 0; `__column255__` holds all the rest as written), `keep` puts the rest as written (separators included) under `__column0__`, `discard` drops them."""
     def parse_time(
         self, source: bytes, format: str, *, utc_offset_secs: int, year: int | None = None, now_ns: int = 0, keep_source: bool = True
     ) -> Failures:
@@ -225,7 +225,8 @@ class EventBatch:
     def filter(self, conditions: Sequence[tuple[bytes, Pattern]], *, exclude: bool = False) -> int:
         """Keep rows of which every named field is present and matches in full (`exclude`: drop rows of which any does). Returns how many were dropped."""
     def mask(self, source: bytes, pattern: Pattern, replacement: bytes, *, all: bool = True) -> int:
-        r"""Replace the first or all matches of `pattern` in a field. In `replacement` `\1`…`\9` are groups, `\\` a backslash, all else literal. Empty matches are skipped. Returns changed rows."""
+        r"""Replace the first or all matches of `pattern` in a field. In `replacement` `\1`…`\9` are groups, `\\` a backslash, all else literal. Empty matches are skipped (and the search
+        goes on one byte further). Returns changed rows."""
     def rename(self, old: bytes, new: bytes) -> int:
         """Rows changed. An existing `new` in the row is overwritten; the field keeps the position of `old`."""
     def drop(self, keys: Sequence[bytes]) -> None: ...
