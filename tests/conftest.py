@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import secrets
 import subprocess
 import sys
 import time
@@ -50,6 +51,11 @@ class RunningServer:
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @staticmethod
+    def fresh_name(prefix: str) -> str:
+        """A name for a project that no other test has."""
+        return f"{prefix}-{secrets.token_hex(4)}"
+
     def client(self, *, key: tuple[str, str] | None = None, sign_version: str = "4") -> Any:
         """The official SDK's client, talking through the server as its HTTP proxy (what `http_proxy` does), so that no name is resolved."""
         from aliyun.log import LogClient
@@ -60,7 +66,7 @@ class RunningServer:
         client._session.proxies = {"http": self.endpoint}
         return client
 
-    def request(
+    def sign(
         self,
         method: str,
         target: str,
@@ -71,16 +77,19 @@ class RunningServer:
         key: tuple[str, str] | None = None,
         version: str = "v4",
         now: datetime | None = None,
-        change: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """One signed request over a bare connection. `change` replaces headers after they were signed."""
+    ) -> dict[str, str]:
+        """All headers of a signed request but its content-length."""
         host = f"{project}.127.0.0.1" if project else "127.0.0.1"
         path, query = split_target(target)
         signed = SignedRequest(method, path, query, {"host": host, **(headers or {})}, body)
         key_id, secret = key or (self.key_id, self.key_secret)
         now = now or datetime.now(UTC)
         added = sign_v1(signed, key_id, secret, now) if version == "v1" else sign_v4(signed, key_id, secret, "local", now)
-        return self.send(method, target, {**signed.headers, **added, **(change or {})}, body)
+        return {**signed.headers, **added}
+
+    def request(self, method: str, target: str, *, body: bytes = b"", change: Mapping[str, str] | None = None, **options: Any) -> Answer:
+        """One signed request over a bare connection; options as of `sign`. `change` replaces headers after they were signed."""
+        return self.send(method, target, {**self.sign(method, target, body=body, **options), **(change or {})}, body)
 
     def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """Exactly these headers and this body, plus a content-length unless one is given."""

@@ -1,0 +1,147 @@
+"""The server as a process: what it makes, what it refuses, how it ends."""
+
+import json
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.conftest import running_server
+
+
+def run(home: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+    """A start that is expected to fail."""
+    command = [sys.executable, "-m", "tailrace.cli.main", "server", "run", "--home", str(home), *flags]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_home_is_made_for_its_owner_only_and_outlives_the_process(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with running_server(home, "--log-level", "debug") as server:
+        for path in ("secret/master.key", "secret/admin.json", "server/meta.db", "run/server.json"):
+            assert (home / path).stat().st_mode & 0o077 == 0, path
+        assert server.key_secret not in (home / "server" / "meta.db").read_bytes().decode("latin-1")
+        server.make_logstore("web", "access", {"line": {"token": [" "]}})
+        request_id = server.request("GET", "/logstores", project="web").headers["x-log-requestid"]
+        key = (server.key_id, server.key_secret)
+    assert server.process.returncode == 0
+    assert not (home / "run" / "server.json").exists()
+    log = (home / "logs" / "server.log").read_text()
+    assert f'"request_id":"{request_id}"' in log.replace(" ", "")
+    assert server.key_secret not in log + (home / "server.stderr").read_text()
+    with running_server(home) as again:
+        assert (again.key_id, again.key_secret) == key
+        assert again.request("GET", "/logstores/access/index", project="web").json()["line"] == {"token": [" "]}
+
+
+def test_a_running_request_is_finished_before_the_end(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        signed = server.sign("POST", "/", body=b'{"projectName":"late"}')
+        head = "POST / HTTP/1.1\r\ncontent-length: 22\r\n" + "".join(f"{name}: {value}\r\n" for name, value in signed.items())
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(head.encode() + b"\r\n" + b'{"projectName"')
+            assert server.send("GET", "/healthz", {"host": "127.0.0.1"}).status == 200
+            server.process.send_signal(signal.SIGTERM)
+            connection.sendall(b':"late"}')
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+        assert server.process.wait(20) == 0
+
+
+def test_a_port_in_use_names_its_holder_and_the_remedy(tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        result = run(tmp_path, "--port", str(port))
+    assert result.returncode == 1
+    assert f"error: cannot listen on `127.0.0.1:{port}`: the port is in use by process " in result.stderr
+    assert "hint: stop that process, or choose another port with `--port`" in result.stderr
+
+
+def test_one_home_has_one_server(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        result = run(tmp_path, "--port", "0")
+        assert result.returncode == 1
+        assert f"error: a server runs on this home already: process {server.process.pid}, port {server.port}" in result.stderr
+        assert server.send("GET", "/readyz", {"host": "127.0.0.1"}).status == 200
+
+
+def test_a_killed_server_leaves_nothing_that_stops_the_next(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        server.make_logstore("web", "access")
+        server.process.kill()
+        server.process.wait()
+        assert (tmp_path / "run" / "server.json").exists()
+    with running_server(tmp_path) as again:
+        assert again.request("GET", "/logstores", project="web").json()["logstores"] == ["access"]
+
+
+def test_a_newer_home_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with running_server(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "server" / "meta.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    result = run(tmp_path, "--port", "0")
+    assert result.returncode == 1
+    assert "has format 9999" in result.stderr
+    assert "hint: start the release that wrote it, or a newer one" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_wrong_setting_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "server.yaml").write_text("prot: 1\n")
+    result = run(tmp_path)
+    assert result.returncode == 2
+    assert "server.yaml:1: unknown setting `prot`" in result.stderr
+    assert "hint: the nearest known setting is `port`" in result.stderr
+
+
+def test_health_metrics_and_status(server) -> None:
+    assert server.send("GET", "/healthz", {"host": "10.0.0.1"}).body == b"ok\n"
+    assert server.send("GET", "/readyz", {"host": "10.0.0.1"}).json()["store"]["engine"] == "up"
+    metrics = server.send("GET", "/metrics", {"host": "10.0.0.1"}).body.decode()
+    assert 'tailrace_requests_total{method="GET",status="200"}' in metrics
+    status = server.request("GET", "/api/v1/status").json()
+    assert status["store"]["engine"] == "up"
+    assert server.send("GET", "/api/v1/status", {"host": "127.0.0.1"}).status == 400
+
+
+def test_our_own_api_is_described(server) -> None:
+    document = server.send("GET", "/api/v1/openapi.json", {"host": "127.0.0.1"}).json()
+    assert {"/api/v1/agents/enrol-local", "/api/v1/agents/streams", "/api/v1/status"} <= {
+        server_path(document, path) for path in document["paths"]
+    }
+
+
+def server_path(document: dict[str, object], path: str) -> str:
+    servers = document.get("servers") or [{"url": ""}]
+    return str(servers[0]["url"]) + path if isinstance(servers, list) else path
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"agent_id": "a", "project": "p", "logstores": []},
+        {"agent_id": "../etc", "project": "web", "logstores": ["access"]},
+        {"agent_id": "a", "project": "web", "logstores": ["access"], "kind": "admin"},
+        {"agent_id": "a", "logstores": ["access"]},
+    ],
+)
+def test_a_wrong_enrolment_is_refused(server, body: dict[str, object]) -> None:
+    headers = {"content-type": "application/json"}
+    answer = server.request("POST", "/api/v1/agents/enrol-local", body=json.dumps(body).encode(), headers=headers)
+    assert (answer.status, answer.code) == (400, "ParameterInvalid")
+
+
+def test_only_an_admin_enrols(server) -> None:
+    name = server.fresh_name("enrol")
+    server.make_logstore(name, "access")
+    key = server.enrol("one", name, ["access"])
+    body = json.dumps({"agent_id": "two", "project": name, "logstores": ["access"]}).encode()
+    headers = {"content-type": "application/json"}
+    answer = server.request("POST", "/api/v1/agents/enrol-local", body=body, headers=headers, key=key)
+    assert (answer.status, answer.code) == (401, "Unauthorized")
