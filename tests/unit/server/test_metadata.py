@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 
 from tailrace.errors import ApiError, DamagedError, EngineError, NewerFormatError
 from tailrace.server.db.catalog import Catalog
-from tailrace.server.db.database import open_database
+from tailrace.server.db.database import copy_database, open_database
 from tailrace.server.db.records import Agent, Key
 from tailrace.server.db.tables import Base
 from tailrace.server.store.port import TableSpec
@@ -211,3 +211,13 @@ async def test_a_new_enrolment_ends_the_agents_earlier_keys(catalog: Catalog, pa
         assert key is not None
         assert (key.agent, key.logstores) == ("host-1", ("access", "errors"))
     again.close()
+
+
+async def test_a_copy_is_whole_private_and_never_overwritten(catalog: Catalog, path: Path) -> None:
+    copy = path.with_name("meta.db.before-0002")
+    copy_database(path, copy)
+    await catalog.create_project("later", "", {})
+    copy_database(path, copy)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT name FROM projects").fetchall() == [("web",)]

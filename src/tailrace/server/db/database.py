@@ -8,16 +8,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
 from tailrace.errors import DamagedError, NewerFormatError, StateError
-
-MIGRATIONS = Path(__file__).parent / "migrations"
+from tailrace.server.db.migration import known_revisions, revision_of, upgrade
 
 
 def open_database(path: Path) -> Engine:
@@ -42,14 +37,8 @@ def open_database(path: Path) -> Engine:
 
 def migrate(engine: Engine, path: Path) -> None:
     """Bring the database to the newest revision that this release knows."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    scripts = ScriptDirectory.from_config(config)
-    known = {script.revision for script in scripts.walk_revisions()}
-    newest = scripts.get_current_head()
-    with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+    known = known_revisions()
+    newest, current = known[-1], revision_of(engine)
     if current == newest:
         return
     if current is not None and current not in known:
@@ -59,9 +48,7 @@ def migrate(engine: Engine, path: Path) -> None:
         )
     if current is not None:
         copy_database(path, path.with_name(f"{path.name}.before-{newest}"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    upgrade(engine)
 
 
 def copy_database(source: Path, target: Path) -> None:
