@@ -65,19 +65,21 @@ class Child:
         elif self.exit_code is not None:
             if now - self._started_at >= HEALTHY_SECS:
                 self._pause = FIRST_PAUSE_SECS
+            self.ask_to_stop()
             self._restart_at = now + self._pause
             self._report(f"the {self.name} ended ({_meaning(self.exit_code)}); it starts again in {self._pause:.0f} s{self._last_words()}")
             self._pause = min(self._pause * 2, LONGEST_PAUSE_SECS)
 
     def fail(self) -> StateError:
         """The error of a child that ended before it was ready: what it said itself, or at least how it ended."""
-        if self._reader is not None:
-            self._reader.join(1.0)
+        self.ask_to_stop()
+        self.wait()
         message = next((line.removeprefix("error: ") for line in self._said if line.startswith("error: ")), "")
         hint = next((line.removeprefix("hint: ") for line in self._said if line.startswith("hint: ")), "")
         return StateError(message or f"the {self.name} ended ({_meaning(self.exit_code or 0)}){self._last_words()}", hint=hint)
 
     def ask_to_stop(self) -> None:
+        """By closing its stdin (child.py)."""
         self._restart_at = None
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
@@ -94,11 +96,14 @@ class Child:
             )
             self._process.kill()
             self._process.wait()
+        if self._reader is not None:
+            self._reader.join(1.0)
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         if process.stderr is not None:
-            for line in process.stderr:
-                self._said.append(line.decode("utf-8", "backslashreplace").rstrip())
+            with process.stderr:
+                for line in process.stderr:
+                    self._said.append(line.decode("utf-8", "backslashreplace").rstrip())
 
     def _last_words(self) -> str:
         return "".join(f"\n    {line}" for line in list(self._said)[-5:])

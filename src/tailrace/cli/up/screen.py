@@ -14,7 +14,7 @@ SHOWN_PATHS: Final = 3
 REMEDY: Final = "add this user to the group that owns them (often `adm`), or run as root"
 
 
-def screen(home: Home, endpoint: str, key_id: str, project: str, logstore: str, found: Survey) -> str:
+def screen(home: Home, found: Survey, *, endpoint: str, key_id: str, project: str, logstore: str) -> str:
     """The text, one fact a line."""
     engine = "native kernel" if batch.NATIVE else "pure-Python engine: slower; with cargo installed, `make up` builds the native kernel"
     rows = [
@@ -46,7 +46,7 @@ def _collected(home: Home, found: Survey) -> Iterator[tuple[str, str]]:
     if not found.sizes and not found.unreadable:
         yield "collects", f"nothing yet: no file matches {_some(patterns(home))}; name others with --collect PATH"
     else:
-        yield "collects", f"{_files(len(found.sizes))}, {size(found.bytes)}: {_some(patterns(home))}"
+        yield "collects", f"{files(len(found.sizes))}, {size(found.bytes)}: {_some(patterns(home))}"
     for pattern in found.unmatched if found.sizes else ():
         yield "", f"`{pattern}` matches no file yet; it is collected as soon as one appears"
     if found.unreadable:
@@ -64,7 +64,8 @@ def size(count: int) -> str:
     return f"{amount:.1f} TB"
 
 
-def _files(count: int) -> str:
+def files(count: int) -> str:
+    """`1 file`, `12 files`."""
     return "1 file" if count == 1 else f"{count} files"
 
 
