@@ -60,6 +60,11 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return folded[match[0]] if match else None
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 name`, `2 names`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def describe_value(value: object) -> str:
     """What stands in the file, short enough for one line."""
     if value is None:

@@ -1,16 +1,16 @@
 """Runs sample data through a pipeline's processors without an agent: for `tailrace parse`, reference pages and the console's preview."""
 
-import importlib
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from tailrace.batch import EventBatch
+from tailrace.pipeline.explain import counted
 from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
 
-SPLIT: Final = "split"
-"""An input that can cut a block into events offers, in its module, `split(block: bytes, config, *, time_ns: int) -> EventBatch`."""
 TIME: Final = "__time__"
 READ_TIME: Final = "(when read)"
 """Stands for the time of an event whose time no processor has set."""
@@ -44,12 +44,12 @@ class Preview:
     def summary(self) -> list[str]:
         """One line for the whole, one for each kind of mishap."""
         failed, discarded = (sum(mishap.count for mishap in mishaps) for mishaps in (self.failed, self.discarded))
-        lines = [f"{_events(self.events_in)} in, {len(self.batch)} out, {failed} failed, {discarded} discarded"]
+        lines = [f"{counted(self.events_in, 'event')} in, {len(self.batch)} out, {failed} failed, {discarded} discarded"]
         for mishap in self.failed:
             shown = f": `{_text(mishap.sample)}`" if mishap.sample else ""
             first = ", the first" if mishap.sample and mishap.count > 1 else ""
-            lines.append(f"{mishap.where}: {_events(mishap.count)} failed: {mishap.reason}{first}{shown}")
-        lines += [f"{mishap.where}: {_events(mishap.count)} discarded: {mishap.reason}" for mishap in self.discarded]
+            lines.append(f"{mishap.where}: {counted(mishap.count, 'event')} failed: {mishap.reason}{first}{shown}")
+        lines += [f"{mishap.where}: {counted(mishap.count, 'event')} discarded: {mishap.reason}" for mishap in self.discarded]
         return lines
 
     def _time(self, time_ns: int) -> str:
@@ -71,10 +71,10 @@ class _Recorder:
         self.preview.discarded.append(Mishap(self.where, count, reason))
 
 
-def preview(config: PipelineConfig, block: bytes, *, time_ns: int) -> Preview:
-    """`block` cut into events as the pipeline's input does it, then through its processors. `time_ns` is the time of reading."""
-    batch = _split(config.inputs[0], block, time_ns)
-    result = Preview(batch, len(batch), time_ns)
+def preview(config: PipelineConfig, block: bytes) -> Preview:
+    """`block` cut into events as the pipeline's first input does it, then through all processors."""
+    batch = _split(config.inputs[0], block)
+    result = Preview(batch, len(batch), max(batch.times, default=0))
     if batch.discarded:
         result.discarded.append(Mishap(f"inputs[0] {config.inputs[0].type}", batch.discarded, "belongs to no record"))
         result.events_in += batch.discarded
@@ -85,10 +85,10 @@ def preview(config: PipelineConfig, block: bytes, *, time_ns: int) -> Preview:
     return result
 
 
-def _split(plugin: ConfiguredPlugin, block: bytes, time_ns: int) -> EventBatch:
-    module = importlib.import_module(plugin.entry.cls.__module__)
-    split = cast("Callable[..., EventBatch] | None", getattr(module, SPLIT, None))
-    return split(block, cast("Any", plugin.config), time_ns=time_ns) if split else EventBatch.split_lines(block, time_ns=time_ns)
+def _split(plugin: ConfiguredPlugin, block: bytes) -> EventBatch:
+    # An input whose events are more than lines offers `split(block, config)` in its module.
+    split = cast("Callable[..., EventBatch] | None", getattr(sys.modules[plugin.entry.cls.__module__], "split", None))
+    return split(block, plugin.config) if split else EventBatch.split_lines(block, time_ns=time.time_ns())
 
 
 def format_time(time_ns: int) -> str:
@@ -96,10 +96,6 @@ def format_time(time_ns: int) -> str:
     seconds, fraction = divmod(time_ns, 1_000_000_000)
     digits = f".{fraction:09}".rstrip("0") if fraction else ""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}{digits}Z"
-
-
-def _events(count: int) -> str:
-    return f"{count} {'event' if count == 1 else 'events'}"
 
 
 def _text(value: bytes) -> str:

@@ -22,7 +22,6 @@ from tailrace.pipeline.preview import preview
 from tailrace.pipeline.registry import KINDS, Kind, PluginEntry
 
 SECTIONS: Final[dict[Kind, str]] = {"input": "inputs", "processor": "processors", "aggregator": "aggregators", "flusher": "flushers"}
-_EXAMPLE_READ_AT_NS: Final = 1_767_225_600_000_000_000
 _BOUNDS: Final = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}"}
 
 
@@ -158,7 +157,7 @@ def _example(entry: PluginEntry) -> Iterator[str]:
         "processors": processors,
         "flushers": [{"Type": "flusher_stdout"}],
     }
-    result = preview(from_document(document, "example.yaml"), example.sample.encode(), time_ns=_EXAMPLE_READ_AT_NS)
+    result = preview(from_document(document, "example.yaml"), example.sample.encode())
     rows = result.rows()
     columns = list(dict.fromkeys(key for row in rows for key in row))
     yield from _fenced("yaml", _yaml(document))

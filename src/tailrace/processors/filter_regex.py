@@ -8,6 +8,7 @@ from typing import Any
 
 from tailrace.batch import EventBatch, Pattern
 from tailrace.pipeline.config import PluginConfig, Problem, option
+from tailrace.pipeline.explain import counted
 from tailrace.pipeline.registry import Example, processor
 from tailrace.processors.base import BatchProcessor
 
@@ -33,7 +34,9 @@ class FilterRegexConfig(PluginConfig):
     def problems(self) -> Iterator[Problem]:
         keys, patterns = len(self.filter_key), len(self.filter_regex)
         if keys != patterns:
-            yield Problem("FilterRegex", f"{patterns} patterns for {keys} fields of `FilterKey`", "give one pattern per field")
+            yield Problem(
+                "FilterRegex", f"{counted(patterns, 'pattern')} for {counted(keys, 'field')} of `FilterKey`", "give one pattern per field"
+            )
         elif keys and self.include:
             yield Problem("Include", "cannot stand beside `FilterKey`", "they say the same; keep one of them")
         if len(set(self.filter_key)) < keys:

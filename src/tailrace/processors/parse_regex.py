@@ -8,6 +8,7 @@ from typing import Any
 
 from tailrace.batch import EventBatch, Pattern
 from tailrace.pipeline.config import Problem, has_reference, option
+from tailrace.pipeline.explain import counted
 from tailrace.pipeline.registry import Example, processor
 from tailrace.processors.base import BatchProcessor
 from tailrace.processors.parsing import ParserConfig
@@ -21,14 +22,13 @@ class ParseRegexConfig(ParserConfig):
         if has_reference(self.regex):
             return
         groups, names = Pattern(self.regex).groups, len(self.keys)
+        message = f"{counted(names, 'name')} for {counted(groups, 'group')}"
         if groups > names:
             missing = "add a name" if groups - names == 1 else f"add {groups - names} names"
-            plural = "group" if groups == 1 else "groups"
-            yield Problem(
-                "Keys", _counts(names, groups), f"the pattern has {groups} capture {plural}; {missing} or make one non-capturing: `(?:…)`"
-            )
+            has = f"the pattern has {counted(groups, 'capture group')}"
+            yield Problem("Keys", message, f"{has}; {missing} or make one non-capturing: `(?:…)`")
         elif names > groups:
-            yield Problem("Keys", _counts(names, groups), "each name needs a capture group `(…)` in the pattern")
+            yield Problem("Keys", message, "each name needs a capture group `(…)` in the pattern")
 
 
 @processor("processor_parse_regex_native")
@@ -59,7 +59,3 @@ class ParseRegex(BatchProcessor[ParseRegexConfig]):
             "KeepingSourceWhenParseFail": True,
         }
         return Example([config], "10.0.0.7 [12:00:01] 200 GET /\nnot an access log\n10.0.0.9 [12:00:02] 404 GET /nothing\n")
-
-
-def _counts(names: int, groups: int) -> str:
-    return f"{names} {'name' if names == 1 else 'names'} for {groups} {'group' if groups == 1 else 'groups'}"

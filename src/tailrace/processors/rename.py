@@ -5,6 +5,7 @@ from typing import Any
 
 from tailrace.batch import EventBatch
 from tailrace.pipeline.config import PluginConfig, Problem, option
+from tailrace.pipeline.explain import counted
 from tailrace.pipeline.registry import Example, processor
 from tailrace.processors.base import BatchProcessor
 
@@ -17,7 +18,9 @@ class RenameConfig(PluginConfig):
     def problems(self) -> Iterator[Problem]:
         sources, names = len(self.source_keys), len(self.dest_keys)
         if sources != names:
-            yield Problem("DestKeys", f"{names} names for {sources} fields of `SourceKeys`", "give one name per field")
+            yield Problem(
+                "DestKeys", f"{counted(names, 'name')} for {counted(sources, 'field')} of `SourceKeys`", "give one name per field"
+            )
 
 
 @processor("processor_rename")

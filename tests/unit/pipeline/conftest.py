@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from tailrace.pipeline import registry
 from tailrace.pipeline.config import OptionGroup, PluginConfig, Problem, Secret, option
 from tailrace.pipeline.registry import PluginEntry

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tailrace.errors import ConfigErrors
 from tailrace.pipeline import documents
 from tailrace.pipeline.documents import dotted, read

@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import pytest
+
 from tailrace.errors import ConfigErrors
 from tailrace.pipeline.loading import from_canonical, from_document, load_directory, load_file, load_text
 
 MINIMAL = "inputs:\n  - Type: input_test\n    Paths: [/a]\nflushers:\n  - Type: flusher_test\n"
+
+
+NAME_RULE = "a name has up to 128 letters, digits, `_`, `-`, `.` or `@` and starts with a letter or digit"
 
 
 def mistakes(text: str, name: str = "p.yaml") -> list[str]:
@@ -53,8 +57,7 @@ flushers: flusher_test
 extensions: []
 """
     assert mistakes(text) == [
-        "p.yaml:1 configName: `../etc` cannot be a name "
-        "(a name has up to 128 letters, digits, `_`, `-`, `.` or `@` and starts with a letter or digit)",
+        f"p.yaml:1 configName: `../etc` cannot be a name ({NAME_RULE})",
         "p.yaml:2 enabled: unknown key (did you mean `enable`?)",
         "p.yaml:3 enable: expected true or false, got the text `yes`",
         "p.yaml:5 global.StructureTyp: unknown key (did you mean `StructureType`?)",
@@ -214,5 +217,5 @@ def test_a_bad_file_does_not_stop_the_others(directory: Path) -> None:
 
 
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigErrors, match="cannot read the directory `.*nowhere`: no such file or directory"):
+    with pytest.raises(ConfigErrors, match=r"cannot read the directory `.*nowhere`: no such file or directory"):
         load_directory(tmp_path / "nowhere")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tailrace.errors import ConfigErrors
 from tailrace.pipeline.config import Secret
 from tailrace.pipeline.loading import load_text, resolve

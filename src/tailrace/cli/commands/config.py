@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from tailrace.cli.output import Exit, note, print_error, print_json, say
 from tailrace.errors import ConfigErrors, UsageError
+from tailrace.pipeline.explain import counted
 from tailrace.pipeline.loading import SUFFIXES, load_file
 
 app = App(name="config", help="Check pipeline files.")
@@ -45,14 +46,12 @@ def check(
         for errors in bad:
             print_error(errors)
         if bad:
-            mistakes = sum(len(errors.errors) for errors in bad)
-            note(f"{mistakes} {'mistake' if mistakes == 1 else 'mistakes'} in {len(bad)} of {len(good) + len(bad)} files")
+            mistakes = counted(sum(len(errors.errors) for errors in bad), "mistake")
+            note(f"{mistakes} in {len(bad)} of {counted(len(good) + len(bad), 'file')}")
     return Exit.USAGE if bad else Exit.FINE
 
 
 def _files(paths: list[Path]) -> list[Path]:
-    if not paths:
-        raise UsageError("no file is named", hint="tailrace config check FILE…")
     files: list[Path] = []
     for path in paths:
         if not path.is_dir():

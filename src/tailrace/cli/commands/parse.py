@@ -1,7 +1,6 @@
 """`tailrace parse`: what a pipeline makes of sample lines, with what failed and why."""
 
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -37,7 +36,7 @@ def parse(sample: Path | None = None, /, *, config: Path, output: Output = "tabl
 
     # Where the events would go does not matter here, so neither do the secrets that it takes.
     pipeline = resolve(replace(load_file(config), aggregators=(), flushers=()))
-    result = preview(pipeline, _read(sample), time_ns=time.time_ns())
+    result = preview(pipeline, _read(sample))
     rows = result.rows()
     print_table(rows, columns=list(dict.fromkeys(key for row in rows for key in row)), output=output)
     for line in result.summary():

@@ -1,0 +1,95 @@
+"""`tailrace parse`, as one calls it: a pipeline file, sample lines on stdin."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PIPELINE = """\
+inputs:
+  - Type: input_file
+    FilePaths: [/var/log/app.log]
+    Multiline: {StartPattern: '\\d+ '}
+processors:
+  - Type: processor_parse_regex_native
+    Regex: (\\d+) (\\w+) (.*)
+    Keys: [t, level, message]
+    KeepingSourceWhenParseFail: true
+  - Type: processor_parse_timestamp_native
+    SourceKey: t
+    SourceFormat: '%s'
+flushers:
+  - Type: flusher_sls
+    Endpoint: http://127.0.0.1:9480
+    Project: p
+    Logstore: l
+    AccessKeySecret: ${env:NOT_SET_ANYWHERE}
+    AccessKeyId: x
+"""
+SAMPLE = b"1777777777 INFO first\n  and its second line\n1777777778 bad\n"
+
+
+@pytest.fixture
+def parse(tmp_path: Path):
+    def run(*words: str, sample: bytes = SAMPLE, pipeline: str = PIPELINE) -> subprocess.CompletedProcess[bytes]:
+        (tmp_path / "p.yaml").write_text(pipeline)
+        command = [sys.executable, "-m", "tailrace.cli.main", "parse", "--config", str(tmp_path / "p.yaml"), *words]
+        return subprocess.run(command, input=sample, capture_output=True, check=False, timeout=30)
+
+    return run
+
+
+def test_events_are_shown_with_what_failed_and_why(parse) -> None:
+    done = parse()
+    assert done.stderr.decode().splitlines() == [
+        "2 events in, 2 out, 1 failed, 0 discarded",
+        "processors[0] processor_parse_regex_native: 1 event failed: `content` does not match `Regex`: `1777777778 bad`",
+    ]
+    lines = [[cell.strip() for cell in line.split("   ") if cell.strip()] for line in done.stdout.decode().splitlines()]
+    assert lines[0] == ["__time__", "t", "level", "message", "content"]
+    assert lines[2] == ["2026-05-03T03:09:37Z", "1777777777", "INFO", "first\\n  and its second line"]
+    assert lines[3] == ["(when read)", "1777777778 bad"]
+    assert done.returncode == 4
+
+
+def test_json_lines(parse) -> None:
+    done = parse("--output", "json", sample=b"1777777777 INFO a\n")
+    assert json.loads(done.stdout) == {"__time__": "2026-05-03T03:09:37Z", "t": "1777777777", "level": "INFO", "message": "a"}
+    assert done.returncode == 0
+
+
+def test_a_sample_may_be_a_file(parse, tmp_path: Path) -> None:
+    (tmp_path / "sample.log").write_bytes(SAMPLE)
+    done = parse(str(tmp_path / "sample.log"), "--output", "csv", sample=b"")
+    assert done.stdout.decode().splitlines()[0] == "__time__,t,level,message,content"
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "message"),
+    [
+        (PIPELINE.replace("Keys: [t, level, message]", "Keys: [t, level]"), "p.yaml:8 processors[0].Keys: 2 names for 3 groups"),
+        (
+            PIPELINE.replace("'%s'", "${env:NOT_SET_ANYWHERE}"),
+            "processors[1].SourceFormat: the environment variable `NOT_SET_ANYWHERE` is not set",
+        ),
+        ("{", "is not YAML"),
+    ],
+)
+def test_a_bad_pipeline_is_exit_2(parse, pipeline: str, message: str) -> None:
+    done = parse(pipeline=pipeline)
+    assert done.returncode == 2
+    assert message in done.stderr.decode()
+    assert done.stdout == b""
+
+
+def test_a_sample_that_is_not_there(parse) -> None:
+    done = parse("/nowhere/sample.log")
+    assert (done.returncode, done.stderr) == (2, b"error: cannot read `/nowhere/sample.log`: no such file or directory\n")
+
+
+def test_any_bytes_may_come(parse) -> None:
+    done = parse(sample=b"\x00\xff\x1b[31m\r\n\n")
+    assert done.returncode == 4
+    assert b"\x1b" not in done.stdout + done.stderr
