@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from tests.source_tree import PACKAGE, dotted, imports, modules, parsed
 
 BASE = ("errors", "batch", "pipeline", "wire", "telemetry", "journal")
