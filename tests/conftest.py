@@ -125,9 +125,8 @@ class RunningServer:
 
 @contextmanager
 def running_server(home: Path, *flags: str) -> Iterator[RunningServer]:
-    """Start one on `home`, stop it in the end. What it writes to stderr lies in `home/server.stderr`."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "server.stderr").open("ab") as errors:
+    """Start one on `home`, stop it in the end. What it writes to stderr lies in `<home>.stderr`."""
+    with stderr_of(home).open("ab") as errors:
         command = [sys.executable, "-m", "tailrace.cli.main", "server", "run", "--home", str(home), "--port", "0", *flags]
         process = subprocess.Popen(command, stdout=errors, stderr=errors)
     try:
@@ -141,6 +140,10 @@ def running_server(home: Path, *flags: str) -> Iterator[RunningServer]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def stderr_of(home: Path) -> Path:
+    return home.with_name(home.name + ".stderr")
 
 
 def _wait_for_port(home: Path, process: subprocess.Popen[bytes]) -> int:

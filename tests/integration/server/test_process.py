@@ -10,7 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.conftest import running_server
+from tests.conftest import running_server, stderr_of
+
+from tailrace.server.db.database import open_database
 
 
 def run(home: Path, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +34,7 @@ def test_a_home_is_made_for_its_owner_only_and_outlives_the_process(tmp_path: Pa
     assert not (home / "run" / "server.json").exists()
     log = (home / "logs" / "server.log").read_text()
     assert f'"request_id":"{request_id}"' in log.replace(" ", "")
-    assert server.key_secret not in log + (home / "server.stderr").read_text()
+    assert server.key_secret not in log + stderr_of(home).read_text()
     with running_server(home) as again:
         assert (again.key_id, again.key_secret) == key
         assert again.request("GET", "/logstores/access/index", project="web").json()["line"] == {"token": [" "]}
@@ -62,12 +64,11 @@ def test_a_port_in_use_names_its_holder_and_the_remedy(tmp_path: Path) -> None:
     assert "hint: stop that process, or choose another port with `--port`" in result.stderr
 
 
-def test_one_home_has_one_server(tmp_path: Path) -> None:
-    with running_server(tmp_path) as server:
-        result = run(tmp_path, "--port", "0")
-        assert result.returncode == 1
-        assert f"error: a server runs on this home already: process {server.process.pid}, port {server.port}" in result.stderr
-        assert server.send("GET", "/readyz", {"host": "127.0.0.1"}).status == 200
+def test_one_home_has_one_server(server) -> None:
+    result = run(server.home, "--port", "0")
+    assert result.returncode == 1
+    assert f"error: a server runs on this home already: process {server.process.pid}, port {server.port}" in result.stderr
+    assert server.send("GET", "/readyz", {"host": "127.0.0.1"}).status == 200
 
 
 def test_a_killed_server_leaves_nothing_that_stops_the_next(tmp_path: Path) -> None:
@@ -81,8 +82,7 @@ def test_a_killed_server_leaves_nothing_that_stops_the_next(tmp_path: Path) -> N
 
 
 def test_a_newer_home_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    with running_server(tmp_path):
-        pass
+    open_database(tmp_path / "server" / "meta.db").dispose()
     with closing(sqlite3.connect(tmp_path / "server" / "meta.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     result = run(tmp_path, "--port", "0")

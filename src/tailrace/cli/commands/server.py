@@ -17,9 +17,13 @@ def run(
     log_level: Annotated[str | None, Parameter(help="Least level that is logged: debug, info, warning, error.")] = None,
 ) -> None:
     """Run the server until Ctrl-C. Settings come from flags, TAILRACE_SERVER_* and HOME/server.yaml."""
-    from tailrace.server.main import run as serve
+    from tailrace.cli.home import open_home
     from tailrace.server.settings import load_settings
 
     home = home.expanduser().absolute()
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    serve(load_settings(home, {"port": port, "host": host, "log_level": log_level}))
+    settings = load_settings(home, {"port": port, "host": host, "log_level": log_level})
+    open_home(home)
+    # After the settings, so that a mistake in them is told at once: the server takes seconds to load.
+    from tailrace.server.main import run as serve
+
+    serve(settings)
