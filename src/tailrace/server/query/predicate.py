@@ -192,7 +192,7 @@ class Predicates:
             raise ApiError(
                 400,
                 "ParameterInvalid",
-                f"cannot compare `{node.field}` with a number (character {node.position}): it is text; index it as long or double, or use `:`",
+                f"cannot compare `{node.field}` with a number at character {node.position}: it is text; index it as long or double",
             )
         if index is not None:
             column = index.column

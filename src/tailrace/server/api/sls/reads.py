@@ -1,0 +1,144 @@
+"""Reading logs: GetLogs in its two forms, and GetHistograms (sls-api §2.2 to §2.4)."""
+
+import asyncio
+import json
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
+
+from tailrace.errors import ApiError
+from tailrace.server.api.call import Call, Response, Route, json_response
+from tailrace.server.query.service import Answer, Page, Queries
+from tailrace.server.query.window import NS, Window
+
+T = TypeVar("T")
+MAX_LINES = 100
+COMPLETE = "Complete"
+
+
+async def get_logs(call: Call) -> Response:
+    """The new form: parameters and answer as JSON, the answer perhaps compressed."""
+    answer = await _ask(call, call.json_object())
+    meta = {
+        "progress": COMPLETE,
+        "count": len(answer.rows),
+        "processedRows": answer.read_rows,
+        "processedBytes": answer.read_bytes,
+        "elapsedMillisecond": _milliseconds(answer),
+        "hasSQL": answer.sql is not None,
+        "whereQuery": answer.search,
+        "aggQuery": answer.sql or "",
+        "cpuSec": 0.0,
+        "cpuCores": 0,
+        "mode": 0,
+        "keys": answer.keys,
+        "columnTypes": answer.types,
+        "terms": [],
+        "limited": 0,
+        "powerSql": False,
+        "isAccurate": True,
+        "insertedSQL": "",
+        "highlights": [],
+        "marker": "",
+        "telementryType": "",  # sic
+        "scanBytes": 0,
+    }
+    return json_response({"meta": meta, "data": answer.rows}, compression=call.accept_compression)
+
+
+async def get_logs_old(call: Call) -> Response:
+    """The old form: parameters in the query, rows in the body, all else in headers."""
+    answer = await _ask(call, call.query)
+    info = {"keys": answer.keys, "terms": [], "limited": "0", "mode": 0}
+    headers = {
+        "x-log-progress": COMPLETE,
+        "x-log-count": str(len(answer.rows)),
+        "x-log-processed-rows": str(answer.read_rows),
+        "x-log-processed-bytes": str(answer.read_bytes),
+        "x-log-elapsed-millisecond": str(_milliseconds(answer)),
+        "x-log-has-sql": "true" if answer.sql is not None else "false",
+        "x-log-cpu-sec": "0",
+        "x-log-cpu-cores": "0",
+        "x-log-query-info": json.dumps(info),
+        **_query_headers(answer),
+    }
+    return json_response(answer.rows, headers=headers)
+
+
+async def get_histograms(call: Call) -> Response:
+    """Counts over equal intervals that cover the range; the same range is always cut in the same way."""
+    window = _window(call.query)
+    logstore = call.logstore()
+    found = await _while_connected(call, Queries(call.store).histogram(logstore.table, call.query.get("query", ""), window))
+    data = [{"from": each.start, "to": each.end, "count": each.count, "progress": COMPLETE} for each in found]
+    total = sum(each.count for each in found)
+    return json_response(data, headers={"x-log-progress": COMPLETE, "x-log-count": str(total)})
+
+
+ROUTES = (
+    Route("POST", "/logstores/{logstore}/logs", "log:GetLogStoreLogs", get_logs),
+    Route("GET", "/logstores/{logstore}", "log:GetLogStoreLogs", get_logs_old, match={"type": "log"}),
+    Route("GET", "/logstores/{logstore}", "log:GetLogStoreHistogram", get_histograms, match={"type": "histogram"}),
+)
+
+
+async def _ask(call: Call, parameters: Mapping[str, Any]) -> Answer:
+    window, page = _window(parameters), _page(parameters)
+    logstore = call.logstore()
+    query = str(parameters.get("query") or "")
+    return await _while_connected(call, Queries(call.store).ask(logstore.table, logstore.name, query, window, page))
+
+
+def _window(parameters: Mapping[str, Any]) -> Window:
+    start = _number(parameters, "from", None, "InvalidTimeRange") * NS + _number(parameters, "fromNs", 0, "InvalidTimeRange")
+    end = _number(parameters, "to", None, "InvalidTimeRange") * NS + _number(parameters, "toNs", 0, "InvalidTimeRange")
+    return Window(start, end, str(parameters.get("topic") or ""))
+
+
+def _page(parameters: Mapping[str, Any]) -> Page:
+    """The limits hold for a search; SQL has its own LIMIT and ignores these (clients send anything there)."""
+    line = _number(parameters, "line", MAX_LINES, "InvalidLine")
+    offset = _number(parameters, "offset", 0, "InvalidOffset")
+    reverse = str(parameters.get("reverse") or "false").lower()
+    if reverse not in ("true", "false"):
+        raise ApiError(400, "InvalidReverse", f"reverse `{reverse}` is not true or false")
+    return Page(line, offset, reverse == "true")
+
+
+def _number(parameters: Mapping[str, Any], name: str, default: int | None, code: str) -> int:
+    """Numbers may come as text; an empty text is the default."""
+    value = parameters.get(name)
+    if value is None or value == "":
+        if default is None:
+            raise ApiError(400, "ParameterInvalid", f"parameter `{name}` is missing")
+        return default
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.removeprefix("-").isdigit()) or len(text) > 18:
+        raise ApiError(400, code, f"`{name}` is not a whole number: `{text[:40]}`")
+    return int(text)
+
+
+def _milliseconds(answer: Answer) -> int:
+    return round(answer.elapsed * 1000)
+
+
+def _query_headers(answer: Answer) -> dict[str, str]:
+    """Both halves of the query, where a header can hold them."""
+    both = {"x-log-where-query": answer.search, "x-log-agg-query": answer.sql or ""}
+    return {name: text for name, text in both.items() if text.isascii() and text.isprintable()}
+
+
+async def _while_connected(call: Call, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, which is cancelled (down to the engine) when the client goes away."""
+    if call.disconnected is None:
+        return await work
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(call.disconnected())
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ApiError(400, "ParameterInvalid", "the client went away")
+        return working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)

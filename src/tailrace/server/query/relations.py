@@ -1,0 +1,115 @@
+"""What a SQL statement can select from: virtual tables over logstores, and the relations that its own sub-queries make.
+
+A virtual table shows a logstore's analysable fields under the users' names. Inside the statement they get opaque names (`x0`), because a
+field may be called anything at all and no user's name may become an identifier of the engine.
+"""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tailrace.errors import ApiError
+from tailrace.server.query.ast import TAG_PREFIX
+from tailrace.server.query.functions import Type
+from tailrace.server.query.predicate import Binder
+from tailrace.server.store.port import FieldIndex, TableSpec
+from tailrace.server.store.schema import table_name
+
+_TYPES = {"text": Type.VARCHAR, "json": Type.VARCHAR, "long": Type.BIGINT, "double": Type.DOUBLE}
+_RESERVED = (
+    ("__time__", Type.BIGINT, "toInt64(toUnixTimestamp(time))"),
+    ("__source__", Type.VARCHAR, "source"),
+    ("__topic__", Type.VARCHAR, "topic"),
+)
+_DATE = "formatDateTime(time, '%Y-%m-%d %H:%i:%S')"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`name` is what the user calls it, `inner` what the emitted statement calls it."""
+
+    name: str
+    inner: str
+    type: Type = Type.UNKNOWN
+
+
+class Relation:
+    """Columns in order. Names compare without case, an exact match wins."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.columns = list(columns)
+
+    def find(self, name: str) -> Column | None:
+        exact = next((column for column in self.columns if column.name == name), None)
+        return exact or next((column for column in self.columns if column.name.lower() == name.lower()), None)
+
+    def use(self, column: Column) -> None:
+        """Called for each column that a statement reads."""
+
+
+class VirtualTable(Relation):
+    """One logstore as SQL sees it. Tags and `__date__` are there for those who name them, and not part of `*`."""
+
+    def __init__(self, table: TableSpec, binder: Binder, inner_name: str) -> None:
+        super().__init__([])
+        self.table = table
+        self.inner_name = inner_name
+        self._binder = binder
+        self._sources: dict[str, str | FieldIndex] = {}
+        self._unlisted = Relation([])
+        self._used: dict[str, None] = {}
+        for name, kind, expression in _RESERVED:
+            self.columns.append(self._column(name, kind, expression))
+        for index in self._analysable():
+            self.columns.append(self._column(index.key, _TYPES[index.type], index))
+
+    def find(self, name: str) -> Column | None:
+        return super().find(name) or self._unlisted.find(name) or self._add_unlisted(name)
+
+    def use(self, column: Column) -> None:
+        self._used[column.inner] = None
+
+    def definition(self, conditions: Sequence[str]) -> str:
+        """The body of the CTE: only what the statement uses, and always under the conditions."""
+        used = [f"{self._expression(self._sources[inner])} AS {inner}" for inner in self._used] or ["1 AS x"]
+        return f"SELECT {', '.join(used)} FROM {table_name(self.table.logstore)} WHERE {' AND '.join(conditions)}"  # noqa: S608 - no user text
+
+    def _analysable(self) -> list[FieldIndex]:
+        return [index for index in self.table.fields if index.doc_value]
+
+    def _add_unlisted(self, name: str) -> Column | None:
+        aliased = next((index for index in self._analysable() if index.alias.lower() == name.lower() != ""), None)
+        if aliased is not None:
+            return self._unlist(name, _TYPES[aliased.type], aliased)
+        if name == "__date__":
+            return self._unlist(name, Type.VARCHAR, _DATE)
+        if name.startswith(TAG_PREFIX):
+            bound = self._binder.bind(name.removeprefix(TAG_PREFIX))
+            return self._unlist(name, Type.VARCHAR, f"if(has(mapKeys(tags), {bound}), tags[{bound}], NULL)")
+        return None
+
+    def _unlist(self, name: str, kind: Type, source: "str | FieldIndex") -> Column:
+        column = self._column(name, kind, source)
+        self._unlisted.columns.append(column)
+        return column
+
+    def _column(self, name: str, kind: Type, source: "str | FieldIndex") -> Column:
+        inner = f"x{len(self._sources)}"
+        self._sources[inner] = source
+        return Column(name, inner, kind)
+
+    def _expression(self, source: "str | FieldIndex") -> str:
+        """A text column says '' for a field that is missing: SQL wants NULL."""
+        if isinstance(source, str):
+            return source
+        if source.type in ("long", "double"):
+            return source.column
+        return f"if({source.column} = '' AND NOT has(mapKeys(fields), {self._binder.bind(source.key)}), NULL, {source.column})"
+
+
+def unresolved(kind: str, name: str, known: Sequence[str]) -> ApiError:
+    """SLS's own sentence for a name that nothing has, with the nearest name that something has."""
+    spelt = {each.lower(): each for each in known}
+    nearest = difflib.get_close_matches(name.lower(), spelt, n=1, cutoff=0.6)
+    suggestion = f"; did you mean `{spelt[nearest[0]]}`?" if nearest else ""
+    return ApiError(400, "ParameterInvalid", f"{kind} '{name}' cannot be resolved{suggestion}")

@@ -1,0 +1,168 @@
+"""Answers what is asked of a logstore: events, SQL, counts over time, and what has just arrived."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tailrace.errors import ApiError, EngineError
+from tailrace.server.query import histogram, rows, tailing
+from tailrace.server.query.functions import Type
+from tailrace.server.query.lexer import split_statement
+from tailrace.server.query.parser import parse_search
+from tailrace.server.query.predicate import Binder, Predicates
+from tailrace.server.query.sql import Visible, compile_sql
+from tailrace.server.query.values import as_sls
+from tailrace.server.query.window import Window
+from tailrace.server.store.port import EngineQuery, Limits, Rows, Store, TableSpec
+from tailrace.server.store.schema import table_name
+
+LIGHT = Limits("light", seconds=30.0, memory=1 << 30, rows=100_000)
+ANALYTICS = Limits("analytics", seconds=60.0, memory=2 << 30, rows=1_000_000)
+
+MAX_LINES = 100
+_WITH_PACK_META = re.compile(r"\s*with_pack_meta\s*", re.IGNORECASE)
+# Engine errors that the statement is to blame for, by what they are about: all else is ours.
+_TIME_EXCEEDED, _TOO_MUCH_MEMORY, _CANCELLED = {159, 160}, {241}, {394}
+_OURS = {0, 32, 33, 75, 76, 173, 198, 209, 210, 243, 246, 1000, 1001}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which of the matching events: at most `line` after the first `offset`; ascending by time unless `reverse`."""
+
+    line: int = 100
+    offset: int = 0
+    reverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`keys` are the columns in order for SQL, empty for events."""
+
+    rows: list[dict[str, str]]
+    keys: list[str] = field(default_factory=list[str])
+    types: list[str] = field(default_factory=list[str])
+    search: str = ""
+    sql: str | None = None
+    read_rows: int = 0
+    read_bytes: int = 0
+    elapsed: float = 0.0
+
+
+class Queries:
+    """Over one store; holds no state."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def ask(self, table: TableSpec, name: str, statement: str, window: Window, page: Page) -> Answer:
+        """`search`, or `search | SQL`, of the logstore `name`. Raises ApiError 400."""
+        search, sql = split_statement(statement)
+        if sql is None or _WITH_PACK_META.fullmatch(sql):
+            return await self.events(table, search, window, page, pack_meta=sql is not None)
+        return await self.analyse(table, name, search, sql, window)
+
+    async def events(self, table: TableSpec, search: str, window: Window, page: Page, *, pack_meta: bool = False) -> Answer:
+        """Ties in time are broken by shard and place in it, which is also the table's order: paging never repeats or loses a row."""
+        if not 0 <= page.line <= MAX_LINES:
+            raise ApiError(400, "InvalidLine", f"`line` is {page.line}: it has to be from 0 to {MAX_LINES}")
+        if page.offset < 0:
+            raise ApiError(400, "InvalidOffset", f"`offset` is {page.offset}: it cannot be negative")
+        binder = Binder()
+        conditions = window.conditions(table, search, binder)
+        direction = " DESC" if page.reverse else ""
+        columns = f"{rows.EVENT}, {rows.PACK}" if pack_meta else rows.EVENT
+        text = (
+            f"SELECT {columns} FROM {table_name(table.logstore)} WHERE {' AND '.join(conditions)}"  # noqa: S608 - all user text is bound
+            f" ORDER BY time{direction}, shard{direction}, seq{direction}"
+            f" LIMIT {binder.bind(page.line, 'UInt64')} OFFSET {binder.bind(page.offset, 'UInt64')}"
+        )
+        found = await self._run(EngineQuery(text, binder.parameters, limits=LIGHT))
+        events = [rows.event(row) | ({"__pack_meta__": rows.pack_meta(row)} if pack_meta else {}) for row in found.rows]
+        return _answer(events, found, search)
+
+    async def analyse(self, table: TableSpec, name: str, search: str, sql: str, window: Window) -> Answer:
+        """SQL over what the search finds; the logstore is `log` and its own name."""
+        binder = Binder()
+        visible = Visible(table, window.conditions(table, search, binder))
+        statement = compile_sql(sql, {"log": visible, name: visible}, binder)
+        found = await self._run(EngineQuery(statement.text, binder.parameters, "trino", ANALYTICS), statement.inner_names)
+        cells = [(key, engine_type, kind) for (key, kind), engine_type in zip(statement.columns, found.types, strict=False)]
+        made = [
+            {key: as_sls(value, engine_type, kind) for (key, engine_type, kind), value in zip(cells, row, strict=True)}
+            for row in found.rows
+        ]
+        return _answer(made, found, search, sql.strip(), statement.columns)
+
+    async def histogram(self, table: TableSpec, search: str, window: Window) -> list[histogram.Interval]:
+        """Of the search only: an SQL part is ignored."""
+        binder = Binder()
+        conditions = window.conditions(table, split_statement(search)[0], binder)
+        text = (
+            f"SELECT {histogram.number_of(window)} AS number, count() FROM {table_name(table.logstore)}"  # noqa: S608
+            f" WHERE {' AND '.join(conditions)} GROUP BY number"
+        )
+        found = await self._run(EngineQuery(text, binder.parameters, limits=LIGHT))
+        return histogram.intervals(window, [(int(str(number)), int(str(count))) for number, count in found.rows])
+
+    async def tail(self, table: TableSpec, search: str, after: str, limit: int) -> tuple[list[dict[str, str]], str]:
+        """Events that arrived after the cursor `after`, in the order of arrival, and the next cursor. "" is now: it gives no events."""
+        binder = Binder()
+        matching = Predicates(table, binder).write(parse_search(search))
+        if not after:
+            found = await self._run(EngineQuery(tailing.newest(table, binder), binder.parameters, limits=LIGHT))
+            return [], tailing.start(found.rows).text
+        cursor = tailing.Cursor.parse(after)
+        progress = await self._run(EngineQuery(cursor.progress(table, binder), binder.parameters, limits=LIGHT))
+        ends = tailing.ends(progress.rows)
+        if not ends:
+            return [], after
+        statement = cursor.rows(table, matching, ends, binder, limit)
+        found = await self._run(EngineQuery(statement, binder.parameters, limits=LIGHT))
+        oldest = min(tailing.number(row[2]) for row in progress.rows)
+        moved = cursor.moved(ends, found.rows, limit, oldest)
+        return [rows.event(row) for row in sorted(found.rows, key=tailing.arrival)], moved.text
+
+    async def _run(self, query: EngineQuery, names: Mapping[str, str] | None = None) -> Rows:
+        """One statement under an id of its own; cancelled in the engine when the caller goes away."""
+        query_id = secrets.token_hex(12)
+        try:
+            return await self._store.query(EngineQuery(query.sql, query.parameters, query.dialect, query.limits, query_id))
+        except asyncio.CancelledError:
+            await self._store.cancel(query_id)
+            raise
+        except EngineError as error:
+            raise explain(error, query, names or {}) from error
+
+
+def explain(error: EngineError, query: EngineQuery, names: Mapping[str, str]) -> Exception:
+    """What an engine's refusal means for the one who asked."""
+    code = error.engine_code
+    if code in _TIME_EXCEEDED:
+        return ApiError(
+            400, "ParameterInvalid", f"the query took longer than {query.limits.seconds:.0f} s: narrow the time range or the search"
+        )
+    if code in _TOO_MUCH_MEMORY:
+        return ApiError(400, "ParameterInvalid", "the query needs more memory than it may use: narrow the time range or group by less")
+    if code in _CANCELLED:
+        return ApiError(400, "ParameterInvalid", "the query was cancelled")
+    if code in _OURS or query.dialect == "clickhouse":
+        return error
+    return ApiError(400, "ParameterInvalid", f"cannot run the SQL: {_readable(error.message, names)}")
+
+
+def _readable(message: str, names: Mapping[str, str]) -> str:
+    """Without the engine's frame around it, and with the user's names for ours."""
+    text = re.sub(r"^.*?DB::Exception: ", "", message, flags=re.DOTALL)
+    text = re.split(r"[:.]? (?:In scope|In query|while executing|Stack trace)|: While processing", text, maxsplit=1)[0]
+    text = re.sub(r"(?:\b\w+\.)?\bx(\d+)\b", lambda match: names.get(f"x{match[1]}", match[0]), text)
+    return re.sub(r"\s*\([A-Z_]+\)\s*$", "", text).strip().rstrip(".")
+
+
+def _answer(
+    made: list[dict[str, str]], found: Rows, search: str, sql: str | None = None, columns: Sequence[tuple[str, Type]] = ()
+) -> Answer:
+    keys, types = [key for key, _ in columns], [kind.value for _, kind in columns]
+    return Answer(made, keys, types, search.strip(), sql, found.read_rows, found.read_bytes, found.elapsed)

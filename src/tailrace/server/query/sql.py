@@ -1,0 +1,95 @@
+"""Compiles the SQL half of a query: checked, resolved, with a limit, over CTEs that each carry their own time range and search."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel, SqlglotError
+
+from tailrace.server.query.allowlist import Presto, parse_select, refuse
+from tailrace.server.query.functions import Type
+from tailrace.server.query.predicate import Binder
+from tailrace.server.query.relations import VirtualTable
+from tailrace.server.query.resolver import Resolver
+from tailrace.server.store.port import TableSpec
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1_000_000
+DEFAULT_TABLE = "log"
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """A logstore that a statement may read, and what is true of every row that it sees there."""
+
+    table: TableSpec
+    conditions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Ready for the engine under `dialect='trino'`. `columns` are the user's names with the types that the text form depends on."""
+
+    text: str
+    columns: list[tuple[str, Type]]
+    inner_names: dict[str, str]
+    """What our names for columns (`x3`) stand for, for messages."""
+
+
+def compile_sql(sql: str, visible: Mapping[str, Visible], binder: Binder) -> Statement:
+    """`visible` maps names of virtual tables to logstores; `log` is the default one. Raises ApiError(400, ParameterInvalid)."""
+    select = parse_select(sql)
+    tables = _tables(visible, binder)
+    _default_source(select)
+    resolver = Resolver(tables, binder)
+    try:
+        relation = resolver.query(select)
+        _limit(select)
+        definitions = [f"{name} AS ({table.definition(_conditions(table, visible))})" for name, table in resolver.used.items()]
+        own = select.args["with_"].expressions if select.args.get("with_") else []
+        select.set("with_", None)
+        definitions += [_text(cte) for cte in own]
+        text = _text(select)
+    except RecursionError:
+        raise refuse("the SQL is nested too deeply") from None
+    with_clause = f"WITH {', '.join(definitions)} " if definitions else ""
+    inner_names = {column.inner: column.name for table in resolver.used.values() for column in table.columns}
+    return Statement(with_clause + text, [(column.name, column.type) for column in relation.columns], inner_names)
+
+
+def _tables(visible: Mapping[str, Visible], binder: Binder) -> dict[str, VirtualTable]:
+    """One virtual table per logstore, whatever names it goes by."""
+    made: dict[int, VirtualTable] = {}
+    for each in visible.values():
+        made.setdefault(each.table.logstore, VirtualTable(each.table, binder, f"__logs{len(made)}"))
+    return {name: made[each.table.logstore] for name, each in visible.items()}
+
+
+def _conditions(table: VirtualTable, visible: Mapping[str, Visible]) -> Sequence[str]:
+    return next(each.conditions for each in visible.values() if each.table.logstore == table.table.logstore)
+
+
+def _default_source(query: exp.Expr) -> None:
+    """`from log` may be left out."""
+    if isinstance(query, exp.SetOperation):
+        _default_source(query.this)
+        _default_source(query.args["expression"])
+    elif isinstance(query, exp.Select) and not query.args.get("from_"):
+        query.set("from_", exp.From(this=exp.Table(this=exp.Identifier(this=DEFAULT_TABLE, quoted=True))))
+
+
+def _limit(query: exp.Expr) -> None:
+    limit = query.args.get("limit")
+    if limit is None:
+        query.set("limit", exp.Limit(expression=exp.Literal.number(DEFAULT_LIMIT)))
+    elif int(limit.expression.name) > MAX_LIMIT:
+        raise refuse(f"LIMIT is at most {MAX_LIMIT}")
+
+
+def _text(node: exp.Expr) -> str:
+    for identifier in node.find_all(exp.Identifier):
+        identifier.set("quoted", True)
+    try:
+        return node.sql(dialect=Presto, comments=False, normalize_functions=False, unsupported_level=ErrorLevel.RAISE)
+    except SqlglotError as error:
+        raise refuse(f"cannot run the SQL: {str(error).splitlines()[0]}") from None

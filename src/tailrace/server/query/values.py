@@ -1,0 +1,70 @@
+"""Values of the engine as SLS writes them: everything is text (sls-api §4.2)."""
+
+import json
+import struct
+
+from tailrace.server.query.functions import Type
+
+NULL = "null"
+
+
+def as_text(value: object) -> str:
+    """Text of a log: bytes that are not UTF-8 become U+FFFD."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def as_sls(value: object, engine_type: str, kind: Type = Type.UNKNOWN) -> str:
+    """One cell of a SQL answer.
+
+    `engine_type` is the engine's name of the type (`Nullable(Float64)`), `kind` what the query knows beyond it: the engine has no booleans
+    of its own in conditions. Doubles come in their shortest form, timestamps with milliseconds, arrays and maps as JSON text.
+    """
+    if value is None:
+        return NULL
+    if isinstance(value, bool) or (kind is Type.BOOLEAN and value in (0, 1)):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+    inner = bare_type(engine_type)
+    if inner.startswith("DateTime"):
+        return _timestamp(as_text(value))
+    if inner in ("Float32", "Float64") and isinstance(value, int | float):
+        return _shortest_single(float(value)) if inner == "Float32" else _double(float(value))
+    return as_text(value)
+
+
+def bare_type(engine_type: str) -> str:
+    """Without `Nullable(…)` and `LowCardinality(…)` around it."""
+    for wrapper in ("LowCardinality(", "Nullable("):
+        if engine_type.startswith(wrapper):
+            engine_type = engine_type[len(wrapper) : -1]
+    return engine_type
+
+
+def _timestamp(text: str) -> str:
+    """`2024-01-01 00:00:00` with exactly three digits of a second."""
+    whole, _, fraction = text.partition(".")
+    return f"{whole}.{fraction[:3]:0<3}"
+
+
+def _double(value: float) -> str:
+    if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - only NaN differs from itself
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124
+    return repr(value)
+
+
+def _shortest_single(value: float) -> str:
+    """The fewest digits that are the same number in single precision."""
+    for digits in range(1, 10):
+        text = f"{value:.{digits}g}"
+        if struct.pack("<f", float(text)) == struct.pack("<f", value):
+            return repr(float(text))
+    return repr(value)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {as_text(key): _plain(item) for key, item in value.items()}
+    return as_text(value) if isinstance(value, bytes) else value

@@ -1,0 +1,35 @@
+"""The part of a logstore that a request is about: its rows between two times, of one topic, as conditions of the engine."""
+
+from dataclasses import dataclass
+
+from tailrace.errors import ApiError
+from tailrace.server.query.parser import parse_search
+from tailrace.server.query.predicate import Binder, Predicates
+from tailrace.server.store.port import TableSpec
+
+NS = 1_000_000_000
+_LAST_NS = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Half open: `[start, end)` in ns since 1970. `topic` is "" for all topics."""
+
+    start: int
+    end: int
+    topic: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ApiError(400, "InvalidTimeRange", f"the range from {self.start / NS:.9g} to {self.end / NS:.9g} is empty or negative")
+
+    def conditions(self, table: TableSpec, search: str, binder: Binder) -> list[str]:
+        """For the WHERE of every statement. Raises ApiError(400, ParameterInvalid) for a search that cannot be read."""
+        found = [
+            f"time >= fromUnixTimestamp64Nano({binder.bind(min(self.start, _LAST_NS), 'Int64')}, 'UTC')",
+            f"time < fromUnixTimestamp64Nano({binder.bind(min(self.end, _LAST_NS), 'Int64')}, 'UTC')",
+        ]
+        if self.topic:
+            found.append(f"topic = {binder.bind(self.topic)}")
+        condition = Predicates(table, binder).write(parse_search(search))
+        return found if condition == "1" else [*found, condition]
