@@ -17,8 +17,8 @@ Finding = tuple[Path, str, str]
 """(path inside the group, message, hint)."""
 
 _NAMES: Final[dict[object, tuple[str, str]]] = {
-    str: ("a text", "texts"),
-    Secret: ("a text", "texts"),
+    str: ("a string", "strings"),
+    Secret: ("a string", "strings"),
     int: ("a whole number", "whole numbers"),
     float: ("a number", "numbers"),
     bool: ("true or false", "booleans"),
@@ -75,14 +75,14 @@ def describe_value(value: object) -> str:
         return f"the number `{value}`"
     if isinstance(value, str):
         shown = value if len(value) <= 60 else f"{value[:57]}…"
-        return f"the text `{shown}`"
+        return f"the string `{shown}`"
     if isinstance(value, dict):
         return "a map"
     return "a list" if isinstance(value, list) else f"`{value}`"
 
 
 def describe_type(annotation: Any, *, plural: bool = False) -> str:
-    """A type in words: `list[str]` → `a list of texts`."""
+    """A type in words: `list[str]` → `a list of strings`."""
     if annotation in _NAMES:
         return _NAMES[annotation][plural]
     origin, arguments = get_origin(annotation), get_args(annotation)

@@ -139,7 +139,7 @@ class _Check:
     def name(self, top: dict[str, Value]) -> str:
         name = top.get("configName", Path(self.document.name).stem)
         if not isinstance(name, str):
-            self.wrong(("configName",), f"expected a text, got {describe_value(name)}")
+            self.wrong(("configName",), f"expected a string, got {describe_value(name)}")
             return ""
         if not _NAME.fullmatch(name):
             self.wrong(
@@ -167,7 +167,7 @@ class _Check:
             return None
         type_name = entry.get("Type")
         if not isinstance(type_name, str):
-            message = f"expected a text, got {describe_value(type_name)}" if "Type" in entry else "is missing"
+            message = f"expected a string, got {describe_value(type_name)}" if "Type" in entry else "is missing"
             self.wrong((*path, "Type"), message, f"it names the {kind}: `tailrace plugin list`")
             return None
         try:

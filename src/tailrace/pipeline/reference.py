@@ -22,6 +22,7 @@ from tailrace.pipeline.preview import preview
 from tailrace.pipeline.registry import KINDS, Kind, PluginEntry
 
 SECTIONS: Final[dict[Kind, str]] = {"input": "inputs", "processor": "processors", "aggregator": "aggregators", "flusher": "flushers"}
+REQUIRED: Final = "required"
 _BOUNDS: Final = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}"}
 
 
@@ -33,28 +34,18 @@ class _Schema(GenerateJsonSchema):
 
 
 def key_rows(model: type[OptionGroup], prefix: str = "") -> list[dict[str, str]]:
-    """One row per key, nested keys dotted: key, type, default, unit, bounds, what it does, other spellings."""
+    """One row per key, nested keys dotted: key, type, default (JSON, or `required`), unit, bounds, what it does."""
     rows: list[dict[str, str]] = []
     for name, field in model.model_fields.items():
-        key = f"{prefix}{public_key(name, field)}"
-        notes = extra(field)
-        inner = group_in(field.annotation)
-        kind = "pattern" if notes.get("x-pattern") and field.annotation is str else describe_type(field.annotation).removeprefix("a ")
-        doc = field.description or ""
-        if notes.get("x-pattern") and field.annotation is not str:
-            kind = kind.replace("of texts", "of patterns").replace("to texts", "to patterns")
-        if notes.get("x-aliases"):
-            doc += f" Also spelled {', '.join(f'`{alias}`' for alias in notes['x-aliases'])}."
-        if notes.get("x-ignored"):
-            doc += f" Accepted, without effect: {notes['x-ignored']}."
+        key, inner = f"{prefix}{public_key(name, field)}", group_in(field.annotation)
         rows.append(
             {
                 "key": key,
-                "type": kind,
+                "type": _type(field),
                 "default": "" if inner else _default(field),
-                "unit": cast("str", notes.get("x-unit", "")),
+                "unit": cast("str", extra(field).get("x-unit", "")),
                 "bounds": ", ".join(_bounds(field)),
-                "what it does": doc,
+                "what it does": _sentences(field),
             }
         )
         if inner:
@@ -98,6 +89,7 @@ def pipeline_schema() -> dict[str, Any]:
 
 def page(entry: PluginEntry) -> str:
     """The Markdown page of one plugin."""
+    keys = _key_table(entry.config_model)
     lines = [
         "<!-- Made by `make docs` from the plugin's own model. Edit that, not this page. -->",
         f"# {entry.type}",
@@ -106,9 +98,7 @@ def page(entry: PluginEntry) -> str:
         "",
         entry.doc,
         "",
-        "## Keys",
-        "",
-        *_markdown_table([{**row, "key": f"`{row['key']}`"} for row in key_rows(entry.config_model)]),
+        *(["## Keys", "", *_markdown_table(keys)] if keys else ["It takes no keys."]),
         "",
         "## Smallest config",
         "",
@@ -131,6 +121,7 @@ def pages() -> dict[str, str]:
         ]
         if rows:
             index += [f"## {kind.capitalize()}s", "", *_markdown_table(rows), ""]
+    index += ["## Keys of `global`", "", *_markdown_table(_key_table(GlobalConfig)), ""]
     index += ["`pipeline.schema.json` is the JSON schema of a whole pipeline file: an editor completes and checks with it.", ""]
     return {
         "README.md": "\n".join(index),
@@ -168,6 +159,15 @@ def _example(entry: PluginEntry) -> Iterator[str]:
     yield from _fenced("text", "\n".join(result.summary()))
 
 
+def _key_table(model: type[OptionGroup]) -> list[dict[str, str]]:
+    rows = key_rows(model)
+    for row in rows:
+        row["key"] = f"`{row['key']}`"
+        if row["default"] not in ("", REQUIRED):
+            row["default"] = f"`{row['default']}`"
+    return rows
+
+
 def _markdown_table(rows: list[dict[str, str]]) -> Iterator[str]:
     columns = [column for column in rows[0] if any(row[column] for row in rows)] if rows else []
     if not columns:
@@ -192,9 +192,24 @@ def _aliases(entry: PluginEntry) -> str:
     return f" Also known as {', '.join(f'`{alias}`' for alias in entry.aliases)}." if entry.aliases else ""
 
 
+def _type(field: FieldInfo) -> str:
+    words = describe_type(field.annotation).removeprefix("a ")
+    # In a map the values are patterns, and they come last.
+    return "pattern".join(words.rsplit("string", 1)) if extra(field).get("x-pattern") else words
+
+
+def _sentences(field: FieldInfo) -> str:
+    notes, sentences = extra(field), [field.description or ""]
+    if notes.get("x-aliases"):
+        sentences.append(f"Also spelled {', '.join(f'`{alias}`' for alias in notes['x-aliases'])}.")
+    if notes.get("x-ignored"):
+        sentences.append(f"Accepted, without effect: {notes['x-ignored']}.")
+    return " ".join(sentences)
+
+
 def _default(field: FieldInfo) -> str:
     if field.is_required():
-        return "required"
+        return REQUIRED
     default = field.get_default(call_default_factory=True, validated_data={})
     if default is None or (isinstance(default, Secret) and not default):
         return ""

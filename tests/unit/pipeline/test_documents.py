@@ -3,6 +3,9 @@
 import json
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tailrace.errors import ConfigErrors
 from tailrace.pipeline import documents
@@ -127,3 +130,32 @@ def test_size_is_bounded() -> None:
 
 def test_a_path_is_written_with_dots_and_brackets() -> None:
     assert dotted(("processors", 2, "Keys", 0)) == "processors[2].Keys[0]"
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**18), 10**18) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(VALUES, st.sampled_from([None, 2]))
+def test_json_round_trips(value: object, indent: int | None) -> None:
+    assert read(json.dumps(value, indent=indent), "p.json").value == value
+    assert read(json.dumps(value, indent=indent, ensure_ascii=False), "p.json").value == value
+
+
+@given(VALUES)
+def test_yaml_round_trips(value: object) -> None:
+    assert read(yaml.safe_dump(value), "p.yaml").value == value
+
+
+@given(st.text(max_size=60) | st.text("[]{}:,-'\"&*!|>?#@ \n\tax1", max_size=60), st.sampled_from(["p.yaml", "p.json"]))
+def test_any_text_is_read_or_refused(text: str, name: str) -> None:
+    complaints = []
+    try:
+        read(text, name)
+    except ConfigErrors as errors:
+        complaints = [str(error) for error in errors.errors]
+    assert all(complaint.startswith(name) for complaint in complaints)

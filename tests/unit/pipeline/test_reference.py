@@ -53,7 +53,7 @@ def test_a_row_of_the_key_table() -> None:
     assert rows["Regex"]["type"] == "pattern"
     assert rows["Keys"] == {
         "key": "Keys",
-        "type": "list of texts",
+        "type": "list of strings",
         "default": "required",
         "unit": "",
         "bounds": "not empty",

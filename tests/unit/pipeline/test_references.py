@@ -66,7 +66,7 @@ def test_a_secret_shows_nothing() -> None:
 def test_a_wrong_type_for_a_secret_is_not_shown() -> None:
     with pytest.raises(ConfigErrors) as caught:
         load_text(pipeline("AccessKey: 123456"), "p.yaml")
-    assert str(caught.value) == "p.yaml:7 flushers[0].AccessKey: expected a text, got something else"
+    assert str(caught.value) == "p.yaml:7 flushers[0].AccessKey: expected a string, got something else"
 
 
 def test_a_secret_in_the_file_is_remarked() -> None:
