@@ -1,0 +1,78 @@
+"""The options of `input_file`."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from tailrace.pipeline.config import OptionGroup, PluginConfig, Problem, option
+
+KIB = 1024
+
+
+class Multiline(OptionGroup):
+    """How lines form records."""
+
+    mode: Literal["custom"] = option("custom", doc="How records are found; `custom` means by `StartPattern`.")
+    start_pattern: str = option(
+        "",
+        doc="Pattern that a record's first line begins with; empty means that every line is a record.",
+        regex=True,
+        examples=[r"\[\d+-\d+-\d+"],
+    )
+    unmatched_content_treatment: Literal["single_line", "discard"] = option(
+        "single_line", doc="What becomes of lines before the first record: one event each, or discarded and counted."
+    )
+
+
+class FileConfig(PluginConfig):
+    """Which files are read, from where on, and how their bytes form events."""
+
+    file_paths: list[str] = option(
+        doc="Absolute paths of the files; `*`, `?` and `[…]` stand for parts of one name, `**` before the file name for directories.",
+        min_length=1,
+        examples=[["/var/log/nginx/access.log"], ["/var/log/**/*.log"]],
+    )
+    max_dir_search_depth: int = option(0, doc="How many directories deep `**` reaches; 0 is the named directory alone.", ge=0, le=1000)
+    exclude_file_paths: list[str] = option(factory=list, doc="Paths of files that are not read, with `*`, `?`, `[…]` and `**`.")
+    exclude_files: list[str] = option(factory=list, doc="Names of files that are not read, with `*`, `?` and `[…]`.")
+    exclude_dirs: list[str] = option(
+        factory=list, doc="Directories that are not searched, nor what is below them, with `*`, `?`, `[…]` and `**`."
+    )
+    tail_size_kb: int = option(
+        1024,
+        key="TailSizeKB",
+        doc="How much of the end of a file that stood there before the config arrived is read, when the file first changes after that.",
+        unit="KiB",
+        ge=0,
+        le=104_857_600,
+    )
+    tailing_all_matched_files: bool = option(
+        False, doc="Whether files that stand there already are read at once and from their beginning (history on purpose)."
+    )
+    multiline: Multiline = option(factory=Multiline, doc="How lines form records; without it every line is one.")
+    flush_timeout_secs: int = option(
+        60, doc="After this time without growth an unfinished record is sent as it is; what follows later is an event of its own, marked.",
+        unit="seconds", ge=1, le=86_400,
+    )  # fmt: skip
+    max_event_size_kb: int = option(
+        512, key="MaxEventSizeKB", doc="A longer record is cut into parts of this size, each marked in `__truncate_info__` and counted.",
+        unit="KiB", ge=1, le=8192,
+    )  # fmt: skip
+    appending_log_position_meta: bool = option(
+        False, doc="Whether events get the tag `__inode__` and the field `__file_offset__`, their record's position in the file."
+    )
+    file_offset_key: str = option("", doc="A field that gets the record's position in the file, in bytes; empty means none.")
+
+    def problems(self) -> Iterator[Problem]:
+        for index, path in enumerate(self.file_paths):
+            key = f"FilePaths[{index}]"
+            *directories, name = path.split("/")
+            if not path.startswith("/"):
+                yield Problem(key, f"`{path}` is not an absolute path", "begin it with `/`")
+            elif not name or "**" in name:
+                yield Problem(key, f"`{path}` names no file", "end it with a file name, such as `*.log`")
+            elif any("**" in part for part in directories[:-1]) or directories[-1] not in ("**", directories[-1].replace("**", "")):
+                yield Problem(key, f"in `{path}` the `**` does not stand right before the file name", "write `/dir/**/name`")
+
+    @property
+    def max_event_bytes(self) -> int:
+        return self.max_event_size_kb * KIB

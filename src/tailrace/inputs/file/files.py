@@ -1,0 +1,340 @@
+"""All files of one `input_file`: which generation stands where, and what to do when that changes.
+
+One thread uses it. What is to be read is handed to `wanted`; reading itself is the reader's.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tailrace.inputs.file import standing
+from tailrace.inputs.file.config import FileConfig
+from tailrace.inputs.file.discover import Scan
+from tailrace.inputs.file.generation import FileId, Generation, born_of, file_of, stream_key
+from tailrace.inputs.file.rotation import find_file, rotated_between
+from tailrace.pipeline.contract import InputContext, Position, StreamState
+from tailrace.pipeline.platform import FileIdentity
+
+IDLE_SECS = 300.0
+"""A file without growth for so long is closed (the manual's 5 min); a look at its path opens it again."""
+
+
+class Files:
+    """The generations at work, the files that only stand there, and those that are left alone."""
+
+    def __init__(self, config: FileConfig, context: InputContext, wanted: Callable[[Generation], None]) -> None:
+        self._config = config
+        self._context = context
+        self._wanted = wanted
+        self._generations: dict[FileId, Generation] = {}
+        self._at: dict[str, Generation] = {}
+        self._noted: dict[FileId, tuple[str, Position]] = {}
+        self._left_alone: set[FileId] = set()
+        self._states: dict[FileId, list[StreamState]] = {}
+        states = list(context.streams)
+        self._marks = standing.Marks(config, states)
+        for state in sorted((one for one in states if not one.key.startswith(standing.MARK_PREFIX)), key=lambda one: one.key):
+            self._states.setdefault(file_of(state.key), []).append(state)
+
+    # --- scans ------------------------------------------------------------------------------------------------------------------
+    def begin(self, scan: Scan) -> None:
+        """The first scan: take up what the checkpoint knows, then what is new, then note that everything here was seen."""
+        here = {_file_id(status): path for path, status in scan.files.items()}
+        for file in [file for file in self._states if file not in here]:
+            self._find_elsewhere(file, self._states.pop(file))
+        for file in [file for file in self._states if file in here]:
+            self._restore(file, self._states.pop(file), here[file])
+        for path, status in scan.files.items():
+            self.look(path, status, first_seen_by=scan.first_pattern[path])
+        for key, position in self._marks.to_remember():
+            if stream := self._context.open_stream(key, position):
+                self._context.remember(stream, position)
+
+    def rescan(self, scan: Scan) -> None:
+        for path, status in scan.files.items():
+            self.look(path, status)
+        here = {_file_id(status) for status in scan.files.values()}
+        self._left_alone &= here
+        for generation in [one for one in self._generations.values() if not one.is_open and one.file not in here]:
+            if _is_gone(generation.location, generation.file):
+                self.end(generation)
+        self._close_idle()
+
+    def look(self, path: str, status: os.stat_result, *, first_seen_by: str = "") -> None:
+        """A file stands at `path`. `first_seen_by`: the pattern that found it, in the first scan."""
+        file = _file_id(status)
+        current = self._at.get(path)
+        if current is not None and current.file == file:
+            current.displaced = False
+            self._grown(current, status)
+        elif file in self._left_alone:
+            return
+        elif known := self._generations.get(file):
+            known.location = path
+            self._at[path] = known
+            self._grown(known, status)
+        else:
+            self._arrived(path, file, status, first_seen_by)
+
+    def vanished(self, path: str) -> None:
+        """Nothing stands at `path` any more. What was there is read to its end through its handle."""
+        if generation := self._at.get(path):
+            generation.displaced = True
+            self._wanted(generation)
+
+    # --- one file ---------------------------------------------------------------------------------------------------------------
+    def _grown(self, generation: Generation, status: os.stat_result) -> None:
+        if (status.st_size, status.st_mtime_ns) == (generation.size, generation.modified):
+            return
+        generation.drained = False
+        self._wanted(generation)
+
+    def _arrived(self, path: str, file: FileId, status: os.stat_result, first_seen_by: str) -> None:
+        noted = self._noted.get(file)
+        if noted is not None and not standing.changed(noted[1], status):
+            return
+        if states := self._states.pop(file, None):  # known, but it could not be opened before
+            self._restore(file, states, path)
+            return
+        opened = self._open(path)
+        if opened is None:
+            return
+        descriptor, identity = opened
+        if (identity.device, identity.inode) != file:
+            os.close(descriptor)  # it was replaced just now; the next look sees what is there
+            return
+        key = stream_key(identity)
+        stored = self._context.stored_end(key)
+        if noted is None and stored is None and first_seen_by and self._stood_before(first_seen_by):
+            os.close(descriptor)
+            self._note(key, file, path, status)
+            return
+        generation = self._new(key, identity, path, descriptor)
+        if generation is None:
+            return
+        if stored is not None and stored <= status.st_size:
+            generation.seek(stored)
+            self._context.remember(generation.stream, generation.position())
+        elif noted is not None and noted[0] == key:
+            limit, tail = self._config.max_event_bytes, standing.tail_bytes(self._config)
+            generation.seek(standing.first_offset(descriptor, noted[1], tail, limit))
+        self._noted.pop(file, None)
+        self._follow_on(generation, path)
+
+    def _stood_before(self, pattern: str) -> bool:
+        return not self._config.tailing_all_matched_files and self._marks.is_new(pattern)
+
+    def _note(self, key: str, file: FileId, path: str, status: os.stat_result) -> None:
+        position = standing.noted(status, path)
+        stream = self._context.open_stream(key, position)
+        if stream is None:
+            self._leave_alone(file, path)
+            return
+        self._context.remember(stream, position)
+        self._noted[file] = key, position
+
+    def _new(self, key: str, identity: FileIdentity, path: str, descriptor: int) -> Generation | None:
+        """A generation from the beginning of an open file; None, and the file closed, when it is not ours to read."""
+        generation = Generation(key, (identity.device, identity.inode), identity.born, path, path, descriptor=descriptor)
+        stream = self._context.open_stream(key, generation.position())
+        if stream is None:
+            self._leave_alone(generation.file, path)
+            os.close(descriptor)
+            return None
+        generation.stream = stream
+        self._generations[generation.file] = generation
+        return generation
+
+    def _leave_alone(self, file: FileId, path: str) -> None:
+        self._left_alone.add(file)
+        self._context.alarm("MULTI_CONFIG_MATCH_ALARM", "another pipeline reads this file for the same target; it is read once", path=path)
+
+    def _follow_on(self, generation: Generation, path: str) -> None:
+        """`generation` stands at `path` now: it is read after what stood there before, and after what came and went in between."""
+        previous = self._at.get(path)
+        self._at[path] = generation
+        if previous is not None and previous is not generation:
+            previous.displaced, previous.drained = True, False
+            self._wanted(previous)
+            for missed in self._missed(previous, generation, path):
+                _read_after(previous, missed)
+                previous = missed
+            _read_after(previous, generation)
+        self._wanted(generation)
+
+    def _missed(self, previous: Generation, generation: Generation, path: str) -> Iterable[Generation]:
+        known = {*self._generations, *self._noted, *self._left_alone}
+        for identity, location in rotated_between(self._context.platform, path, previous.born, known):
+            if identity.born > generation.born or (opened := self._open(location)) is None:
+                continue
+            missed = self._new(stream_key(identity), identity, path, opened[0])
+            if missed is not None:
+                missed.location, missed.displaced = location, True
+                yield missed
+
+    def truncated(self, generation: Generation) -> Generation:
+        """The file was emptied or written anew: a new generation from its beginning, on the same handle."""
+        self._context.count("truncations")
+        key = f"{generation.key.split('~')[0]}~{time.time_ns():x}"
+        fresh = Generation(key, generation.file, generation.born, generation.path, generation.location, descriptor=generation.descriptor)
+        fresh.displaced, fresh.followers, generation.followers = generation.displaced, generation.followers, []
+        for follower in fresh.followers:
+            follower.after = fresh
+        generation.descriptor = -1
+        self._context.end_stream(generation.stream)
+        fresh.stream = self._context.open_stream(key, fresh.position()) or ""
+        self._generations[generation.file] = fresh
+        for path in [path for path, one in self._at.items() if one is generation]:
+            self._at[path] = fresh
+        return fresh
+
+    def end(self, generation: Generation) -> None:
+        """Nothing more will come from it."""
+        generation.close()
+        self._context.end_stream(generation.stream)
+        self.release_followers(generation)
+        if self._generations.get(generation.file) is generation:
+            del self._generations[generation.file]
+        for path in [path for path, one in self._at.items() if one is generation]:
+            del self._at[path]
+
+    def leave_compressed(self, generation: Generation) -> None:
+        """It turned out to hold a compressed copy, no log."""
+        self._context.count("compressed_files_skipped")
+        self._left_alone.add(generation.file)
+        self.end(generation)
+
+    def release_followers(self, generation: Generation) -> None:
+        followers, generation.followers = generation.followers, []
+        for follower in followers:
+            follower.after = None
+            self._wanted(follower)
+
+    # --- opening and closing ----------------------------------------------------------------------------------------------------
+    def _open(self, path: str) -> tuple[int, FileIdentity] | None:
+        try:
+            descriptor = self._context.platform.open_file(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            kind = {errno.EACCES: "LOGFILE_PERMINSSION_ALARM", errno.EMFILE: "OPEN_FILE_LIMIT_ALARM"}.get(
+                error.errno or 0, "OPEN_LOGFILE_FAIL_ALARM"
+            )
+            self._context.alarm(kind, "cannot open the file", path=path, reason=(error.strerror or str(error)).lower())
+            return None
+        return descriptor, self._context.platform.identity(descriptor)
+
+    def reopen(self, generation: Generation) -> bool:
+        """Open a closed generation, wherever it is now; False when that is not possible. It may turn out to have been truncated."""
+        opened = self._open_same(generation, generation.location)
+        if opened is None and (location := find_file(str(Path(generation.location).parent), generation.file)):
+            generation.location = location
+            opened = self._open_same(generation, location)
+        if opened is None:
+            return False
+        generation.descriptor = opened
+        if not generation.resume():
+            self._wanted(self.truncated(generation))
+            return False
+        return True
+
+    def _open_same(self, generation: Generation, path: str) -> int | None:
+        opened = self._open(path)
+        if opened is None:
+            return None
+        descriptor, identity = opened
+        if (identity.device, identity.inode) == generation.file:
+            return descriptor
+        os.close(descriptor)
+        return None
+
+    def _close_idle(self) -> None:
+        quiet_since = time.monotonic() - IDLE_SECS
+        for generation in [one for one in self._generations.values() if one.is_open]:
+            status = os.fstat(generation.descriptor)
+            read_to_end = generation.drained and status.st_size == generation.offset
+            if read_to_end and generation.grown_at < quiet_since and status.st_nlink and not generation.followers:
+                generation.close()
+
+    def close(self) -> None:
+        for generation in self._generations.values():
+            generation.close()
+
+    # --- what the checkpoint knows ----------------------------------------------------------------------------------------------
+    def _restore(self, file: FileId, states: list[StreamState], location: str) -> None:
+        """Take up a file of a former run. Of several generations the last one may go on; the file may also be another by now."""
+        opened = self._open(location)
+        if opened is None:
+            self._states[file] = states
+            return
+        descriptor, identity = opened
+        *older, last = states
+        for state in older:
+            self._end_state(state)
+        if (identity.device, identity.inode) != file or born_of(last.key) != identity.born:
+            os.close(descriptor)
+            self._end_state(last)
+        elif standing.is_noted(last.next):
+            os.close(descriptor)
+            self._context.open_stream(last.key, last.next)
+            self._noted[file] = last.key, last.next
+        else:
+            self._resume(last, identity, location, descriptor)
+
+    def _resume(self, state: StreamState, identity: FileIdentity, location: str, descriptor: int) -> None:
+        path = str(state.next["path"])
+        generation = Generation(state.key, (identity.device, identity.inode), identity.born, path, location, descriptor=descriptor)
+        stream = self._context.open_stream(state.key, state.next)
+        if stream is None:
+            os.close(descriptor)
+            self._leave_alone(generation.file, location)
+            return
+        generation.stream, generation.saved = stream, state.next
+        self._generations[generation.file] = generation
+        self._at[location] = generation
+        if location != path and path not in self._at:
+            self._at[path], generation.displaced = generation, True
+        stored = self._context.stored_end(state.key)
+        if stored is not None and stored <= os.fstat(descriptor).st_size:
+            generation.seek(stored)
+            self._context.remember(stream, generation.position())
+        elif not generation.resume():
+            generation = self.truncated(generation)
+        self._wanted(generation)
+
+    def _find_elsewhere(self, file: FileId, states: list[StreamState]) -> None:
+        """Known files that no pattern finds: rotated away, or gone."""
+        path = str(states[-1].next["path"])
+        if location := find_file(str(Path(path).parent), file):
+            self._restore(file, states, location)
+        elif _is_gone(path, file):
+            for state in states:
+                self._end_state(state)
+
+    def _end_state(self, state: StreamState) -> None:
+        if stream := self._context.open_stream(state.key, state.next):
+            self._context.end_stream(stream)
+
+    # --- for the schedule -------------------------------------------------------------------------------------------------------
+    @property
+    def open_generations(self) -> list[Generation]:
+        return [one for one in self._generations.values() if one.is_open]
+
+
+def _file_id(status: os.stat_result) -> FileId:
+    return status.st_dev, status.st_ino
+
+
+def _read_after(first: Generation, second: Generation) -> None:
+    second.after = first
+    first.followers.append(second)
+
+
+def _is_gone(path: str, file: FileId) -> bool:
+    """Whether a file that is not found has been deleted, rather than its whole mount being away."""
+    try:
+        return Path(path).parent.stat().st_dev == file[0] and find_file(str(Path(path).parent), file) is None
+    except OSError:
+        return False

@@ -1,0 +1,124 @@
+"""Reading: one block of one generation becomes one range."""
+
+import os
+import time
+
+from tailrace.batch import EventBatch, fingerprint
+from tailrace.inputs.file.config import FileConfig
+from tailrace.inputs.file.files import Files
+from tailrace.inputs.file.framing import CUT, CUT_AND_CONTINUED, Framing, Piece
+from tailrace.inputs.file.generation import Generation
+from tailrace.inputs.file.rotation import is_compressed
+from tailrace.pipeline.contract import InputContext
+
+FILE_OFFSET = b"__file_offset__"
+
+
+class Shaping:
+    """Turns the bytes of a piece into a batch with its tags: the same at the first reading and at a replay."""
+
+    def __init__(self, config: FileConfig, framing: Framing) -> None:
+        self.framing = framing
+        self._with_inode = config.appending_log_position_meta
+        keys = (FILE_OFFSET if config.appending_log_position_meta else b"", config.file_offset_key.encode())
+        self._offset_keys = [key for key in keys if key]
+
+    def batch(self, block: bytes, *, offset: int, mark: str, path: str, inode: int) -> EventBatch:
+        batch = self.framing.split(block, offset=offset, mark=mark)
+        batch.tags = [(b"__path__", os.fsencode(path))]
+        if self._with_inode:
+            batch.tags = [*batch.tags, (b"__inode__", str(inode).encode())]
+        if self._offset_keys and len(batch):
+            self._add_offsets(batch, offset, whole=bool(mark))
+        return batch
+
+    def _add_offsets(self, batch: EventBatch, offset: int, *, whole: bool) -> None:
+        offsets = [offset] if whole else batch.raw_offsets
+        batch.replace(
+            [
+                (when, [*fields, *((key, str(position).encode()) for key in self._offset_keys)])
+                for (when, fields), position in zip(batch.rows(), offsets, strict=True)
+            ]
+        )
+
+
+class Reader:
+    """Reads for one `input_file`. Its thread is the input's."""
+
+    def __init__(self, config: FileConfig, context: InputContext, files: Files) -> None:
+        self._framing = Framing(config)
+        self._shaping = Shaping(config, self._framing)
+        self._patience = config.flush_timeout_secs
+        self._context = context
+        self._files = files
+
+    def read(self, generation: Generation) -> bool:
+        """Read and submit the next range; whether there may be more right now."""
+        if not generation.is_open and not self._files.reopen(generation):
+            return self._at_end(generation)
+        if not generation.trusted and not self._trust(generation):
+            return self.read(self._files.truncated(generation))
+        block = os.pread(generation.descriptor, self._framing.block_size, generation.offset)
+        if not generation.offset and is_compressed(block):
+            self._files.leave_compressed(generation)
+            return False
+        whole_file = len(block) < self._framing.block_size
+        complete = whole_file and self._is_complete(generation)
+        piece = self._cut(generation, block, complete=complete)
+        if piece is None:
+            return self._at_end(generation)
+        taken = self._submit(generation, block, piece)
+        if taken and whole_file and not (complete and piece.size < len(block)):
+            return self._at_end(generation)
+        return taken
+
+    def _trust(self, generation: Generation) -> bool:
+        """Look at the file anew after a pause; False when it is not what was read before."""
+        status = os.fstat(generation.descriptor)
+        if status.st_size < generation.offset or not generation.unchanged():
+            return False
+        if status.st_size > generation.size:
+            generation.grown_at = time.monotonic()
+        generation.size, generation.modified = status.st_size, status.st_mtime_ns
+        generation.trusted = True
+        return True
+
+    def _is_complete(self, generation: Generation) -> bool:
+        return self._context.finite or time.monotonic() - generation.grown_at >= self._patience
+
+    def _cut(self, generation: Generation, block: bytes, *, complete: bool) -> Piece | None:
+        if not block:
+            return None
+        return self._framing.cut(block, continued=generation.unfinished, at_line_start=generation.at_line_start, complete=complete)
+
+    def _submit(self, generation: Generation, block: bytes, piece: Piece) -> bool:
+        start = generation.offset
+        data, batch = self._shape(generation, block, piece)
+        if self._framing.start is not None and not piece.mark and (at := self._framing.long_record(batch, start)) is not None:
+            piece = Piece(at) if at else Piece(self._framing.limit, CUT, unfinished=True)
+            data, batch = self._shape(generation, block, piece)
+        if piece.mark in (CUT, CUT_AND_CONTINUED):
+            self._context.count("records_cut")
+            self._context.alarm("LOG_TRUNCATE_ALARM", "a record is longer than the limit and is cut", path=generation.path, offset=start)
+        if batch.discarded:
+            self._context.count("unmatched_lines_discarded", batch.discarded)
+        generation.moved(data, unfinished=piece.unfinished)
+        return self._context.submit(
+            batch,
+            stream=generation.stream,
+            start=start,
+            end=generation.offset,
+            position=generation.position(mark=piece.mark),
+            fingerprint=fingerprint(data),
+        )
+
+    def _shape(self, generation: Generation, block: bytes, piece: Piece) -> tuple[bytes, EventBatch]:
+        data = block if piece.size == len(block) else block[: piece.size]
+        batch = self._shaping.batch(data, offset=generation.offset, mark=piece.mark, path=generation.path, inode=generation.file[1])
+        return data, batch
+
+    def _at_end(self, generation: Generation) -> bool:
+        generation.drained = True
+        generation.trusted = False
+        self._files.release_followers(generation)
+        return False
