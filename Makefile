@@ -19,6 +19,7 @@ INSTALL = $(BIN)/python -m $(shell [ -x $(BIN)/uv ] && echo uv) pip install --qu
 KERNEL ?= $(if $(shell command -v cargo),native,pure)
 ENGINE := $(DONE)/kernel-$(KERNEL)
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+BENCHES := $(foreach name,kernel agent ingest query latency,$(wildcard bench/$(name).py))
 PEER_PACKAGES := logrotate strace
 
 ifeq ($(KERNEL),pure)
@@ -54,10 +55,10 @@ format: $(DONE)/dev ## put Python and Rust into their standard layout
 	$(if $(filter native,$(KERNEL)),cd kernel && cargo fmt)
 
 bench: $(DONE)/dev $(ENGINE) ## the benchmarks; each prints a table and a line of JSON
-	@ls bench/*.py
+	@for bench in $(BENCHES); do echo "$(BIN)/python $$bench"; $(BIN)/python $$bench; done
 
 docs: $(DONE)/dev ## write the generated reference pages anew
-	@ls docs
+	$(BIN)/python -m tailrace.pipeline.reference docs/reference/plugins
 
 kernel: $(DONE)/kernel-native ## build and install the native kernel
 
