@@ -109,13 +109,17 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
 
 
 async def _ensure_admin_key(catalog: Catalog, vault: Vault, path: Path) -> None:
-    """The file goes first: a key in the database whose secret nobody has would be of no use."""
-    if catalog.has_admin_key():
-        return
-    key, secret = new_admin_key(vault)
-    write_secret(path, json.dumps({"key_id": key.id, "key_secret": secret}) + "\n")
-    await catalog.add_key(key)
-    log.info("made an admin key", key_id=key.id, file=str(path))
+    """The file goes first: a key in the database whose secret nobody has would be of no use. A lost file is written again.
+
+    Raises DamagedError when the master key is not the one that the database was made with.
+    """
+    known = catalog.admin_key()
+    key, secret = new_admin_key(vault) if known is None else (known, vault.decrypt(known.id, known.secret))
+    if known is None or not path.exists():
+        write_secret(path, json.dumps({"key_id": key.id, "key_secret": secret}) + "\n")
+        log.info("wrote the admin key", key_id=key.id, file=str(path))
+    if known is None:
+        await catalog.add_key(key)
 
 
 @contextmanager

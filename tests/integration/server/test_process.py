@@ -35,6 +35,7 @@ def test_a_home_is_made_for_its_owner_only_and_outlives_the_process(tmp_path: Pa
     log = (home / "logs" / "server.log").read_text()
     assert f'"request_id":"{request_id}"' in log.replace(" ", "")
     assert server.key_secret not in log + stderr_of(home).read_text()
+    (home / "secret" / "admin.json").unlink()
     with running_server(home) as again:
         assert (again.key_id, again.key_secret) == key
         assert again.request("GET", "/logstores/access/index", project="web").json()["line"] == {"token": [" "]}

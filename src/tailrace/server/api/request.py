@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 
 from starlette.types import Receive, Scope
 
 from tailrace.errors import ApiError
 from tailrace.wire.signature import Query, SignedRequest, split_target
 
-# The longest silence in the middle of a body, in seconds.
-BODY_SILENCE_SECS = 60.0
+# A body has this long, in seconds, and as much again as it takes at the least rate, in bytes per second.
+BODY_SECS = 60.0
+BODY_RATE = 65_536
 # Headers that may stand once only: what is signed, and what says where the request goes and how long it is.
 SINGLE_HEADERS = ("authorization", "content-length", "content-md5", "content-type", "date", "host")
 
@@ -24,6 +24,11 @@ def read_head(scope: Scope) -> SignedRequest:
     except ValueError as error:
         raise ApiError(400, "ParameterInvalid", f"cannot read the query: {error}") from None
     return SignedRequest(scope["method"], path_text, query, _headers(scope["headers"]))
+
+
+def peer_of(scope: Scope) -> str:
+    """Address of the other end of the connection; empty when it has none."""
+    return scope["client"][0] if scope.get("client") else ""
 
 
 def query_values(query: Query) -> dict[str, str]:
@@ -43,15 +48,19 @@ async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) ->
         raise ApiError(400, "ParameterInvalid", f"content-length `{length}` is not a size in bytes")
     if int(length) > limit:
         raise ApiError(400, "PostBodyTooLarge", f"a body of {length} bytes is longer than {limit}")
-    chunks: list[bytes] = []
-    more = int(length) > 0
-    while more:
-        message = await _next_message(receive)
-        if message["type"] == "http.disconnect":
-            raise ApiError(400, "PostBodyInvalid", "the connection was closed in the middle of the body")
-        chunks.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(chunks)
+    if int(length) == 0:
+        return b""
+    try:
+        async with asyncio.timeout(BODY_SECS + int(length) / BODY_RATE):
+            return await _whole_body(receive)
+    except TimeoutError:
+        raise ApiError(400, "RequestTimeout", f"a body of {length} bytes came too slowly") from None
+
+
+def memory_of(headers: Mapping[str, str], limit: int) -> int:
+    """How much a log write may need: its body as sent, and as large as it says to be raw, each up to `limit` bytes."""
+    sizes = (headers.get(name, "").strip() for name in ("content-length", "x-log-bodyrawsize"))
+    return sum(min(int(size), limit) for size in sizes if size.isascii() and size.isdigit() and len(size) < 20)
 
 
 async def wait_for_disconnect(receive: Receive) -> None:
@@ -60,12 +69,16 @@ async def wait_for_disconnect(receive: Receive) -> None:
         pass
 
 
-async def _next_message(receive: Receive) -> Mapping[str, Any]:
-    try:
-        async with asyncio.timeout(BODY_SILENCE_SECS):
-            return await receive()
-    except TimeoutError:
-        raise ApiError(400, "RequestTimeout", f"no byte of the body came for {BODY_SILENCE_SECS:.0f} s") from None
+async def _whole_body(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ApiError(400, "PostBodyInvalid", "the connection was closed in the middle of the body")
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(chunks)
 
 
 def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:

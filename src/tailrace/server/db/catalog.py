@@ -68,8 +68,9 @@ class Catalog:
     def has_keys(self) -> bool:
         return bool(self._keys)
 
-    def has_admin_key(self) -> bool:
-        return any(key.kind == "admin" and key.enabled for key in self._keys.values())
+    def admin_key(self) -> Key | None:
+        """The oldest one that is enabled."""
+        return min((key for key in self._keys.values() if key.kind == "admin" and key.enabled), key=lambda key: key.created, default=None)
 
     def agent(self, agent_id: str) -> Agent | None:
         return self._agents.get(agent_id)

@@ -34,10 +34,9 @@ async def _put(call: Call, hash_key: str | None) -> Response:
     is_batch = call.headers.get(batch_form.MODE_HEADER) == batch_form.MODE
     if not is_batch:
         call.services.ingest.check_declared_size(declared, len(call.body), compression)
-    async with call.services.ingest.memory(len(call.body) + declared):
-        packages = await _unpack(call, compression, declared) if is_batch else [_single(call, compression, declared)]
-        write = Write(logstore.table, packages, hash_key=_hash_key(hash_key), request_id=call.request_id)
-        accepted = await call.services.ingest.commit(write, check_times=call.principal.kind != "agent")
+    packages = await _unpack(call, compression, declared) if is_batch else [_single(call, compression, declared)]
+    write = Write(logstore.table, packages, hash_key=_hash_key(hash_key), request_id=call.request_id)
+    accepted = await call.services.ingest.commit(write, check_times=call.principal.kind != "agent")
     return ok({"x-log-duplicates": str(accepted.duplicates)} if is_batch else None)
 
 
