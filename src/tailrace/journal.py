@@ -5,8 +5,8 @@ A journal is a directory of segments, `<first id, 20 digits>.seg`. A segment is 
     header   magic 8 · version u32 · crc u32 of the rest · first id u64 · reserved 8                    (32 bytes, little-endian)
     record   magic 4 · crc u32 of all that follows · length u32 · type u32 · id u64 · payload           (24 bytes + payload)
 
-Opening never fails over damage: a torn tail is cut, a damaged stretch is skipped to the next record that checks out, its segment is linked into
-`set-aside/` and reported. Only a segment of a newer release refuses to open, because skipping it would lose what it holds.
+Opening never fails over damage: a torn tail is cut, a damaged stretch is skipped to the next record that checks out, its segment is linked
+into `set-aside/` and reported. Only a segment of a newer release refuses to open, because skipping it would lose what it holds.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A stretch of a segment that does not hold what its checksums promise. A torn tail is what a crash leaves; anything else is worth an alarm."""
+    """A stretch of a segment that does not hold what its checksums promise. A crash leaves a torn tail; anything else is worth an alarm."""
 
     segment: Path
     offset: int
@@ -116,7 +116,7 @@ class Journal:
         return ids
 
     def sync(self) -> None:
-        """Make everything appended so far durable. On failure the records since the last `sync` are cut off again and StateError is raised."""
+        """Make everything appended so far durable. When that fails, what came since the last `sync` is cut off again: StateError."""
         self._check_usable()
         try:
             os.fdatasync(self._fd)
@@ -222,12 +222,10 @@ class Journal:
         path = self.directory / f"{first:020d}.seg"
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            header = _header(first)
-            if os.write(fd, header) != len(header):
-                raise BusyError(f"cannot create journal segment `{path}`: the disk is full")
+            os.pwrite(fd, _header(first), 0)
             os.fdatasync(fd)
             _sync_directory(self.directory)
-        except (OSError, BusyError) as error:
+        except OSError as error:
             os.close(fd)
             path.unlink(missing_ok=True)
             raise BusyError(f"cannot create journal segment `{path}`: {error}", hint="free some space") from error

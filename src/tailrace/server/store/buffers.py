@@ -93,7 +93,7 @@ class Buffer:
         self.raw_size += sum(request.raw_size for request in requests)
 
     def due_at(self, crowd_secs: float) -> float:
-        """Monotonic time at which the waiting requests become a block. `crowd_secs` is the interval that the insert budget leaves to each logstore."""
+        """Monotonic time at which the waiting requests become a block. `crowd_secs`: what the insert budget leaves to each logstore."""
         if self.rows >= MAX_ROWS or self.raw_size >= MAX_BYTES:
             return self.not_before
         patience = max(BUSY_SECS if self.blocks else IDLE_SECS, min(crowd_secs, LONGEST_SECS))
@@ -110,6 +110,15 @@ class Buffer:
         self.rows -= rows
         self.raw_size -= size
         return taken
+
+    def newest(self) -> int:
+        """Id of the newest request that the engine does not have; 0 without one."""
+        return max([*(block.last for block in self.blocks), *(pending.id for pending in list(self.waiting)[-1:])], default=0)
+
+    def holds_up_to(self, record_id: int) -> bool:
+        """Whether a request with this id or an older one is not in the engine yet."""
+        oldest = self.oldest()
+        return oldest is not None and oldest.id <= record_id
 
     def oldest(self) -> Pending | None:
         """The oldest request that the engine does not have."""

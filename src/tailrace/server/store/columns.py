@@ -5,13 +5,17 @@ Keys and constant columns go as plain binary arrays: chDB reads those twice as f
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from tailrace.batch import EventBatch
 from tailrace.server.store.port import Compression
+
+Arrow: TypeAlias = Any
+"""Arrow arrays, types and buffers: pyarrow has no type stubs."""
+Numbers: TypeAlias = "np.ndarray[Any, Any]"
 
 NS = 1_000_000_000
 TIME_AHEAD_TAG = b"__time_ahead__"
@@ -43,9 +47,9 @@ SCHEMA = pa.schema(
 class Columns:
     """One decoded log group."""
 
-    times: pa.Array
+    times: Arrow
     """int64 ns."""
-    fields: pa.Array
+    fields: Arrow
     """map<binary, binary>, keys in the order of the log, repeats included."""
     source: bytes
     topic: bytes
@@ -61,8 +65,11 @@ class Columns:
 
     def time_span(self) -> tuple[int, int]:
         """(oldest, newest) event time in ns; of no use for an empty group."""
-        times = self.times.to_numpy()
+        times = self.nanoseconds()
         return int(times.min()), int(times.max())
+
+    def nanoseconds(self) -> Numbers:
+        return np.frombuffer(self.times.buffers()[1], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ def decode(body: bytes, compression: Compression, raw_size: int) -> Columns:
     return Columns(times, fields, batch.source, batch.topic, tuple(batch.tags))
 
 
-def block(groups: Sequence[tuple[Placement, Columns]]) -> pa.Buffer:
+def block(groups: Sequence[tuple[Placement, Columns]]) -> Arrow:
     """Rows of several log groups as one Arrow IPC stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, SCHEMA) as writer:
@@ -104,35 +111,35 @@ def block(groups: Sequence[tuple[Placement, Columns]]) -> pa.Buffer:
     return sink.getvalue()
 
 
-def _batch(at: Placement, columns: Columns) -> pa.RecordBatch:
+def _batch(at: Placement, columns: Columns) -> Arrow:
     count = len(columns)
     arrays = [
         columns.times.cast(SCHEMA.field("time").type),
-        _same(at.recv_ms, pa.int64(), count).cast(SCHEMA.field("recv").type),
-        _same(at.shard, pa.uint16(), count),
+        _same(at.recv_ms, np.int64, count).cast(SCHEMA.field("recv").type),
+        _same(at.shard, np.uint16, count),
         _numbers(pa.uint64(), np.arange(at.seq, at.seq + count, dtype=np.uint64)),
-        _same(at.group_cursor, pa.uint64(), count),
-        _same(count, pa.uint32(), count),
-        _same(at.agent.encode(), pa.binary(), count),
-        _same(at.epoch.hex().encode(), pa.binary(), count),
-        _same(at.stream, pa.uint64(), count),
-        _same(at.pack_seq, pa.uint64(), count),
-        _same(at.pack_part, pa.uint16(), count),
+        _same(at.group_cursor, np.uint64, count),
+        _same(count, np.uint32, count),
+        _same_binary(at.agent.encode(), count),
+        _same_binary(at.epoch.hex().encode(), count),
+        _same(at.stream, np.uint64, count),
+        _same(at.pack_seq, np.uint64, count),
+        _same(at.pack_part, np.uint16, count),
         _numbers(pa.uint32(), np.arange(count, dtype=np.uint32)),
-        _same(columns.source, pa.binary(), count),
-        _same(columns.topic, pa.binary(), count),
+        _same_binary(columns.source, count),
+        _same_binary(columns.topic, count),
         _tags(at, columns),
         columns.fields,
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
 
-def _tags(at: Placement, columns: Columns) -> pa.Array:
+def _tags(at: Placement, columns: Columns) -> Arrow:
     """The group's tags on each row, and on those from the future one more."""
     count, own = len(columns), len(columns.tags)
     ahead = np.zeros(count, dtype=np.int64)
     if at.mark_ahead is not None:
-        seconds = (columns.times.to_numpy() - at.recv_ms * 1_000_000) // NS
+        seconds = (columns.nanoseconds() - at.recv_ms * 1_000_000) // NS
         ahead = np.where(seconds > at.mark_ahead, seconds, 0)
     marked = ahead > 0
     # Each row takes the tags 0…own-1 from one list; a marked row also takes the entry that stands for its number of seconds.
@@ -151,19 +158,24 @@ def _tags(at: Placement, columns: Columns) -> pa.Array:
 
 
 # Arrays are made from buffers: `pa.array` loads pandas where it is installed, which takes a second and 60 MB.
-def _ints(kind: pa.DataType, data: bytes) -> pa.Array:
+def _ints(kind: Arrow, data: bytes) -> Arrow:
     return pa.Array.from_buffers(kind, len(data) // (kind.bit_width // 8), [None, pa.py_buffer(data)])
 
 
-def _numbers(kind: pa.DataType, values: "np.ndarray[Any, Any]") -> pa.Array:
+def _numbers(kind: Arrow, values: Numbers) -> Arrow:
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 
-def _binary(values: Sequence[bytes]) -> pa.Array:
+def _binary(values: Sequence[bytes]) -> Arrow:
     offsets = np.zeros(len(values) + 1, dtype=np.int32)
     np.cumsum(np.fromiter(map(len, values), dtype=np.int32, count=len(values)), out=offsets[1:])
     return pa.Array.from_buffers(pa.binary(), len(values), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))])
 
 
-def _same(value: object, kind: pa.DataType, count: int) -> pa.Array:
-    return pa.repeat(pa.scalar(value, kind), count)
+def _same(value: int, kind: type[np.generic], count: int) -> Arrow:
+    return _numbers(pa.from_numpy_dtype(kind), np.full(count, value, dtype=kind))
+
+
+def _same_binary(value: bytes, count: int) -> Arrow:
+    offsets = np.arange(count + 1, dtype=np.int32) * len(value)
+    return pa.Array.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(value * count)])

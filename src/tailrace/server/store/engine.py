@@ -1,7 +1,7 @@
 """The server's side of the engine process: start it, ask it, notice that it died, start it again.
 
-Requests of any number of tasks are in flight at the same time. When the process dies each of them fails with EngineError "restarting"; whoever
-must not give up (inserts) waits for `ready` and asks again.
+Requests of any number of tasks are in flight at the same time. When the process dies each of them fails with EngineGoneError; whoever must
+not give up (inserts) waits for `ready` and asks again.
 """
 
 import asyncio

@@ -1,10 +1,11 @@
 """The process that owns the storage engine: `python -m tailrace.server.store.engine_process --socket FD --directory DIR`.
 
-It is started by `engine.Engine` (spawned, never forked), holds the only handles on the directory and ends when its socket closes. Whatever the
-engine does to its process — abort, segmentation fault, the kernel's memory killer — stays here (docs/adr/0001).
+It is started by `engine.Engine` (spawned, never forked), holds the only handles on the directory and ends when its socket closes. Whatever
+the engine does to its process — abort, segmentation fault, the kernel's memory killer — stays here (docs/adr/0001).
 """
 
 import argparse
+import importlib
 import os
 import re
 import socket
@@ -16,7 +17,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-from chdb import _chdb  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
+from chdb import _chdb
 
 from tailrace.server.store import frames, schema
 from tailrace.server.store.engine_settings import EngineSettings, insert_settings, query_settings
@@ -42,6 +43,8 @@ class EngineProcess:
     def serve(self) -> None:
         """Until the server closes the socket, or dies."""
         self._answer(frames.Answer(0))
+        # The engine loads pandas with the first `Python()` table, which takes a second: not in front of somebody's first log.
+        self._inserts.submit(importlib.import_module, "pandas")
         while (request := self._receive()) is not None:
             header, payload = request
             match header:
@@ -72,7 +75,7 @@ class EngineProcess:
         self._answer(answer, result.bytes())
 
     def _insert(self, request: frames.Insert, payload: bytearray) -> None:
-        rows = pa.ipc.open_stream(pa.py_buffer(payload)).read_all()  # noqa: F841 - the engine finds it by this name
+        rows = pa.ipc.open_stream(pa.py_buffer(payload)).read_all()  # noqa: F841  # pyright: ignore[reportUnusedVariable] - named in the SQL
         sql = schema.insert_statement(request.table, source="Python(rows)", settings=insert_settings(request.token))
         self._own_handle().query(sql, "Null")
 
@@ -95,7 +98,7 @@ class EngineProcess:
 
     # --- handles ----------------------------------------------------------------------------------------------------------------
     def _handle(self) -> Any:
-        return _chdb.connect(self._url)
+        return _chdb.connect(self._url)  # pyright: ignore[reportAttributeAccessIssue] - native, without stubs
 
     def _own_handle(self) -> Any:
         """This thread's handle: a handle runs one statement at a time."""

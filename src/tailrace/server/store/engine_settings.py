@@ -1,4 +1,4 @@
-"""What the engine may use, and the settings every kind of handle gets (reference figures: the engine's own defaults are for big servers)."""
+"""What the engine may use, and the settings that each kind of handle gets (the engine's own defaults are for big servers)."""
 
 import os
 from pathlib import Path

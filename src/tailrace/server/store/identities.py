@@ -1,7 +1,7 @@
 """What the store knows of agents' streams, so that every part of every sequence is stored once (DESIGN §4.3).
 
-Per stream: a low watermark, which follows what the agent calls acknowledged, and above it each stored sequence with its content's fingerprint. A stream
-that has ended and is acknowledged is forgotten at once, any other after 30 days without a word.
+Per stream: a low watermark, which follows what the agent calls acknowledged, and above it each stored sequence with its content's
+fingerprint. A stream that has ended and is acknowledged is forgotten at once, any other after 30 days without a word.
 """
 
 import enum

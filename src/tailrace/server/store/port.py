@@ -10,7 +10,6 @@ from typing import Literal, Protocol, TypeAlias
 
 from tailrace.pipeline.contract import Identity
 
-
 Compression: TypeAlias = Literal["none", "lz4", "zstd", "deflate"]
 
 
@@ -70,8 +69,8 @@ class Write:
     """32 hex digits when the writer chose the shard, else the store balances; packages of one stream go to one shard."""
     request_id: str = ""
     window: tuple[float, float] | None = None
-    """Seconds (before, after) now that event times may lie in, else the whole write is refused. None (agents, imports): all are stored, and those
-    more than 15 min ahead get the tag `__time_ahead__`, the seconds they are ahead by."""
+    """Seconds (before, after) now that event times may lie in, else the whole write is refused. None (agents, imports): all are stored, and
+    those more than 15 min ahead get the tag `__time_ahead__`, the seconds they are ahead by."""
 
 
 class Committed(enum.Enum):
@@ -104,8 +103,8 @@ class EngineQuery:
 class Rows:
     """Answer of the engine: column names, engine type names (`Nullable(Int64)`), and rows of Python values.
 
-    Strings are str, or bytes where they are not UTF-8; dates and times are the engine's text (`2026-01-02 03:04:05.000000000`); maps are dicts, of a
-    key that repeats only the last value is there (ask for mapKeys() and mapValues() to see all); NaN and infinities are None.
+    Strings are str, or bytes where they are not UTF-8; times are the engine's text (`2026-01-02 03:04:05.000000000`); maps are dicts,
+    of a key that repeats only the last value is there (ask for mapKeys() and mapValues() to see all); NaN and infinities are None.
     """
 
     columns: list[str]

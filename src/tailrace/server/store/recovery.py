@@ -17,8 +17,8 @@ from tailrace.server.store.records import RecordType
 
 @dataclass(slots=True)
 class Recovered:
-    """`applied`: id of the newest request in the state. `waiting`: requests without a seal, in journal order. `blocks`: sealed, perhaps not inserted.
-    `orphans`: what there is of logstores that nobody knows and nobody dropped, sealed or not."""
+    """`applied`: id of the newest request in the state. `waiting`: requests without a seal, in journal order. `blocks`: sealed, perhaps not
+    inserted. `orphans`: what there is of logstores that nobody knows and nobody dropped, sealed or not."""
 
     applied: int = 0
     waiting: list[Pending] = field(default_factory=list)

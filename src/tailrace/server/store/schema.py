@@ -1,7 +1,7 @@
 """The engine tables: what a logstore looks like there, and the statements that make and change it.
 
-A table is named `ls_<logstore id>`. Its base columns never change within a format version; every indexed field is a MATERIALIZED column with an opaque
-name (`c17`), so that no user's key is ever an identifier. The table's comment holds the format version and the spec that it was made from.
+A table is named `ls_<logstore id>`. Base columns never change within a format version; every indexed field is a MATERIALIZED column with
+an opaque name (`c17`), so that no user's key is ever an identifier. The comment holds the format version and the spec it was made from.
 """
 
 from collections.abc import Iterator
@@ -35,10 +35,10 @@ BASE_COLUMNS = (
     ("tags", "Map(LowCardinality(String), String) CODEC(ZSTD(1))"),
     ("fields", "Map(LowCardinality(String), String) CODEC(ZSTD(1))"),
 )
-"""`seq` numbers the rows of a shard, `group_cursor` its log groups, both from 0 without holes; `pack_index` is the row's place in its group.
-`stream`, `pack_seq`, `pack_part` are the pack id (0 without one). `agent` and `epoch` are empty where the writer was no agent."""
+"""`seq` numbers the rows of a shard, `group_cursor` its log groups, both from 0 without holes; `pack_index` is the row's place in its
+group. `stream`, `pack_seq`, `pack_part` are the pack id (0 without one). `agent` and `epoch` are empty where the writer was no agent."""
 
-_BASE_INDEXES = (
+_BASE_INDEXES: tuple[str, ...] = (
     "INDEX i_seq seq TYPE minmax GRANULARITY 1",
     "INDEX i_group group_cursor TYPE minmax GRANULARITY 1",
     "INDEX i_stream stream TYPE bloom_filter(0.01) GRANULARITY 1",
@@ -112,7 +112,7 @@ def create_statement(spec: TableSpec) -> str:
 
 
 def alter_statements(old: TableSpec, new: TableSpec) -> list[str]:
-    """From one spec to the next. Each may be run again after a crash; the comment comes last, so an interrupted change is found and finished."""
+    """From one spec to the next. Each may be run again; the comment comes last, so that an interrupted change is found and finished."""
     changes = [*_line_changes(old.line, new.line), *_field_changes(old, new)]
     if old == new:
         return []
@@ -128,7 +128,7 @@ def drop_statement(logstore: int) -> str:
 
 def insert_statement(table: str, *, source: str, settings: str) -> str:
     names = ", ".join(name for name, _ in BASE_COLUMNS)
-    return f"INSERT INTO {table} ({names}) SETTINGS {settings} SELECT {names} FROM {source}"
+    return f"INSERT INTO {table} ({names}) SETTINGS {settings} SELECT {names} FROM {source}"  # noqa: S608 - all of it is ours
 
 
 # --- parts of statements ----------------------------------------------------------------------------------------------------------

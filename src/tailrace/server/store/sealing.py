@@ -1,16 +1,17 @@
 """From the journal into the engine: requests become sealed blocks, blocks are inserted once each (DESIGN §4.6).
 
-A block's bounds and token are fixed by a durable seal record before the engine sees it; replay inserts the same block under the same token, which the
-engine takes for a repeat if it has it. One bad block, logstore or engine start never stops the others.
+A block's bounds and token are fixed by a durable seal record before the engine sees it; replay inserts the same block under the same token,
+which the engine takes for a repeat if it has it. One bad block, logstore or engine start never stops the others.
 """
 
 import asyncio
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -59,6 +60,7 @@ class Sealer:
         self._columns_bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._moved = asyncio.Event()
         self._flushing = 0
         self._cores = os.cpu_count() or 1
         self._slots = _Slots(engine.settings.insert_threads + 1)
@@ -114,10 +116,11 @@ class Sealer:
         """Until everything that is here now is in the engine."""
         self._flushing += 1
         try:
-            newest = {buffer.logstore: buffer.waiting[-1].id for buffer in self._buffers.values() if buffer.waiting}
+            newest = {buffer.logstore: buffer.newest() for buffer in self._buffers.values()}
             self._wake.set()
-            while self._tasks or any((pending := b.oldest()) and pending.id <= newest.get(b.logstore, 0) for b in self._buffers.values()):
-                await asyncio.sleep(0.01)
+            while any(buffer.holds_up_to(newest.get(buffer.logstore, 0)) for buffer in self._buffers.values()):
+                self._moved.clear()
+                await self._moved.wait()
         finally:
             self._flushing -= 1
 
@@ -162,14 +165,15 @@ class Sealer:
             return
         await self._insert(buffer, block)
 
-    def _spawn(self, work: "asyncio.Future[None] | object") -> None:
-        task = asyncio.ensure_future(work)  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         self._wake.set()
+        self._moved.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             telemetry.alarm("STORE_INSERT_ALARM", "a block's task failed and its requests wait for a restart", error=repr(error))
 
@@ -197,7 +201,7 @@ class Sealer:
             self._finish(buffer, block, quarantined=False)
             return
 
-    async def _failed(self, buffer: Buffer, block: Block, error: EngineError | DecodeError | pa.ArrowException) -> bool:
+    async def _failed(self, buffer: Buffer, block: Block, error: Exception) -> bool:
         """Whether the block is done with."""
         code = error.engine_code if isinstance(error, EngineError) else 0
         block.attempts += 1
@@ -305,7 +309,7 @@ class _Slot:
             self._free.release()
 
 
-def _build(block: Block) -> pa.Buffer | None:
+def _build(block: Block) -> columns.Arrow | None:
     """The block's rows; None when it has none (packages that only say that a stream ended)."""
     groups: list[tuple[columns.Placement, columns.Columns]] = []
     for pending in block.requests:
