@@ -25,6 +25,7 @@ from tailrace.server.auth.keys import new_admin_key
 from tailrace.server.auth.vault import Vault, open_vault, write_secret
 from tailrace.server.db.catalog import Catalog
 from tailrace.server.db.database import open_database
+from tailrace.server.db.records import Key
 from tailrace.server.ingest import Ingest
 from tailrace.server.settings import Settings
 from tailrace.server.store.embedded import EmbeddedStore
@@ -99,7 +100,9 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     try:
         await catalog.open()
         vault = open_vault(settings.secret_directory / MASTER_KEY, create=not catalog.has_keys())
-        await _ensure_admin_key(catalog, vault, settings.secret_directory / ADMIN_KEY)
+        new_key = _ensure_admin_key(catalog.admin_key(), vault, settings.secret_directory / ADMIN_KEY)
+        if new_key is not None:
+            await catalog.add_key(new_key)
         yield Services(settings, catalog, store, ingest, vault)
         await store.flush()
     finally:
@@ -108,18 +111,16 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         catalog.close()
 
 
-async def _ensure_admin_key(catalog: Catalog, vault: Vault, path: Path) -> None:
-    """The file goes first: a key in the database whose secret nobody has would be of no use. A lost file is written again.
+def _ensure_admin_key(known: Key | None, vault: Vault, path: Path) -> Key | None:
+    """The key that is still to be put into the database. The file goes first: a key whose secret nobody has would be of no use.
 
-    Raises DamagedError when the master key is not the one that the database was made with.
+    A lost file is written again. Raises DamagedError when the master key is not the one that the database was made with.
     """
-    known = catalog.admin_key()
     key, secret = new_admin_key(vault) if known is None else (known, vault.decrypt(known.id, known.secret))
     if known is None or not path.exists():
         write_secret(path, json.dumps({"key_id": key.id, "key_secret": secret}) + "\n")
         log.info("wrote the admin key", key_id=key.id, file=str(path))
-    if known is None:
-        await catalog.add_key(key)
+    return key if known is None else None
 
 
 @contextmanager
