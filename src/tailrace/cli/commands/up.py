@@ -43,7 +43,6 @@ def up(
         try:
             _run(opened, installation, stop, port)
         finally:
-            output.note("stopping: the agent delivers what it has, then the server closes its store")
             installation.stop()
     output.note("stopped; nothing is lost")
 

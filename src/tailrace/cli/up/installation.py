@@ -59,6 +59,8 @@ class Installation:
 
     def stop(self) -> None:
         """The agent first, so that its last batches still find their server."""
+        if self._agent is not None:
+            self._report("stopping: the agent delivers what it has, then the server closes its store")
         for child in (self._agent, self._server):
             if child is not None:
                 child.ask_to_stop()
