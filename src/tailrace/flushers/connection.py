@@ -1,0 +1,137 @@
+"""HTTP/1.1 to one address: kept-alive connections over asyncio streams, POST only.
+
+It is what a sender of large bodies needs and nothing more; docs/adr/0002-agent-http.md has the figures.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+CONNECT_SECS = 5.0
+ANSWER_SECS = 30.0
+MAX_AGE_SECS = 300.0
+"""Addresses change behind a name: no connection lives longer."""
+MAX_ANSWER_BYTES = 1_048_576
+HEAD_LIMIT = 65_536
+
+
+class AnswerError(OSError):
+    """What came back is no HTTP answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class _Connection:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    opened_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def usable(self) -> bool:
+        return not self.reader.at_eof() and not self.writer.is_closing() and time.monotonic() - self.opened_at < MAX_AGE_SECS
+
+
+class HttpConnections:
+    """Connections to one server. They belong to the event loop."""
+
+    def __init__(self, host: str, port: int, *, tls: ssl.SSLContext | None = None, server_name: str | None = None) -> None:
+        self._host = host
+        self._port = port
+        self._tls = tls
+        self._server_name = server_name if tls else None
+        self._idle: list[_Connection] = []
+
+    async def post(self, path: str, headers: Mapping[str, str], body: Sequence[bytes]) -> Answer:
+        """Send `body`, whose chunks follow each other, and wait for the answer. OSError or TimeoutError when there is none.
+
+        `headers` hold `host`; `content-length` is added.
+        """
+        connection = self._take() or await self._open()
+        kept = False
+        try:
+            async with asyncio.timeout(ANSWER_SECS):
+                lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+                lines.append(f"content-length: {sum(map(len, body))}\r\n\r\n")
+                connection.writer.write("\r\n".join(lines).encode("latin-1"))
+                for chunk in body:
+                    connection.writer.write(chunk)
+                await connection.writer.drain()
+                answer, kept = await _read_answer(connection.reader)
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
+            raise AnswerError(f"the connection ended within the answer, or it is no HTTP: {error}") from error
+        finally:
+            if kept:
+                self._idle.append(connection)
+            else:
+                connection.writer.transport.abort()
+        return answer
+
+    async def close(self) -> None:
+        while self._idle:
+            self._idle.pop().writer.transport.abort()
+
+    def _take(self) -> _Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable:
+                return connection
+            connection.writer.transport.abort()
+        return None
+
+    async def _open(self) -> _Connection:
+        async with asyncio.timeout(CONNECT_SECS):
+            opened = await asyncio.open_connection(
+                self._host, self._port, ssl=self._tls, server_hostname=self._server_name, limit=HEAD_LIMIT
+            )
+        return _Connection(*opened)
+
+
+async def _read_answer(reader: asyncio.StreamReader) -> tuple[Answer, bool]:
+    """The answer, and whether the connection may be used again."""
+    status, version, headers = await _read_head(reader)
+    while 100 <= status < 200:
+        status, version, headers = await _read_head(reader)
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        body = await _read_chunks(reader)
+    elif "content-length" in headers or status in (204, 304):
+        body = await reader.readexactly(_bounded(int(headers.get("content-length", "0"))))
+    else:
+        body = await reader.read(MAX_ANSWER_BYTES)
+        return Answer(status, headers, body), False
+    return Answer(status, headers, body), version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
+
+
+async def _read_head(reader: asyncio.StreamReader) -> tuple[int, str, dict[str, str]]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head[:-4].split("\r\n")
+    version, _, rest = first.partition(" ")
+    if not version.startswith("HTTP/1."):
+        raise ValueError(f"`{first[:80]}` is no status line")
+    pairs = (line.partition(":") for line in lines)
+    return int(rest[:3]), version, {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
+    body = bytearray()
+    while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
+        body += await reader.readexactly(_bounded(size + len(body)) - len(body))
+        await reader.readexactly(2)
+    while await reader.readuntil(b"\r\n") != b"\r\n":
+        pass  # trailers
+    return bytes(body)
+
+
+def _bounded(size: int) -> int:
+    if not 0 <= size <= MAX_ANSWER_BYTES:
+        raise ValueError(f"an answer of {size} bytes")
+    return size

@@ -1,0 +1,57 @@
+"""What an answer of the SLS API means for the data that was sent (DESIGN §4.3, Agent 7)."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from tailrace.flushers.connection import Answer
+from tailrace.pipeline.contract import Delivery, Outcome
+
+ABOUT_THE_DATA = frozenset({"PostBodyInvalid", "PostBodyTooLarge", "InvalidKey", "InvalidEncoding"})
+QUOTA = frozenset({"WriteQuotaExceed", "ProjectQuotaExceed", "ShardWriteQuotaExceed", "ReadQuotaExceed"})
+CLOCK = frozenset({"RequestTimeExpired", "RequestTimeTooSkewed"})
+FORKED = "IdentityForked"
+MAX_MESSAGE = 300
+
+
+def judge(answer: Answer) -> Delivery:
+    """All payloads of the request or none."""
+    if answer.status == 200:
+        return Delivery(Outcome.ACKNOWLEDGED)
+    code, message = _error(answer)
+    return Delivery(_outcome(answer.status, code), code or str(answer.status), message, _retry_after(answer))
+
+
+def _outcome(status: int, code: str) -> Outcome:
+    if status == 409 and code == FORKED:
+        return Outcome.FORK
+    if status == 413 or (status == 400 and code in ABOUT_THE_DATA):
+        return Outcome.DATA
+    if status == 429 or code in QUOTA:
+        return Outcome.THROTTLED
+    return {401: Outcome.UNAUTHORIZED, 403: Outcome.UNAUTHORIZED, 404: Outcome.MISSING}.get(status, Outcome.RETRY)
+
+
+def clock_offset(answer: Answer) -> timedelta | None:
+    """How far the server's clock is ahead of ours, when it refused the request for its time and says what time it is."""
+    if answer.status == 200 or _error(answer)[0] not in CLOCK:
+        return None
+    try:
+        return parsedate_to_datetime(answer.headers["date"]) - datetime.now(UTC)
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _error(answer: Answer) -> tuple[str, str]:
+    try:
+        document = json.loads(answer.body)
+        return str(document["errorCode"]), str(document["errorMessage"])[:MAX_MESSAGE]
+    except (ValueError, KeyError, TypeError):
+        return "", answer.body[:MAX_MESSAGE].decode("utf-8", "replace")
+
+
+def _retry_after(answer: Answer) -> float | None:
+    try:
+        return min(3600.0, max(0.0, float(answer.headers["retry-after"])))
+    except (KeyError, ValueError):
+        return None

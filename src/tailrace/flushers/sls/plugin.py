@@ -1,0 +1,163 @@
+"""Sends log groups to a logstore, of Tailrace or of any other endpoint of the SLS API.
+
+A Tailrace server that enrolled this agent gets many log groups per request, each with its identity, and stores each event exactly once. Any
+other endpoint gets one log group per request, at least once.
+"""
+
+import ipaddress
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from tailrace.batch import EventBatch
+from tailrace.errors import ConfigError
+from tailrace.flushers.connection import HttpConnections
+from tailrace.flushers.sls.answer import clock_offset, judge
+from tailrace.flushers.sls.request import Address, many_groups, one_group, signed
+from tailrace.pipeline.config import OptionGroup, PluginConfig, Problem, Secret, has_reference, option
+from tailrace.pipeline.contract import BatchLimits, Credentials, Delivery, FlusherContext, Identity, Outcome, Payload
+from tailrace.pipeline.registry import flusher
+from tailrace.wire.batch_form import MODE
+
+MAX_EVENTS = 4096
+"""Events of one log group (the manual's bound)."""
+PACK_ID = b"__pack_id__"
+DIGESTS: Final[Mapping[str, Literal["sha256", "md5"]]] = {"v4": "sha256", "v1": "md5"}
+"""What each signature version binds the body with."""
+
+
+class Batch(OptionGroup):
+    """When a request is sent."""
+
+    min_size_bytes: int = option(
+        1_048_576, doc="Size of a request before encoding that sends it at once.", unit="bytes", ge=1, le=10_485_760
+    )
+    min_cnt: int = option(4096, doc="Number of events that sends a request at once.", unit="events", ge=1, le=512_000)
+    timeout_secs: float = option(
+        0.2, doc="How long the first event waits for company while no request is under way; 1 s otherwise.", unit="seconds", ge=0, le=60
+    )
+
+
+class SlsConfig(PluginConfig):
+    """Where the logs go and how."""
+
+    endpoint: str = option(doc="Address of the service; `https` when no scheme is given.", min_length=1, examples=["http://127.0.0.1:9480"])
+    project: str = option(doc="Project of the logstore.", min_length=3, max_length=63)
+    logstore: str = option(doc="Logstore that gets the events.", min_length=1, max_length=63)
+    region: str = option("local", doc="Region that signature version 4 names; any text for a Tailrace server.", min_length=1)
+    compress_type: Literal["lz4", "zstd", "none"] = option("lz4", doc="Compression of each log group.")
+    access_key_id: str = option("", doc="Access key; without it the key that enrolment gave is used.")
+    access_key_secret: Secret = option(Secret(), doc="Secret of the access key.", examples=["${env:SLS_KEY_SECRET}"])
+    sign_version: Literal["v4", "v1"] = option("v4", doc="Version of the request signature.")
+    batch: Batch = option(factory=Batch, doc="When a request is sent.")
+
+    def problems(self) -> Iterator[Problem]:
+        if bool(self.access_key_id) != bool(self.access_key_secret):
+            missing = "AccessKeySecret" if self.access_key_id else "AccessKeyId"
+            yield Problem(missing, "is missing: `AccessKeyId` and `AccessKeySecret` go together", "give both or neither")
+        if not has_reference(self.endpoint) and not urlsplit(self.url).hostname:
+            yield Problem("Endpoint", f"`{self.endpoint}` is no address", "write it like `http://127.0.0.1:9480`")
+
+    @property
+    def url(self) -> str:
+        return (self.endpoint if "://" in self.endpoint else f"https://{self.endpoint}").rstrip("/")
+
+
+@flusher("flusher_sls", stability="beta")
+class FlusherSls:
+    """Implements `Flusher`."""
+
+    Config = SlsConfig
+
+    def __init__(self, config: SlsConfig) -> None:
+        self.config = config
+        self.target = f"sls:{config.url}/{config.project}/{config.logstore}"
+        self.limits = self._limits(many=False)
+        self.recognises_repeats = False
+        self._clock_offset = timedelta()
+        host = urlsplit(config.url).hostname or ""
+        self._address = Address(f"{config.project}.{host}", config.logstore, config.region, config.sign_version)
+        self._connections: HttpConnections | None = None
+        self._context: FlusherContext | None = None
+
+    @classmethod
+    def sample(cls) -> dict[str, Any]:
+        return {"Endpoint": "http://127.0.0.1:9480", "Project": "demo", "Logstore": "app"}
+
+    def start(self, context: FlusherContext) -> None:
+        config = self.config
+        self._context = context
+        if self._key() is None:
+            raise ConfigError(
+                f"there is no access key for project `{config.project}` at `{config.endpoint}`",
+                hint="give the flusher `AccessKeyId` and `AccessKeySecret`, or enrol the agent there",
+            )
+        enrolled = context.credentials(config.url, config.project)
+        # Under any other key the server would ignore the identities.
+        self.recognises_repeats = enrolled == self._key() and context.offers(config.url, config.project, MODE)
+        self.limits = self._limits(many=self.recognises_repeats)
+
+    def encode(self, batch: EventBatch, identity: Identity) -> list[Payload]:
+        count, compression = len(batch), self.config.compress_type
+        digest = "none" if self.recognises_repeats else DIGESTS[self.config.sign_version]
+        tags = [(PACK_ID, identity.pack_id.encode())]
+        parts = -(-count // MAX_EVENTS)
+        payloads: list[Payload] = []
+        for part in range(parts):
+            first, stop = count * part // parts, count * (part + 1) // parts
+            group = batch.encode(compression=compression, digest=digest, first=first, count=stop - first, tags=tags)
+            own = replace(identity, part=part, parts=parts) if parts > 1 else identity
+            payloads.append(Payload(own, group.body, group.raw_size, compression, group.events, batch.topic, group.digest))
+        return payloads
+
+    async def open(self) -> None:
+        url = urlsplit(self.config.url)
+        host, tls = url.hostname or "", url.scheme == "https"
+        self._connections = HttpConnections(
+            host,
+            url.port or (443 if tls else 80),
+            tls=ssl.create_default_context() if tls else None,
+            server_name=host if _is_address(host) else self._address.host,
+        )
+
+    async def send(self, payloads: Sequence[Payload]) -> Delivery:
+        key = self._key()
+        if self._connections is None or key is None:
+            return Delivery(Outcome.UNAUTHORIZED, message="there is no access key any more")
+        body, headers, digest = many_groups(payloads) if self.recognises_repeats else one_group(payloads[0])
+        now = datetime.now(UTC) + self._clock_offset
+        try:
+            answer = await self._connections.post(
+                self._address.path, signed(self._address, body, headers, digest, key=key, now=now), [body]
+            )
+        except TimeoutError:
+            return Delivery(Outcome.RETRY, "Timeout", "no answer in time")
+        except OSError as error:
+            return Delivery(Outcome.RETRY, "Network", str(error))
+        self._clock_offset = clock_offset(answer) or self._clock_offset
+        return judge(answer)
+
+    async def close(self) -> None:
+        if self._connections is not None:
+            await self._connections.close()
+
+    def _key(self) -> Credentials | None:
+        config = self.config
+        if config.access_key_id:
+            return Credentials(config.access_key_id, config.access_key_secret.reveal())
+        return self._context.credentials(config.url, config.project) if self._context else None
+
+    def _limits(self, *, many: bool) -> BatchLimits:
+        batch = self.config.batch
+        return BatchLimits(batch.min_size_bytes, batch.min_cnt, 64 if many else 1, batch.timeout_secs)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
