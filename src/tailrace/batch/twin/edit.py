@@ -1,0 +1,121 @@
+"""Shaping rows: filter, mask, rename, drop, add."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from itertools import repeat
+
+from tailrace.batch.twin.pattern import Pattern
+from tailrace.batch.twin.table import Keys, Move, Table, Values, move_of
+
+TEMPLATE = re.compile(rb"\\([1-9\\])")
+
+
+def matching(table: Table, conditions: Sequence[tuple[bytes, Pattern]], combine: Callable[[Iterable[bool]], bool]) -> list[bool]:
+    """Per row whether all, or any, of the conditions hold: the field is there and its whole value matches."""
+    columns = [_matches(table.column(key), pattern) for key, pattern in conditions]
+    return [combine(row) for row in zip(*columns, strict=True)] if columns else [combine(())] * len(table)
+
+
+def _matches(column: list[bytes | None], pattern: Pattern) -> list[bool]:
+    full = pattern.compiled.fullmatch
+    return [value is not None and full(value) is not None for value in column]
+
+
+def mask(table: Table, source: bytes, pattern: Pattern, replacement: bytes, *, all_matches: bool) -> int:
+    """Rows in which at least one match was replaced."""
+    pieces = _pieces(replacement, pattern.groups)
+    added: list[Values] = [()] * len(table)
+    moves: list[Move | None] = [None] * len(table)
+    move_for = cache(lambda keys: _overwrite(keys, source))
+    for row, value in enumerate(table.column(source)):
+        masked = None if value is None else _masked(value, pattern.compiled, pieces, all_matches=all_matches)
+        if masked is not None:
+            added[row], moves[row] = (masked,), move_for(table.keys[row])
+    changed = len(table) - moves.count(None)
+    if changed:
+        table.move(moves, added)
+    return changed
+
+
+def _pieces(replacement: bytes, groups: int) -> list[bytes | int]:
+    """The replacement as literals and numbers of groups."""
+    pieces: list[bytes | int] = []
+    for index, piece in enumerate(TEMPLATE.split(replacement)):
+        if index % 2 == 0 or piece == b"\\":
+            pieces.append(piece)
+        else:
+            pieces.append(int(piece))
+    largest = max((piece for piece in pieces if isinstance(piece, int)), default=0)
+    if largest > groups:
+        raise ValueError(f"the replacement refers to group {largest}, but the pattern has {groups} groups")
+    return pieces
+
+
+def _masked(value: bytes, pattern: re.Pattern[bytes], pieces: list[bytes | int], *, all_matches: bool) -> bytes | None:
+    """None when there is nothing to replace. Empty matches are passed over, and the search goes on one byte further."""
+    made: list[bytes] = []
+    copied = at = 0
+    while at <= len(value) and (match := pattern.search(value, at)):
+        begin, end = match.span()
+        if begin == end:
+            at = end + 1
+            continue
+        made.append(value[copied:begin])
+        made += [piece if isinstance(piece, bytes) else match[piece] or b"" for piece in pieces]
+        copied = at = end
+        if not all_matches:
+            break
+    return b"".join([*made, value[copied:]]) if made else None
+
+
+def rename(table: Table, old: bytes, new: bytes) -> int:
+    if old == new:
+        return 0
+    move_for = cache(lambda keys: _renaming(keys, old, new))
+    moves = list(map(move_for, table.keys))
+    changed = len(moves) - moves.count(None)
+    if changed:
+        table.move(moves, list(repeat((), len(table))))
+    return changed
+
+
+def _renaming(keys: Keys, old: bytes, new: bytes) -> Move | None:
+    if old not in keys:
+        return None
+    return move_of([(new if key == old else key, index) for index, key in enumerate(keys) if key != new])
+
+
+def drop(table: Table, names: Sequence[bytes]) -> None:
+    gone = set(names)
+    move_for = cache(lambda keys: _dropping(keys, gone))
+    table.move(list(map(move_for, table.keys)), list(repeat((), len(table))))
+
+
+def _dropping(keys: Keys, gone: set[bytes]) -> Move | None:
+    if gone.isdisjoint(keys):
+        return None
+    return move_of([(key, index) for index, key in enumerate(keys) if key not in gone])
+
+
+def drop_first(table: Table, name: bytes, rows: Sequence[bool]) -> None:
+    """Of the rows that `rows` names the first field called `name` goes."""
+    move_for = cache(lambda keys: move_of([(key, index) for index, key in enumerate(keys) if index != keys.index(name)]))
+    moves = [move_for(keys) if wanted else None for keys, wanted in zip(table.keys, rows, strict=True)]
+    table.move(moves, list(repeat((), len(table))))
+
+
+def add(table: Table, key: bytes, value: bytes, *, overwrite: bool) -> None:
+    move_for = cache(lambda keys: None if key in keys and not overwrite else _overwrite(keys, key))
+    table.move(list(map(move_for, table.keys)), list(repeat((value,), len(table))))
+
+
+def _overwrite(keys: Keys, key: bytes) -> Move:
+    """The first field called `key` takes the new value; a row without it gets it at its end."""
+    new = len(keys)
+    fields = [(name, index) for index, name in enumerate(keys)]
+    if key in keys:
+        fields[keys.index(key)] = (key, new)
+    else:
+        fields.append((key, new))
+    return move_of(fields)

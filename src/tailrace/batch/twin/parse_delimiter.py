@@ -1,0 +1,105 @@
+"""Fields between separators, with or without quotes."""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from tailrace.batch.twin.policy import Parsed
+from tailrace.batch.twin.table import Keys, Span, Spans, Values
+
+Overflow: TypeAlias = Literal["extend", "keep", "discard"]
+MAX_EXTRA = 256
+"""Surplus fields that get a key of their own; the last one holds all the rest, so that a line of separators does not cost many times its size."""
+
+Cut: TypeAlias = tuple[int, int, bool]
+"""Where a field begins and ends (quotes outside), and whether doubled quotes in it have to be taken together."""
+
+
+class DelimiterParser:
+    def __init__(self, separator: bytes, keys: Sequence[bytes], *, quote: bytes | None, allow_short: bool, overflow: Overflow) -> None:
+        if not 1 <= len(separator) <= 4:
+            raise ValueError(f"a separator has 1 to 4 bytes, this one has {len(separator)}")
+        if quote is not None and (len(quote) != 1 or len(separator) != 1 or quote == separator):
+            raise ValueError("a quote is one byte, goes with a separator of one byte, and differs from it")
+        if overflow not in ("extend", "keep", "discard"):
+            raise ValueError(f"`{overflow}` is no way to treat surplus fields: use extend, keep or discard")
+        self._separator = separator
+        self._quote = quote
+        self._keys: Keys = tuple(keys)
+        self._allow_short = allow_short
+        self._overflow: Overflow = overflow
+        self._named: dict[int, Keys] = {}
+
+    def parse(self, values: list[bytes]) -> Parsed:
+        found = [
+            self._parse_plain(value) if self._quote is None or self._quote not in value else self._parse_quoted(value) for value in values
+        ]
+        return [() if fields is None else self._names(len(fields)) for fields in found], found
+
+    def spans(self, value: bytes) -> Spans:
+        cuts = self._cuts(value)
+        return () if cuts is None else tuple(_span_of(cut) for cut in cuts)
+
+    def _names(self, count: int) -> Keys:
+        """The keys of a row with `count` fields."""
+        if count not in self._named:
+            extra = tuple(b"__column%d__" % index for index in range(count - len(self._keys)))
+            self._named[count] = (self._keys + extra)[:count]
+        return self._named[count]
+
+    def _parse_plain(self, value: bytes) -> Values | None:
+        wanted = len(self._keys)
+        fields = value.split(self._separator, self._most_cuts())
+        if self._overflow == "discard":
+            del fields[wanted:]
+        return tuple(fields) if self._allow_short or len(fields) >= wanted else None
+
+    def _most_cuts(self) -> int:
+        """Fields that are told apart; what comes after them is one piece."""
+        return len(self._keys) + (MAX_EXTRA - 1 if self._overflow == "extend" else 0)
+
+    def _parse_quoted(self, value: bytes) -> Values | None:
+        cuts = self._cuts(value)
+        if cuts is None:
+            return None
+        quote = self._quote or b""
+        return tuple(value[begin:end].replace(quote * 2, quote) if doubled else value[begin:end] for begin, end, doubled in cuts)
+
+    def _cuts(self, value: bytes) -> list[Cut] | None:
+        """Where the fields of a row lie, None when the value does not parse."""
+        cuts: list[Cut] = []
+        at, wanted, most = 0, len(self._keys), self._most_cuts()
+        rest = len(value)
+        while at <= len(value):
+            if len(cuts) == most:
+                rest = at
+            cut = self._cut(value, at)
+            if cut is None:
+                return None
+            field, at = cut
+            cuts.append(field)
+        if len(cuts) < wanted and not self._allow_short:
+            return None
+        if len(cuts) > most:
+            # Fields beyond are checked, but not told apart.
+            cuts[most:] = [(rest, len(value), False)] if self._overflow != "discard" else []
+        return cuts
+
+    def _cut(self, value: bytes, at: int) -> tuple[Cut, int] | None:
+        """The field at `at`, and where the next one begins: beyond the end when there is none."""
+        if self._quote is None or not value.startswith(self._quote, at):
+            end = value.find(self._separator, at)
+            return ((at, len(value), False), len(value) + 1) if end < 0 else ((at, end, False), end + len(self._separator))
+        begin = at + 1
+        end, doubled = value.find(self._quote, begin), False
+        while end >= 0 and value.startswith(self._quote, end + 1):
+            end, doubled = value.find(self._quote, end + 2), True
+        if end < 0:
+            return None
+        if end + 1 < len(value) and not value.startswith(self._separator, end + 1):
+            return None
+        return (begin, end, doubled), end + 2
+
+
+def _span_of(cut: Cut) -> Span | None:
+    begin, end, doubled = cut
+    return None if doubled else (begin, end - begin)
