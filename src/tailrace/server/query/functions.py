@@ -50,7 +50,7 @@ WINDOWS = _table({
 SCALARS = _table({
     Type.BIGINT: """
         length strpos cardinality array_position json_array_length url_extract_port date_diff regexp_count
-        bitwise_and bitwise_or bitwise_xor bitwise_not levenshtein_distance hamming_distance codepoint crc32 grouping
+        bitwise_and bitwise_or bitwise_xor bitwise_not levenshtein_distance hamming_distance crc32 grouping
         year quarter month week week_of_year day day_of_month day_of_week dow day_of_year doy hour minute second""",
     Type.DOUBLE: """
         sqrt cbrt exp ln log2 log10 power pow pi e rand random sin cos tan asin acos atan atan2 degrees radians

@@ -142,8 +142,8 @@ def _read_times(node: exp.Anonymous, places: tuple[int, ...]) -> None:
             holder.set("expressions", [argument])
 
 
-def _regexp_extract(node: exp.Anonymous) -> None:
-    """NULL where nothing matches; the engine says ''."""
+def _null_if_absent(node: exp.Anonymous) -> None:
+    """NULL where there is nothing; the engine says ''."""
     _become(node, _function("nullif", node.copy(), exp.Literal.string("")), Type.VARCHAR)
 
 
@@ -155,6 +155,22 @@ def _histogram(node: exp.Anonymous) -> None:
     one = exp.Array(expressions=[_function("assumeNotNull", argument)]), exp.Array(expressions=[exp.Literal.number(1)])
     present = exp.Not(this=exp.Is(this=argument.copy(), expression=exp.Null()))
     _become(node, _function("sumMapIf", _function("map", *one), present), Type.UNKNOWN)
+
+
+def _map_agg(node: exp.Anonymous) -> None:
+    """Keys that are NULL are left out, values that are NULL stay; the engine would lose count of them."""
+    if len(node.expressions) != 2:
+        raise refuse("`map_agg` takes a key and a value")
+    key, value = node.expressions
+    present = exp.Not(this=exp.Is(this=key.copy(), expression=exp.Null()))
+    pairs = _function("groupArrayIf", _function("row", _function("assumeNotNull", key), value), present)
+    halves = (_function("tupleElement", pairs, exp.Literal.number(half)) for half in (1, 2))
+    _become(node, _function("mapFromArrays", *halves), Type.UNKNOWN)
+
+
+def _random(node: exp.Anonymous) -> None:
+    """The engine's own `rand` gives whole numbers."""
+    node.set("this", "random")
 
 
 def _reduce(node: exp.Anonymous) -> None:
@@ -180,8 +196,12 @@ def _array_agg(node: exp.Anonymous) -> None:
 
 
 _REWRITES: dict[str, Callable[[exp.Anonymous], None]] = {
-    "regexp_extract": _regexp_extract,
+    "regexp_extract": _null_if_absent,
+    "json_extract_scalar": _null_if_absent,
+    "json_extract": _null_if_absent,
+    "rand": _random,
     "histogram": _histogram,
+    "map_agg": _map_agg,
     "reduce": _reduce,
     "array_agg": _array_agg,
 }

@@ -26,9 +26,9 @@ def as_sls(value: object, engine_type: str, kind: Type = Type.UNKNOWN) -> str:
     if isinstance(value, list | tuple | dict):
         return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
     inner = bare_type(engine_type)
-    if inner.startswith("DateTime"):
+    if inner.startswith("DateTime") or kind is Type.TIMESTAMP:
         return _timestamp(as_text(value))
-    if inner in ("Float32", "Float64") and isinstance(value, int | float):
+    if isinstance(value, int | float) and (inner in ("Float32", "Float64") or kind is Type.DOUBLE):
         return _shortest_single(float(value)) if inner == "Float32" else _double(float(value))
     return as_text(value)
 
@@ -42,9 +42,9 @@ def bare_type(engine_type: str) -> str:
 
 
 def _timestamp(text: str) -> str:
-    """`2024-01-01 00:00:00` with exactly three digits of a second."""
+    """`2024-01-01 00:00:00` with exactly three digits of a second; a date is its midnight."""
     whole, _, fraction = text.partition(".")
-    return f"{whole}.{fraction[:3]:0<3}"
+    return f"{whole}{'' if ' ' in whole else ' 00:00:00'}.{fraction[:3]:0<3}"
 
 
 def _double(value: float) -> str:

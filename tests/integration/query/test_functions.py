@@ -1,0 +1,67 @@
+"""Every SQL function that a query may call, really called."""
+
+from pathlib import Path
+
+import pytest
+
+from tailrace.server.query.functions import FUNCTIONS
+from tailrace.server.store.port import FieldIndex
+from tests.integration.query.logs import TOKENS, EngineThread, FilledLogstore, Log
+
+INDEX = (
+    FieldIndex("c1", "n", "long"),
+    FieldIndex("c2", "d", "double"),
+    FieldIndex("c3", "s", "text", TOKENS),
+    FieldIndex("c4", "j", "text", TOKENS),
+    FieldIndex("c5", "u", "text", TOKENS),
+)
+JSON = '{"a":{"b":1},"l":[1,2,3],"t":"x"}'
+URL = "http://host.example:8080/path/x?q=1&r=a%20b#top"
+LOGS = [
+    Log({"n": "1", "d": "0.5", "s": "Alpha-1", "j": JSON, "u": URL}, time=1_700_000_000),
+    Log({"n": "2", "d": "1.5", "s": "beta-22", "j": JSON, "u": URL}, time=1_700_000_060),
+    Log({"n": "2", "d": "2.5", "j": JSON, "u": URL}, time=1_700_003_600),
+]
+
+
+def cases(section: str) -> dict[str, str]:
+    """`call => result` of one section of functions.txt."""
+    text = (Path(__file__).parent / "functions.txt").read_text(encoding="utf-8")
+    body = text.split(f"[{section}]\n")[1].split("\n\n")[0]
+    return dict(line.split("  =>  ") if "  =>  " in line else (line.removesuffix("  =>"), "") for line in body.splitlines())
+
+
+AGGREGATES, SCALARS, WINDOWS = cases("aggregates"), cases("scalars"), cases("windows")
+
+
+@pytest.fixture(scope="module")
+def logs(engine: EngineThread) -> FilledLogstore:
+    return engine.logstore(LOGS, fields=INDEX)
+
+
+@pytest.mark.parametrize("call", AGGREGATES)
+def test_aggregate(logs: FilledLogstore, call: str):
+    ((found,),) = logs.sql(f"select {call} from log")
+    assert found == AGGREGATES[call]
+
+
+@pytest.mark.parametrize("call", SCALARS)
+def test_scalar(logs: FilledLogstore, call: str):
+    ((found,),) = logs.sql(f"select {call} from log where d = 0.5")
+    assert found == SCALARS[call]
+
+
+@pytest.mark.parametrize("call", WINDOWS)
+def test_window(logs: FilledLogstore, call: str):
+    found = logs.sql(f"select {call} as value, d from log order by d")
+    assert [value for value, _ in found] == WINDOWS[call].split(" , ")
+
+
+def test_group_by_with_grouping(logs: FilledLogstore):
+    found = logs.sql("select n, grouping(n), count(*) from log group by rollup(n) order by 2, 1")
+    assert [count for *_, count in found] == ["1", "2", "3"]
+
+
+def test_every_allowed_function_is_called_here():
+    calls = " ".join([*AGGREGATES, *SCALARS, *WINDOWS, "grouping(n)"])
+    assert [name for name in FUNCTIONS if f"{name}(" not in calls] == []
