@@ -51,7 +51,7 @@ class FlusherFile:
 
     @classmethod
     def sample(cls) -> dict[str, Any]:
-        return {"FilePath": "/var/tmp/events.jsonl"}  # noqa: S108 - an example, in the place where such files go
+        return {"FilePath": "/srv/events.jsonl"}
 
     def start(self, context: FlusherContext) -> None:
         """Needs nothing."""

@@ -15,6 +15,7 @@ from tailrace.errors import DamagedError, NewerFormatError
 
 FORMAT = 1
 EPOCH_SIZE = 16
+ROLLED_BACK = "rolled back"
 
 PUT_META = "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)"
 PUT_CONFIG = "INSERT OR REPLACE INTO configs VALUES (?, ?, ?)"
@@ -69,7 +70,7 @@ class Database:
             raise DamagedError(f"the checkpoint `{self.path}` is damaged: {check}")
         meta = dict(unsealed("meta", row) for row in self._connection.execute("SELECT * FROM meta"))
         epoch = meta.get("epoch")
-        content = Content(epoch if epoch is not None else self.renew_epoch())
+        content = Content(epoch or self.renew_epoch(rolled_back=False), rolled_back=bool(meta.get(ROLLED_BACK)))
         if len(content.epoch) != EPOCH_SIZE:
             raise DamagedError(f"the checkpoint `{self.path}` has no epoch")
         self._connection.execute(DROP_UNUSED_CONFIGS)
@@ -82,11 +83,30 @@ class Database:
             content.ranges.setdefault(prepared.stream, []).append(prepared)
         return content
 
-    def renew_epoch(self) -> bytes:
-        """A new random epoch, durable on return."""
+    def renew_epoch(self, *, rolled_back: bool) -> bytes:
+        """A new random epoch, durable on return. `rolled_back` stays set until `caught_up`."""
         epoch = secrets.token_bytes(EPOCH_SIZE)
-        self._connection.execute(PUT_META, sealed(("epoch", epoch)))
+        self._connection.executemany(PUT_META, [sealed(("epoch", epoch)), sealed((ROLLED_BACK, b"1" if rolled_back else b""))])
         return epoch
+
+    def caught_up(self) -> None:
+        """The server has been asked, and what it said is durable."""
+        self._connection.execute(PUT_META, sealed((ROLLED_BACK, b"")))
+
+    def fork(self, targets: Iterable[str]) -> None:
+        """The server has other data under our identities: a new epoch, and the streams of these targets go back to what is acknowledged.
+
+        One transaction; load the content again afterwards.
+        """
+        content = self.load()
+        rows = [row for row in content.streams.values() if row.target in set(targets)]
+        for row in rows:
+            row.next = row.committed
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.executemany(DROP_STREAM_RANGES, [(row.id,) for row in rows])
+        self._connection.executemany(PUT_STREAM, [row.values() for row in rows])
+        self.renew_epoch(rolled_back=True)
+        self._connection.execute("COMMIT")
 
     def commit(
         self,
@@ -96,22 +116,20 @@ class Database:
         prepared: Iterable[Values],
         acknowledged: Iterable[tuple[str, int]],
         forgotten: Iterable[str],
-        withdrawn: Iterable[str] = (),
     ) -> None:
-        """One transaction: `forgotten` streams go with their ranges, `withdrawn` ones lose only those."""
+        """One transaction. `forgotten` streams go with their ranges."""
         run = self._connection
         run.execute("BEGIN IMMEDIATE")
         try:
             run.executemany(PUT_CONFIG, [sealed(item) for item in configs.items()])
-            run.executemany(DROP_STREAM_RANGES, [(id_,) for id_ in withdrawn])
             run.executemany(PUT_RANGE, prepared)
             run.executemany(DROP_RANGE, acknowledged)
             run.executemany(PUT_STREAM, streams)
-            for id_ in forgotten:
-                run.execute(DROP_STREAM, (id_,))
-                run.execute(DROP_STREAM_RANGES, (id_,))
+            gone = [(id_,) for id_ in forgotten]
+            run.executemany(DROP_STREAM, gone)
+            run.executemany(DROP_STREAM_RANGES, gone)
             run.execute("COMMIT")
-        except BaseException:
+        except sqlite3.DatabaseError:
             if run.in_transaction:
                 run.execute("ROLLBACK")
             raise

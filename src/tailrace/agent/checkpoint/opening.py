@@ -21,11 +21,10 @@ COPY = "checkpoint.copy.db"
 
 @dataclass(slots=True)
 class Opened:
-    """`rolled_back`: what stands here may be older than what the server has; it must be asked."""
+    """An open checkpoint and all that is in it."""
 
     database: Database
     content: Content
-    rolled_back: bool
 
 
 def open_checkpoint(directory: Path) -> Opened:
@@ -59,8 +58,8 @@ def _load(path: Path, *, rolled_back: bool) -> Opened:
         database.close()
         raise
     if rolled_back:
-        content.epoch = database.renew_epoch()
-    return Opened(database, content, rolled_back)
+        content.epoch, content.rolled_back = database.renew_epoch(rolled_back=True), True
+    return Opened(database, content)
 
 
 def _fall_back(path: Path, copy: Path, reason: str) -> Opened:

@@ -79,3 +79,5 @@ class Content:
     ranges: dict[str, list[Range]] = field(default_factory=dict[str, list[Range]])
     """By stream, in sequence order."""
     configs: dict[str, str] = field(default_factory=dict[str, str])
+    rolled_back: bool = False
+    """It may be older than what the server has of our streams: the server must be asked."""

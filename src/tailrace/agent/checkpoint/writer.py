@@ -32,8 +32,8 @@ class _Batch:
     prepared: list[Values] = field(default_factory=list[Values])
     acknowledged: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     forgotten: list[str] = field(default_factory=list[str])
-    withdrawn: list[str] = field(default_factory=list[str])
     callbacks: list[Callback] = field(default_factory=list[Callback])
+    caught_up: bool = False
     urgent: bool = False
     pending: bool = False
 
@@ -101,16 +101,6 @@ class CheckpointWriter:
             row.committed = row.next = position
             self._wait_for_company()
 
-    def withdraw(self, id_: str) -> None:
-        """Give up the prepared ranges of a stream: it goes on from its committed position."""
-        with self._lock:
-            if row := self._streams.get(id_):
-                row.next = row.committed
-                self._batch.streams[id_] = row
-                self._batch.prepared = [values for values in self._batch.prepared if values[0] != id_]
-                self._batch.withdrawn.append(id_)
-                self._wait_for_company()
-
     def forget(self, id_: str) -> None:
         """A stream that ended and is acknowledged to its end."""
         with self._lock:
@@ -123,6 +113,12 @@ class CheckpointWriter:
         """Call `done` when everything asked for before is durable."""
         with self._lock:
             self._hurry(done)
+
+    def caught_up(self) -> None:
+        """What the server said of our streams has been remembered."""
+        with self._lock:
+            self._batch.caught_up = True
+            self._wait_for_company()
 
     def _row(self, opened: StreamRow) -> StreamRow:
         row = self._streams.setdefault(opened.id, opened)
@@ -172,12 +168,13 @@ class CheckpointWriter:
             try:
                 self._database.commit(
                     configs=batch.configs,
-                    withdrawn=batch.withdrawn,
                     prepared=batch.prepared,
                     acknowledged=batch.acknowledged,
                     streams=rows,
                     forgotten=batch.forgotten,
                 )
+                if batch.caught_up:
+                    self._database.caught_up()
                 break
             except sqlite3.DatabaseError as error:
                 # Nothing may be sent before it is durable: the whole agent waits for the disk.

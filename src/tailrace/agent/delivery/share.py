@@ -35,10 +35,6 @@ class Share:
             self._gauge.set(self._used)
             self._changed.notify_all()
 
-    def reset(self) -> None:
-        """Nothing waits any more."""
-        self.give_back(self._used)
-
     def wake(self) -> None:
         """Let waiters look at their `stopping` again."""
         with self._changed:

@@ -92,6 +92,12 @@ class Target:
         """Whether everything that was put in is acknowledged."""
         return not self._entries
 
+    async def finish(self, seconds: float) -> None:
+        """Give what was put in a last chance to be sent; a target that fails gets none."""
+        until = time.monotonic() + seconds
+        while not self.idle and not self._backoff.failing and time.monotonic() < until:  # noqa: ASYNC110 - ends by time
+            await asyncio.sleep(0.02)
+
     async def run(self) -> None:
         """Until cancelled; requests under way are cancelled with it."""
         try:
@@ -212,14 +218,6 @@ class Target:
         self._changed.set()
         if not delivery.cancelled() and (error := delivery.exception()):
             raise error
-
-    def discard(self) -> None:
-        """Forget all that waits or is under way; its streams will be read again. Call it when `run` has ended and no lane submits."""
-        self._pending.clear()
-        self._prepared.clear()
-        self._durable.clear()
-        self._entries = 0
-        self.share.reset()
 
 
 def _resolve(durable: asyncio.Future[None]) -> None:

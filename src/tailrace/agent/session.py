@@ -1,0 +1,226 @@
+"""One life of the worker: from opening the checkpoint to closing it. A fork ends a session and begins the next one.
+
+Threads: one per (target, input key) starts its lanes, after it has replayed what they had prepared; inputs read on threads of their own;
+the checkpoint writes on one. Everything else happens on the event loop.
+"""
+
+import asyncio
+import enum
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tailrace import telemetry
+from tailrace.agent.checkpoint import CheckpointWriter, Opened
+from tailrace.agent.control import stored_ends
+from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.delivery.share import Share
+from tailrace.agent.delivery.target import Target
+from tailrace.agent.identity import AgentIdentity, address
+from tailrace.agent.lane import Lane, Surroundings
+from tailrace.agent.platform import AgentPlatform
+from tailrace.agent.replay import Replay
+from tailrace.agent.streams import StreamTable
+from tailrace.errors import ApiError, TailraceError, UnreachableError
+from tailrace.pipeline.contract import Flusher
+from tailrace.pipeline.model import PipelineConfig
+
+QUEUE_BYTES = 32 * 1_048_576
+"""For all targets together; each has an equal share of it."""
+TARGET_BYTES = 8 * 1_048_576
+STOP_SECS = 5.0
+FINISH_SECS = 3.0
+DRAIN_CHECK_SECS = 0.05
+
+
+class End(enum.Enum):
+    """Why a session is over."""
+
+    STOPPED = "stopped"
+    DRAINED = "drained"
+    FORKED = "forked"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Group:
+    """The lanes that share streams: same target, same input key."""
+
+    lanes: list[Lane] = field(default_factory=list[Lane])
+
+    @property
+    def target(self) -> Target:
+        return self.lanes[0].target
+
+
+class Session:
+    """Runs pipelines until told to stop. `pipelines` are resolved."""
+
+    def __init__(
+        self, opened: Opened, pipelines: Sequence[PipelineConfig], identity: AgentIdentity, platform: AgentPlatform, *, finite: bool
+    ) -> None:
+        content = opened.content
+        self._pipelines = pipelines
+        self._identity = identity
+        self._rolled_back = content.rolled_back
+        self._configs = content.configs
+        self._streams = StreamTable(identity.agent_id, content.streams.values(), content.ranges)
+        self._checkpoint = CheckpointWriter(opened.database, content.streams, content.configs)
+        self._around = Surroundings(
+            platform=platform,
+            checkpoint=self._checkpoint,
+            streams=self._streams,
+            epoch=content.epoch,
+            tags=[(b"__hostname__", os.fsencode(socket.gethostname()))],
+            source=address().encode(),
+            finite=finite,
+            slots=threading.Semaphore(os.cpu_count() or 1),
+        )
+        self._targets: dict[str, Target] = {}
+        self._groups: dict[tuple[str, str], Group] = {}
+        self._log = telemetry.logger("agent")
+
+    @property
+    def identified_targets(self) -> list[str]:
+        """Names of the targets that know our identities."""
+        return [one.flusher.target for one in self._targets.values() if one.flusher.recognises_repeats]
+
+    async def run(self) -> End:
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[End] = self._loop.create_future()
+        self._loop.set_exception_handler(self._crashed)
+        threading.excepthook = self._thread_crashed
+        self._checkpoint.start()
+        self._build()
+        tasks = [asyncio.create_task(target.run()) for target in self._targets.values()]
+        tasks.append(asyncio.create_task(self._start()))
+        if self._around.finite:
+            tasks.append(asyncio.create_task(self._watch_drained()))
+        for task in tasks:
+            task.add_done_callback(self._task_done)
+        try:
+            for target in self._targets.values():
+                await target.flusher.open()
+            return await self._over
+        finally:
+            await self._shut_down(tasks)
+
+    def stop(self, end: End = End.STOPPED) -> None:
+        """From any thread or signal handler."""
+        self._loop.call_soon_threadsafe(self._end, end)
+
+    def _end(self, end: End) -> None:
+        if not self._over.done():
+            self._over.set_result(end)
+
+    # --- building ---------------------------------------------------------------------------------------------------------------
+    def _build(self) -> None:
+        flushers = [(pipeline, plugin) for pipeline in self._pipelines for plugin in pipeline.flushers]
+        limit = min(TARGET_BYTES, max(QUEUE_BYTES // max(1, len(flushers)), 1_048_576))
+        for pipeline, plugin in flushers:
+            name = json.dumps(plugin.document(), sort_keys=True)
+            if name not in self._targets:
+                self._targets[name] = self._target(plugin.build(), limit)
+            for input_ in pipeline.inputs:
+                processors = [processor.build() for processor in pipeline.processors]
+                lane = Lane(pipeline, input_.build(), processors, self._targets[name], self._around)
+                self._groups.setdefault((lane.target.flusher.target, lane.input.key), Group()).lanes.append(lane)
+
+    def _target(self, flusher: Flusher, limit: int) -> Target:
+        flusher.start(self._identity)
+        share = Share(flusher.target, limit)
+        return Target(flusher, self._checkpoint, share, forked=lambda: self._end(End.FORKED), ended=self._streams.drop)
+
+    # --- starting ---------------------------------------------------------------------------------------------------------------
+    async def _start(self) -> None:
+        """Start all groups; those whose server must be asked first wait for its answer, the others do not."""
+        asking = [group for group in self._groups.values() if self._rolled_back and group.target.flusher.recognises_repeats]
+        for group in self._groups.values():
+            if group not in asking:
+                self._start_group(group)
+        if asking:
+            await self._ask_stored_ends()
+            for started in [self._start_group(group) for group in asking]:
+                await started.wait()
+        if self._rolled_back:
+            self._checkpoint.caught_up()
+        self._log.info("agent is at work", pipelines=len(self._pipelines), targets=len(self._targets))
+
+    def _start_group(self, group: Group) -> asyncio.Event:
+        """Set when all its lanes have been started. Replaying may wait for the target, so each group has a thread."""
+        started = asyncio.Event()
+        name = f"start {group.target.flusher.target}"
+        threading.Thread(target=self._start_lanes, args=(group, started), name=name, daemon=True).start()
+        return started
+
+    def _start_lanes(self, group: Group, started: asyncio.Event) -> None:
+        for lane in group.lanes:
+            replayed = Replay(lane, self._streams, self._configs, self._identity).run()
+            if replayed:
+                self._log.info("ranges of the last run are sent again", pipeline=lane.pipeline, ranges=replayed)
+            try:
+                lane.start()
+            except TailraceError as error:
+                telemetry.alarm("USER_CONFIG_ALARM", "cannot start the pipeline", pipeline=lane.pipeline, reason=error.message)
+        self._loop.call_soon_threadsafe(started.set)
+
+    async def _ask_stored_ends(self) -> None:
+        for enrolment in self._identity.enrolments:
+            wait = Backoff()
+            while True:
+                try:
+                    self._streams.stored_ends.update(await asyncio.to_thread(stored_ends, enrolment))
+                    break
+                except (UnreachableError, ApiError) as error:
+                    telemetry.alarm(
+                        "CHECKPOINT_ALARM",
+                        "cannot ask the server where our streams end; its pipelines wait",
+                        endpoint=enrolment.endpoint,
+                        reason=error.message,
+                    )
+                    await asyncio.sleep(wait.failed())
+
+    # --- ending -----------------------------------------------------------------------------------------------------------------
+    async def _watch_drained(self) -> None:
+        lanes = [lane for group in self._groups.values() for lane in group.lanes]
+        while not (all(lane.input.drained for lane in lanes) and await self._idle()):  # noqa: ASYNC110 - inputs are threads
+            await asyncio.sleep(DRAIN_CHECK_SECS)
+        self._end(End.DRAINED)
+
+    async def _idle(self) -> bool:
+        await asyncio.sleep(0)  # what threads handed over before is queued behind this
+        return all(target.idle for target in self._targets.values())
+
+    async def _shut_down(self, tasks: Sequence["asyncio.Task[None]"]) -> None:
+        """Stop reading, send what can be sent at once, make everything durable."""
+        lanes = [lane for group in self._groups.values() for lane in group.lanes]
+        deadline = time.monotonic() + STOP_SECS
+        for lane in lanes:
+            await asyncio.to_thread(lane.stop, deadline)
+        await asyncio.gather(*(target.finish(FINISH_SECS) for target in self._targets.values()))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for target in self._targets.values():
+            await target.flusher.close()
+        await asyncio.to_thread(self._checkpoint.stop)
+
+    def _task_done(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self._fail(error)
+
+    def _crashed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        self._fail(error if isinstance(error, BaseException) else RuntimeError(str(context.get("message"))))
+
+    def _thread_crashed(self, args: "threading.ExceptHookArgs") -> None:
+        self._loop.call_soon_threadsafe(self._fail, args.exc_value or RuntimeError("a thread ended"))
+
+    def _fail(self, error: BaseException) -> None:
+        """A part of the agent died: nothing may go on half alive. What is not acknowledged is read again at the next start."""
+        self._log.error("the agent stops because a part of it failed", exc_info=error)
+        self._end(End.FAILED)

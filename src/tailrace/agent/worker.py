@@ -1,0 +1,103 @@
+"""The worker process: owns a home, and runs sessions on it until it is stopped."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from tailrace import telemetry
+from tailrace.agent import identity as identities
+from tailrace.agent.checkpoint import open_checkpoint
+from tailrace.agent.control import enrol_local
+from tailrace.agent.identity import AgentIdentity
+from tailrace.agent.platform import current
+from tailrace.agent.session import End, Session
+from tailrace.errors import ConfigError, ConfigErrors
+from tailrace.pipeline.loading import resolve
+from tailrace.pipeline.model import PipelineConfig
+
+EXIT_CODES = {End.STOPPED: 0, End.DRAINED: 0, End.FAILED: 1}
+
+
+class Worker:
+    """Collects what pipelines name. `home` is the installation's directory, whose `agent` and `secret` it uses."""
+
+    def __init__(self, home: Path, pipelines: Sequence[PipelineConfig], *, finite: bool = False) -> None:
+        self._home = home
+        self._pipelines = pipelines
+        self._finite = finite
+        self._platform = current([home])
+        self._session: Session | None = None
+        self._stopped = False
+
+    def run(self, *, enrol_at: str = "") -> int:
+        """Until everything is read (`finite`) or a signal comes; the exit code. `enrol_at`: endpoint of a server on this machine.
+
+        BusyError when another worker has this home, ConfigErrors when no pipeline can run, NewerFormatError, and `enrol_local`'s errors.
+        """
+        lock = self._platform.own(self._home / "agent" / "lock")
+        try:
+            self._platform.prepare_process("tailrace-agent")
+            identity = self._identify(enrol_at)
+            pipelines = self._resolved()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._signalled)
+            while True:
+                end = self._one_session(identity, pipelines)
+                if end is not End.FORKED or self._stopped:
+                    return EXIT_CODES.get(end, 0)
+        finally:
+            lock.release()
+
+    def stop(self) -> None:
+        """From any thread or signal handler."""
+        self._stopped = True
+        if self._session is not None:
+            self._session.stop()
+
+    def _signalled(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop()
+
+    def _one_session(self, identity: AgentIdentity, pipelines: Sequence[PipelineConfig]) -> End:
+        opened = open_checkpoint(self._home / "agent")
+        session = self._session = Session(opened, pipelines, identity, self._platform, finite=self._finite)
+        end = asyncio.run(session.run())
+        if end is End.FORKED:
+            telemetry.logger("agent").warning("renewing the epoch: the server knows other data under our identities")
+            again = open_checkpoint(self._home / "agent")
+            again.database.fork(session.identified_targets)
+            again.database.close()
+        return end
+
+    def _identify(self, enrol_at: str) -> AgentIdentity:
+        path = self._home / "secret" / "agent.json"
+        identity = identities.load(path)
+        for project, logstores in self._wanted_at(enrol_at).items() if enrol_at else ():
+            enrol_local(identity, enrol_at, project, logstores, self._home / "secret" / "admin.json")
+        identities.save(identity, path)
+        return identity
+
+    def _wanted_at(self, endpoint: str) -> dict[str, list[str]]:
+        """Project → logstores that pipelines send to at an endpoint without a key of their own."""
+        from tailrace.flushers.sls import SlsConfig  # noqa: PLC0415 - only who enrols needs it
+
+        wanted: dict[str, list[str]] = {}
+        for config in [plugin.config for pipeline in self._pipelines for plugin in pipeline.flushers]:
+            if isinstance(config, SlsConfig) and config.url == endpoint.rstrip("/") and not config.access_key_id:
+                wanted.setdefault(config.project, []).append(config.logstore)
+        return wanted
+
+    def _resolved(self) -> list[PipelineConfig]:
+        """The pipelines with their references put in; one that lacks something here does not keep the others from running."""
+        resolved: list[PipelineConfig] = []
+        failures: list[ConfigError] = []
+        for pipeline in self._pipelines:
+            try:
+                resolved.append(resolve(pipeline))
+            except ConfigErrors as error:
+                failures += error.errors
+                telemetry.alarm("USER_CONFIG_ALARM", "cannot run the pipeline", pipeline=pipeline.name, reason=error.message)
+        if failures and not resolved:
+            raise ConfigErrors(failures)
+        return resolved

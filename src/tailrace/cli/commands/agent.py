@@ -1,0 +1,34 @@
+"""`tailrace agent`: run the agent in the foreground."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+app = App(name="agent", help="Run the agent.")
+
+
+@app.command
+def run(
+    *,
+    home: Annotated[Path, Parameter(help="Home of this installation; made when it is not there.")] = Path("~/.tailrace"),
+    pipelines: Annotated[Path | None, Parameter(help="Directory with pipeline files, or one file; HOME/pipelines by default.")] = None,
+    enrol_local: Annotated[str, Parameter(help="Get a key from the server at this endpoint, which runs with the same home.")] = "",
+    exit_when_drained: Annotated[bool, Parameter(help="End when everything is read and acknowledged.", negative="")] = False,
+    log_level: Annotated[str, Parameter(help="Least level that is logged: debug, info, warning, error.")] = "info",
+) -> int:
+    """Run one worker until Ctrl-C. Standard error gets its log."""
+    from tailrace import telemetry
+    from tailrace.agent.worker import Worker
+    from tailrace.errors import ConfigError
+    from tailrace.pipeline.loading import load_directory, load_file
+
+    telemetry.setup("agent", level=log_level)
+    home = home.expanduser().absolute()
+    source = (pipelines or home / "pipelines").expanduser()
+    loaded = load_directory(source) if source.is_dir() else [load_file(source)]
+    if not loaded:
+        raise ConfigError(
+            f"there is no pipeline in `{source}`", hint="put a file such as `app.yaml` there; `tailrace config check FILE` checks it"
+        )
+    return Worker(home, loaded, finite=exit_when_drained).run(enrol_at=enrol_local)
