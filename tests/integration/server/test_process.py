@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.conftest import running_server, stderr_of
 
 from tailrace.server.db.database import open_database
+from tests.conftest import running_server, stderr_of
 
 
 def run(home: Path, *flags: str) -> subprocess.CompletedProcess[str]:
