@@ -4,6 +4,7 @@ A command's module is imported when the command is called, so that `tailrace que
 server.
 """
 
+import difflib
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -61,7 +62,8 @@ def agent() -> int:
 
 def _run(words: list[str]) -> int:
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
-        raise UsageError(f"unknown command `{words[0]}`", hint=f"commands: {', '.join(COMMANDS)}")
+        near = difflib.get_close_matches(words[0], COMMANDS, n=1)
+        raise UsageError(f"unknown command `{words[0]}`", hint=f"did you mean `{near[0]}`?" if near else f"commands: {', '.join(COMMANDS)}")
     try:
         result = application()(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:

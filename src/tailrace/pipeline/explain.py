@@ -62,7 +62,12 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 def counted(count: int, noun: str) -> str:
     """`1 name`, `2 names`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{grouped(count)} {noun}" if count == 1 else f"{grouped(count)} {noun}s"
+
+
+def grouped(number: float) -> str:
+    """A number with its thousands apart, from five digits on."""
+    return f"{number:,}" if abs(number) >= 10_000 else f"{number}"
 
 
 def describe_value(value: object) -> str:
@@ -122,7 +127,7 @@ def _sentence(detail: ErrorDetails, path: Path, model: type[OptionGroup]) -> tup
         return "is missing", doc
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return f"must be {words} {context[name]:,}, got {value}", ""
+        return f"must be {words} {grouped(context[name])}, got {value}", ""
     if kind in _LENGTHS:
         return _length(kind, context, value), doc
     got = "something else" if annotation is Secret else describe_value(value)

@@ -46,7 +46,7 @@ class Preview:
         failed, discarded = (sum(mishap.count for mishap in mishaps) for mishaps in (self.failed, self.discarded))
         lines = [f"{counted(self.events_in, 'event')} in, {len(self.batch)} out, {failed} failed, {discarded} discarded"]
         for mishap in self.failed:
-            shown = f": `{_text(mishap.sample)}`" if mishap.sample else ""
+            shown = f": `{_one_line(mishap.sample)}`" if mishap.sample else ""
             first = ", the first" if mishap.sample and mishap.count > 1 else ""
             lines.append(f"{mishap.where}: {counted(mishap.count, 'event')} failed: {mishap.reason}{first}{shown}")
         lines += [f"{mishap.where}: {counted(mishap.count, 'event')} discarded: {mishap.reason}" for mishap in self.discarded]
@@ -96,6 +96,10 @@ def format_time(time_ns: int) -> str:
     seconds, fraction = divmod(time_ns, 1_000_000_000)
     digits = f".{fraction:09}".rstrip("0") if fraction else ""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}{digits}Z"
+
+
+def _one_line(sample: bytes) -> str:
+    return _text(sample).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def _text(value: bytes) -> str:

@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from tailrace.pipeline import registry
 from tailrace.pipeline.config import OptionGroup, Secret, extra, public_key
-from tailrace.pipeline.explain import describe_type, group_in
+from tailrace.pipeline.explain import describe_type, group_in, grouped
 from tailrace.pipeline.loading import from_document
 from tailrace.pipeline.model import GlobalConfig
 from tailrace.pipeline.preview import preview
@@ -220,7 +220,7 @@ def _bounds(field: FieldInfo) -> Iterator[str]:
     for metadata in field.metadata:
         for name, words in _BOUNDS.items():
             if (bound := getattr(metadata, name, None)) is not None:
-                yield words.format(f"{bound:,}")
+                yield words.format(grouped(bound))
         if (least := getattr(metadata, "min_length", None)) is not None:
             yield "not empty" if least == 1 else f"length ≥ {least}"
         if (most := getattr(metadata, "max_length", None)) is not None:

@@ -15,7 +15,9 @@ from tailrace.processors.base import BatchProcessor
 
 class DesensitizeConfig(PluginConfig):
     source_key: str = option("content", doc="The field to mask.", min_length=1)
-    method: Literal["const", "md5"] = option("const", doc="`const` puts `ReplacingString`, `md5` the upper-case MD5 of what it replaces.")
+    method: Literal["const", "md5"] = option(
+        "const", doc="What is put in: `const` puts `ReplacingString`, `md5` the upper-case MD5 of the replaced part."
+    )
     replacing_string: str = option("", doc="The text that `const` puts; nothing in it is special.", examples=["********"])
     content_pattern_before_replaced_string: str = option(
         "", doc="The pattern of what stands just before the part to replace; it stays.", regex=True, examples=["password=", "'password':'"]

@@ -23,7 +23,8 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["quer"], "error: unknown command `quer`\nhint: commands: up, query, tail, parse, config, plugin, agent, server\n"),
+        (["quer"], "error: unknown command `quer`\nhint: did you mean `query`?\n"),
+        (["zzz"], "error: unknown command `zzz`\nhint: commands: up, query, tail, parse, config, plugin, agent, server\n"),
         (
             ["plugin", "show"],
             'error: command "plugin show" parameter NAME requires an argument\nhint: `tailrace plugin show --help` shows',

@@ -1,11 +1,15 @@
 """`tailrace parse`, as one calls it: a pipeline file, sample lines on stdin."""
 
+import io
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tailrace.cli.main import main
 
 PIPELINE = """\
 inputs:
@@ -23,47 +27,55 @@ processors:
 flushers:
   - Type: flusher_sls
     Endpoint: http://127.0.0.1:9480
-    Project: p
-    Logstore: l
+    Project: proj
+    Logstore: logs
     AccessKeySecret: ${env:NOT_SET_ANYWHERE}
     AccessKeyId: x
 """
 SAMPLE = b"1777777777 INFO first\n  and its second line\n1777777778 bad\n"
 
 
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+
 @pytest.fixture
-def parse(tmp_path: Path):
-    def run(*words: str, sample: bytes = SAMPLE, pipeline: str = PIPELINE) -> subprocess.CompletedProcess[bytes]:
+def parse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def run(*words: str, sample: bytes = SAMPLE, pipeline: str = PIPELINE) -> Done:
         (tmp_path / "p.yaml").write_text(pipeline)
-        command = [sys.executable, "-m", "tailrace.cli.main", "parse", "--config", str(tmp_path / "p.yaml"), *words]
-        return subprocess.run(command, input=sample, capture_output=True, check=False, timeout=30)
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(sample)))
+        code = main(["parse", "--config", str(tmp_path / "p.yaml"), *words])
+        return Done(code, *capsys.readouterr())
 
     return run
 
 
 def test_events_are_shown_with_what_failed_and_why(parse) -> None:
     done = parse()
-    assert done.stderr.decode().splitlines() == [
+    assert done.err.splitlines() == [
         "2 events in, 2 out, 1 failed, 0 discarded",
         "processors[0] processor_parse_regex_native: 1 event failed: `content` does not match `Regex`: `1777777778 bad`",
     ]
-    lines = [[cell.strip() for cell in line.split("   ") if cell.strip()] for line in done.stdout.decode().splitlines()]
+    lines = [[cell.strip() for cell in line.split("   ") if cell.strip()] for line in done.out.splitlines()]
     assert lines[0] == ["__time__", "t", "level", "message", "content"]
     assert lines[2] == ["2026-05-03T03:09:37Z", "1777777777", "INFO", "first\\n  and its second line"]
     assert lines[3] == ["(when read)", "1777777778 bad"]
-    assert done.returncode == 4
+    assert done.code == 4
 
 
 def test_json_lines(parse) -> None:
     done = parse("--output", "json", sample=b"1777777777 INFO a\n")
-    assert json.loads(done.stdout) == {"__time__": "2026-05-03T03:09:37Z", "t": "1777777777", "level": "INFO", "message": "a"}
-    assert done.returncode == 0
+    assert json.loads(done.out) == {"__time__": "2026-05-03T03:09:37Z", "t": "1777777777", "level": "INFO", "message": "a"}
+    assert done.code == 0
 
 
 def test_a_sample_may_be_a_file(parse, tmp_path: Path) -> None:
     (tmp_path / "sample.log").write_bytes(SAMPLE)
     done = parse(str(tmp_path / "sample.log"), "--output", "csv", sample=b"")
-    assert done.stdout.decode().splitlines()[0] == "__time__,t,level,message,content"
+    assert done.out.splitlines()[0] == "__time__,t,level,message,content"
 
 
 @pytest.mark.parametrize(
@@ -79,17 +91,25 @@ def test_a_sample_may_be_a_file(parse, tmp_path: Path) -> None:
 )
 def test_a_bad_pipeline_is_exit_2(parse, pipeline: str, message: str) -> None:
     done = parse(pipeline=pipeline)
-    assert done.returncode == 2
-    assert message in done.stderr.decode()
-    assert done.stdout == b""
+    assert done.code == 2
+    assert message in done.err
+    assert done.out == ""
 
 
 def test_a_sample_that_is_not_there(parse) -> None:
     done = parse("/nowhere/sample.log")
-    assert (done.returncode, done.stderr) == (2, b"error: cannot read `/nowhere/sample.log`: no such file or directory\n")
+    assert (done.code, done.err) == (2, "error: cannot read `/nowhere/sample.log`: no such file or directory\n")
 
 
 def test_any_bytes_may_come(parse) -> None:
     done = parse(sample=b"\x00\xff\x1b[31m\r\n\n")
+    assert done.code == 4
+    assert "\x1b" not in done.out + done.err
+
+
+def test_it_works_as_a_command_in_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(PIPELINE)
+    command = [sys.executable, "-m", "tailrace.cli.main", "parse", "--config", str(tmp_path / "p.yaml"), "--output", "csv"]
+    done = subprocess.run(command, input=SAMPLE, capture_output=True, check=False, timeout=60)
     assert done.returncode == 4
-    assert b"\x1b" not in done.stdout + done.stderr
+    assert done.stdout.splitlines()[0] == b"__time__,t,level,message,content"

@@ -27,7 +27,7 @@ def test_a_plugin_is_shown_with_its_keys(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["plugin", "show", "processor_drop"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("processor_drop (processor, beta)\n\nRemove fields from events.\n")
-    assert "DropKeys   list of texts   required   not empty   The fields to remove" in out
+    assert "DropKeys   list of strings   required   not empty   The fields to remove" in out
 
 
 def test_a_plugin_as_json_and_as_schema(capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,7 +87,7 @@ extensions: []
         ("Paths: [/a]\n    Labels: [x]", "Labels: expected a map of strings to strings, got a list"),
         ("Paths: [/a]\n    SizeKB: 1.5", "SizeKB: expected a whole number, got the number `1.5`"),
         ("Paths: [/a]\n    SizeKB: true", "SizeKB: expected a whole number, got `true`"),
-        ("Paths: [/a]\n    SizeKB: 4097", "SizeKB: must be at most 4,096, got 4097"),
+        ("Paths: [/a]\n    SizeKB: 4097", "SizeKB: must be at most 4096, got 4097"),
         ("Paths: [/a]\n    Window: 3", "Window: expected a map, got the number `3`"),
         ("Paths: [/a]\n    Window: {Frist: 3}", "Window.Frist: unknown key (did you mean `First`?)"),
         ("Paths: [/a]\n    Window: {First: 5, Last: 2}", "Window.First: 5 lies after `Last`, which is 2 (swap them)"),

@@ -62,7 +62,7 @@ def test_refusals(refusals, options, mistake):
     found = refusals(TYPE, options)
     if mistake is None:
         assert found == [
-            "Method: expected one of `const`, `md5`, got the text `sha`",
+            "Method: expected one of `const`, `md5`, got the string `sha`",
             "ReplacedContentPattern: is missing (The pattern of the part to replace.)",
         ]
     else:

@@ -43,7 +43,7 @@ def test_dropped_events_are_counted_by_reason(run):
             "Include: cannot stand beside `FilterKey` (they say the same; keep one of them)",
         ),
         ({"FilterKey": ["a", "a"], "FilterRegex": ["x", "y"]}, "FilterKey: names a field twice (join its patterns into one)"),
-        ({"Include": {"a": 1}}, "Include.a: expected a text, got the number `1`"),
+        ({"Include": {"a": 1}}, "Include.a: expected a string, got the number `1`"),
         ({"ConditionExp": {}, "Include": {"a": "b"}}, "ConditionExp: this release cannot do that yet (remove the key)"),
     ],
 )

@@ -59,7 +59,7 @@ def test_text_after_a_closing_quote_fails(run):
         ({"Separator": '"'}, 'Quote: is the same as `Separator`: `"`'),
         (
             {"Separator": ",", "OverflowedFieldsTreatment": "drop"},
-            "OverflowedFieldsTreatment: expected one of `extend`, `keep`, `discard`, got the text `drop`",
+            "OverflowedFieldsTreatment: expected one of `extend`, `keep`, `discard`, got the string `drop`",
         ),
     ],
 )

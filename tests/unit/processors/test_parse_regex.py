@@ -72,7 +72,7 @@ def test_events_without_the_field_are_left_alone(run):
         ),
         ({"Regex": r"(a)", "Keys": ["w", "x"]}, ["Keys: 2 names for 1 group (each name needs a capture group `(…)` in the pattern)"]),
         ({"Regex": r"(a)", "Keys": []}, ["Keys: must not be empty (The names of the fields, one per group.)"]),
-        ({"Regex": r"(a)", "Keys": "x"}, ["Keys: expected a list of texts, got the text `x`"]),
+        ({"Regex": r"(a)", "Keys": "x"}, ["Keys: expected a list of strings, got the string `x`"]),
         (
             {"Regexp": r"(a)"},
             [

@@ -44,8 +44,8 @@ def test_add_fields(run, ignore, kept):
         ),
         ("processor_drop", {"DropKeys": []}, "DropKeys: must not be empty (The fields to remove; events without them stay as they are.)"),
         ("processor_add_fields", {"Fields": {}}, "Fields: must not be empty (Field → value.)"),
-        ("processor_add_fields", {"Fields": {"a": 1}}, "Fields.a: expected a text, got the number `1`"),
-        ("processor_add_fields", {"Fields": ["a"]}, "Fields: expected a map of texts to texts, got a list"),
+        ("processor_add_fields", {"Fields": {"a": 1}}, "Fields.a: expected a string, got the number `1`"),
+        ("processor_add_fields", {"Fields": ["a"]}, "Fields: expected a map of strings to strings, got a list"),
     ],
 )
 def test_refusals(refusals, type_name, options, mistake):

@@ -28,6 +28,7 @@ def check(
     output
         `text`, or `json` with one document for all files.
     """
+    from tailrace.batch import NATIVE
     from tailrace.pipeline.report import describe
 
     good: list[dict[str, Any]] = []
@@ -43,6 +44,8 @@ def check(
     else:
         for pipeline in good:
             _print_pipeline(pipeline)
+        if good and not NATIVE:
+            note("note: these are the engines of the pure-Python twin; with `pip install 'tailrace[kernel]'` patterns run in linear time")
         for errors in bad:
             print_error(errors)
         if bad:

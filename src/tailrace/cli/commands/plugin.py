@@ -72,8 +72,8 @@ def show(name: str, /, *, output: Literal["table", "json", "schema"] = "table") 
         )
     else:
         say(f"{entry.type} ({entry.kind}, {entry.stability})\n\n{entry.doc}\n")
-        columns = ["key", "type", "default", "unit", "bounds", "what it does"]
-        print_table(key_rows(entry.config_model), columns=columns)
+        rows = key_rows(entry.config_model)
+        print_table(rows, columns=[column for column in rows[0] if any(row[column] for row in rows)] if rows else [])
 
 
 def _find(name: str) -> PluginEntry:
