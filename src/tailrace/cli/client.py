@@ -1,0 +1,95 @@
+"""A small client of the server's HTTP API, for commands: signs (version 4), connects to the endpoint's address, reads answers."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from tailrace.cli.connection import Connection
+from tailrace.errors import ApiError, ConfigError, TailraceError, UnreachableError
+from tailrace.wire.signature import SignedRequest, sign_v4
+
+TIMEOUT_SECS = 90.0  # longer than the server lets a query run
+CONNECT_SECS = 5.0
+PAGE = 100
+
+
+class Client:
+    """One connection; a context manager."""
+
+    def __init__(self, connection: Connection) -> None:
+        import httpx2
+
+        parts = urlsplit(connection.endpoint if "//" in connection.endpoint else f"http://{connection.endpoint}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError(f"`{connection.endpoint}` is not an endpoint", hint="it looks like `http://127.0.0.1:9480`")
+        self._connection = connection
+        self._host = parts.hostname
+        # No proxy from the environment: the server's address is known, and a proxy would see the signed requests.
+        self._http = httpx2.Client(
+            base_url=f"{parts.scheme}://{parts.netloc}", timeout=httpx2.Timeout(TIMEOUT_SECS, connect=CONNECT_SECS), trust_env=False
+        )
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get_logs(self, query: str, start: int, end: int, *, line: int = PAGE, offset: int = 0, reverse: bool = True) -> dict[str, Any]:
+        """`{"meta": …, "data": [row, …]}`; times in seconds, half open."""
+        body = {"from": start, "to": end, "query": query, "line": line, "offset": offset, "reverse": reverse}
+        return self._request("POST", f"/logstores/{quote(self._connection.logstore)}/logs", body=body)
+
+    def events(self, query: str, start: int, end: int, *, limit: int, reverse: bool = True) -> Iterator[dict[str, str]]:
+        """Rows of a search, page by page."""
+        offset = 0
+        while offset < limit:
+            line = min(PAGE, limit - offset)
+            rows = self.get_logs(query, start, end, line=line, offset=offset, reverse=reverse)["data"]
+            yield from rows
+            offset += len(rows)
+            if len(rows) < line:
+                return
+
+    def tail(self, query: str, after: str) -> tuple[list[dict[str, str]], str]:
+        """Rows that arrived after the cursor, and the next cursor."""
+        path = f"/api/v1/projects/{quote(self._connection.project)}/logstores/{quote(self._connection.logstore)}/tail"
+        answer = self._request("GET", path, query={"after": after, "query": query})
+        return answer["rows"], answer["cursor"]
+
+    def _request(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> Any:
+        import httpx2
+
+        content = b"" if body is None else json.dumps(body).encode()
+        pairs = list((query or {}).items())
+        host = self._host if path.startswith("/api/") else f"{self._connection.project}.{self._host}"
+        headers = {"host": host, **({"content-type": "application/json"} if content else {})}
+        signed = SignedRequest(method, path, pairs, headers, content)
+        added = sign_v4(signed, self._connection.key_id, self._connection.key_secret, "local", datetime.fromtimestamp(time.time(), UTC))
+        target = f"{path}?{urlencode(pairs, quote_via=quote)}" if pairs else path
+        try:
+            response = self._http.request(method, target, headers={**headers, **added}, content=content)
+        except httpx2.TimeoutException as error:
+            raise UnreachableError(
+                f"`{self._connection.endpoint}` did not answer in time", hint="narrow the query, or look at the server's log"
+            ) from error
+        except httpx2.TransportError as error:
+            raise UnreachableError(
+                f"cannot reach the server at `{self._connection.endpoint}`: {str(error).lower()}",
+                hint="is it running? `tailrace up` starts it",
+            ) from error
+        return _read(response.status_code, response.content)
+
+
+def _read(status: int, content: bytes) -> Any:
+    """The answer's JSON. Raises ApiError for what the server refuses, TailraceError for what is no answer of ours."""
+    try:
+        answer = json.loads(content)
+        if status == 200:
+            return answer
+        raise ApiError(status, str(answer["errorCode"]), str(answer["errorMessage"]))
+    except (ValueError, KeyError, TypeError):
+        raise TailraceError(f"the endpoint answered {status} with something that is not Tailrace", hint="check the endpoint") from None

@@ -1,0 +1,58 @@
+"""Which server a command talks to, and as whom: from flags, else the environment, else what `tailrace up` wrote into the home."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from tailrace.cli.home import DEFAULT, read_json
+from tailrace.errors import ConfigError
+
+ENVIRONMENT = {name: f"TAILRACE_{name.upper()}" for name in ("endpoint", "key_id", "key_secret", "project", "logstore")}
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where to ask. `endpoint` is `http://host:port`; the project goes into the Host header, so that no name has to be resolved."""
+
+    endpoint: str
+    key_id: str
+    key_secret: str
+    project: str
+    logstore: str
+
+
+@Parameter(name="*", group="Connection")
+@dataclass(frozen=True, slots=True)
+class ConnectionFlags:
+    """Flags that every command with a server has. The key's secret has none: a command line can be seen by others."""
+
+    endpoint: Annotated[str, Parameter(help="The server, `http://host:port`; else TAILRACE_ENDPOINT.")] = ""
+    key_id: Annotated[str, Parameter(help="Access key id; else TAILRACE_KEY_ID. Its secret is read from TAILRACE_KEY_SECRET.")] = ""
+    project: Annotated[str, Parameter(help="Project; else TAILRACE_PROJECT.")] = ""
+    logstore: Annotated[str, Parameter(help="Logstore; else TAILRACE_LOGSTORE.")] = ""
+    home: Annotated[Path, Parameter(help="Home whose `secret/cli.json` says all that the above leave open.")] = DEFAULT
+
+
+def connect(flags: ConnectionFlags, environment: Mapping[str, str] | None = None) -> Connection:
+    """Raises ConfigError that names what is missing, DamagedError for a `cli.json` that cannot be read."""
+    environment = os.environ if environment is None else environment
+    path = flags.home.expanduser() / "secret" / "cli.json"
+    stored: dict[str, Any] | None = None
+    values: dict[str, str] = {}
+    for name, variable in ENVIRONMENT.items():
+        value = getattr(flags, name, "") or environment.get(variable, "")
+        if not value:
+            stored = read_json(path) if stored is None else stored
+            value = str(stored.get(name) or "")
+        values[name] = value
+    missing = [field.name for field in fields(Connection) if not values[field.name]]
+    variables = ", ".join(ENVIRONMENT[name] for name in missing)
+    if "endpoint" in missing:
+        raise ConfigError("no server is known to this command", hint=f"run `tailrace up`, or set {variables}")
+    if missing:
+        raise ConfigError(f"cannot ask `{values['endpoint']}`: its {', '.join(missing)} is not known", hint=f"set {variables}")
+    return Connection(**values)
