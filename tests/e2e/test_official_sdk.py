@@ -1,7 +1,6 @@
 """The official SDK writes to and reads from what `tailrace up` started, with nothing changed but the address."""
 
 import time
-from urllib.parse import urlsplit
 
 import pytest
 from aliyun.log import GetLogsRequest, LogClient, LogItem, PutLogsRequest
@@ -16,7 +15,7 @@ def client(running: Up, monkeypatch) -> LogClient:
     monkeypatch.setenv("http_proxy", running.endpoint)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    return LogClient(f"http://tailrace.test:{urlsplit(running.endpoint).port}", key["key_id"], key["key_secret"])
+    return LogClient("http://localhost", key["key_id"], key["key_secret"])
 
 
 def test_logs_written_by_the_sdk_are_read_by_the_sdk_and_by_the_cli(client: LogClient, running: Up):
