@@ -1,0 +1,106 @@
+"""A server and an agent of one home, as real processes that a test may kill -9 and start again."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import RunningServer
+
+TAILRACE = [sys.executable, "-m", "tailrace.cli.main"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Installation:
+    """`collect` is a glob of files; they are read from their beginning into logstore `app` of project `faults`."""
+
+    def __init__(self, home: Path, collect: str, processors: list[dict[str, Any]]) -> None:
+        self.home = home
+        self.port = free_port()
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.pipelines = home.with_name("pipelines")
+        self.pipelines.mkdir(parents=True)
+        self._output = home.with_name("processes.log")
+        self._log = self._output.open("ab")
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        pipeline = {
+            "inputs": [{"Type": "input_file", "FilePaths": [collect], "TailingAllMatchedFiles": True}],
+            "processors": processors,
+            "flushers": [{"Type": "flusher_sls", "Endpoint": self.endpoint, "Project": "faults", "Logstore": "app"}],
+        }
+        (self.pipelines / "app.json").write_text(json.dumps(pipeline))
+
+    def start(self, name: str) -> None:
+        """`name` is "server" or "agent"; the server is waited for."""
+        if name == "server":
+            self._spawn(name, ["server", "run", "--home", str(self.home), "--port", str(self.port)])
+            self.wait_until_ready()
+        else:
+            self._spawn(
+                name, ["agent", "run", "--home", str(self.home), "--pipelines", str(self.pipelines), "--enrol-local", self.endpoint]
+            )
+
+    def kill(self, name: str) -> None:
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def stop(self) -> None:
+        for name in list(self._processes):
+            process = self._processes.pop(name)
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._log.close()
+
+    def wait_until_ready(self, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{self.endpoint}/readyz", timeout=2) as answer:
+                    if answer.status == 200:
+                        return
+            except (urllib.error.URLError, OSError):
+                pass
+            assert self._processes["server"].poll() is None, self.tail()
+            time.sleep(0.05)
+        raise AssertionError(f"the server was not ready within {seconds} s:\n{self.tail()}")
+
+    def make_logstore(self, index: dict[str, Any]) -> None:
+        key = self._admin_key()
+        RunningServer(self.home, self.port, key["key_id"], key["key_secret"], self._processes["server"]).make_logstore(
+            "faults", "app", index
+        )
+
+    def query(self, statement: str) -> list[dict[str, str]]:
+        """Rows of a query over the last month, through the CLI."""
+        key = self._admin_key()
+        environment = {"TAILRACE_ENDPOINT": self.endpoint, "TAILRACE_KEY_ID": key["key_id"], "TAILRACE_KEY_SECRET": key["key_secret"]}
+        command = [*TAILRACE, "query", statement, "--project", "faults", "--logstore", "app", "--since", "30d", "--output", "json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environment})
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def _admin_key(self) -> dict[str, str]:
+        return json.loads((self.home / "secret" / "admin.json").read_text())
+
+    def tail(self) -> str:
+        return self._output.read_text(errors="replace")[-4000:]
+
+    def _spawn(self, name: str, words: list[str]) -> None:
+        self._processes[name] = subprocess.Popen([*TAILRACE, *words], stdout=self._log, stderr=self._log, env={**os.environ, "TZ": "UTC"})

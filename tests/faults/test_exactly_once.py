@@ -1,0 +1,73 @@
+"""Whatever is killed, whenever: afterwards each event is there exactly once, whole, and in the order of its file."""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.installation import Installation
+from tests.faults.writer import KEYS, LINE, RotatingWriter, line
+
+
+TEXT = {"type": "text", "token": [" "], "caseSensitive": False, "doc_value": True}
+INDEX = {"line": {"token": [" "], "caseSensitive": False}, "keys": {"n": {"type": "long", "doc_value": True}, "sum": TEXT, "payload": TEXT}}
+
+
+@pytest.mark.timeout(300)
+def test_kill_nine_of_worker_and_server_short_form(tmp_path: Path) -> None:
+    torture(tmp_path, events=60_000, per_file=20_000, kills=6, pause=0.1, seed=1)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_kill_nine_fifty_times_during_a_million_events(tmp_path: Path, seed: int) -> None:
+    torture(tmp_path, events=1_000_000, per_file=100_000, kills=50, pause=0.12, seed=seed)
+
+
+def torture(folder: Path, *, events: int, per_file: int, kills: int, pause: float, seed: int) -> None:
+    r = random.Random(seed)
+    logs = folder / "logs"
+    logs.mkdir()
+    processors = [{"Type": "processor_parse_regex_native", "SourceKey": "content", "Regex": LINE, "Keys": KEYS}]
+    installation = Installation(folder / "home", str(logs / "app.log*"), processors)
+    try:
+        installation.start("server")
+        installation.make_logstore(INDEX)
+        installation.start("agent")
+        writer = RotatingWriter(logs / "app.log", events, per_file, pause)
+        writer.start()
+        for _ in range(kills):
+            time.sleep(r.uniform(0.1, 2.5))
+            victims = r.choice([["agent"], ["server"], ["agent", "server"]])
+            for name in victims:
+                installation.kill(name)
+            time.sleep(r.uniform(0.0, 0.5))
+            for name in reversed(victims):
+                installation.start(name)
+        writer.join()
+        wait_for(installation, events)
+        verify(installation, events)
+    finally:
+        installation.stop()
+
+
+def wait_for(installation: Installation, events: int, seconds: float = 120) -> None:
+    deadline, count = time.monotonic() + seconds, 0
+    while time.monotonic() < deadline:
+        count = int(installation.query("* | select count(1) as c from log")[0]["c"])
+        if count >= events:
+            return
+        time.sleep(1)
+    raise AssertionError(f"{count} of {events} events arrived within {seconds} s:\n{installation.tail()}")
+
+
+def verify(installation: Installation, events: int) -> None:
+    time.sleep(2)  # a repeat that comes late must be seen
+    totals = installation.query("* | select count(1) as c, count(distinct n) as d, min(n) as low, max(n) as high from log")[0]
+    repeated = installation.query("* | select n, count(1) as c from log group by n having count(1) > 1 order by n limit 5")
+    assert totals == {"c": str(events), "d": str(events), "low": "0", "high": str(events - 1)}, repeated
+    for row in installation.query("* | select n, payload, sum from log where n % 997 = 0 limit 2000"):
+        whole = line(int(row["n"])).decode().strip()
+        assert whole.endswith(f"payload={row['payload']} sum={row['sum']}"), f"torn: {row}"
