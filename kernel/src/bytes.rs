@@ -1,0 +1,304 @@
+//! Sets of bytes, and finding the first byte of a set: the innermost loops of splitting and parsing.
+//!
+//! Wide code is chosen once per batch operation ([`wide`]), not per call: the loops are generic over [`Lanes`] and inlined into
+//! one copy compiled for AVX2 and one for every machine.
+
+/// A set of bytes, with the tables that let 32 bytes be tested at once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ByteSet {
+    bits: [u64; 4],
+    /// By low nibble, one bit per high nibble 0–7, and 8–15.
+    low: [u8; 16],
+    high: [u8; 16],
+}
+
+impl ByteSet {
+    pub const NONE: ByteSet = ByteSet { bits: [0; 4], low: [0; 16], high: [0; 16] };
+
+    pub fn all() -> ByteSet {
+        ByteSet::of(|_| true)
+    }
+
+    pub fn of(member: impl Fn(u8) -> bool) -> ByteSet {
+        let mut set = ByteSet::NONE;
+        (0..=255).filter(|b| member(*b)).for_each(|b| set.insert(b));
+        set
+    }
+
+    pub fn one(byte: u8) -> ByteSet {
+        ByteSet::of(|b| b == byte)
+    }
+
+    pub fn insert(&mut self, byte: u8) {
+        self.bits[usize::from(byte >> 6)] |= 1 << (byte & 63);
+        let table = if byte < 128 { &mut self.low } else { &mut self.high };
+        table[usize::from(byte & 15)] |= 1 << (byte >> 4 & 7);
+    }
+
+    #[inline(always)]
+    pub fn has(&self, byte: u8) -> bool {
+        self.bits[usize::from(byte >> 6)] >> (byte & 63) & 1 != 0
+    }
+
+    pub fn len(&self) -> usize {
+        self.bits.iter().map(|b| b.count_ones() as usize).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bits == [0; 4]
+    }
+
+    pub fn not(&self) -> ByteSet {
+        ByteSet::of(|b| !self.has(b))
+    }
+
+    pub fn or(&self, other: &ByteSet) -> ByteSet {
+        ByteSet::of(|b| self.has(b) || other.has(b))
+    }
+
+    pub fn meets(&self, other: &ByteSet) -> bool {
+        (0..4).any(|i| self.bits[i] & other.bits[i] != 0)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = u8> + '_ {
+        (0..=255).filter(|b| self.has(*b))
+    }
+
+    /// Inclusive ranges, ascending.
+    pub fn ranges(&self) -> Vec<(u8, u8)> {
+        let mut ranges: Vec<(u8, u8)> = Vec::new();
+        for byte in self.iter() {
+            match ranges.last_mut() {
+                Some(last) if last.1 + 1 == byte => last.1 = byte,
+                _ => ranges.push((byte, byte)),
+            }
+        }
+        ranges
+    }
+}
+
+/// What ends a run.
+#[derive(Clone)]
+pub enum Stop {
+    /// Nothing but the end of the value.
+    Never,
+    Byte(u8),
+    Set(Box<ByteSet>),
+}
+
+impl Stop {
+    pub fn at(set: &ByteSet) -> Stop {
+        match set.len() {
+            0 => Stop::Never,
+            1 => Stop::Byte(set.iter().next().unwrap_or_default()),
+            _ => Stop::Set(Box::new(set.clone())),
+        }
+    }
+}
+
+/// One way of looking at many bytes at once.
+pub trait Lanes: Copy {
+    /// Bytes that one step looks at, at most 64; 0: no wide steps.
+    const WIDTH: usize;
+
+    /// One bit per byte that equals `byte`.
+    ///
+    /// # Safety
+    /// `WIDTH` bytes are readable at `at`, and the machine has these lanes.
+    unsafe fn equal(at: *const u8, byte: u8) -> u64;
+
+    /// One bit per byte that ends a plain stretch of a JSON string: quote, backslash, control character. Safety: as `equal`.
+    unsafe fn string_end(at: *const u8) -> u64;
+
+    /// One bit per byte in the set. Safety: as `equal`.
+    unsafe fn member(at: *const u8, set: &ByteSet) -> u64;
+}
+
+/// Byte by byte: any machine.
+#[derive(Clone, Copy)]
+pub struct Narrow;
+
+impl Lanes for Narrow {
+    const WIDTH: usize = 0;
+
+    unsafe fn equal(_: *const u8, _: u8) -> u64 {
+        0
+    }
+
+    unsafe fn string_end(_: *const u8) -> u64 {
+        0
+    }
+
+    unsafe fn member(_: *const u8, _: &ByteSet) -> u64 {
+        0
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub struct Avx2;
+
+#[cfg(target_arch = "x86_64")]
+impl Lanes for Avx2 {
+    const WIDTH: usize = 32;
+
+    #[inline(always)]
+    unsafe fn equal(at: *const u8, byte: u8) -> u64 {
+        use std::arch::x86_64::*;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let chunk = _mm256_loadu_si256(at.cast());
+            u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(chunk, _mm256_set1_epi8(byte as i8))) as u32)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn string_end(at: *const u8) -> u64 {
+        use std::arch::x86_64::*;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let chunk = _mm256_loadu_si256(at.cast());
+            let quote = _mm256_cmpeq_epi8(chunk, _mm256_set1_epi8(b'"' as i8));
+            let backslash = _mm256_cmpeq_epi8(chunk, _mm256_set1_epi8(b'\\' as i8));
+            let control = _mm256_cmpeq_epi8(_mm256_min_epu8(chunk, _mm256_set1_epi8(0x1f)), chunk);
+            u64::from(_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(quote, backslash), control)) as u32)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn member(at: *const u8, set: &ByteSet) -> u64 {
+        use std::arch::x86_64::*;
+        // SAFETY: the caller's promise; the tables are 16 bytes each. A shuffle index with its top bit set gives 0, so the low
+        // table answers for bytes below 128 and, after flipping that bit, the high table for the others.
+        unsafe {
+            let chunk = _mm256_loadu_si256(at.cast());
+            let low = _mm256_broadcastsi128_si256(_mm_loadu_si128(set.low.as_ptr().cast()));
+            let high = _mm256_broadcastsi128_si256(_mm_loadu_si128(set.high.as_ptr().cast()));
+            let bit = _mm256_setr_epi8(
+                1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128, //
+                1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128,
+            );
+            let row = _mm256_or_si256(
+                _mm256_shuffle_epi8(low, chunk),
+                _mm256_shuffle_epi8(high, _mm256_xor_si256(chunk, _mm256_set1_epi8(-128))),
+            );
+            let nibble = _mm256_and_si256(_mm256_srli_epi16::<4>(chunk), _mm256_set1_epi8(15));
+            let hit = _mm256_and_si256(row, _mm256_shuffle_epi8(bit, nibble));
+            u64::from(!_mm256_movemask_epi8(_mm256_cmpeq_epi8(hit, _mm256_setzero_si256())) as u32)
+        }
+    }
+}
+
+/// Whether [`Avx2`] may be used.
+#[inline]
+pub fn wide() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        false
+    }
+}
+
+/// Runs `$body` with `$lanes` standing for the widest lanes of this machine, compiled for them.
+///
+/// The body must be a call of a generic function marked `#[inline(always)]`.
+#[macro_export]
+macro_rules! with_lanes {
+    ($lanes:ident => $output:ty, ($($arg:ident: $type:ty),* $(,)?), $body:expr) => {{
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+            fn compiled_wide($($arg: $type),*) -> $output {
+                type $lanes = $crate::bytes::Avx2;
+                $body
+            }
+            if $crate::bytes::wide() {
+                // SAFETY: the features were detected.
+                return unsafe { compiled_wide($($arg),*) };
+            }
+        }
+        {
+            type $lanes = $crate::bytes::Narrow;
+            $body
+        }
+    }};
+}
+
+/// A stretch of bytes to search: `[at, end)`, with readable bytes up to `limit`.
+#[derive(Clone, Copy)]
+pub struct Reach {
+    pub end: *const u8,
+    pub limit: *const u8,
+}
+
+impl Reach {
+    #[inline(always)]
+    pub fn of(bytes: &[u8], slack: usize) -> Reach {
+        let end = bytes.as_ptr_range().end;
+        // SAFETY: `slack` bytes behind the value belong to the same allocation.
+        Reach { end, limit: unsafe { end.add(slack) } }
+    }
+
+    #[inline(always)]
+    fn left(self, at: *const u8) -> usize {
+        self.limit as usize - at as usize
+    }
+
+    /// The first place at or after `at` for which a wide or narrow test answers, or `end`.
+    ///
+    /// # Safety
+    /// `at ≤ end ≤ limit` lie in one allocation; the machine has lanes `L`.
+    #[inline(always)]
+    unsafe fn first<L: Lanes>(self, mut at: *const u8, wide: impl Fn(*const u8) -> u64, narrow: impl Fn(u8) -> bool) -> *const u8 {
+        // SAFETY: every read stays below `limit`.
+        unsafe {
+            while L::WIDTH > 0 && self.left(at) >= L::WIDTH {
+                let mask = wide(at);
+                if mask != 0 {
+                    return self.end.min(at.add(mask.trailing_zeros() as usize));
+                }
+                at = at.add(L::WIDTH);
+                if at >= self.end {
+                    return self.end;
+                }
+            }
+            while at < self.end && !narrow(*at) {
+                at = at.add(1);
+            }
+            at.min(self.end)
+        }
+    }
+
+    /// # Safety
+    /// As [`Reach::first`].
+    #[inline(always)]
+    pub unsafe fn byte<L: Lanes>(self, at: *const u8, byte: u8) -> *const u8 {
+        // SAFETY: passed on.
+        unsafe { self.first::<L>(at, |p| L::equal(p, byte), |b| b == byte) }
+    }
+
+    /// # Safety
+    /// As [`Reach::first`].
+    #[inline(always)]
+    pub unsafe fn string_end<L: Lanes>(self, at: *const u8) -> *const u8 {
+        // SAFETY: passed on.
+        unsafe { self.first::<L>(at, |p| L::string_end(p), |b| matches!(b, b'"' | b'\\' | 0..0x20)) }
+    }
+
+    /// # Safety
+    /// As [`Reach::first`].
+    #[inline(always)]
+    pub unsafe fn stop<L: Lanes>(self, at: *const u8, stop: &Stop) -> *const u8 {
+        // SAFETY: passed on.
+        unsafe {
+            match stop {
+                Stop::Never => self.end,
+                Stop::Byte(byte) => self.byte::<L>(at, *byte),
+                Stop::Set(set) => self.first::<L>(at, |p| L::member(p, set), |b| set.has(b)),
+            }
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! Rows as one LogGroup (protobuf), compressed and hashed, in one go: lengths first, then every byte once.
+
+use std::cell::RefCell;
+
+use crate::batch::span::{Field, Source};
+use crate::batch::{Batch, Pair, TooBig};
+use crate::compress::{self, Compression};
+use crate::digest::Digest;
+use crate::varint;
+use crate::with_lanes;
+
+/// Bytes that may be written behind the end: short copies are done in whole blocks of this size.
+const SLACK: usize = 32;
+/// Longest LogGroup: protobuf's own limit.
+const MAX_SIZE: usize = i32::MAX as usize;
+
+const LOGS: u8 = 0x0a;
+const TOPIC: u8 = 0x1a;
+const SOURCE: u8 = 0x22;
+const LOG_TAGS: u8 = 0x32;
+const TIME: u8 = 0x08;
+const CONTENTS: u8 = 0x12;
+const TIME_NS: u8 = 0x25;
+/// Key and Value of a Content and of a LogTag.
+const KEY: u8 = 0x0a;
+const VALUE: u8 = 0x12;
+
+/// What to encode, and how.
+pub struct Order<'a> {
+    pub compression: Compression,
+    pub digest: Digest,
+    pub first: usize,
+    pub end: usize,
+    /// After the batch's own.
+    pub tags: &'a [Pair],
+    pub time_ns_part: bool,
+}
+
+thread_local! {
+    /// The raw group and its compressed form, reused from call to call.
+    static SCRATCH: RefCell<(Vec<u8>, Vec<u8>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// A thread keeps no more than this for the next call.
+const KEPT_SCRATCH: usize = 16 << 20;
+
+impl Batch {
+    /// Calls `take` with the body of the group, its raw size and its digest; the body lies in memory that is used again.
+    pub fn encode<R>(&self, order: &Order, take: impl FnOnce(&[u8], usize, String) -> R) -> Result<R, TooBig> {
+        SCRATCH.with_borrow_mut(|(raw, packed)| {
+            raw.clear();
+            write_group(self, order, raw)?;
+            let body = if order.compression == Compression::None {
+                &*raw
+            } else {
+                compress::compress(raw, order.compression, packed).ok_or(TooBig)?;
+                &*packed
+            };
+            let taken = take(body, raw.len(), order.digest.of(body));
+            for scratch in [raw, packed] {
+                scratch.clear();
+                scratch.shrink_to(KEPT_SCRATCH);
+            }
+            Ok(taken)
+        })
+    }
+}
+
+fn write_group(batch: &Batch, order: &Order, out: &mut Vec<u8>) -> Result<(), TooBig> {
+    write_logs(batch, order, out)?;
+    for (tag, text) in [(TOPIC, &batch.topic), (SOURCE, &batch.source)] {
+        if !text.is_empty() {
+            out.push(tag);
+            write_bytes(out, text);
+        }
+    }
+    for (key, value) in batch.tags.iter().chain(order.tags) {
+        out.push(LOG_TAGS);
+        write_varint(out, 2 + varint::size(key.len()) + key.len() + varint::size(value.len()) + value.len());
+        out.push(KEY);
+        write_bytes(out, key);
+        out.push(VALUE);
+        write_bytes(out, value);
+    }
+    if out.len() > MAX_SIZE { Err(TooBig) } else { Ok(()) }
+}
+
+fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    write_varint(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+fn write_varint(out: &mut Vec<u8>, mut value: usize) {
+    while value >= 128 {
+        out.push(value as u8 | 128);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn write_logs(batch: &Batch, order: &Order, out: &mut Vec<u8>) -> Result<(), TooBig> {
+    with_lanes!(L => Result<(), TooBig>, (batch: &Batch, order: &Order, out: &mut Vec<u8>), {
+        let _ = <L as crate::bytes::Lanes>::WIDTH;
+        Logs::new(batch, order).write(out)
+    })
+}
+
+/// A field's key as it stands in every Content: tag, length, key, tag of the value. Short ones are copied in one piece.
+#[derive(Clone, Copy)]
+struct Prefix {
+    bytes: [u8; SLACK],
+    /// 0: too long for one piece.
+    len: u8,
+}
+
+struct Logs<'a> {
+    batch: &'a Batch,
+    order: &'a Order<'a>,
+    source: Source<'a>,
+    prefixes: Vec<Prefix>,
+    /// Length of the whole prefix by key id.
+    prefix_sizes: Vec<u32>,
+    /// The last time, as it is written.
+    time: Time,
+}
+
+struct Time {
+    seconds: i64,
+    bytes: [u8; 8],
+    len: usize,
+}
+
+impl<'a> Logs<'a> {
+    fn new(batch: &'a Batch, order: &'a Order<'a>) -> Logs<'a> {
+        let source = batch.bytes();
+        let names = (0..batch.keys.interned() as u32).map(|key| batch.keys.name(key, source));
+        let prefixes = names.clone().map(prefix).collect();
+        let prefix_sizes = names.map(|name| prefix_size(name) as u32).collect();
+        Logs { batch, order, source, prefixes, prefix_sizes, time: Time::of(0) }
+    }
+
+    #[inline(always)]
+    fn write(mut self, out: &mut Vec<u8>) -> Result<(), TooBig> {
+        let mut at = out.len();
+        for row in self.order.first..self.order.end {
+            let fields = self.batch.row(row);
+            let time = self.batch.times[row];
+            let seconds = time.div_euclid(1_000_000_000);
+            if seconds != self.time.seconds {
+                self.time = Time::of(seconds);
+            }
+            let mut size = 1 + self.time.len + if self.order.time_ns_part { 5 } else { 0 };
+            for field in fields {
+                let content = self.content_size(field);
+                size += 1 + varint::size(content) + content;
+            }
+            let total = 1 + varint::size(size) + size;
+            if at + total > MAX_SIZE {
+                return Err(TooBig);
+            }
+            // SAFETY: capacity for the row and the slack is there, and exactly `total` bytes are written before the length is set.
+            unsafe {
+                out.reserve(total + SLACK + 16);
+                let begin = out.as_mut_ptr().add(at);
+                let mut cursor = Cursor { at: begin };
+                cursor.byte(LOGS);
+                cursor.varint(size);
+                cursor.byte(TIME);
+                cursor.short(self.time.bytes.as_ptr(), 8, self.time.len);
+                for field in fields {
+                    self.content(field, &mut cursor);
+                }
+                if self.order.time_ns_part {
+                    cursor.byte(TIME_NS);
+                    let part = if time < 0 { 0 } else { (time % 1_000_000_000) as u32 }.to_le_bytes();
+                    cursor.short(part.as_ptr(), 4, 4);
+                }
+                debug_assert_eq!(cursor.at as usize - begin as usize, total);
+                at += total;
+                out.set_len(at);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn content_size(&self, field: &Field) -> usize {
+        let len = field.span.len as usize;
+        let prefix = match self.prefix_sizes.get(field.key as usize) {
+            Some(size) => *size as usize,
+            None => prefix_size(self.batch.keys.name(field.key, self.source)),
+        };
+        prefix + varint::size(len) + len
+    }
+
+    #[inline(always)]
+    unsafe fn content(&self, field: &Field, cursor: &mut Cursor) {
+        // SAFETY: the caller has made room.
+        unsafe {
+            cursor.byte(CONTENTS);
+            cursor.varint(self.content_size(field));
+            match self.prefixes.get(field.key as usize) {
+                Some(prefix) if prefix.len > 0 => cursor.block(prefix.bytes.as_ptr(), usize::from(prefix.len)),
+                _ => {
+                    let name = self.batch.keys.name(field.key, self.source);
+                    cursor.byte(KEY);
+                    cursor.varint(name.len());
+                    cursor.short(name.as_ptr(), 1, name.len());
+                    cursor.byte(VALUE);
+                }
+            }
+            let value = self.source.with_slack(field.span);
+            cursor.varint(value.bytes.len());
+            cursor.value(value.bytes, value.slack);
+        }
+    }
+}
+
+fn prefix_size(name: &[u8]) -> usize {
+    2 + varint::size(name.len()) + name.len()
+}
+
+fn prefix(name: &[u8]) -> Prefix {
+    let mut bytes = [0; SLACK];
+    let size = prefix_size(name);
+    if size > SLACK {
+        return Prefix { bytes, len: 0 };
+    }
+    // A name this short has a length of one byte.
+    bytes[0] = KEY;
+    bytes[1] = name.len() as u8;
+    bytes[2..2 + name.len()].copy_from_slice(name);
+    bytes[2 + name.len()] = VALUE;
+    Prefix { bytes, len: size as u8 }
+}
+
+impl Time {
+    /// Times outside of what the field can hold are written as its nearest end.
+    fn of(seconds: i64) -> Time {
+        let mut value = seconds.clamp(0, i64::from(u32::MAX)) as u64;
+        let (mut bytes, mut len) = ([0; 8], 0);
+        while value >= 128 {
+            bytes[len] = value as u8 | 128;
+            value >>= 7;
+            len += 1;
+        }
+        bytes[len] = value as u8;
+        Time { seconds, bytes, len: len + 1 }
+    }
+}
+
+/// Where the next byte goes. All of it is unsafe in the same way: there must be room, with `SLACK` bytes to spare.
+struct Cursor {
+    at: *mut u8,
+}
+
+impl Cursor {
+    #[inline(always)]
+    unsafe fn byte(&mut self, byte: u8) {
+        // SAFETY: see the type.
+        unsafe {
+            *self.at = byte;
+            self.at = self.at.add(1);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn varint(&mut self, mut value: usize) {
+        // SAFETY: see the type.
+        unsafe {
+            while value >= 128 {
+                self.byte(value as u8 | 128);
+                value >>= 7;
+            }
+            self.byte(value as u8);
+        }
+    }
+
+    /// Copies a block of `SLACK` readable bytes, of which `len` count.
+    #[inline(always)]
+    unsafe fn block(&mut self, from: *const u8, len: usize) {
+        // SAFETY: see the type.
+        unsafe {
+            std::ptr::copy_nonoverlapping(from, self.at, SLACK);
+            self.at = self.at.add(len);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn short(&mut self, from: *const u8, readable: usize, len: usize) {
+        // SAFETY: see the type; `readable` is a constant where it matters.
+        unsafe {
+            if readable == 8 {
+                std::ptr::copy_nonoverlapping(from, self.at, 8);
+            } else {
+                std::ptr::copy_nonoverlapping(from, self.at, len);
+            }
+            self.at = self.at.add(len);
+        }
+    }
+
+    /// Copies a value; where enough is readable behind it, in whole blocks.
+    #[inline(always)]
+    unsafe fn value(&mut self, value: &[u8], slack: usize) {
+        // SAFETY: see the type; whole blocks read at most `SLACK` bytes behind the value.
+        unsafe {
+            let len = value.len();
+            if len <= 4 * SLACK && slack >= SLACK {
+                let mut done = 0;
+                loop {
+                    std::ptr::copy_nonoverlapping(value.as_ptr().add(done), self.at.add(done), SLACK);
+                    done += SLACK;
+                    if done >= len {
+                        break;
+                    }
+                }
+            } else {
+                std::ptr::copy_nonoverlapping(value.as_ptr(), self.at, len);
+            }
+            self.at = self.at.add(len);
+        }
+    }
+}

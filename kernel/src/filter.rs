@@ -1,0 +1,60 @@
+//! Keeping or dropping whole rows by what their fields match.
+
+use std::mem;
+
+use crate::batch::Batch;
+use crate::batch::keys::Matcher as KeyMatcher;
+use crate::batch::span::Field;
+use crate::bytes::Lanes;
+use crate::pattern::{Matcher, Pattern};
+use crate::with_lanes;
+
+impl Batch {
+    /// Keeps rows of which every named field is there and matches in full; with `exclude` drops rows of which any does.
+    /// Returns how many were dropped.
+    pub fn filter(&mut self, conditions: &[(&[u8], &Pattern)], exclude: bool) -> usize {
+        let conditions = conditions.iter().map(|(name, pattern)| (self.keys.matcher(name), pattern.matcher())).collect();
+        let kept = decide(self, conditions, exclude);
+        let dropped = kept.iter().filter(|keep| !**keep).count();
+        if dropped > 0 {
+            self.retain(&kept);
+            self.discarded += dropped as u64;
+        }
+        dropped
+    }
+
+    fn retain(&mut self, kept: &[bool]) {
+        let fields = mem::take(&mut self.fields);
+        let starts = mem::take(&mut self.starts);
+        let (mut new_fields, mut new_starts) = (Vec::<Field>::with_capacity(fields.len()), vec![0]);
+        for (row, keep) in starts.windows(2).zip(kept) {
+            if *keep {
+                new_fields.extend_from_slice(&fields[row[0] as usize..row[1] as usize]);
+                new_starts.push(new_fields.len() as u32);
+            }
+        }
+        (self.fields, self.starts) = (new_fields, new_starts);
+        self.retain_columns(|row| kept[row]);
+    }
+}
+
+type Condition<'a> = (KeyMatcher<'a>, Matcher<'a>);
+
+fn decide(batch: &Batch, conditions: Vec<Condition>, exclude: bool) -> Vec<bool> {
+    with_lanes!(L => Vec<bool>, (batch: &Batch, conditions: Vec<Condition>, exclude: bool), {
+        let mut conditions = conditions;
+        (0..batch.len())
+            .map(|row| {
+                let mut holds = conditions.iter_mut().map(|condition| holds::<L>(batch, row, condition));
+                if exclude { !holds.any(|h| h) } else { holds.all(|h| h) }
+            })
+            .collect()
+    })
+}
+
+#[inline(always)]
+fn holds<L: Lanes>(batch: &Batch, row: usize, (key, pattern): &mut Condition) -> bool {
+    let bytes = batch.bytes();
+    let field = batch.row(row).iter().find(|f| key.is(f.key, &batch.keys, bytes));
+    field.is_some_and(|f| pattern.full::<L>(bytes.with_slack(f.span)))
+}

@@ -1,0 +1,344 @@
+//! The scanner's program: a pattern's tree as a short list of steps over bytes, with every choice that the next byte can
+//! decide marked as decided.
+
+use super::tree::{Greed, Node};
+use crate::bytes::{ByteSet, Stop};
+
+/// More steps than this: the linear engine is the better choice.
+const MAX_STEPS: usize = 2000;
+
+/// What a match may go on with: a byte of the set, or the end of the value. It may say too much, never too little.
+#[derive(Clone)]
+pub struct Next {
+    pub bytes: ByteSet,
+    pub end: bool,
+}
+
+impl Next {
+    fn or(&self, other: &Next) -> Next {
+        Next { bytes: self.bytes.or(&other.bytes), end: self.end || other.end }
+    }
+
+    #[inline(always)]
+    pub fn allows(&self, byte: Option<u8>) -> bool {
+        byte.map_or(self.end, |b| self.bytes.has(b))
+    }
+}
+
+pub enum Step {
+    Byte(u8),
+    Bytes(Box<[u8]>),
+    Set(Box<ByteSet>),
+    /// `count` bytes of a set.
+    Sets { set: Box<ByteSet>, count: u32 },
+    /// As many bytes as there are before `stop`: giving some back could never help.
+    Run { stop: Stop, min: u32 },
+    /// The same as a capture: begins at `slot`, ends at `slot + 1`.
+    Field { stop: Stop, min: u32, slot: u32 },
+    /// As `Run`, but at most `max`.
+    Bounded { stop: Stop, min: u32, max: u32 },
+    /// Longest first, then shorter ones that `next` could follow.
+    Greedy { stop: Stop, min: u32, max: u32, next: Box<Next> },
+    /// Shortest first: `stop` is what ends the run or may follow it.
+    Lazy { body: Box<ByteSet>, stop: Stop, min: u32, max: u32, next: Box<Next> },
+    Save(u32),
+    /// Goes to `first` or `second`, whichever can follow; when both can, `first` is tried first.
+    Split { first: usize, second: usize, can: Box<(Next, Next)> },
+    Jump(usize),
+    Start,
+    End,
+    Edge { negated: bool },
+    Done,
+}
+
+pub struct Program {
+    pub steps: Vec<Step>,
+    /// What a match can begin with.
+    pub first: Next,
+}
+
+impl Program {
+    /// The whole of a value (`full`), or a prefix of it. None: not a shape for the scanner.
+    pub fn compile(root: &Node, full: bool) -> Option<Program> {
+        let root = if full { root.clone() } else { without_tail(root) };
+        let after = if full { Next { bytes: ByteSet::NONE, end: true } } else { anything() };
+        let mut compiler = Compiler { steps: Vec::new() };
+        let first = compiler.node(&root, &after)?;
+        if full {
+            compiler.steps.push(Step::End);
+        }
+        compiler.steps.push(Step::Done);
+        Some(Program { steps: fuse(compiler.steps), first })
+    }
+}
+
+fn anything() -> Next {
+    Next { bytes: ByteSet::all(), end: true }
+}
+
+/// Whether a prefix matches does not depend on a tail that may be empty: `\d+ .*` begins like `\d `.
+fn without_tail(root: &Node) -> Node {
+    match root {
+        Node::Concat(nodes) => {
+            let Some((last, rest)) = nodes.split_last() else { return Node::Empty };
+            match without_tail(last) {
+                Node::Empty => without_tail(&Node::concat(rest.to_vec())),
+                shorter => Node::Concat(rest.iter().cloned().chain([shorter]).collect()),
+            }
+        }
+        Node::Repeat { min: 0, .. } => Node::Empty,
+        Node::Repeat { body, min, .. } if matches!(**body, Node::Set(_)) => {
+            Node::Repeat { body: body.clone(), min: *min, max: Some(*min), how: Greed::Greedy }
+        }
+        Node::Group { body, .. } => without_tail(body),
+        other => other.clone(),
+    }
+}
+
+struct Compiler {
+    steps: Vec<Step>,
+}
+
+impl Compiler {
+    /// Appends the steps of `node`; `after` is what may follow them. Returns what the node, with what follows, may begin with.
+    fn node(&mut self, node: &Node, after: &Next) -> Option<Next> {
+        if self.steps.len() > MAX_STEPS {
+            return None;
+        }
+        match node {
+            Node::Empty => {}
+            Node::Set(set) => self.steps.push(match set.len() {
+                1 => Step::Byte(set.iter().next()?),
+                _ => Step::Set(Box::new(set.clone())),
+            }),
+            Node::Start => self.steps.push(Step::Start),
+            Node::End => self.steps.push(Step::End),
+            Node::Edge { negated } => self.steps.push(Step::Edge { negated: *negated }),
+            Node::Concat(nodes) => self.concat(nodes, after)?,
+            Node::Either(branches) => self.either(branches, after)?,
+            Node::Group { index, body } => {
+                self.steps.push(Step::Save(2 * *index as u32));
+                self.node(body, after)?;
+                self.steps.push(Step::Save(2 * *index as u32 + 1));
+            }
+            Node::Repeat { body, min, max, how } => self.repeat(body, *min, *max, *how, after)?,
+            Node::Look { .. } | Node::Back { .. } | Node::Atomic(_) => return None,
+        }
+        Some(first(node, after))
+    }
+
+    fn concat(&mut self, nodes: &[Node], after: &Next) -> Option<()> {
+        let mut follows = vec![after.clone()];
+        for node in nodes.iter().skip(1).rev() {
+            follows.push(first(node, &follows[follows.len() - 1]));
+        }
+        for node in nodes {
+            self.node(node, &follows.pop()?)?;
+        }
+        Some(())
+    }
+
+    fn either(&mut self, branches: &[Node], after: &Next) -> Option<()> {
+        let mut jumps = Vec::new();
+        for (i, branch) in branches.iter().enumerate() {
+            let rest = &branches[i + 1..];
+            if rest.is_empty() {
+                self.node(branch, after)?;
+                break;
+            }
+            let others = rest.iter().map(|b| first(b, after)).reduce(|a, b| a.or(&b))?;
+            let split = self.split(first(branch, after), others);
+            self.node(branch, after)?;
+            jumps.push(self.steps.len());
+            self.steps.push(Step::Jump(0));
+            self.point(split, None);
+        }
+        let end = self.steps.len();
+        for jump in jumps {
+            self.steps[jump] = Step::Jump(end);
+        }
+        Some(())
+    }
+
+    fn split(&mut self, first: Next, second: Next) -> usize {
+        let at = self.steps.len();
+        self.steps.push(Step::Split { first: at + 1, second: 0, can: Box::new((first, second)) });
+        at
+    }
+
+    /// Sets the open end of a split: its second way, or with `swapped` its first, leads here.
+    fn point(&mut self, split: usize, swapped: Option<usize>) {
+        let here = self.steps.len();
+        if let Step::Split { first, second, .. } = &mut self.steps[split] {
+            match swapped {
+                None => *second = here,
+                Some(body) => (*first, *second) = (here, body),
+            }
+        }
+    }
+
+    fn repeat(&mut self, body: &Node, min: u32, max: Option<u32>, how: Greed, after: &Next) -> Option<()> {
+        if how == Greed::Possessive {
+            return None;
+        }
+        if let Node::Set(set) = body {
+            self.run(set, min, max, how, after);
+            return Some(());
+        }
+        if max != Some(1) && body.nullable() {
+            return None;
+        }
+        let again = first(body, &first_of_loop(body, after));
+        for i in 0..min {
+            let follows = if i + 1 == min { if max == Some(min) { after.clone() } else { again.or(after) } } else { again.clone() };
+            self.node(body, &follows)?;
+        }
+        match max {
+            None => {
+                let split = self.option(body, &again.or(after), how, after)?;
+                self.steps.push(Step::Jump(split));
+                self.close(split, how);
+            }
+            Some(max) => {
+                let mut splits = Vec::new();
+                for _ in min..max {
+                    splits.push(self.option(body, &again.or(after), how, after)?);
+                }
+                splits.into_iter().for_each(|split| self.close(split, how));
+            }
+        }
+        Some(())
+    }
+
+    /// A split into `body` or past it; the way past it is set by `close`.
+    fn option(&mut self, body: &Node, follows: &Next, how: Greed, after: &Next) -> Option<usize> {
+        let into = first(body, follows);
+        let split = match how {
+            Greed::Lazy => self.split(after.clone(), into),
+            _ => self.split(into, after.clone()),
+        };
+        self.node(body, follows)?;
+        Some(split)
+    }
+
+    fn close(&mut self, split: usize, how: Greed) {
+        self.point(split, (how == Greed::Lazy).then_some(split + 1));
+    }
+
+    fn run(&mut self, set: &ByteSet, min: u32, max: Option<u32>, how: Greed, after: &Next) {
+        let decided = !set.meets(&after.bytes);
+        let outside = set.not();
+        let step = match (max, how) {
+            (Some(max), _) if max == min => match min {
+                0 => return,
+                1 => Step::Set(Box::new(set.clone())),
+                count => Step::Sets { set: Box::new(set.clone()), count },
+            },
+            (None, _) if decided => Step::Run { stop: Stop::at(&outside), min },
+            (Some(max), _) if decided => Step::Bounded { stop: Stop::at(&outside), min, max },
+            (_, Greed::Lazy) => Step::Lazy {
+                body: Box::new(set.clone()),
+                stop: Stop::at(&outside.or(&after.bytes)),
+                min,
+                max: max.unwrap_or(u32::MAX),
+                next: Box::new(after.clone()),
+            },
+            _ => Step::Greedy { stop: Stop::at(&outside), min, max: max.unwrap_or(u32::MAX), next: Box::new(after.clone()) },
+        };
+        self.steps.push(step);
+    }
+}
+
+/// What `node` followed by `after` may begin with.
+fn first(node: &Node, after: &Next) -> Next {
+    match node {
+        Node::Set(set) => Next { bytes: set.clone(), end: false },
+        Node::Concat(nodes) => nodes.iter().rev().fold(after.clone(), |after, node| first(node, &after)),
+        Node::Either(branches) => {
+            let none = Next { bytes: ByteSet::NONE, end: false };
+            branches.iter().fold(none, |all, branch| all.or(&first(branch, after)))
+        }
+        Node::Group { body, .. } | Node::Atomic(body) => first(body, after),
+        Node::Repeat { body, min, max, .. } => match (min, max) {
+            (_, Some(0)) => after.clone(),
+            (0, _) => first(body, &first_of_loop(body, after)).or(after),
+            _ => first(body, &first_of_loop(body, after)),
+        },
+        Node::End => Next { bytes: ByteSet::NONE, end: true },
+        Node::Empty | Node::Start | Node::Edge { .. } => after.clone(),
+        Node::Look { .. } | Node::Back { .. } => anything(),
+    }
+}
+
+/// What may follow one turn of a repeated body.
+fn first_of_loop(body: &Node, after: &Next) -> Next {
+    first(body, after).or(after)
+}
+
+/// Joins literal bytes, and captures around a run.
+fn fuse(steps: Vec<Step>) -> Vec<Step> {
+    let targets = targets(&steps);
+    let mut fused: Vec<Step> = Vec::with_capacity(steps.len());
+    let mut moved = vec![0; steps.len() + 1];
+    let mut barrier = 0;
+    for (at, step) in steps.into_iter().enumerate() {
+        if targets[at] {
+            barrier = fused.len();
+        }
+        moved[at] = fused.len();
+        fused.push(step);
+        join_literal(&mut fused, barrier);
+        join_field(&mut fused, barrier);
+    }
+    moved[targets.len() - 1] = fused.len();
+    for step in &mut fused {
+        match step {
+            Step::Jump(to) => *to = moved[*to],
+            Step::Split { first, second, .. } => (*first, *second) = (moved[*first], moved[*second]),
+            _ => {}
+        }
+    }
+    fused
+}
+
+/// Which steps are jumped to (and therefore must stay separate from the one before).
+fn targets(steps: &[Step]) -> Vec<bool> {
+    let mut targets = vec![false; steps.len() + 1];
+    for step in steps {
+        match step {
+            Step::Jump(to) => targets[*to] = true,
+            Step::Split { first, second, .. } => (targets[*first], targets[*second]) = (true, true),
+            _ => {}
+        }
+    }
+    targets
+}
+
+fn join_literal(steps: &mut Vec<Step>, barrier: usize) {
+    if steps.len() < barrier + 2 {
+        return;
+    }
+    let joined = match &steps[steps.len() - 2..] {
+        [Step::Byte(a), Step::Byte(b)] => Some(vec![*a, *b]),
+        [Step::Bytes(a), Step::Byte(b)] => Some(a.iter().copied().chain([*b]).collect()),
+        _ => None,
+    };
+    if let Some(bytes) = joined {
+        steps.truncate(steps.len() - 2);
+        steps.push(Step::Bytes(bytes.into()));
+    }
+}
+
+fn join_field(steps: &mut Vec<Step>, barrier: usize) {
+    if steps.len() < barrier + 3 {
+        return;
+    }
+    let at = steps.len() - 3;
+    if let [Step::Save(begin), Step::Run { stop, min }, Step::Save(end)] = &steps[at..]
+        && begin + 1 == *end
+    {
+        let field = Step::Field { stop: stop.clone(), min: *min, slot: *begin };
+        steps.truncate(at);
+        steps.push(field);
+    }
+}

@@ -1,0 +1,165 @@
+//! `EventBatch`: parsing and shaping.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+
+use super::batch::EventBatch;
+use super::pattern::Pattern;
+use super::too_big;
+use super::values::Failures;
+use crate::parse::delimiter::{self, Overflow, Shape};
+use crate::parse::time::Clock;
+use crate::parse::{Policy, json, regex, time_format};
+
+fn slices(keys: &[PyBackedBytes]) -> Vec<&[u8]> {
+    keys.iter().map(|key| &**key).collect()
+}
+
+#[pymethods]
+impl EventBatch {
+    #[pyo3(signature = (source, pattern, keys, *, keep_on_success=false, keep_on_fail=true, renamed=None, copy_raw=false))]
+    #[expect(clippy::too_many_arguments, reason = "the contract's own")]
+    fn parse_regex(
+        &mut self,
+        py: Python,
+        source: &[u8],
+        pattern: &Bound<Pattern>,
+        keys: Vec<PyBackedBytes>,
+        keep_on_success: bool,
+        keep_on_fail: bool,
+        renamed: Option<&[u8]>,
+        copy_raw: bool,
+    ) -> PyResult<Failures> {
+        let pattern = pattern.get().engine();
+        if keys.len() != pattern.groups() {
+            let (groups, given) = (pattern.groups(), keys.len());
+            return Err(PyValueError::new_err(format!("the pattern has {groups} groups, but there are {given} keys")));
+        }
+        let policy = Policy { source, keep_on_success, keep_on_fail, renamed, copy_raw };
+        let inner = &mut self.inner;
+        py.detach(|| regex::parse(inner, &policy, &pattern, &slices(&keys))).map(Failures::from).map_err(too_big)
+    }
+
+    #[pyo3(signature = (source, *, keep_on_success=false, keep_on_fail=true, renamed=None, copy_raw=false))]
+    #[expect(clippy::too_many_arguments, reason = "the contract's own")]
+    fn parse_json(
+        &mut self,
+        py: Python,
+        source: &[u8],
+        keep_on_success: bool,
+        keep_on_fail: bool,
+        renamed: Option<&[u8]>,
+        copy_raw: bool,
+    ) -> PyResult<Failures> {
+        let policy = Policy { source, keep_on_success, keep_on_fail, renamed, copy_raw };
+        let inner = &mut self.inner;
+        py.detach(|| json::parse(inner, &policy)).map(Failures::from).map_err(too_big)
+    }
+
+    #[pyo3(signature = (
+        source, separator, keys, *, quote=None, allow_short=true, overflow="extend",
+        keep_on_success=false, keep_on_fail=true, renamed=None, copy_raw=false
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "the contract's own")]
+    fn parse_delimiter(
+        &mut self,
+        py: Python,
+        source: &[u8],
+        separator: &[u8],
+        keys: Vec<PyBackedBytes>,
+        quote: Option<&[u8]>,
+        allow_short: bool,
+        overflow: &str,
+        keep_on_success: bool,
+        keep_on_fail: bool,
+        renamed: Option<&[u8]>,
+        copy_raw: bool,
+    ) -> PyResult<Failures> {
+        let keys = slices(&keys);
+        let shape = Shape { separator, quote: quote_byte(separator, quote)?, keys: &keys, allow_short, overflow: overflow_of(overflow)? };
+        let policy = Policy { source, keep_on_success, keep_on_fail, renamed, copy_raw };
+        let inner = &mut self.inner;
+        py.detach(|| delimiter::parse(inner, &policy, &shape)).map(Failures::from).map_err(too_big)
+    }
+
+    #[pyo3(signature = (source, format, *, utc_offset_secs, year=None, now_ns=0, keep_source=true))]
+    #[expect(clippy::too_many_arguments, reason = "the contract's own")]
+    fn parse_time(
+        &mut self,
+        py: Python,
+        source: &[u8],
+        format: &str,
+        utc_offset_secs: i32,
+        year: Option<i32>,
+        now_ns: i64,
+        keep_source: bool,
+    ) -> PyResult<Failures> {
+        let tokens = time_format::compile(format)
+            .map_err(|reason| PyValueError::new_err(format!("the time format `{format}` has {reason}")))?;
+        let clock = Clock { offset: utc_offset_secs, year, now: now_ns };
+        let inner = &mut self.inner;
+        Ok(py.detach(|| inner.parse_time(source, &tokens, clock, keep_source)).into())
+    }
+
+    #[pyo3(signature = (conditions, *, exclude=false))]
+    fn filter(&mut self, py: Python, conditions: Vec<(PyBackedBytes, Bound<Pattern>)>, exclude: bool) -> usize {
+        let conditions: Vec<(PyBackedBytes, Arc<_>)> = conditions.into_iter().map(|(key, pattern)| (key, pattern.get().engine())).collect();
+        let inner = &mut self.inner;
+        py.detach(|| {
+            let conditions: Vec<(&[u8], &_)> = conditions.iter().map(|(key, pattern)| (&**key, &**pattern)).collect();
+            inner.filter(&conditions, exclude)
+        })
+    }
+
+    #[pyo3(signature = (source, pattern, replacement, *, all=true))]
+    fn mask(&mut self, py: Python, source: &[u8], pattern: &Bound<Pattern>, replacement: &[u8], all: bool) -> PyResult<usize> {
+        let pattern = pattern.get().engine();
+        let replacement = crate::mask::Replacement::compile(replacement);
+        if replacement.largest_group() > pattern.groups() {
+            let (wanted, groups) = (replacement.largest_group(), pattern.groups());
+            return Err(PyValueError::new_err(format!("the replacement refers to group {wanted}, but the pattern has {groups} groups")));
+        }
+        let inner = &mut self.inner;
+        py.detach(|| inner.mask(source, &pattern, &replacement, all)).map_err(too_big)
+    }
+
+    fn rename(&mut self, py: Python, old: &[u8], new: &[u8]) -> PyResult<usize> {
+        let inner = &mut self.inner;
+        py.detach(|| inner.rename(old, new)).map_err(too_big)
+    }
+
+    fn drop(&mut self, py: Python, keys: Vec<PyBackedBytes>) {
+        let inner = &mut self.inner;
+        py.detach(|| inner.drop(&slices(&keys)));
+    }
+
+    #[pyo3(signature = (key, value, *, overwrite=true))]
+    fn add(&mut self, py: Python, key: &[u8], value: &[u8], overwrite: bool) -> PyResult<()> {
+        let inner = &mut self.inner;
+        py.detach(|| inner.add(key, value, overwrite)).map_err(too_big)
+    }
+}
+
+fn quote_byte(separator: &[u8], quote: Option<&[u8]>) -> PyResult<Option<u8>> {
+    if !(1..=4).contains(&separator.len()) {
+        let given = separator.len();
+        return Err(PyValueError::new_err(format!("a separator has 1 to 4 bytes, this one has {given}")));
+    }
+    match (quote, separator) {
+        (None, _) => Ok(None),
+        (Some([quote]), [separator]) if quote != separator => Ok(Some(*quote)),
+        _ => Err(PyValueError::new_err("a quote is one byte, goes with a separator of one byte, and differs from it")),
+    }
+}
+
+fn overflow_of(name: &str) -> PyResult<Overflow> {
+    match name {
+        "extend" => Ok(Overflow::Extend),
+        "keep" => Ok(Overflow::Keep),
+        "discard" => Ok(Overflow::Discard),
+        other => Err(PyValueError::new_err(format!("`{other}` is no way to treat surplus fields: use extend, keep or discard"))),
+    }
+}
