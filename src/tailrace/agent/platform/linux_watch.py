@@ -3,6 +3,7 @@
 import contextlib
 import os
 import select
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ class InotifyWatcher:
     def __init__(self) -> None:
         self._inotify = INotify(nonblocking=True)
         self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._closing = threading.Lock()
+        self._closed = False
         self._directories: dict[int, str] = {}
         self._remote = _remote_devices()
         self._poll = select.poll()
@@ -58,11 +61,15 @@ class InotifyWatcher:
         return list(found)
 
     def wake(self) -> None:
-        os.eventfd_write(self._woken, 1)
+        with self._closing:
+            if not self._closed:
+                os.eventfd_write(self._woken, 1)
 
     def close(self) -> None:
-        self._inotify.close()
-        os.close(self._woken)
+        with self._closing:
+            self._closed = True
+            self._inotify.close()
+            os.close(self._woken)
 
 
 def _remote_devices() -> set[int]:

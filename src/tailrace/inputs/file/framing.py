@@ -65,11 +65,11 @@ class Framing:
     def _end(self, block: bytes) -> int:
         """Whole records at the front of the block, in bytes, up to the first that is longer than the limit."""
         if self.start is None:
-            end = record_end(block)
+            end = record_end(block, None)
             return self._before_long_line(block, end) if end > self.limit else end
         end = record_end(block, self.start)
         if not end and not self.start.prefix_match(_first_line(block)):
-            end = record_end(block)  # no record begins here: lines without one do not wait
+            end = record_end(block, None)  # no record begins here: lines without one do not wait
         return end
 
     def _before_long_line(self, block: bytes, end: int) -> int:

@@ -1,0 +1,89 @@
+"""A worker as a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.integration.agent.sink import KEY_ID, KEY_SECRET
+
+WAIT_SECS = 20
+COMMAND = "import sys; from tailrace.cli.main import main; sys.exit(main())"
+
+
+@dataclass
+class Agent:
+    """`tailrace agent run` on a directory of its own."""
+
+    directory: Path
+    endpoint: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("logs", "pipelines", "home/secret"):
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def logs(self) -> Path:
+        return self.directory / "logs"
+
+    @property
+    def home(self) -> Path:
+        return self.directory / "home"
+
+    def enrol(self) -> None:
+        """As if a server that knows the batch form had enrolled this agent."""
+        enrolment = {"endpoint": self.endpoint, "project": "test", "logstores": ["app"], "key_id": KEY_ID, "key_secret": KEY_SECRET}
+        document = {"format": 1, "agent_id": "a" * 32, "enrolments": [{**enrolment, "features": ["batch_group"]}]}
+        (self.home / "secret" / "agent.json").write_text(json.dumps(document))
+
+    def pipeline(self, name: str = "app", flushers: list[dict] | None = None, processors: list[dict] | None = None, **options) -> None:
+        """JSON is YAML enough. `options` go into the input."""
+        source = {"Type": "input_file", "FilePaths": [f"{self.logs}/*.log"], "TailingAllMatchedFiles": True, **options}
+        document = {"inputs": [source], "flushers": flushers or [self.to_sink()]}
+        if processors:
+            document["processors"] = processors
+        (self.directory / "pipelines" / f"{name}.json").write_text(json.dumps(document))
+
+    def to_sink(self, **options) -> dict:
+        return {"Type": "flusher_sls", "Endpoint": self.endpoint, "Project": "test", "Logstore": "app", **options}
+
+    def with_key(self, **options) -> dict:
+        """As to any other endpoint: a key of its own, so no identities."""
+        return self.to_sink(AccessKeyId=KEY_ID, AccessKeySecret="${env:SINK_SECRET}", **options)
+
+    def start(self, *words: str) -> subprocess.Popen:
+        command = [sys.executable, "-c", COMMAND, "agent", "run", "--home", self.home, "--pipelines", self.directory / "pipelines", *words]
+        environment = {**os.environ, "SINK_SECRET": KEY_SECRET, **self.environment}
+        with (self.directory / "agent.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stderr=log, stdout=log, env=environment)
+        return self.process
+
+    def run_to_the_end(self, timeout: float = WAIT_SECS) -> None:
+        assert self.start("--exit-when-drained").wait(timeout) == 0, self.log()
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            assert self.process.wait(WAIT_SECS) == 0, self.log()
+
+    def log(self) -> str:
+        path = self.directory / "agent.log"
+        return path.read_text() if path.exists() else ""
+
+
+def wait_for(condition: Callable[[], object], what: str = "", timeout: float = WAIT_SECS) -> None:
+    until = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < until, f"timed out: {what}"
+        time.sleep(0.02)

@@ -1,0 +1,184 @@
+"""From files to a target that fails in every way: each event arrives exactly once."""
+
+import itertools
+import time
+from collections import Counter
+
+import pytest
+
+from tests.integration.agent.running import wait_for
+
+
+def numbered(count, start=0):
+    return "".join(f"event {number:07d} {'x' * (number % 90)}\n" for number in range(start, start + count))
+
+
+def each_once(sink, count):
+    found = Counter(content[:13] for content in sink.contents())
+    assert {name: times for name, times in found.items() if times > 1} == {}
+    assert len(found) == count
+
+
+def test_all_events_arrive_with_their_tags(agent, sink):
+    agent.enrol()
+    agent.pipeline()
+    (agent.logs / "a.log").write_text(numbered(20_000))
+    (agent.logs / "b.log").write_text(numbered(10, 20_000))
+    agent.run_to_the_end()
+    each_once(sink, 20_010)
+    assert {event["__tag__:__path__"] for event in sink.events} == {f"{agent.logs}/a.log", f"{agent.logs}/b.log"}
+    assert all(event["__tag__:__hostname__"] and "-" in event["__tag__:__pack_id__"] for event in sink.events)
+
+
+def test_a_second_run_sends_nothing_again_and_goes_on(agent, sink):
+    agent.enrol()
+    agent.pipeline()
+    (agent.logs / "a.log").write_text(numbered(1000))
+    agent.run_to_the_end()
+    agent.run_to_the_end()
+    each_once(sink, 1000)
+    with (agent.logs / "a.log").open("a") as file:
+        file.write(numbered(500, 1000))
+    (agent.logs / "new.log").write_text(numbered(100, 1500))
+    agent.run_to_the_end()
+    each_once(sink, 1600)
+    assert sink.repeats == 0
+
+
+@pytest.mark.parametrize("sign_version", ["v4", "v1"])
+@pytest.mark.parametrize("compression", ["lz4", "zstd", "none"])
+def test_any_other_endpoint_gets_one_log_group_per_request(agent, sink, sign_version, compression):
+    agent.pipeline(flushers=[agent.with_key(SignVersion=sign_version, CompressType=compression)])
+    (agent.logs / "a.log").write_text(numbered(9000))
+    agent.run_to_the_end()
+    each_once(sink, 9000)
+    assert not sink.packages
+    assert KEY_IS_NOT_IN_STATE not in b"".join(path.read_bytes() for path in (agent.home / "agent").iterdir())
+
+
+KEY_IS_NOT_IN_STATE = b"agent-secret"
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        ["500", "503", None, "500", None],
+        ["403", "429", None],
+        ["reset", None, "reset", None],
+        ["lost answer", None, "lost answer", "lost answer", None],
+        ["lost answer", "500", "reset", "slow", None, "429", None, "lost answer", None],
+    ],
+    ids=lambda faults: ",".join(str(fault) for fault in faults),
+)
+def test_faults_lose_and_repeat_nothing(agent, sink, faults):
+    order = itertools.cycle(faults)
+    sink.fault = lambda number: next(order)
+    agent.enrol()
+    agent.pipeline()
+    for name in "abc":
+        (agent.logs / f"{name}.log").write_text(numbered(10_000, 10_000 * "abc".index(name)))
+    agent.run_to_the_end()
+    each_once(sink, 30_000)
+
+
+def test_events_of_one_file_keep_their_order_by_pack_id(agent, sink):
+    agent.enrol()
+    agent.pipeline()
+    (agent.logs / "a.log").write_text(numbered(30_000))
+    agent.run_to_the_end()
+    identities = sorted(sink.packages.values(), key=lambda one: (one.sequence, one.part))
+    starts = [one.start for one in identities if one.part == 0]
+    assert starts == sorted(starts)
+    assert [one.end for one in identities if one.part == 0][:-1] == starts[1:]
+
+
+def test_refused_data_is_kept_and_tried_again(agent, sink):
+    sink.refuse = "PostBodyInvalid"
+    agent.enrol()
+    agent.pipeline()
+    (agent.logs / "a.log").write_text(numbered(100))
+    agent.start("--exit-when-drained")
+    wait_for(lambda: "SEND_DATA_FAIL_ALARM" in agent.log(), "the alarm")
+    assert sink.events == []
+    sink.refuse = ""
+    assert agent.process.wait(20) == 0
+    each_once(sink, 100)
+
+
+def test_a_fork_renews_the_epoch_and_resumes_where_the_server_stands(agent, sink):
+    agent.enrol()
+    agent.pipeline()
+    log = agent.logs / "a.log"
+    log.write_text(numbered(1000))
+    agent.run_to_the_end()
+    stream = next(iter(sink.packages.values())).stream
+    epochs = {one.epoch for one in sink.packages.values()}
+    text = numbered(1000, 1000)
+    with log.open("a") as file:
+        file.write(text)
+    # The server has half of the new lines already, from a copy of this agent.
+    half = text[: text.index("event 0001500")]
+    sink.stored_ends = {stream: len(numbered(1000)) + len(half)}
+    sink.fork_once = True
+    agent.run_to_the_end()
+    assert Counter(sink.contents()) == Counter((numbered(1000) + text[len(half) :]).splitlines())
+    assert len({one.epoch for one in sink.packages.values()} - epochs) == 1
+
+
+def test_a_line_arrives_within_a_second(agent, sink):
+    agent.enrol()
+    agent.pipeline()
+    log = agent.logs / "a.log"
+    log.write_text("first\n")
+    agent.start()
+    wait_for(lambda: sink.contents() == ["first"])
+    waits = []
+    for number in range(5):
+        began = time.monotonic()
+        with log.open("a") as file:
+            file.write(f"line {number}\n")
+        wait_for(lambda number=number: f"line {number}" in sink.contents())
+        waits.append(time.monotonic() - began)
+    agent.stop()
+    assert sorted(waits)[2] < 1.0
+
+
+def test_a_second_worker_on_one_home_is_refused_by_the_pid_of_the_first(agent, sink):
+    agent.enrol()
+    agent.pipeline()
+    first = agent.start()
+    wait_for(lambda: "agent is at work" in agent.log())
+    second = agent.start()
+    assert second.wait(20) == 1
+    assert f"the process with pid {first.pid} works on it" in agent.log()
+    agent.process = first
+    agent.stop()
+
+
+def test_each_flusher_has_its_own_cursor(agent, sink):
+    agent.enrol()
+    out = agent.directory / "out.jsonl"
+    agent.pipeline(flushers=[agent.to_sink(), {"Type": "flusher_file", "FilePath": str(out)}])
+    (agent.logs / "a.log").write_text(numbered(500))
+    sink.refuse = "PostBodyInvalid"
+    agent.start()
+    wait_for(lambda: out.exists() and len(out.read_text().splitlines()) == 500, "the file's flusher does not wait for the other")
+    agent.stop()
+    assert sink.events == []
+    sink.refuse = ""
+    agent.run_to_the_end()
+    each_once(sink, 500)
+    assert len(out.read_text().splitlines()) == 500
+
+
+def test_a_renamed_pipeline_takes_over_its_streams(agent, sink):
+    agent.enrol()
+    agent.pipeline("before")
+    (agent.logs / "a.log").write_text(numbered(300))
+    agent.run_to_the_end()
+    (agent.directory / "pipelines" / "before.json").rename(agent.directory / "pipelines" / "after.json")
+    with (agent.logs / "a.log").open("a") as file:
+        file.write(numbered(10, 300))
+    agent.run_to_the_end()
+    each_once(sink, 310)
+    assert len({one.stream for one in sink.packages.values()}) == 1
