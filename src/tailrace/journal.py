@@ -2,7 +2,7 @@
 
 A journal is a directory of segments, `<first id, 20 digits>.seg`. A segment is a header and records; ids rise by one over all segments.
 
-    header   magic 8 · version u32 · crc u32 of the rest · first id u64 · reserved 8                    (32 bytes, little-endian)
+    header   magic 8 · crc u32 of all that follows · version u32 · first id u64 · reserved 8            (32 bytes, little-endian)
     record   magic 4 · crc u32 of all that follows · length u32 · type u32 · id u64 · payload           (24 bytes + payload)
 
 Opening never fails over damage: a torn tail is cut, a damaged stretch is skipped to the next record that checks out, its segment is linked
@@ -29,7 +29,7 @@ MAX_PAYLOAD = 1 << 30
 _SEGMENT_MAGIC = b"TRJOURN\n"
 _RECORD_MAGIC = b"\xa7trR"
 _SEGMENT = struct.Struct("<8sIIQ8x")
-_SEGMENT_CHECKED = struct.Struct("<Q8x")
+_SEGMENT_CHECKED = struct.Struct("<IQ8x")
 _RECORD = struct.Struct("<4sIIIQ")
 _RECORD_CHECKED = struct.Struct("<IIQ")
 
@@ -165,7 +165,7 @@ class Journal:
         with path.open("rb") as file:
             header = file.read(_SEGMENT.size)
         if _header_is_sound(header):
-            version = _SEGMENT.unpack(header)[1]
+            version = _SEGMENT.unpack(header)[2]
             if version > FORMAT_VERSION:
                 raise NewerFormatError(
                     f"journal segment `{path}` has format {version}, this release knows up to {FORMAT_VERSION}",
@@ -175,24 +175,23 @@ class Journal:
     def _load(self, path: Path, *, last: bool) -> None:
         """Take one segment in: find its good end, report its bad stretches."""
         data = path.read_bytes()
-        first, expected, end = int(path.stem), 0, _SEGMENT.size
-        found = False
-        if len(data) >= _SEGMENT.size and not _header_is_sound(data[: _SEGMENT.size]):
+        first, end, newest = int(path.stem), _SEGMENT.size, 0
+        sound = _header_is_sound(data[: _SEGMENT.size])
+        if not sound and len(data) >= _SEGMENT.size:
             self._report(path, 0, _SEGMENT.size, torn_tail=False)
         for offset, record in _records(data):
             if offset > end:
                 self._report(path, end, offset - end, torn_tail=False)
             end = offset + _RECORD.size + len(record.payload)
-            expected, found = record.id + 1, True
-        if last and len(data) < _SEGMENT.size and not found:
-            path.unlink()  # the crash hit between creating the file and writing its header
-            self.next_id = max(self.next_id, first)
+            newest = record.id
+        self.next_id = max(self.next_id, first, newest + 1)
+        if last and not newest and not sound:
+            path.unlink()  # a crash hit between creating the file and writing its header; or nothing in it can be used
             return
         if end < len(data):
             self._report(path, end, len(data) - end, torn_tail=last)
             if last:
                 _truncate(path, end)
-        self.next_id = max(self.next_id, first, expected)
         self._segments.append(_Segment(path, first, end if last else len(data)))
 
     def _report(self, path: Path, offset: int, length: int, *, torn_tail: bool) -> None:
@@ -270,12 +269,13 @@ class Journal:
 
 
 def _header(first: int) -> bytes:
-    return _SEGMENT.pack(_SEGMENT_MAGIC, FORMAT_VERSION, zlib.crc32(_SEGMENT_CHECKED.pack(first)), first)
+    checked = _SEGMENT_CHECKED.pack(FORMAT_VERSION, first)
+    return _SEGMENT.pack(_SEGMENT_MAGIC, zlib.crc32(checked), FORMAT_VERSION, first)
 
 
 def _header_is_sound(header: bytes) -> bool:
     return (
-        len(header) == _SEGMENT.size and header[:8] == _SEGMENT_MAGIC and zlib.crc32(header[16:]) == struct.unpack_from("<I", header, 12)[0]
+        len(header) == _SEGMENT.size and header[:8] == _SEGMENT_MAGIC and zlib.crc32(header[12:]) == int.from_bytes(header[8:12], "little")
     )
 
 

@@ -18,22 +18,22 @@ FOREVER_DAYS = 3650
 """SLS keeps logs of this many days or more for ever."""
 
 BASE_COLUMNS = (
-    ("time", "DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1))"),
-    ("recv", "DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1))"),
-    ("shard", "UInt16 CODEC(ZSTD(1))"),
-    ("seq", "UInt64 CODEC(DoubleDelta, ZSTD(1))"),
-    ("group_cursor", "UInt64 CODEC(Delta(8), ZSTD(1))"),
-    ("group_size", "UInt32 CODEC(ZSTD(1))"),
-    ("agent", "LowCardinality(String)"),
-    ("epoch", "LowCardinality(String)"),
-    ("stream", "UInt64 CODEC(ZSTD(1))"),
-    ("pack_seq", "UInt64 CODEC(Delta(8), ZSTD(1))"),
-    ("pack_part", "UInt16 CODEC(ZSTD(1))"),
-    ("pack_index", "UInt32 CODEC(Delta(4), ZSTD(1))"),
-    ("source", "LowCardinality(String)"),
-    ("topic", "LowCardinality(String)"),
-    ("tags", "Map(LowCardinality(String), String) CODEC(ZSTD(1))"),
-    ("fields", "Map(LowCardinality(String), String) CODEC(ZSTD(1))"),
+    ("time", "DateTime64(9, 'UTC')", "CODEC(Delta(8), ZSTD(1))"),
+    ("recv", "DateTime64(3, 'UTC')", "CODEC(Delta(8), ZSTD(1))"),
+    ("shard", "UInt16", "CODEC(ZSTD(1))"),
+    ("seq", "UInt64", "CODEC(DoubleDelta, ZSTD(1))"),
+    ("group_cursor", "UInt64", "CODEC(Delta(8), ZSTD(1))"),
+    ("group_size", "UInt32", "CODEC(ZSTD(1))"),
+    ("agent", "LowCardinality(String)", ""),
+    ("epoch", "LowCardinality(String)", ""),
+    ("stream", "UInt64", "CODEC(ZSTD(1))"),
+    ("pack_seq", "UInt64", "CODEC(Delta(8), ZSTD(1))"),
+    ("pack_part", "UInt16", "CODEC(ZSTD(1))"),
+    ("pack_index", "UInt32", "CODEC(Delta(4), ZSTD(1))"),
+    ("source", "LowCardinality(String)", ""),
+    ("topic", "LowCardinality(String)", ""),
+    ("tags", "Map(LowCardinality(String), String)", "CODEC(ZSTD(1))"),
+    ("fields", "Map(LowCardinality(String), String)", "CODEC(ZSTD(1))"),
 )
 """`seq` numbers the rows of a shard, `group_cursor` its log groups, both from 0 without holes; `pack_index` is the row's place in its
 group. `stream`, `pack_seq`, `pack_part` are the pack id (0 without one). `agent` and `epoch` are empty where the writer was no agent."""
@@ -96,7 +96,7 @@ def parse_comment(table: str, text: str) -> TableSpec:
 
 
 def create_statement(spec: TableSpec) -> str:
-    columns = [f"{name} {definition}" for name, definition in BASE_COLUMNS]
+    columns = [f"{name} {kind} {codec}".rstrip() for name, kind, codec in BASE_COLUMNS]
     columns += [_field_column(index) for index in spec.fields]
     indexes = list(_BASE_INDEXES)
     if spec.line is not None:
@@ -127,8 +127,13 @@ def drop_statement(logstore: int) -> str:
 
 
 def insert_statement(table: str, *, source: str, settings: str) -> str:
-    names = ", ".join(name for name, _ in BASE_COLUMNS)
+    names = ", ".join(name for name, _, _ in BASE_COLUMNS)
     return f"INSERT INTO {table} ({names}) SETTINGS {settings} SELECT {names} FROM {source}"  # noqa: S608 - all of it is ours
+
+
+def structure() -> str:
+    """Names and types of a block's columns, for a reader of files."""
+    return ", ".join(f"{name} {kind}" for name, kind, _ in BASE_COLUMNS)
 
 
 # --- parts of statements ----------------------------------------------------------------------------------------------------------
