@@ -20,7 +20,7 @@ from tailrace.batch.twin.parse_time import parse_time
 from tailrace.batch.twin.pattern import Pattern
 from tailrace.batch.twin.policy import Failures, Policy, apply
 from tailrace.batch.twin.split import record_end, split_lines, split_records
-from tailrace.batch.twin.table import Event, Span, Table, from_events
+from tailrace.batch.twin.table import Event, Origin, Span, Table, from_events
 from tailrace.batch.twin.time_format import compile_format
 
 __all__ = [
@@ -61,13 +61,13 @@ class EventBatch:
 
     @staticmethod
     def split_lines(block: bytes, *, offset: int = 0, time_ns: int = 0, key: bytes = CONTENT) -> "EventBatch":
-        return EventBatch(split_lines(block, key, (offset, time_ns)))
+        return EventBatch(split_lines(block, Origin(offset, time_ns, key)))
 
     @staticmethod
     def split_records(
         block: bytes, start: Pattern, *, offset: int = 0, time_ns: int = 0, key: bytes = CONTENT, discard_unmatched: bool = False
     ) -> "EventBatch":
-        return EventBatch(*split_records(block, start, key, (offset, time_ns), discard_unmatched=discard_unmatched))
+        return EventBatch(*split_records(block, start, Origin(offset, time_ns, key), discard_unmatched=discard_unmatched))
 
     @staticmethod
     def from_events(events: Sequence[Event]) -> "EventBatch":
@@ -188,7 +188,14 @@ class EventBatch:
         return apply(self._table, parser, policy)
 
     def parse_time(
-        self, source: bytes, format: str, *, utc_offset_secs: int, year: int | None = None, now_ns: int = 0, keep_source: bool = True
+        self,
+        source: bytes,
+        format: str,  # noqa: A002 - the contract's name
+        *,
+        utc_offset_secs: int,
+        year: int | None = None,
+        now_ns: int = 0,
+        keep_source: bool = True,
     ) -> Failures:
         clock = Clock(utc_offset_secs, year, now_ns)
         return parse_time(self._table, source, compile_format(format), clock, keep_source=keep_source)
@@ -203,7 +210,7 @@ class EventBatch:
         self._discarded += dropped
         return dropped
 
-    def mask(self, source: bytes, pattern: Pattern, replacement: bytes, *, all: bool = True) -> int:
+    def mask(self, source: bytes, pattern: Pattern, replacement: bytes, *, all: bool = True) -> int:  # noqa: A002 - the contract's name
         return edit.mask(self._table, source, pattern, replacement, all_matches=all)
 
     def rename(self, old: bytes, new: bytes) -> int:

@@ -1,6 +1,6 @@
 """From what a time format has read to nanoseconds since the epoch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -146,7 +146,7 @@ def _weekday(letters: str, read: dict[str, bytes], numbers: dict[str, int]) -> i
     return (numbers[last] - 1) % 7 if last else None
 
 
-def _index(names: list[str], text: bytes) -> int:
+def _index(names: Sequence[str], text: bytes) -> int:
     """By the first three letters, which no two names share."""
     wanted = text[:3].lower().decode()
     return next(index for index, name in enumerate(names) if name.startswith(wanted))

@@ -4,7 +4,6 @@ Unknown fields are skipped. A known field with a foreign wire type is unknown. G
 """
 
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from tailrace.batch.twin.errors import DecodeError
 from tailrace.batch.twin.table import Event
@@ -72,25 +71,27 @@ class _Decoder:
         seconds = nanoseconds = 0
         fields: list[Pair] = []
         body = self._body
+        room = self._bounds.max_fields - self._fields
         while at < end:
             tag = body[at]
             at += 1
+            if tag >= 0x80:
+                tag, at = self._varint(at - 1, end)
             if tag == 0x12:
                 begin, at = self._delimited(at, end)
+                if len(fields) == room:
+                    raise DecodeError("too_many", f"a log group may hold {self._bounds.max_fields} fields, this one has more")
                 fields.append(self._pair(begin, at))
             elif tag == 0x08:
                 seconds, at = self._varint(at, end)
             elif tag == 0x25:
                 if at + 4 > end:
-                    _malformed("a number runs past its end")
+                    raise _malformed("a number runs past its end")
                 nanoseconds = int.from_bytes(body[at : at + 4], "little")
                 at += 4
             else:
-                tag, at = self._varint(at - 1, end)
                 at = self._skip(tag, at, end)
         self._fields += len(fields)
-        if self._fields > self._bounds.max_fields:
-            raise DecodeError("too_many", f"a log group may hold {self._bounds.max_fields} fields, this one has more")
         return (seconds & MASK_32) * SECOND_NS + nanoseconds, fields
 
     def _pair(self, at: int, end: int) -> Pair:
@@ -119,7 +120,7 @@ class _Decoder:
         else:
             size, at = self._varint(at, end)
         if size > end - at:
-            _malformed("a field runs past its end")
+            raise _malformed("a field runs past its end")
         return at, at + size
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
@@ -131,7 +132,7 @@ class _Decoder:
             if digit < 0x80:
                 return value & 0xFFFF_FFFF_FFFF_FFFF, at
             shift += 7
-        _malformed("a number runs past its end")
+        raise _malformed("a number runs past its end")
 
     def _skip(self, tag: int, at: int, end: int) -> int:
         """Beyond an unknown field."""
@@ -143,17 +144,17 @@ class _Decoder:
                 return self._delimited(at, end)[1]
             case 1 | 5 as wire_type:
                 at += 8 if wire_type == 1 else 4
-                if at <= end:
-                    return at
-                _malformed("a number runs past its end")
+                if at > end:
+                    raise _malformed("a number runs past its end")
+                return at
             case wire_type:
-                _malformed(f"the wire type {wire_type} is not allowed")
+                raise _malformed(f"the wire type {wire_type} is not allowed")
 
 
 def _check_number(number: int) -> None:
     if not 0 < number < 1 << 29:
-        _malformed("a field number is out of range")
+        raise _malformed("a field number is out of range")
 
 
-def _malformed(reason: str) -> NoReturn:
-    raise DecodeError("malformed", f"the log group is malformed: {reason}")
+def _malformed(reason: str) -> DecodeError:
+    return DecodeError("malformed", f"the log group is malformed: {reason}")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import repeat
 
 from tailrace.batch.twin.pattern import Pattern
@@ -27,7 +27,7 @@ def mask(table: Table, source: bytes, pattern: Pattern, replacement: bytes, *, a
     pieces = _pieces(replacement, pattern.groups)
     added: list[Values] = [()] * len(table)
     moves: list[Move | None] = [None] * len(table)
-    move_for = cache(lambda keys: _overwrite(keys, source))
+    move_for = cache(partial(_overwrite, key=source))
     for row, value in enumerate(table.column(source)):
         masked = None if value is None else _masked(value, pattern.compiled, pieces, all_matches=all_matches)
         if masked is not None:
@@ -72,7 +72,7 @@ def _masked(value: bytes, pattern: re.Pattern[bytes], pieces: list[bytes | int],
 def rename(table: Table, old: bytes, new: bytes) -> int:
     if old == new:
         return 0
-    move_for = cache(lambda keys: _renaming(keys, old, new))
+    move_for = cache(partial(_renaming, old=old, new=new))
     moves = list(map(move_for, table.keys))
     changed = len(moves) - moves.count(None)
     if changed:
@@ -87,8 +87,7 @@ def _renaming(keys: Keys, old: bytes, new: bytes) -> Move | None:
 
 
 def drop(table: Table, names: Sequence[bytes]) -> None:
-    gone = set(names)
-    move_for = cache(lambda keys: _dropping(keys, gone))
+    move_for = cache(partial(_dropping, gone=set(names)))
     table.move(list(map(move_for, table.keys)), list(repeat((), len(table))))
 
 
@@ -100,14 +99,19 @@ def _dropping(keys: Keys, gone: set[bytes]) -> Move | None:
 
 def drop_first(table: Table, name: bytes, rows: Sequence[bool]) -> None:
     """Of the rows that `rows` names the first field called `name` goes."""
-    move_for = cache(lambda keys: move_of([(key, index) for index, key in enumerate(keys) if index != keys.index(name)]))
+    move_for = cache(partial(_dropping_first, name=name))
     moves = [move_for(keys) if wanted else None for keys, wanted in zip(table.keys, rows, strict=True)]
     table.move(moves, list(repeat((), len(table))))
 
 
+def _dropping_first(keys: Keys, name: bytes) -> Move:
+    return move_of([(key, index) for index, key in enumerate(keys) if index != keys.index(name)])
+
+
 def add(table: Table, key: bytes, value: bytes, *, overwrite: bool) -> None:
-    move_for = cache(lambda keys: None if key in keys and not overwrite else _overwrite(keys, key))
-    table.move(list(map(move_for, table.keys)), list(repeat((value,), len(table))))
+    move_for = cache(partial(_overwrite, key=key))
+    moves = [move_for(keys) if overwrite or key not in keys else None for keys in table.keys]
+    table.move(moves, list(repeat((value,), len(table))))
 
 
 def _overwrite(keys: Keys, key: bytes) -> Move:

@@ -19,7 +19,7 @@ Slice = tuple[int, int]
 
 
 def members(text: bytes) -> list[tuple[Slice, Slice]] | None:
-    """Per member of the one object in `text` the slices of its name (without quotes) and its value (as written); None when `text` is something else."""
+    """Per member the slices of its name (without quotes) and its value (as written); None when `text` is anything but one object."""
     at = _skip_space(text, 0)
     if text[at : at + 1] != b"{":
         return None

@@ -8,7 +8,7 @@ from tailrace.batch.twin.table import Keys, Span, Spans, Values
 
 Overflow: TypeAlias = Literal["extend", "keep", "discard"]
 MAX_EXTRA = 256
-"""Surplus fields that get a key of their own; the last one holds all the rest, so that a line of separators does not cost many times its size."""
+"""Surplus fields that get a key of their own. The last one holds all the rest, lest a line of separators cost many times its size."""
 
 Cut: TypeAlias = tuple[int, int, bool]
 """Where a field begins and ends (quotes outside), and whether doubled quotes in it have to be taken together."""

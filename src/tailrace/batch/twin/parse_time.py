@@ -1,6 +1,6 @@
 """The event time from a field."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from tailrace.batch.twin.clock import MAX_NS, Clock
 from tailrace.batch.twin.edit import drop_first
@@ -43,7 +43,7 @@ class _Reader:
         self._kept = kept
         letters = "".join(form.letters[index] for index in kept)
         self._unix = letters.rfind("s")
-        self._instant = lru_cache(CACHED_TIMES)(lambda texts: clock.instant(letters, texts))
+        self._instant = lru_cache(CACHED_TIMES)(partial(clock.instant, letters))
 
     def read(self, value: bytes) -> int | None:
         match = self._match(value)

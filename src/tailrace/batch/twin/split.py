@@ -3,15 +3,15 @@
 from itertools import accumulate
 
 from tailrace.batch.twin.pattern import Pattern
-from tailrace.batch.twin.table import Table, one_column
+from tailrace.batch.twin.table import Origin, Table, one_column
 
 
-def split_lines(block: bytes, key: bytes, origin: tuple[int, int]) -> Table:
+def split_lines(block: bytes, origin: Origin) -> Table:
     lines, starts, lengths = _lines(block)
-    return one_column(block, key, _without_returns(block, lines), starts, lengths, origin)
+    return one_column(block, origin, _without_returns(block, lines), starts, lengths)
 
 
-def split_records(block: bytes, start: Pattern, key: bytes, origin: tuple[int, int], *, discard_unmatched: bool) -> tuple[Table, int]:
+def split_records(block: bytes, start: Pattern, origin: Origin, *, discard_unmatched: bool) -> tuple[Table, int]:
     """The table, and how many lines before the first record were discarded."""
     lines, starts, lengths = _lines(block)
     values = _without_returns(block, lines)
@@ -25,7 +25,7 @@ def split_records(block: bytes, start: Pattern, key: bytes, origin: tuple[int, i
     record_ends = [starts[end - 1] + len(values[end - 1]) for end in ends]
     records = [block[begin:end] for begin, end in zip(record_starts, record_ends, strict=True)]
     record_lengths = [starts[end - 1] + lengths[end - 1] - begin for begin, end in zip(record_starts, ends, strict=True)]
-    table = one_column(block, key, values[:single] + records, starts[:single] + record_starts, lengths[:single] + record_lengths, origin)
+    table = one_column(block, origin, values[:single] + records, starts[:single] + record_starts, lengths[:single] + record_lengths)
     return table, first - single
 
 

@@ -52,7 +52,9 @@ class Table:
         return [values[keys.index(key)] if key in keys else None for keys, values in zip(self.keys, self.values, strict=True)]
 
     def column_spans(self, key: bytes) -> list[Span | None]:
-        return [spans[keys.index(key)] if key in keys else None for keys, spans in zip(self.keys, self.spans(), strict=True)]
+        rows = self.spans()
+        self.spans = lambda: rows
+        return [spans[keys.index(key)] if key in keys else None for keys, spans in zip(self.keys, rows, strict=True)]
 
     def events(self) -> list[Event]:
         return [
@@ -61,7 +63,7 @@ class Table:
         ]  # fmt: skip
 
     def move(self, moves: "Sequence[Move | None]", added: Sequence[Values]) -> None:
-        """Make every row anew from its old fields followed by `added`; None leaves a row as it is. Added values lie nowhere in the block."""
+        """Make every row anew from its old fields followed by `added`, which lie nowhere in the block. None leaves a row as it is."""
         before = self.spans
         rows = zip(moves, self.keys, self.values, added, strict=True)
         made = [(keys, values) if move is None else (move.keys, move.take(values + more)) for move, keys, values, more in rows]
@@ -106,17 +108,26 @@ def from_events(events: Sequence[Event]) -> Table:
     return Table(b"", keys, values, [time for time, _ in events], zeros, zeros.copy(), lambda: [(None,) * len(row) for row in values])
 
 
-def one_column(block: bytes, key: bytes, values: list[bytes], starts: list[int], lengths: list[int], origin: tuple[int, int]) -> Table:
-    """Rows of one field each, beginning at `starts` of the block; `origin` is (the block's position in its stream, the time of all rows)."""
-    offset, time_ns = origin
-    rows: list[Values] = list(zip(values))  # noqa: B905 - one iterable: this makes tuples of one
-    offsets = [start + offset for start in starts] if offset else starts
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What all rows of a new block share."""
+
+    offset: int
+    """The block's position in its stream."""
+    time_ns: int
+    key: bytes
+
+
+def one_column(block: bytes, origin: Origin, values: list[bytes], starts: list[int], lengths: list[int]) -> Table:
+    """Rows of one field each, which begin at `starts` of the block and cover `lengths` bytes of it."""
+    rows: list[Values] = [(value,) for value in values]
+    offsets = [start + origin.offset for start in starts]
     sizes = list(map(len, values))
     return Table(
         block,
-        list(repeat((key,), len(rows))),
+        list(repeat((origin.key,), len(rows))),
         rows,
-        [time_ns] * len(rows),
+        [origin.time_ns] * len(rows),
         offsets,
         lengths,
         lambda: [((start, size),) for start, size in zip(starts, sizes, strict=True)],

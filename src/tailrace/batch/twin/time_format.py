@@ -4,11 +4,25 @@ Numbers and names are matched possessively: the value is read from left to right
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-MONTHS = "january february march april may june july august september october november december".split()
-WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 NUMBERS = {
     "Y": (4, 0, 9999),
@@ -45,7 +59,7 @@ WHITE = " \t\n\v\f\r"
 BLANK = rb"[ \t\n\v\f\r]*+"
 
 
-def _names(names: list[str]) -> bytes:
+def _names(names: Sequence[str]) -> bytes:
     """Full or three letters, the longer first, in any case."""
     return "((?i:{}))".format("|".join(f"{name}|{name[:3]}" for name in names)).join(("(?>", ")")).encode()
 
