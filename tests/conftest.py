@@ -18,7 +18,7 @@ import pytest
 
 from tailrace.wire.signature import SignedRequest, sign_v1, sign_v4, split_target
 
-START_SECS = 30
+START_SECS = 60
 STOP_SECS = 30
 
 

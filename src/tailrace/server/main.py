@@ -1,70 +1,64 @@
-"""Runs a server: opens its home, listens, serves, and stops without losing anything."""
+"""Runs a server: opens its home, serves, and stops without losing anything."""
 
 import asyncio
-import contextlib
-import errno
 import json
 import logging
-import os
 import signal
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-import psutil
 import uvicorn
 import uvloop
 
 from tailrace import telemetry
-from tailrace.errors import StateError
 from tailrace.server.api.call import Services
 from tailrace.server.api.protocol import BoundedProtocol
 from tailrace.server.app import create_app
 from tailrace.server.auth.keys import new_admin_key
-from tailrace.server.auth.vault import Vault, open_vault, write_secret
+from tailrace.server.auth.private import write_secret
+from tailrace.server.auth.vault import Vault, open_vault
 from tailrace.server.db.catalog import Catalog
 from tailrace.server.db.database import open_database
 from tailrace.server.db.records import Key
 from tailrace.server.ingest import Ingest
+from tailrace.server.listening import run_file
 from tailrace.server.settings import Settings
 from tailrace.server.store.embedded import EmbeddedStore
 
 log = telemetry.logger("server")
 
-DATABASE, MASTER_KEY, ADMIN_KEY, RUN_FILE = "meta.db", "master.key", "admin.json", "server.json"
-BACKLOG = 2048
+DATABASE, MASTER_KEY, ADMIN_KEY = "meta.db", "master.key", "admin.json"
 # Longer than the pauses of SDKs and agents between two requests on a connection.
 KEEP_ALIVE_SECS = 75
 
 
-def run(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM. Raises TailraceError when the server cannot start."""
+def run(settings: Settings, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM on a socket that listens already. Raises TailraceError when the server cannot start."""
     telemetry.setup("server", level=settings.log_level, directory=settings.home / "logs")
     # uvicorn repeats the traceback of a crashed request, which is in the log with its request id already.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    uvloop.run(_serve(settings))
+    uvloop.run(_serve(settings, listener))
 
 
-async def _serve(settings: Settings) -> None:
-    refuse_second_server(settings.run_directory / RUN_FILE)
-    with listening_socket(settings.host, settings.port) as listener:
-        async with open_services(settings) as services:
-            config = uvicorn.Config(
-                create_app(services),
-                http=BoundedProtocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=KEEP_ALIVE_SECS,
-                timeout_graceful_shutdown=int(settings.stop_grace_secs),
-                backlog=BACKLOG,
-            )
-            with _run_file(settings, listener):
-                await _Server(config).serve(sockets=[listener])
-            log.info("the server stops")
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    async with open_services(settings) as services:
+        config = uvicorn.Config(
+            create_app(services),
+            http=BoundedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECS,
+            timeout_graceful_shutdown=int(settings.stop_grace_secs),
+        )
+        with run_file(settings, listener) as port:
+            log.info("the server listens", host=settings.host, port=port, home=str(settings.home))
+            await _Server(config).serve(sockets=[listener])
+        log.info("the server stops")
 
 
 class _Server(uvicorn.Server):
@@ -121,62 +115,3 @@ def _ensure_admin_key(known: Key | None, vault: Vault, path: Path) -> Key | None
         write_secret(path, json.dumps({"key_id": key.id, "key_secret": secret}) + "\n")
         log.info("wrote the admin key", key_id=key.id, file=str(path))
     return key if known is None else None
-
-
-@contextmanager
-def listening_socket(host: str, port: int) -> Generator[socket.socket]:
-    """Bound at once, so that a port in use is known before anything is opened. Raises StateError that names the holder."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-            listener.listen(BACKLOG)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise StateError(
-                    f"cannot listen on `{host}:{port}`: the port is in use by {port_holder(port)}",
-                    hint="stop that process, or choose another port with `--port`",
-                ) from None
-            raise StateError(
-                f"cannot listen on `{host}:{port}`: {error.strerror}", hint="choose an address of this machine with `--host`"
-            ) from None
-        yield listener
-
-
-def port_holder(port: int) -> str:
-    """Who listens there, as far as this user may see it."""
-    with contextlib.suppress(psutil.AccessDenied, psutil.NoSuchProcess):
-        for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port and connection.pid:
-                return f"process {connection.pid} (`{psutil.Process(connection.pid).name()}`)"
-    return "a process of another user"
-
-
-def refuse_second_server(path: Path) -> None:
-    """Two servers on one home would spoil each other's store. Raises StateError when the one that wrote `path` still runs."""
-    try:
-        other = json.loads(path.read_text("utf-8"))
-        process = psutil.Process(int(other["pid"]))
-        alive = abs(process.create_time() - float(other["created"])) < 1.0 and process.pid != os.getpid()
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
-        return
-    if alive:
-        raise StateError(
-            f"a server runs on this home already: process {process.pid}, port {other.get('port')}",
-            hint="stop it first, or choose another home with `--home`",
-        )
-
-
-@contextmanager
-def _run_file(settings: Settings, listener: socket.socket) -> Generator[None]:
-    """`run/server.json` says where the server is, as long as it serves."""
-    path = settings.run_directory / RUN_FILE
-    port = int(listener.getsockname()[1])
-    process = psutil.Process()
-    write_secret(path, json.dumps({"pid": process.pid, "port": port, "host": settings.host, "created": process.create_time()}) + "\n")
-    log.info("the server listens", host=settings.host, port=port, home=str(settings.home))
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)

@@ -18,12 +18,14 @@ def run(
 ) -> None:
     """Run the server until Ctrl-C. Settings come from flags, TAILRACE_SERVER_* and HOME/server.yaml."""
     from tailrace.cli.home import open_home
+    from tailrace.server.listening import listening
     from tailrace.server.settings import load_settings
 
     home = home.expanduser().absolute()
     settings = load_settings(home, {"port": port, "host": host, "log_level": log_level})
     open_home(home)
-    # After the settings, so that a mistake in them is told at once: the server takes seconds to load.
-    from tailrace.server.main import run as serve
+    with listening(settings) as listener:
+        # Only now: the server takes seconds to load, and whatever stops it should be told at once.
+        from tailrace.server.main import run as serve
 
-    serve(settings)
+        serve(settings, listener)

@@ -9,6 +9,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tailrace.errors import DamagedError, StateError
+from tailrace.server.auth.private import write_secret
 
 MASTER_KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -66,16 +67,3 @@ def open_vault(path: Path, *, create: bool) -> Vault:
     if len(master_key) != MASTER_KEY_BYTES:
         raise DamagedError(f"`{path}` does not hold a master key: {2 * MASTER_KEY_BYTES} hex digits", hint="put it back from a backup")
     return Vault(master_key)
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Write a new file for its owner only, durably and as a whole."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
