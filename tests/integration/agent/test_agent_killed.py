@@ -17,6 +17,8 @@ class RotatingWriter(threading.Thread):
     def __init__(self, path: Path, *, count: int, per_file: int, per_second: int) -> None:
         super().__init__(daemon=True)
         self.path, self.count, self.per_file, self.per_second = path, count, per_file, per_second
+        self.seen = threading.Event()
+        """Set it when the agent has seen the file: what is rotated away before that is none of its business."""
 
     def run(self) -> None:
         began, rotations = time.monotonic(), 0
@@ -27,6 +29,7 @@ class RotatingWriter(threading.Thread):
                 file.flush()
                 time.sleep(max(0.0, began + number / self.per_second - time.monotonic()))
             if number % self.per_file == self.per_file - 1:
+                self.seen.wait()
                 file.close()
                 rotations += 1
                 self.path.rename(self.path.with_name(f"{self.path.name}.{rotations}"))
@@ -53,6 +56,8 @@ def test_killed_ten_times_while_a_rotating_file_is_written(agent, sink, pattern)
     for number in range(10):
         before = sink.requests
         agent.start()
+        wait_for(lambda: sink.events)
+        writer.seen.set()
         if number % 3 != 2:  # every third is killed while it starts
             wait_for(lambda before=before: sink.requests > before + chance.randrange(3) or not writer.is_alive())
         time.sleep(chance.uniform(0.0, 0.5))
@@ -77,6 +82,8 @@ def test_the_file_flusher_repeats_nothing_after_kill(agent, sink):
     for _ in range(5):
         before = size(out)
         agent.start()
+        wait_for(lambda: size(out))
+        writer.seen.set()
         wait_for(lambda before=before: size(out) > before or not writer.is_alive())
         time.sleep(chance.uniform(0.0, 0.3))
         agent.kill()
