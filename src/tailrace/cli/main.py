@@ -66,6 +66,7 @@ def _run(words: list[str]) -> int:
         raise UsageError(f"unknown command `{words[0]}`", hint=f"did you mean `{near[0]}`?" if near else f"commands: {', '.join(COMMANDS)}")
     try:
         result = application()(words, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
     except CycloptsError as error:
         raise UsageError(_first_lower(str(error)), hint=f"`{_help_for(words)}` shows how to call it") from error
     except ImportError as error:

@@ -49,6 +49,8 @@ class Desensitize(BatchProcessor[DesensitizeConfig]):
         super().__init__(config)
         self.source = config.source_key.encode()
         self.pattern = Pattern(config.pattern())
+        # A pattern that is bound to the beginning must not match again where the search goes on.
+        self.first_only = not config.replacing_all or config.content_pattern_before_replaced_string.startswith("^")
         self.replacement = rb"\1" + config.replacing_string.encode().replace(b"\\", rb"\\")
 
     def process(self, batch: EventBatch) -> None:
@@ -63,23 +65,18 @@ class Desensitize(BatchProcessor[DesensitizeConfig]):
         batch.replace(rows)
 
     def hashed(self, value: bytes) -> bytes:
-        """`value` with the MD5 in place of each part; matches that replace nothing are passed over."""
+        """`value` with an MD5 in place of each part, or of the first."""
         done, rest = b"", value
-        while rest:
-            span = self.pattern.search(rest)
-            if span is None:
-                break
+        while rest and (span := self.pattern.search(rest)):
             start, end = span
+            if start == end:
+                done, rest = done + rest[: end + 1], rest[end + 1 :]
+                continue
             groups = self.pattern.full_match(rest[start:end])
-            kept = (groups[0] or b"") if groups else b""
-            secret = rest[start + len(kept) : end]
-            if end == start:
-                end = start + 1
-                done += rest[:end]
-            else:
-                done += rest[:start] + kept + (hashlib.md5(secret, usedforsecurity=False).hexdigest().upper().encode() if secret else b"")
-            rest = rest[end:]
-            if secret and not self.config.replacing_all:
+            before = (groups[0] or b"") if groups else b""
+            digest = hashlib.md5(rest[start + len(before) : end], usedforsecurity=False).hexdigest().upper()
+            done, rest = done + rest[:start] + before + digest.encode(), rest[end:]
+            if self.first_only:
                 break
         return done + rest
 

@@ -25,7 +25,9 @@ def md5(text: str) -> str:
         ({**BASE, "ContentPatternBeforeReplacedString": "(user|pass)=(?:x)?"}, "pass=xyz user=q", "pass=x*** user=***"),
         (MD5, "password=x1 ok password=y2", f"password={md5('x1')} ok password={md5('y2')}"),
         ({**MD5, "ReplacingAll": False}, "password=x1 password=y2", f"password={md5('x1')} password=y2"),
-        ({**MD5, "ReplacedContentPattern": r"\w*"}, "password= password=a", f"password= password={md5('a')}"),
+        ({**MD5, "ReplacedContentPattern": r"\w*"}, "password= password=a", f"password={md5('')} password={md5('a')}"),
+        ({**MD5, "ContentPatternBeforeReplacedString": "^(?:a=)?"}, "a=b c", f"a={md5('b')} c"),
+        ({**MD5, "ContentPatternBeforeReplacedString": "", "ReplacedContentPattern": r"\d*"}, "a1b", f"a{md5('1')}b"),
         (MD5, "nothing here", "nothing here"),
     ],
 )
