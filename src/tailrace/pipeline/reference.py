@@ -22,6 +22,7 @@ from tailrace.pipeline.preview import preview
 from tailrace.pipeline.registry import KINDS, Kind, PluginEntry
 
 SECTIONS: Final[dict[Kind, str]] = {"input": "inputs", "processor": "processors", "aggregator": "aggregators", "flusher": "flushers"}
+_SINK: Final[dict[str, Any]] = {"flushers": [{"Type": "flusher_stdout"}]}
 REQUIRED: Final = "required"
 _BOUNDS: Final = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}"}
 
@@ -102,7 +103,7 @@ def page(entry: PluginEntry) -> str:
         "",
         "## Smallest config",
         "",
-        *_fenced("yaml", _yaml({SECTIONS[entry.kind]: [entry.sample()]})),
+        *_fenced("yaml", _yaml({SECTIONS[entry.kind]: [entry.sample()], **(_SINK if entry.kind == "input" else {})})),
     ]
     if hasattr(entry.cls, "example"):
         lines += ["", "## Example", "", *_example(entry)]
@@ -146,7 +147,7 @@ def _example(entry: PluginEntry) -> Iterator[str]:
     document = {
         "inputs": [{"Type": "input_file", "FilePaths": ["/var/log/app/*.log"]}],
         "processors": processors,
-        "flushers": [{"Type": "flusher_stdout"}],
+        **_SINK,
     }
     result = preview(from_document(document, "example.yaml"), example.sample.encode())
     rows = result.rows()
