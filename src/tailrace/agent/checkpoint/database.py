@@ -39,15 +39,12 @@ class Database:
             path.chmod(0o600)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
-            if fresh or not self._has_tables():
+            if fresh:
                 self._create()
             self._check_format()
         except BaseException:
             self._connection.close()
             raise
-
-    def _has_tables(self) -> bool:
-        return self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] > 0
 
     def _create(self) -> None:
         schema = resources.files(__name__.rpartition(".")[0]).joinpath("schema.sql").read_text(encoding="utf-8")

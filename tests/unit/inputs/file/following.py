@@ -1,0 +1,123 @@
+"""An `input_file` at work on a real directory, with a lane that remembers instead of sending."""
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from tailrace.agent.platform import current
+from tailrace.inputs.file import FileConfig, InputFile
+from tailrace.pipeline.contract import Range, StreamState
+
+WAIT_SECS = 10
+
+
+class RememberingLane:
+    """Implements `InputContext`: what is submitted counts as acknowledged, and the next input finds it in `streams`."""
+
+    pipeline = "test"
+    finite = False
+
+    def __init__(self, never_read=()):
+        self.platform = current([Path(path) for path in never_read])
+        self.known: dict[str, StreamState] = {}
+        self.events: list[dict[str, str]] = []
+        self.ranges: list[tuple[str, Range]] = []
+        self.alarms: list[tuple[str, dict]] = []
+        self.counts: dict[str, int] = {}
+        self.ended: list[str] = []
+        self.stored: dict[str, int] = {}
+        self.taken_by_others: set[str] = set()
+        self.room = threading.Event()
+        self.room.set()
+
+    @property
+    def streams(self):
+        return [replace(state) for state in self.known.values()]
+
+    def open_stream(self, key, position):
+        if key in self.taken_by_others:
+            return None
+        self.known.setdefault(key, StreamState(key, key, position, position, 0))
+        return key
+
+    def remember(self, stream, position):
+        self.known[stream].committed = self.known[stream].next = position
+
+    def stored_end(self, key):
+        return self.stored.get(key)
+
+    def submit(self, batch, *, stream, start, end, position, fingerprint):
+        self.room.wait()
+        state = self.known[stream]
+        self.ranges.append((stream, Range(stream, state.next_sequence, start, end, position, fingerprint, "c")))
+        state.next_sequence += 1
+        self.remember(stream, position)
+        tags = {key.decode(): value.decode() for key, value in batch.tags}
+        for _, fields in batch.rows():
+            self.events.append({**tags, **{key.decode(): value.decode("utf-8", "replace") for key, value in fields}})
+        return True
+
+    def end_stream(self, stream):
+        self.ended.append(stream)
+        self.known.pop(stream, None)
+
+    def alarm(self, kind, message, **values):
+        self.alarms.append((kind, values))
+
+    def count(self, name, amount=1):
+        self.counts[name] = self.counts.get(name, 0) + amount
+
+
+class Following:
+    """Starts and stops inputs over one lane."""
+
+    def __init__(self, directory, **options):
+        self.directory = Path(directory)
+        self.lane = RememberingLane()
+        self.options = {"FilePaths": [f"{directory}/*.log"], **options}
+        self.input = None
+
+    def start(self, **options):
+        self.input = InputFile(FileConfig.model_validate({**self.options, **options}))
+        self.input.start(self.lane)
+        follower = self.input._follower
+        wait_for(lambda: follower._scan_at > 0)  # the first scan is over
+        return self
+
+    def stop(self):
+        if self.input:
+            self.input.stop(time.monotonic() + 5)
+            self.input = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *error):
+        self.stop()
+
+    @property
+    def contents(self):
+        return [event["content"] for event in self.lane.events]
+
+    def expect(self, *lines):
+        """Wait until these are the events so far, in this order, and no more come for a moment."""
+        wait_for(lambda: len(self.contents) >= len(lines), lambda: f"{len(self.contents)} of {len(lines)} events: {self.contents[-5:]}")
+        time.sleep(0.15)
+        assert self.contents == list(lines)
+
+    def rescan(self):
+        self.input._follower._scan_at = 0.0
+        self.input._follower._watcher.wake()
+
+
+def wait_for(condition, why=lambda: "", timeout=WAIT_SECS):
+    until = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < until, f"timed out: {why()}"
+        time.sleep(0.01)
+
+
+def write(path, text, mode="a"):
+    with path.open(mode) as file:
+        file.write(text)
