@@ -8,7 +8,6 @@ decorator notes the type name on the class, as `type_name`.
 """
 
 import importlib
-import importlib.metadata
 import inspect
 import sys
 from collections.abc import Callable, Iterator
@@ -134,6 +133,8 @@ def all_plugins(*, broken: Callable[[ConfigError], None] | None = None) -> Itera
 
 
 def _entry_points(kind: Kind) -> dict[str, str]:
+    import importlib.metadata  # noqa: PLC0415 - slow to import, and the agent's own plugins never get here
+
     return {point.name: point.value for point in importlib.metadata.entry_points(group=f"tailrace.{kind}s")}
 
 
