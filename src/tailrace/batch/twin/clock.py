@@ -42,8 +42,8 @@ class Clock:
             day = day_of(year)
             return None if day is None else (day * DAY_SECS + in_day) * SECOND_NS
         limit = self.now_ns // SECOND_NS + DAY_SECS
-        for day in filter(None, map(day_of, _years_back(limit))):
-            if day * DAY_SECS + in_day <= limit:
+        for day in map(day_of, _years_back(limit)):
+            if day is not None and day * DAY_SECS + in_day <= limit:
                 return (day * DAY_SECS + in_day) * SECOND_NS
         return None
 

@@ -54,7 +54,7 @@ class DelimiterParser:
         return tuple(fields) if self._allow_short or len(fields) >= wanted else None
 
     def _most_cuts(self) -> int:
-        """Fields that are told apart; what comes after them is one piece."""
+        """Fields that are told apart; what comes after them is one piece, as written."""
         return len(self._keys) + (MAX_EXTRA - 1 if self._overflow == "extend" else 0)
 
     def _parse_quoted(self, value: bytes) -> Values | None:
@@ -67,21 +67,17 @@ class DelimiterParser:
     def _cuts(self, value: bytes) -> list[Cut] | None:
         """Where the fields of a row lie, None when the value does not parse."""
         cuts: list[Cut] = []
-        at, wanted, most = 0, len(self._keys), self._most_cuts()
-        rest = len(value)
-        while at <= len(value):
-            if len(cuts) == most:
-                rest = at
+        at, most = 0, self._most_cuts()
+        while at <= len(value) and len(cuts) < most:
             cut = self._cut(value, at)
             if cut is None:
                 return None
             field, at = cut
             cuts.append(field)
-        if len(cuts) < wanted and not self._allow_short:
+        if len(cuts) < len(self._keys) and not self._allow_short:
             return None
-        if len(cuts) > most:
-            # Fields beyond are checked, but not told apart.
-            cuts[most:] = [(rest, len(value), False)] if self._overflow != "discard" else []
+        if at <= len(value) and self._overflow != "discard":
+            cuts.append((at, len(value), False))
         return cuts
 
     def _cut(self, value: bytes, at: int) -> tuple[Cut, int] | None:

@@ -30,18 +30,16 @@ def split_records(block: bytes, start: Pattern, origin: Origin, *, discard_unmat
 
 
 def record_end(block: bytes, start: Pattern | None) -> int:
-    """See the contract."""
-    end = len(block)
+    """See the contract. Backwards over the whole lines: one that still grows may yet turn out to begin no record."""
     newline = block.rfind(b"\n")
     if start is None:
         return newline + 1
     matches = start.compiled.match
     while newline >= 0:
-        line = block[newline + 1 : end]
-        if newline + 1 < len(block) and matches(line.removesuffix(b"\r")):
-            return newline + 1
-        end = newline
-        newline = block.rfind(b"\n", 0, end)
+        before = block.rfind(b"\n", 0, newline)
+        if matches(block[before + 1 : newline].removesuffix(b"\r")):
+            return before + 1
+        newline = before
     return 0
 
 

@@ -30,7 +30,7 @@ MAX_STEPS = 100_000
 
 CONTROL = {"n": 0x0A, "r": 0x0D, "t": 0x09, "f": 0x0C, "v": 0x0B, "a": 0x07}
 LEADING_FLAGS = re.compile(r"\(\?([a-z]+)\)")
-SCOPED_FLAGS = re.compile(r"([a-z]*)(?:-([a-z]*))?([:)])")
+FLAG_LETTERS = re.compile(r"[a-z]*(?:-[a-z]*)?")
 COUNTED = re.compile(r"\{([0-9]*)(?:(,)([0-9]*))?\}")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 HEX = re.compile(r"[0-9A-Fa-f]{2}")
@@ -92,16 +92,16 @@ class _Parser:
 
     def leading_flags(self) -> None:
         if match := self.eat_match(LEADING_FLAGS):
-            self.set_flags(match[1], on=True)
+            for letter in match[1]:
+                self.set_flag(letter, on=True, at=match.start(1))
 
-    def set_flags(self, letters: str, *, on: bool) -> None:
-        for letter in letters:
-            if letter == "i":
-                self.fold = on
-            elif letter == "s":
-                self.dotall = on
-            else:
-                raise self.error(self.at, f"the flag `{letter}` is not supported, only `i` and `s` are")
+    def set_flag(self, letter: str, *, on: bool, at: int) -> None:
+        if letter == "i":
+            self.fold = on
+        elif letter == "s":
+            self.dotall = on
+        else:
+            raise self.error(at, f"the flag `{letter}` is not supported, only `i` and `s` are")
 
     # --- sequences and quantifiers ----------------------------------------------------------------------------------------------
 
@@ -309,12 +309,17 @@ class _Parser:
         return None
 
     def scoped_flags(self, begin: int) -> Node:
-        match = self.eat_match(SCOPED_FLAGS)
-        if match is None or not (match[1] or match[2]):
+        """`(?i-s:…)`, after its question mark."""
+        match = self.eat_match(FLAG_LETTERS)
+        letters = match[0] if match else ""
+        for index, letter in enumerate(letters):
+            if letter != "-":
+                self.set_flag(letter, on="-" not in letters[:index], at=self.at - len(letters) + index + 1)
+        closing = self.peek()
+        self.at += 1
+        if letters in ("", "-") or closing not in (":", ")"):
             raise self.error(begin, "a group form outside the dialect")
-        self.set_flags(match[1], on=True)
-        self.set_flags(match[2] or "", on=False)
-        if match[3] == ")":
+        if closing == ")":
             raise self.error(begin, "flags for the whole pattern stand at its very start")
         return self.closed(begin)
 
