@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tailrace import telemetry
-from tailrace.batch import DecodeError, EventBatch, decompress
-from tailrace.errors import ApiError, BusyError, EngineError, ForkError
+from tailrace.batch import DecodeError, decompress
+from tailrace.errors import ApiError, BusyError, EngineError, ForkError, StateError
 from tailrace.server.settings import Settings
 from tailrace.server.store.port import Committed, Package, Store, Write
 
@@ -27,7 +27,6 @@ SECONDS = telemetry.histogram("tailrace_ingest_seconds", "From a read body to it
 
 # No lz4 block is larger than 255 times its input, and one is at most this much longer.
 LZ4_RATIO, LZ4_SLACK = 255, 64
-NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +73,9 @@ class Ingest:
         if compression == "lz4" and size > wire_size * LZ4_RATIO + LZ4_SLACK:
             raise ApiError(400, "InvalidBodyRawSize", f"no lz4 body of {wire_size} bytes holds {size} bytes")
 
-    async def commit(self, write: Write, *, check_times: bool) -> Accepted:
-        """Durable when it returns. `check_times` holds events against the accepted time window. Raises ApiError."""
+    async def commit(self, write: Write) -> Accepted:
+        """Durable when it returns. Raises ApiError."""
         started = time.monotonic()
-        if check_times and (self._settings.write_past_secs is not None or self._settings.write_future_secs is not None):
-            await self.run(self._check_times, write.packages)
         answers = await self._commit(write)
         duplicates = sum(answer is Committed.DUPLICATE for answer in answers)
         PACKAGES.labels(outcome="new").inc(len(answers) - duplicates)
@@ -97,26 +94,9 @@ class Ingest:
             raise ApiError(409, "IdentityForked", error.message) from None
         except BusyError as error:
             raise ApiError(503, "ServerBusy", error.message) from None
-        except EngineError as error:
-            raise ApiError(503, "ServerBusy", f"the store cannot take writes at present: {error.message}") from None
-
-    def _check_times(self, packages: Sequence[Package]) -> None:
-        now = time.time()
-        past, future = self._settings.write_past_secs, self._settings.write_future_secs
-        first = 0 if past is None else int((now - past) * NANOSECONDS)
-        last = None if future is None else int((now + future) * NANOSECONDS)
-        for package in packages:
-            times = self._decode(package).times
-            if times and (min(times) < first or (last is not None and max(times) > last)):
-                raise ApiError(400, "PostBodyInvalid", "The post data time is out of range")
-
-    def _decode(self, package: Package) -> EventBatch:
-        try:
-            return EventBatch.decode(
-                package.body, compression=package.compression, raw_size=package.raw_size, max_raw_size=self._settings.max_raw_bytes
-            )
-        except DecodeError as error:
-            raise _decode_answer([package], error, self._settings.max_raw_bytes) from None
+        except (EngineError, StateError) as error:
+            telemetry.alarm("STORE_WRITE_FAIL_ALARM", "the store takes no writes", reason=error.message, hint=error.hint)
+            raise ApiError(503, "ServerBusy", "the store takes no writes at present, its log has the reason") from None
 
 
 def _decode_answer(packages: Sequence[Package], error: DecodeError, max_size: int) -> ApiError:

@@ -4,6 +4,7 @@ Every message about a wrong value says where the value came from.
 """
 
 import difflib
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,6 +59,14 @@ class Settings(BaseModel):
     @classmethod
     def _lower_domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(domain.lower().strip(".") for domain in value)
+
+    @property
+    def write_window(self) -> tuple[float, float] | None:
+        """Seconds before and after now that a written event may lie in; None is any time."""
+        if self.write_past_secs is None and self.write_future_secs is None:
+            return None
+        past, future = (math.inf if secs is None else secs for secs in (self.write_past_secs, self.write_future_secs))
+        return past, future
 
     @property
     def secret_directory(self) -> Path:

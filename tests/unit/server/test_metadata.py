@@ -152,6 +152,20 @@ async def test_a_project_goes_with_everything_inside(catalog: Catalog, tables: T
     assert catalog.logstores("web") == []
 
 
+async def test_what_a_project_leaves_in_the_engine_goes_at_the_next_start(catalog: Catalog, path: Path, tables: Tables) -> None:
+    tables.broken = True
+    await catalog.delete_project("web")
+    left = list(tables.specs)
+    dropped: list[int] = []
+
+    class Watched(Tables):
+        async def drop(self, logstore: int) -> None:
+            dropped.append(logstore)
+
+    (await opened(path, Watched())).close()
+    assert dropped == left != []
+
+
 async def test_a_table_that_could_not_be_dropped_goes_at_the_next_start(catalog: Catalog, path: Path, tables: Tables) -> None:
     logstore = catalog.logstore("web", "access")
     assert logstore is not None

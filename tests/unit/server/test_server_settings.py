@@ -1,5 +1,6 @@
 """Settings come from flags, environment and file, and a mistake says from which."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,9 @@ def test_domains_may_be_one_text(tmp_path: Path) -> None:
 def test_the_time_window_can_be_taken_away(tmp_path: Path) -> None:
     (tmp_path / "server.yaml").write_text("write_past_secs: null\n")
     settings = load_settings(tmp_path, environment={"TAILRACE_SERVER_WRITE_FUTURE_SECS": "null"})
-    assert (settings.write_past_secs, settings.write_future_secs) == (None, None)
+    assert settings.write_window is None
+    assert load_settings(tmp_path, environment={}).write_window == (math.inf, 900)
+    assert load_settings(tmp_path / "other", environment={}).write_window == (604_800, 900)
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
