@@ -173,7 +173,7 @@ class EventBatch:
         """One value per row, None where absent; of a repeated key the first."""
     def spans(self, key: bytes) -> list[tuple[int, int] | None]:
         """(offset, length) in the input block for values that still lie there, None for absent or rewritten ones (all, in batches that were decoded or
-        built from events)."""
+        built from events). Where an empty value lies is not said."""
     @property
     def times(self) -> list[int]: ...
     @property
@@ -205,7 +205,7 @@ class EventBatch:
         self, source: bytes, *, keep_on_success: bool = False, keep_on_fail: bool = True, renamed: bytes | None = None, copy_raw: bool = False
     ) -> Failures:
         r"""One JSON object per value (RFC 8259): top-level keys become fields; strings are unescaped (a lone surrogate becomes U+FFFD), other values
-        keep their JSON text as written. The last of equal keys wins. Invalid UTF-8 inside strings is kept as it is. Nesting beyond 512 fails."""
+        keep their JSON text as written. The last of equal keys wins, in the place of the first. Control characters and invalid UTF-8 inside strings are kept as they are. Nesting beyond 512 fails."""
     def parse_delimiter(
         self, source: bytes, separator: bytes, keys: Sequence[bytes], *, quote: bytes | None = None, allow_short: bool = True,
         overflow: Literal["extend", "keep", "discard"] = "extend",
@@ -213,7 +213,8 @@ class EventBatch:
     ) -> Failures:
         r"""Separator of 1–4 bytes. `quote` (one byte, only with a one-byte separator) encloses a field at its very start; doubled inside, it stands for itself; after
         the closing quote only a separator or the end may follow, else the row fails. Fewer fields than keys: failure unless `allow_short`.
-        More: `extend` puts each under `__column<i>__` (i from 0; `__column255__` holds all the rest as written), `keep` puts the rest as written (separators included) under `__column0__`, `discard` drops them."""
+        More: `extend` puts each under `__column<i>__` (i from 0; `__column255__` holds all the rest as written), `keep` puts the rest as written (separators included) under `__column0__`, `discard` drops them;
+        what is not told apart is not looked at, so that a broken quote there does no harm."""
     def parse_time(
         self, source: bytes, format: str, *, utc_offset_secs: int, year: int | None = None, now_ns: int = 0, keep_source: bool = True
     ) -> Failures:
@@ -242,8 +243,8 @@ class EventBatch:
     def map_columns(self, *, first: int = 0, count: int | None = None) -> MapColumns: ...
 
 def record_end(block: bytes, start: Pattern | None = None) -> int:
-    r"""How many bytes of `block` are whole records: up to and with the last `\n`, or with `start`, up to the beginning of the last line on which a record begins
-    (the last record may still grow). 0 when there is none."""
+    r"""How many bytes of `block` are whole records: up to and with the last `\n`, or with `start`, up to the beginning of the last whole line on which a record begins
+    (the last record may still grow, and a line without its `\n` is not looked at). 0 when there is none."""
 
 def fingerprint(data: bytes) -> bytes:
     """XXH3-128 of `data`, 16 bytes big-endian: the hash of ranges and file heads (not cryptographic)."""

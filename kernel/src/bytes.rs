@@ -107,7 +107,7 @@ pub trait Lanes: Copy {
     /// `WIDTH` bytes are readable at `at`, and the machine has these lanes.
     unsafe fn equal(at: *const u8, byte: u8) -> u64;
 
-    /// One bit per byte that ends a plain stretch of a JSON string: quote, backslash, control character. Safety: as `equal`.
+    /// One bit per byte that ends a plain stretch of a JSON string: quote or backslash. Safety: as `equal`.
     unsafe fn string_end(at: *const u8) -> u64;
 
     /// One bit per byte in the set. Safety: as `equal`.
@@ -160,8 +160,7 @@ impl Lanes for Avx2 {
             let chunk = _mm256_loadu_si256(at.cast());
             let quote = _mm256_cmpeq_epi8(chunk, _mm256_set1_epi8(b'"' as i8));
             let backslash = _mm256_cmpeq_epi8(chunk, _mm256_set1_epi8(b'\\' as i8));
-            let control = _mm256_cmpeq_epi8(_mm256_min_epu8(chunk, _mm256_set1_epi8(0x1f)), chunk);
-            u64::from(_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(quote, backslash), control)) as u32)
+            u64::from(_mm256_movemask_epi8(_mm256_or_si256(quote, backslash)) as u32)
         }
     }
 
@@ -285,7 +284,7 @@ impl Reach {
     #[inline(always)]
     pub unsafe fn string_end<L: Lanes>(self, at: *const u8) -> *const u8 {
         // SAFETY: passed on.
-        unsafe { self.first::<L>(at, |p| L::string_end(p), |b| matches!(b, b'"' | b'\\' | 0..0x20)) }
+        unsafe { self.first::<L>(at, |p| L::string_end(p), |b| b == b'"' || b == b'\\') }
     }
 
     /// # Safety

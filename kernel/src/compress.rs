@@ -130,9 +130,8 @@ fn unlz4(data: &[u8], raw_size: Option<usize>) -> Result<Vec<u8>, Refused> {
     // One byte more than claimed, so that a body which holds more does not look right.
     let mut raw: Vec<u8> = Vec::with_capacity(size + 1);
     // SAFETY: the capacity is told, and as many bytes as were written are taken.
-    let written = unsafe {
-        lz4_sys::LZ4_decompress_safe(data.as_ptr().cast(), raw.as_mut_ptr().cast(), data.len() as c_int, size as c_int + 1)
-    };
+    let written =
+        unsafe { lz4_sys::LZ4_decompress_safe(data.as_ptr().cast(), raw.as_mut_ptr().cast(), data.len() as c_int, size as c_int + 1) };
     let Ok(written) = usize::try_from(written) else {
         return Err(not_this_size(data, size));
     };
@@ -185,7 +184,8 @@ fn unzstd(data: &[u8], max_size: usize, raw_size: Option<usize>) -> Result<Vec<u
     if zstd_safe::find_frame_compressed_size(data).ok() != Some(data.len()) {
         return Err(malformed());
     }
-    let declared = zstd_safe::get_frame_content_size(data).map_err(|_| malformed())?.map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+    let declared =
+        zstd_safe::get_frame_content_size(data).map_err(|_| malformed())?.map(|size| usize::try_from(size).unwrap_or(usize::MAX));
     match (declared, raw_size) {
         (Some(size), Some(raw)) if size != raw => return Err(wrong_size(raw)),
         (Some(size), _) if size > max_size => return Err(too_large(max_size)),

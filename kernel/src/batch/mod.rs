@@ -110,9 +110,7 @@ impl Batch {
     pub fn column(&self, name: &[u8]) -> Vec<Option<Span>> {
         let matcher = self.keys.matcher(name);
         let bytes = self.bytes();
-        (0..self.len())
-            .map(|row| self.row(row).iter().find(|f| matcher.is(f.key, &self.keys, bytes)).map(|f| f.span))
-            .collect()
+        (0..self.len()).map(|row| self.row(row).iter().find(|f| matcher.is(f.key, &self.keys, bytes)).map(|f| f.span)).collect()
     }
 
     pub fn memory(&self) -> usize {

@@ -41,7 +41,6 @@ impl Rewriter {
         self.fields.len() - self.row
     }
 
-
     /// Adds a field without looking for an older one of the same key.
     #[inline(always)]
     pub fn push(&mut self, key: u32, span: Span) {

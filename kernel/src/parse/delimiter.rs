@@ -140,7 +140,15 @@ impl<L: Lanes> ByDelimiter<'_, L> {
 
     /// More fields than keys, from `begin` on, not quoted.
     #[cold]
-    fn rest(&mut self, data: &[u8], span: Span, mut begin: usize, index: usize, home: &mut Home, out: &mut Vec<Field>) -> Result<bool, TooBig> {
+    fn rest(
+        &mut self,
+        data: &[u8],
+        span: Span,
+        mut begin: usize,
+        index: usize,
+        home: &mut Home,
+        out: &mut Vec<Field>,
+    ) -> Result<bool, TooBig> {
         debug_assert_eq!(index, self.keys.len());
         let separator = self.shape.separator;
         let mut extra = 0;

@@ -1,5 +1,5 @@
 //! Parsing one JSON object per value (RFC 8259): its top-level members become fields. Nested values are checked and kept as
-//! they are written. Invalid UTF-8 inside strings is taken as it is.
+//! they are written. Control characters and invalid UTF-8 inside strings are taken as they are.
 
 use super::{Failures, Home, Parser, Policy};
 use crate::batch::keys::{self, INTERNED};
@@ -273,8 +273,7 @@ impl Text<'_> {
             let found = unsafe { self.reach.string_end::<L>(base.add(from)) } as usize - base as usize;
             match self.byte(found)? {
                 b'"' => return Some((found, escaped)),
-                b'\\' => escaped = true,
-                _ => return None,
+                _ => escaped = true,
             }
             from = found + 2;
         }

@@ -9,7 +9,7 @@ mod unescape;
 
 use std::mem;
 
-use crate::batch::keys::{Keys, Matcher};
+use crate::batch::keys::{INTERNED, Keys, Matcher};
 use crate::batch::span::{Arena, Field, Hay, Source, Span};
 use crate::batch::{Batch, Rewriter, TooBig};
 
@@ -120,13 +120,17 @@ impl<'a> Run<'a> {
                 continue;
             };
             let span = fields[at].span;
-            if direct && fields.len() == 1 {
+            if direct && fields.len() == 1 && (fields[0].key as usize) < INTERNED {
                 // The common case: nothing but the source, so what is found is the new row.
                 let begin = self.rows.fields.len();
                 let mut out = mem::take(&mut self.rows.fields);
                 let parsed = self.value(span, parser, &mut out);
                 self.rows.fields = out;
                 if parsed? {
+                    // A parsed field with the source's name stands where the source stood.
+                    if let Some(own) = self.rows.fields[begin..].iter().position(|f| f.key == fields[0].key) {
+                        self.rows.fields[begin..=begin + own].rotate_right(1);
+                    }
                     self.rows.end_row();
                     continue;
                 }

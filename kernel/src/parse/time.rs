@@ -32,7 +32,7 @@ impl Batch {
             let Some(at) = self.row(row).iter().position(|f| key.is(f.key, &self.keys, bytes)) else { continue };
             let index = self.starts[row] as usize + at;
             let value = bytes.get(self.fields[index].span);
-            match Read::read(tokens, value).and_then(|read| clock.instant(&read)) {
+            match Read::from_value(tokens, value).and_then(|read| clock.instant(&read)) {
                 Some(instant) => {
                     *time = instant;
                     spent.push(index);

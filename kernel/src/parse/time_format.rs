@@ -7,12 +7,19 @@ pub enum Token {
     /// Any amount of white space, also none.
     Blank,
     /// A number of up to `digits` digits within a range.
-    Number { what: What, digits: usize, least: u32, most: u32 },
+    Number {
+        what: What,
+        digits: usize,
+        least: u32,
+        most: u32,
+    },
     Weekday,
     Month,
     HalfDay,
     /// `%S`; then a fraction behind one of the marks.
-    Seconds { marks: &'static [u8] },
+    Seconds {
+        marks: &'static [u8],
+    },
     Fraction,
     Unix,
     Zone,
@@ -133,7 +140,7 @@ pub struct Read {
 
 impl Read {
     /// From the beginning of `value`; None where it does not fit.
-    pub fn read(tokens: &[Token], value: &[u8]) -> Option<Read> {
+    pub fn from_value(tokens: &[Token], value: &[u8]) -> Option<Read> {
         let mut read = Read::default();
         let mut rest = value;
         for token in tokens {
@@ -246,9 +253,8 @@ impl Read {
 }
 
 const WEEKDAYS: [&[u8]; 7] = [b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday"];
-const MONTHS: [&[u8]; 12] = [
-    b"january", b"february", b"march", b"april", b"may", b"june", b"july", b"august", b"september", b"october", b"november", b"december",
-];
+const MONTHS: [&[u8]; 12] =
+    [b"january", b"february", b"march", b"april", b"may", b"june", b"july", b"august", b"september", b"october", b"november", b"december"];
 
 fn skip(value: &[u8], passed: impl Fn(u8) -> bool) -> &[u8] {
     &value[value.iter().position(|b| !passed(*b)).unwrap_or(value.len())..]

@@ -5,11 +5,10 @@ use std::fmt::Write;
 use std::ptr;
 
 use pcre2_sys::{
-    PCRE2_ANCHORED, PCRE2_DOTALL, PCRE2_ENDANCHORED, PCRE2_ERROR_NOMATCH, PCRE2_JIT_COMPLETE, PCRE2_NEVER_UTF, PCRE2_UNSET,
-    pcre2_code_8, pcre2_code_free_8, pcre2_compile_8, pcre2_get_ovector_pointer_8, pcre2_jit_compile_8, pcre2_match_8,
-    pcre2_match_context_8, pcre2_match_context_create_8, pcre2_match_context_free_8, pcre2_match_data_8,
-    pcre2_match_data_create_from_pattern_8, pcre2_match_data_free_8, pcre2_set_depth_limit_8, pcre2_set_heap_limit_8,
-    pcre2_set_match_limit_8,
+    PCRE2_ANCHORED, PCRE2_DOTALL, PCRE2_ENDANCHORED, PCRE2_ERROR_NOMATCH, PCRE2_JIT_COMPLETE, PCRE2_NEVER_UTF, PCRE2_UNSET, pcre2_code_8,
+    pcre2_code_free_8, pcre2_compile_8, pcre2_get_ovector_pointer_8, pcre2_jit_compile_8, pcre2_match_8, pcre2_match_context_8,
+    pcre2_match_context_create_8, pcre2_match_context_free_8, pcre2_match_data_8, pcre2_match_data_create_from_pattern_8,
+    pcre2_match_data_free_8, pcre2_set_depth_limit_8, pcre2_set_heap_limit_8, pcre2_set_match_limit_8,
 };
 
 use super::PatternError;
@@ -55,7 +54,12 @@ impl Backtracking {
         // SAFETY: text and outputs live through the call; the code is freed by `drop`.
         unsafe {
             let code = pcre2_compile_8(
-                text.as_ptr(), text.len(), PCRE2_DOTALL | PCRE2_NEVER_UTF, &raw mut error, &raw mut offset, ptr::null_mut(),
+                text.as_ptr(),
+                text.len(),
+                PCRE2_DOTALL | PCRE2_NEVER_UTF,
+                &raw mut error,
+                &raw mut offset,
+                ptr::null_mut(),
             );
             if code.is_null() {
                 return Err(PatternError::new(0, format!("the backtracking engine refuses the pattern (PCRE2 error {error})")));

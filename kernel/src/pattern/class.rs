@@ -62,7 +62,8 @@ pub fn escaped_byte(parser: &mut Parser, begin: usize) -> Result<u8, PatternErro
             let digits = parser.rest().get(..2).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
             let byte = digits.and_then(|d| u8::from_str_radix(d, 16).ok());
             let byte = byte.ok_or_else(|| PatternError::new(begin, "`\\x` needs two hexadecimal digits"))?;
-            parser.eat(&parser.rest()[..2].to_owned());
+            parser.next();
+            parser.next();
             Ok(byte)
         }
         other if other.is_ascii() && !other.is_ascii_alphanumeric() => Ok(other as u8),
@@ -131,6 +132,8 @@ fn member(parser: &mut Parser, begin: usize) -> Result<Member, PatternError> {
             None => escaped_byte(parser, at).map(Member::Byte),
         },
         Some(other) if other.is_ascii() => Ok(Member::Byte(other as u8)),
-        Some(other) => Err(PatternError::new(at, format!("`{other}` is more than one byte and cannot stand in a byte class; use `(?:{other}|…)`"))),
+        Some(other) => {
+            Err(PatternError::new(at, format!("`{other}` is more than one byte and cannot stand in a byte class; use `(?:{other}|…)`")))
+        }
     }
 }

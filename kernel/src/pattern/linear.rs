@@ -64,9 +64,7 @@ fn hir(node: &Node) -> Hir {
         Node::Repeat { body, min, max, how } => {
             Hir::repetition(Repetition { min: *min, max: *max, greedy: *how == Greed::Greedy, sub: Box::new(hir(body)) })
         }
-        Node::Group { index, body } => {
-            Hir::capture(Capture { index: *index as u32, name: None, sub: Box::new(hir(body)) })
-        }
+        Node::Group { index, body } => Hir::capture(Capture { index: *index as u32, name: None, sub: Box::new(hir(body)) }),
         Node::Look { .. } | Node::Back { .. } | Node::Atomic(_) => unreachable!("only regular trees come here"),
     }
 }

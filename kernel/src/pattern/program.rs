@@ -30,24 +30,55 @@ pub enum Step {
     Bytes(Box<[u8]>),
     Set(Box<ByteSet>),
     /// `count` bytes of a set.
-    Sets { set: Box<ByteSet>, count: u32 },
+    Sets {
+        set: Box<ByteSet>,
+        count: u32,
+    },
     /// As many bytes as there are before `stop`: giving some back could never help.
-    Run { stop: Stop, min: u32 },
+    Run {
+        stop: Stop,
+        min: u32,
+    },
     /// The same as a capture: begins at `slot`, ends at `slot + 1`.
-    Field { stop: Stop, min: u32, slot: u32 },
+    Field {
+        stop: Stop,
+        min: u32,
+        slot: u32,
+    },
     /// As `Run`, but at most `max`.
-    Bounded { stop: Stop, min: u32, max: u32 },
+    Bounded {
+        stop: Stop,
+        min: u32,
+        max: u32,
+    },
     /// Longest first, then shorter ones that `next` could follow.
-    Greedy { stop: Stop, min: u32, max: u32, next: Box<Next> },
+    Greedy {
+        stop: Stop,
+        min: u32,
+        max: u32,
+        next: Box<Next>,
+    },
     /// Shortest first: `stop` is what ends the run or may follow it.
-    Lazy { body: Box<ByteSet>, stop: Stop, min: u32, max: u32, next: Box<Next> },
+    Lazy {
+        body: Box<ByteSet>,
+        stop: Stop,
+        min: u32,
+        max: u32,
+        next: Box<Next>,
+    },
     Save(u32),
     /// Goes to `first` or `second`, whichever can follow; when both can, `first` is tried first.
-    Split { first: usize, second: usize, can: Box<(Next, Next)> },
+    Split {
+        first: usize,
+        second: usize,
+        can: Box<(Next, Next)>,
+    },
     Jump(usize),
     Start,
     End,
-    Edge { negated: bool },
+    Edge {
+        negated: bool,
+    },
     Done,
 }
 

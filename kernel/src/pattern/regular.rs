@@ -22,8 +22,7 @@ impl Regular {
     pub fn compile(root: &Node) -> Result<Regular, PatternError> {
         let full = Program::compile(root, true);
         let prefix = Program::compile(root, false);
-        let regular =
-            Regular { root: root.clone(), full, prefix, linear_full: OnceLock::new(), linear_part: OnceLock::new() };
+        let regular = Regular { root: root.clone(), full, prefix, linear_full: OnceLock::new(), linear_part: OnceLock::new() };
         if regular.full.is_none() {
             // Only big patterns can fail; a pattern that the scanner takes is small.
             let _ = regular.linear_full.set(Linear::compile(&anchored(root))?);

@@ -47,7 +47,8 @@ impl Scanner {
         self.slots.clear();
         self.slots.resize(slots, UNSET);
         self.frames.clear();
-        let mut work = Work { base: bytes.as_ptr(), len: bytes.len(), reach: Reach::of(bytes, hay.slack), left: 1024 + 32 * bytes.len() as i64 };
+        let mut work =
+            Work { base: bytes.as_ptr(), len: bytes.len(), reach: Reach::of(bytes, hay.slack), left: 1024 + 32 * bytes.len() as i64 };
         // SAFETY: `wide()` chose the lanes; cursors stay within the value.
         unsafe { self.steps::<L>(program, &mut work) }
     }
@@ -147,7 +148,13 @@ impl Scanner {
                 Step::Start if at == 0 => go(at),
                 Step::End if at == work.len => go(at),
                 Step::Start | Step::End => Turn::Back,
-                Step::Edge { negated } => if work.edge(at) == *negated { Turn::Back } else { go(at) },
+                Step::Edge { negated } => {
+                    if work.edge(at) == *negated {
+                        Turn::Back
+                    } else {
+                        go(at)
+                    }
+                }
                 Step::Done => Turn::Done,
             }
         }

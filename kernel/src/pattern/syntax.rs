@@ -16,7 +16,8 @@ pub struct Parsed {
 }
 
 pub fn parse(pattern: &str, dotall: bool) -> Result<Parsed, PatternError> {
-    let mut parser = Parser { text: pattern, at: 0, flags: Flags { fold: false, dotall }, names: Vec::new(), open: Vec::new(), depth: 0, behind: 0 };
+    let mut parser =
+        Parser { text: pattern, at: 0, flags: Flags { fold: false, dotall }, names: Vec::new(), open: Vec::new(), depth: 0, behind: 0 };
     parser.leading_flags()?;
     let root = parser.alternatives()?;
     if parser.at < pattern.len() {

@@ -10,14 +10,31 @@ pub enum Node {
     Start,
     End,
     /// `\b`, or `\B` when negated.
-    Edge { negated: bool },
+    Edge {
+        negated: bool,
+    },
     Concat(Vec<Node>),
     Either(Vec<Node>),
-    Repeat { body: Box<Node>, min: u32, max: Option<u32>, how: Greed },
+    Repeat {
+        body: Box<Node>,
+        min: u32,
+        max: Option<u32>,
+        how: Greed,
+    },
     /// Capture group, from 1.
-    Group { index: usize, body: Box<Node> },
-    Look { behind: bool, negated: bool, body: Box<Node> },
-    Back { group: usize, folded: bool },
+    Group {
+        index: usize,
+        body: Box<Node>,
+    },
+    Look {
+        behind: bool,
+        negated: bool,
+        body: Box<Node>,
+    },
+    Back {
+        group: usize,
+        folded: bool,
+    },
     Atomic(Box<Node>),
 }
 

@@ -240,9 +240,7 @@ impl EventBatch {
             Order { compression: self::compression(compression)?, digest: self::digest(digest)?, first, end, tags: &tags, time_ns_part };
         let (body, raw_size, digest) = py
             .detach(|| {
-                self.inner.encode(&order, |body, raw_size, digest| {
-                    (Python::attach(|py| PyBytes::new(py, body).unbind()), raw_size, digest)
-                })
+                self.inner.encode(&order, |body, raw_size, digest| (Python::attach(|py| PyBytes::new(py, body).unbind()), raw_size, digest))
             })
             .map_err(too_big)?;
         Ok(Encoded { body, raw_size, digest, events: end - first })

@@ -44,7 +44,6 @@ impl EventBatch {
     }
 
     #[pyo3(signature = (source, *, keep_on_success=false, keep_on_fail=true, renamed=None, copy_raw=false))]
-    #[expect(clippy::too_many_arguments, reason = "the contract's own")]
     fn parse_json(
         &mut self,
         py: Python,
@@ -97,8 +96,8 @@ impl EventBatch {
         now_ns: i64,
         keep_source: bool,
     ) -> PyResult<Failures> {
-        let tokens = time_format::compile(format)
-            .map_err(|reason| PyValueError::new_err(format!("the time format `{format}` has {reason}")))?;
+        let tokens =
+            time_format::compile(format).map_err(|reason| PyValueError::new_err(format!("the time format `{format}` has {reason}")))?;
         let clock = Clock { offset: utc_offset_secs, year, now: now_ns };
         let inner = &mut self.inner;
         Ok(py.detach(|| inner.parse_time(source, &tokens, clock, keep_source)).into())

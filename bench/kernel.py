@@ -1,0 +1,199 @@
+"""The kernel alone, stage by stage, beside the C yardstick's own kernels.
+
+    python bench/kernel.py [--mb 100] [--rounds 5] [--only simple,nginx] [--pure] [--data DIR]
+
+Columns are MB of input per CPU second (10^6 bytes, medians over rounds): cutting the block into events, parsing them, encoding a LogGroup,
+lz4 of it, SHA-256 of the body, and the whole of it as the agent calls it. The yardstick's figures are those of `limits kernels`: scan +
+encode, and scan + encode + lz4 + md5; for the ten formats without a scanner of its own they are its plain lines. `cost` is
+our whole over the yardstick's, in CPU time. Blocks are of 512 KiB, cut at record ends.
+
+Before anything is timed, what is encoded is decoded again and compared with what the format says must come out. Prints a table, and
+one JSON line at the end.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from agent import BIN, HERE, build, data_file
+from formats import FORMATS, Format
+
+BLOCK = 512 << 10
+CHECKED = 8 << 20
+"""Bytes of each file that are compared event by event."""
+
+
+@dataclass
+class Row:
+    format: str
+    split: float
+    parse: float
+    encode: float
+    lz4: float
+    digest: float
+    whole: float
+    yardstick_scan: float
+    yardstick_whole: float
+    cost: float
+
+
+class Kernel:
+    """The calls of one format."""
+
+    def __init__(self, engine: Any, fmt: Format) -> None:
+        self.engine = engine
+        start = fmt.input_options.get("Multiline", {}).get("StartPattern")
+        self.start = engine.Pattern(start) if start else None
+        self.parse = self._parser(fmt.processors[0]) if fmt.processors else None
+
+    def _parser(self, processor: dict[str, Any]) -> Callable[[Any], Any]:
+        keys = [key.encode() for key in processor.get("Keys", [])]
+        match processor["Type"]:
+            case "processor_parse_regex_native":
+                pattern = self.engine.Pattern(processor["Regex"])
+                return lambda batch: batch.parse_regex(b"content", pattern, keys)
+            case "processor_parse_delimiter_native":
+                separator = processor["Separator"].encode()
+                return lambda batch: batch.parse_delimiter(b"content", separator, keys)
+            case _:
+                return lambda batch: batch.parse_json(b"content")
+
+    def blocks(self, data: bytes) -> Iterator[bytes]:
+        at = 0
+        while at < len(data):
+            size = self.engine.record_end(data[at : at + BLOCK], self.start) if at + BLOCK < len(data) else len(data) - at
+            yield data[at : at + size]
+            at += size
+
+    def split(self, block: bytes) -> Any:
+        batches = self.engine.EventBatch
+        return batches.split_records(block, self.start, time_ns=TIME_NS) if self.start else batches.split_lines(block, time_ns=TIME_NS)
+
+    def batch(self, block: bytes) -> Any:
+        batch = self.split(block)
+        if self.parse and self.parse(batch).count:
+            raise SystemExit("the bench's own format does not parse")
+        return batch
+
+
+TIME_NS = 1_767_225_600 * 10**9
+
+
+def check(kernel: Kernel, fmt: Format, data: bytes) -> int:
+    """Decode what was encoded and compare it, event by event. Returns how many there were."""
+    expected = fmt.expected(data)
+    events = 0
+    for block in kernel.blocks(data):
+        encoded = kernel.batch(block).encode()
+        decoded = kernel.engine.EventBatch.decode(encoded.body, compression="lz4", raw_size=encoded.raw_size)
+        for _, fields in decoded.rows():
+            assert fields == next(expected), f"{fmt.name}: event {events} came out as {fields}"
+            events += 1
+    assert next(expected, None) is None, f"{fmt.name}: events are missing"
+    return events
+
+
+def cpu(work: Callable[[], None]) -> float:
+    before = time.process_time()
+    work()
+    return time.process_time() - before
+
+
+def measure(kernel: Kernel, blocks: list[bytes], rounds: int) -> dict[str, float]:
+    """CPU seconds of each stage over all blocks."""
+    engine = kernel.engine
+    spent: dict[str, list[float]] = {}
+
+    def stage(name: str, work: Callable[[], None]) -> None:
+        spent.setdefault(name, []).append(cpu(work))
+
+    for _ in range(rounds):
+        stage("whole", lambda: [None for block in blocks if not kernel.batch(block).encode()])
+        stage("split", lambda: [None for block in blocks if not kernel.split(block)])
+        for name in ("parse", "encode", "lz4", "digest"):
+            spent.setdefault(name, []).append(0.0)
+        for block in blocks:
+            batch = kernel.split(block)
+            if kernel.parse:
+                spent["parse"][-1] += cpu(lambda batch=batch: kernel.parse(batch))
+            spent["encode"][-1] += cpu(lambda batch=batch: batch.encode(compression="none", digest="none"))
+            group = batch.encode(compression="none", digest="none").body
+            packed = engine.compress(group, "lz4")
+            spent["lz4"][-1] += cpu(lambda group=group: engine.compress(group, "lz4"))
+            spent["digest"][-1] += digest_cost(engine, packed)
+    return {name: statistics.median(times) for name, times in spent.items()}
+
+
+def digest_cost(engine: Any, body: bytes) -> float:
+    """SHA-256 of a body: encoding one value of that size with it, less the same without."""
+    batch = engine.EventBatch.from_events([(0, [(b"", body)])])
+    with_digest = cpu(lambda: batch.encode(compression="none", digest="sha256"))
+    return max(with_digest - cpu(lambda: batch.encode(compression="none", digest="none")), 0.0)
+
+
+def yardstick(path: Path, mb: int, mode: str) -> dict[str, float]:
+    """MB/s of `limits kernels` by name."""
+    command = [BIN / "limits", "kernels", path, str(mb), mode]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return {line.split()[0]: float(line.split()[1]) for line in text.splitlines() if "MB/s" in line and not line.startswith("#")}
+
+
+def rate(size: int, seconds: float) -> float:
+    return size / 1e6 / seconds if seconds else 0.0
+
+
+def bench(fmt: Format, options: argparse.Namespace, engine: Any) -> Row:
+    path = data_file(fmt, options.mb, options.data)
+    kernel = Kernel(engine, fmt)
+    data = path.read_bytes()
+    head = data[:CHECKED]
+    check(kernel, fmt, head[: engine.record_end(head, kernel.start)] if len(data) > CHECKED else data)
+    blocks = list(kernel.blocks(data))
+    rivals = [yardstick(path, options.mb, fmt.yardstick)]
+    spent = measure(kernel, blocks, options.rounds)
+    rivals.append(yardstick(path, options.mb, fmt.yardstick))
+    scan, whole = (statistics.mean(rival[name] for rival in rivals) for name in ("scan+encode", "scan+enc+lz4+md5"))
+    rates = {name: rate(len(data), seconds) for name, seconds in spent.items()}
+    return Row(fmt.name, **rates, yardstick_scan=scan, yardstick_whole=whole, cost=whole / rates["whole"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mb", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="comma-separated formats")
+    parser.add_argument("--pure", action="store_true", help="the pure-Python engine")
+    parser.add_argument("--data", type=Path, default=HERE / "data")
+    options = parser.parse_args()
+    os.environ["TAILRACE_PURE"] = "1" if options.pure else "0"
+    from tailrace import batch as engine
+
+    build()
+    print(
+        f"{'':14}{'split':>8}{'parse':>8}{'encode':>8}{'lz4':>8}{'sha256':>8}{'whole':>8} |{'scan+enc':>9}{'+lz4+md5':>9}{'cost':>7}   (MB per CPU s)"
+    )
+    rows = []
+    for fmt in FORMATS:
+        if options.only and fmt.name not in options.only.split(","):
+            continue
+        row = bench(fmt, options, engine)
+        rows.append(row)
+        stages = (row.split, row.parse, row.encode, row.lz4, row.digest, row.whole)
+        cells = "".join(f"{value:8.0f}" if value else f"{'':8}" for value in stages)
+        print(f"{row.format:14}{cells} |{row.yardstick_scan:9.0f}{row.yardstick_whole:9.0f}{row.cost:7.2f}", flush=True)
+    print(
+        json.dumps(
+            {"bench": "kernel", "native": engine.NATIVE, "mb": options.mb, "rounds": options.rounds, "rows": [asdict(row) for row in rows]}
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
