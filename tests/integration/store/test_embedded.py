@@ -149,11 +149,12 @@ async def test_one_block_per_token(tmp_path: Path) -> None:
 
     table = spec()
     body = plain(["once"])
-    rows = columns.block([(columns.Placement(1_800_000_000_000, 0, 0, 0), columns.decode(body.body, body.compression, body.raw_size))])
+    rows = tmp_path / "block"
+    columns.write_block(rows, [(columns.Placement(1_800_000_000_000, 0, 0, 0), columns.decode(body.body, body.compression, body.raw_size))])
     for _ in range(2):
         async with open_embedded(tmp_path, [table]) as store:
             for _ in range(2):
-                await store.engine.insert(f"ls_{table.logstore}", memoryview(rows), "token")
+                await store.engine.insert(f"ls_{table.logstore}", rows, "token")
             assert await names(store, table) == ["once"]
 
 

@@ -3,8 +3,9 @@
 Keys and constant columns go as plain binary arrays: chDB reads those twice as fast as dictionaries (docs/adr/0001).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -101,14 +102,11 @@ def decode(body: bytes, compression: Compression, raw_size: int) -> Columns:
     return Columns(times, fields, batch.source, batch.topic, tuple(batch.tags))
 
 
-def block(groups: Sequence[tuple[Placement, Columns]]) -> Arrow:
+def write_block(path: Path, groups: Iterable[tuple[Placement, Columns]]) -> None:
     """Rows of several log groups as one Arrow IPC stream."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, SCHEMA) as writer:
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, SCHEMA) as writer:
         for placement, columns in groups:
-            if len(columns):
-                writer.write_batch(_batch(placement, columns))
-    return sink.getvalue()
+            writer.write_batch(_batch(placement, columns))
 
 
 def _batch(at: Placement, columns: Columns) -> Arrow:

@@ -92,9 +92,9 @@ class Engine:
         request = frames.Execute(self._new_id(), sql, parameters.encode(values or {}))
         return _decode(*await self._ask(request))
 
-    async def insert(self, table: str, rows: bytes | memoryview, token: str) -> None:
-        """`rows` (an Arrow IPC stream with the base columns) as one block, once per token."""
-        await self._ask(frames.Insert(self._new_id(), table, token), rows)
+    async def insert(self, table: str, rows: Path, token: str) -> None:
+        """`rows` (a file with an Arrow IPC stream of the base columns) as one block, once per token."""
+        await self._ask(frames.Insert(self._new_id(), table, token, str(rows)))
 
     async def query(self, query: EngineQuery) -> Rows:
         """Raises EngineError, and BusyError when too many queries of its limit class wait already."""
@@ -122,16 +122,14 @@ class Engine:
         self._next_id += 1
         return self._next_id
 
-    async def _ask(self, request: frames.Request, payload: bytes | memoryview = b"") -> tuple[frames.Answer, bytes]:
+    async def _ask(self, request: frames.Request) -> tuple[frames.Answer, bytes]:
         writer = self._writer
         if writer is None or not self.is_up:
             raise EngineGoneError
         future: asyncio.Future[tuple[frames.Answer, bytes]] = asyncio.get_running_loop().create_future()
         self._waiting[request.id] = future
         try:
-            writer.write(frames.frame(request, len(payload)))
-            if payload:
-                writer.write(payload)
+            writer.write(frames.frame(request))
             answer, body = await future
         finally:
             self._waiting.pop(request.id, None)

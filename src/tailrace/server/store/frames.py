@@ -2,7 +2,7 @@
 
     frame   header length u32 · payload length u64 · header (msgpack of one of the structs below) · payload     (little-endian)
 
-A payload is Arrow IPC (inserts), rows as JSON lines (answers to queries) or empty. Nothing is ever unpickled.
+A payload is rows as JSON lines (answers to queries) or empty; blocks go through files (`block_file`). Nothing is ever unpickled.
 """
 
 import struct
@@ -11,9 +11,6 @@ from typing import Literal, TypeAlias
 import msgspec
 
 PREFIX = struct.Struct("<IQ")
-MAX_HEADER = 64 << 20
-MAX_PAYLOAD = 4 << 30
-
 Pool: TypeAlias = Literal["light", "analytics", "export"]
 
 
@@ -26,11 +23,12 @@ class Execute(msgspec.Struct, tag=True, array_like=True):
 
 
 class Insert(msgspec.Struct, tag=True, array_like=True):
-    """The payload's rows into one table, at most once per token."""
+    """The rows of an Arrow IPC stream into one table, at most once per token."""
 
     id: int
     table: str
     token: str
+    path: str
 
 
 class Query(msgspec.Struct, tag=True, array_like=True):
@@ -66,7 +64,7 @@ class Answer(msgspec.Struct, array_like=True):
     elapsed: float = 0.0
 
 
-def frame(header: Request | Answer, payload_size: int) -> bytes:
+def frame(header: Request | Answer, payload_size: int = 0) -> bytes:
     """The bytes that go before the payload."""
     encoded = msgspec.msgpack.encode(header)
     return PREFIX.pack(len(encoded), payload_size) + encoded

@@ -42,7 +42,6 @@ _BASE_INDEXES: tuple[str, ...] = (
     "INDEX i_seq seq TYPE minmax GRANULARITY 1",
     "INDEX i_group group_cursor TYPE minmax GRANULARITY 1",
     "INDEX i_stream stream TYPE bloom_filter(0.01) GRANULARITY 1",
-    "INDEX i_keys mapKeys(fields) TYPE text(tokenizer = 'array')",
 )
 
 _SETTINGS = (

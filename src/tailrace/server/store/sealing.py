@@ -8,7 +8,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tailrace.batch import DecodeError
 from tailrace.errors import BusyError, EngineError, StateError
 from tailrace.journal import GroupCommit, Journal
 from tailrace.server.store import columns, records, schema
+from tailrace.server.store.block_file import block_file
 from tailrace.server.store.buffers import LONGEST_SECS, Block, Buffer, Pending
 from tailrace.server.store.engine import Engine, EngineGoneError
 from tailrace.server.store.port import TableSpec
@@ -185,9 +186,10 @@ class Sealer:
                     if self._buffers.get(block.logstore) is not buffer:
                         return
                     await self._engine.ready()
-                    rows = await asyncio.get_running_loop().run_in_executor(self._builders, _build, block)
-                    if rows is not None:
-                        await self._engine.insert(schema.table_name(block.logstore), memoryview(rows), block.token)
+                    if block.rows:
+                        with block_file(self._engine.directory) as rows:
+                            await asyncio.get_running_loop().run_in_executor(self._builders, _build, block, rows)
+                            await self._engine.insert(schema.table_name(block.logstore), rows, block.token)
             except EngineGoneError:
                 block.crashes += 1
                 if block.crashes < MAX_CRASHES or not await self._set_aside(buffer, block, "the engine dies of it"):
@@ -309,14 +311,15 @@ class _Slot:
             self._free.release()
 
 
-def _build(block: Block) -> columns.Arrow | None:
-    """The block's rows; None when it has none (packages that only say that a stream ended)."""
-    groups: list[tuple[columns.Placement, columns.Columns]] = []
+def _build(block: Block, path: Path) -> None:
+    columns.write_block(path, _groups(block))
+
+
+def _groups(block: Block) -> Iterator[tuple[columns.Placement, columns.Columns]]:
     for pending in block.requests:
         request = pending.request
         decoded = pending.columns or [columns.decode(package.body, package.compression, package.raw_size) for package in request.packages]
-        groups += [(_placement(request, package), group) for package, group in zip(request.packages, decoded, strict=True) if len(group)]
-    return columns.block(groups) if groups else None
+        yield from ((_placement(request, package), group) for package, group in zip(request.packages, decoded, strict=True) if len(group))
 
 
 def _placement(request: records.RequestRecord, package: records.PackageRecord) -> columns.Placement:
