@@ -8,14 +8,14 @@ import pytest
 from tests.e2e.first_run import Up
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("logs") / "app.log"
     path.write_text("".join(f"history line {number}\n" for number in range(100)))
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory, app_log: Path) -> Iterator[Up]:
     up = Up(tmp_path_factory.mktemp("installation") / "home", "--collect", str(app_log))
     up.start("--port", "0")

@@ -9,13 +9,13 @@ from tests.e2e.first_run import Up
 
 
 @pytest.fixture
-def client(running: Up, monkeypatch) -> LogClient:
-    """SDKs put the project into the host name; on loopback they reach it through the proxy setting, without any DNS."""
+def client(running: Up, monkeypatch: pytest.MonkeyPatch) -> LogClient:
+    """SDKs put the project into the host name; with the server as their proxy that name is never looked up."""
     key = running.secret("cli.json")
-    monkeypatch.setenv("http_proxy", running.endpoint)
+    monkeypatch.setenv("http_proxy", key["endpoint"])
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    return LogClient("http://localhost", key["key_id"], key["key_secret"])
+    return LogClient(key["endpoint"], key["key_id"], key["key_secret"])
 
 
 def test_logs_written_by_the_sdk_are_read_by_the_sdk_and_by_the_cli(client: LogClient, running: Up):

@@ -60,6 +60,16 @@ class Client:
         answer = self._request("GET", path, query={"after": after, "query": query})
         return answer["rows"], answer["cursor"]
 
+    def create(self, path: str, document: Mapping[str, Any], *, exists: str) -> bool:
+        """POST `document` in the connection's project; False when the answer is the error code `exists`."""
+        try:
+            self._request("POST", path, body=document)
+        except ApiError as error:
+            if error.error_code != exists:
+                raise
+            return False
+        return True
+
     def _request(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> Any:
         import httpx2
 
@@ -87,7 +97,7 @@ class Client:
 def _read(status: int, content: bytes) -> Any:
     """The answer's JSON. Raises ApiError for what the server refuses, TailraceError for what is no answer of ours."""
     try:
-        answer = json.loads(content)
+        answer = json.loads(content or b"{}")
         if status == 200:
             return answer
         raise ApiError(status, str(answer["errorCode"]), str(answer["errorMessage"]))
