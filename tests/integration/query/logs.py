@@ -1,6 +1,7 @@
 """A real engine with tables that tests fill with rows of their own, without journal and server around it."""
 
 import asyncio
+import tempfile
 import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
@@ -49,7 +50,6 @@ class EngineThread:
         self.engine = Engine(directory)
         self.run(self.engine.open())
         self._ids = count(1)
-        self._tokens = count()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
@@ -69,7 +69,12 @@ class EngineThread:
         return made
 
     def insert(self, table: TableSpec, rows: bytes) -> None:
-        self.run(self.engine.insert(table_name(table.logstore), rows, f"test-{next(self._tokens)}"))
+        names = ", ".join(SCHEMA.names)
+        with tempfile.NamedTemporaryFile(suffix=".arrow") as file:
+            file.write(rows)
+            file.flush()
+            source = f"SELECT {names} FROM file('{file.name}', 'ArrowStream')"
+            self.run(self.engine.execute(f"INSERT INTO {table_name(table.logstore)} ({names}) {source}"))
 
 
 @dataclass

@@ -75,6 +75,11 @@ def refuse(message: str) -> ApiError:
     return ApiError(400, "ParameterInvalid", message)
 
 
+def is_plain_name(name: str) -> bool:
+    """Whether it may stand between double quotes: the engine's lexer would read others differently."""
+    return _PLAIN_NAME.fullmatch(name) is not None
+
+
 def parse_select(sql: str) -> exp.Query:
     """The tree of one SELECT. Raises ApiError(400, ParameterInvalid) for anything else, with line and column of a syntax error."""
     try:
@@ -113,7 +118,7 @@ def _check_node(node: exp.Expr) -> None:
         raise refuse(f"`{_shown(node)}` is not allowed in a query ({surplus[0]})")
     match node:
         case exp.Identifier():
-            if not _PLAIN_NAME.fullmatch(node.name):
+            if not is_plain_name(node.name):
                 raise refuse("a name must have 1 to 128 characters, without quotes, backslashes and control characters")
         case exp.Anonymous():
             if not isinstance(node.this, str) or not _FUNCTION_NAME.fullmatch(node.this):
@@ -141,5 +146,6 @@ def _syntax_message(error: SqlglotError) -> str:
     first = details[0]
     if first.get("line"):
         where, near = f"line {first['line']}, column {first['col']}", first.get("highlight") or "the end"
-        return f"cannot read the SQL at {where}, near `{near}`: {str(first['description']).rstrip('.').lower()}"
+        problem = str(first["description"]).partition(":")[0].rstrip(".").lower()
+        return f"cannot read the SQL at {where}, near `{near}`: {problem}"
     return f"cannot read the SQL: {str(error).splitlines()[0].rstrip('.')}"

@@ -4,6 +4,7 @@ User text reaches the engine only as a bound parameter. What the text index can 
 the meaning; the same meaning is spelt as a regular expression where there is no index. No condition is ever NULL, so that `not` means not.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tailrace.errors import ApiError
@@ -13,6 +14,7 @@ from tailrace.server.query.parser import read_number
 from tailrace.server.query.text import DEFAULT_DELIMITERS, cut, cut_pieces, fold, token_regex
 from tailrace.server.store.port import FieldIndex, TableSpec
 
+TRUE, FALSE = "1", "0"
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
@@ -76,13 +78,13 @@ class Predicates:
         """The condition of a whole tree, `1` for everything. Raises ApiError(400, ParameterInvalid) where word and index do not fit."""
         match node:
             case Everything():
-                return "1"
+                return TRUE
             case And(items):
-                return "(" + " AND ".join(map(self.write, items)) + ")"
+                return _joined(map(self.write, items), "AND", neutral=TRUE, deciding=FALSE)
             case Or(items):
-                return "(" + " OR ".join(map(self.write, items)) + ")"
+                return _joined(map(self.write, items), "OR", neutral=FALSE, deciding=TRUE)
             case Not(item):
-                return f"NOT {self.write(item)}"
+                return _negated(self.write(item))
             case _:
                 return self._leaf(node)
 
@@ -119,7 +121,7 @@ class Predicates:
             return _Text(key.strip("_"))
         if key.startswith(TAG_PREFIX):
             return _Text(f"tags[{self.binder.bind(key.removeprefix(TAG_PREFIX))}]")
-        value = f"fields[{self.binder.bind(key)}]"
+        value = self._field(key)
         line = self.table.line
         if line is None or line.chinese or not line.tokens:
             return _Text(value)
@@ -158,7 +160,7 @@ class Predicates:
             literal = "".join(piece for piece in word if isinstance(piece, str))
             certain = not any(isinstance(piece, Wild) for piece in word)
             found.append(self._term(text, literal) if certain else self._token_like(text, word))
-        return "(" + (" AND ".join(sorted(found, key=lambda condition: "match(" in condition)) or "1") + ")"
+        return _joined(sorted(found, key=lambda condition: "match(" in condition), "AND", neutral=TRUE, deciding=FALSE)
 
     def _token_like(self, text: _Text, pieces: Pieces) -> str:
         folded = tuple(text.fold_text(piece) if isinstance(piece, str) else piece for piece in pieces)
@@ -173,8 +175,16 @@ class Predicates:
         if key in ("__source__", "__topic__"):
             return f"{key.strip('_')} = ''"
         container, name = ("tags", key.removeprefix(TAG_PREFIX)) if key.startswith(TAG_PREFIX) else ("fields", key)
-        bound = self.binder.bind(name)
-        return f"(has(mapKeys({container}), {bound}) AND {container}[{bound}] = '')"
+        value = self._field(name) if container == "fields" else f"tags[{self.binder.bind(name)}]"
+        return f"(has(mapKeys({container}), {self.binder.bind(name)}) AND {value} = '')"
+
+    def _field(self, key: str) -> str:
+        """A field's value, '' when it is missing.
+
+        Not `fields[key]`: seeing that, the engine uses the index over the keys as well and then no longer asks the one over the values,
+        whose functions fall back to other tokens and another case rule (tests/integration/query/test_search_means.py).
+        """
+        return f"mapValues(fields)[indexOf(mapKeys(fields), {self.binder.bind(key)})]"
 
     def _exists(self, key: str) -> str:
         index = self._fields.get(key)
@@ -199,10 +209,10 @@ class Predicates:
         elif node.field.startswith(TAG_PREFIX):
             column = f"toFloat64OrNull(tags[{self.binder.bind(node.field.removeprefix(TAG_PREFIX))}])"
         else:
-            column = f"toFloat64OrNull(fields[{self.binder.bind(node.field)}])"
+            column = f"toFloat64OrNull({self._field(node.field)})"
         if node.low is not None and node.low == node.high:
             both = node.low_inclusive and node.high_inclusive
-            return f"ifNull({column} = {self._number(node.low)}, 0)" if both else "0"
+            return f"ifNull({column} = {self._number(node.low)}, 0)" if both else FALSE
         bounds: list[str] = []
         if node.low is not None:
             bounds.append(f"{column} {'>=' if node.low_inclusive else '>'} {self._number(node.low)}")
@@ -214,6 +224,20 @@ class Predicates:
         if isinstance(value, int) and value in _INT64:
             return self.binder.bind(value, "Int64")
         return self.binder.bind(float(value), "Float64")
+
+
+def _joined(conditions: Iterable[str], operator: str, *, neutral: str, deciding: str) -> str:
+    """Constants are folded here: beside one, the engine stops asking the text index."""
+    found = [condition for condition in conditions if condition != neutral]
+    if deciding in found:
+        return deciding
+    if len(found) < 2:
+        return found[0] if found else neutral
+    return "(" + f" {operator} ".join(found) + ")"
+
+
+def _negated(condition: str) -> str:
+    return {TRUE: FALSE, FALSE: TRUE}.get(condition) or f"NOT {condition}"
 
 
 def _as_number(node: Leaf, index: FieldIndex) -> Range:

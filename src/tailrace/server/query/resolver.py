@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from tailrace.server.query.allowlist import refuse
+from tailrace.server.query.allowlist import is_plain_name, refuse
 from tailrace.server.query.ast import TAG_PREFIX
 from tailrace.server.query.functions import AGGREGATES, Type
 from tailrace.server.query.predicate import Binder
@@ -166,18 +166,21 @@ class Resolver:
         select.set("expressions", items)
 
     def _projection(self, item: exp.Expr, position: int, scope: _Scope) -> None:
-        if not isinstance(item, exp.Alias):
-            holder = exp.Alias(alias=_identifier(self._natural_name(item, position, scope)))
+        if isinstance(item, exp.Alias):
+            name = item.alias
+            _check_alias(name)
+        else:
+            name = self._natural_name(item, position, scope)
+            holder = exp.Alias()
             item.replace(holder)
             holder.set("this", item)
             item = holder
-        name = item.alias
         if scope.aliases.find(name) is not None:
             name = f"_col{position}"
-        _check_alias(name)
-        item.set("alias", _identifier(name))
+        inner = name if is_plain_name(name) and not _is_reserved(name) else f"{INNER_PREFIX}c{position}"
+        item.set("alias", _identifier(inner))
         self._expression(item.this, scope)
-        scope.aliases.columns.append(Column(name, name, type_of(item.this)))
+        scope.aliases.columns.append(Column(name, inner, type_of(item.this)))
 
     def _natural_name(self, item: exp.Expr, position: int, scope: _Scope) -> str:
         """Presto calls what has no name `_col0`, `_col1`, … by position."""
@@ -298,8 +301,12 @@ def _renamed(relation: Relation, alias: exp.Expr) -> Relation:
 
 
 def _check_alias(name: str) -> None:
-    if name.startswith(INNER_PREFIX) and not name.endswith(INNER_PREFIX) and not name.startswith(TAG_PREFIX):
+    if _is_reserved(name):
         raise refuse(f"`{name}` cannot be a column's name: names that begin with `{INNER_PREFIX}` are reserved")
+
+
+def _is_reserved(name: str) -> bool:
+    return name.startswith(INNER_PREFIX) and not name.endswith(INNER_PREFIX) and not name.startswith(TAG_PREFIX)
 
 
 def _is_star(item: exp.Expr) -> bool:

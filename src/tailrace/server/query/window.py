@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tailrace.errors import ApiError
 from tailrace.server.query.parser import parse_search
-from tailrace.server.query.predicate import Binder, Predicates
+from tailrace.server.query.predicate import TRUE, Binder, Predicates
 from tailrace.server.store.port import TableSpec
 
 NS = 1_000_000_000
@@ -32,4 +32,4 @@ class Window:
         if self.topic:
             found.append(f"topic = {binder.bind(self.topic)}")
         condition = Predicates(table, binder).write(parse_search(search))
-        return found if condition == "1" else [*found, condition]
+        return found if condition == TRUE else [*found, condition]
