@@ -1,16 +1,24 @@
 """What the parity tests share: running one thing on both engines, and all that can be seen of a batch."""
 
+import os
 from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from tailrace.batch.twin.syntax import parse
 from tailrace.batch.twin.tree import Group, Repeat, nullable, walk
 
-LETTERS = b"ab01 \t|,\"'\\{}[]:.=-\r\n\x00\xff\xc3\xa9"
+FACTOR = int(os.environ.get("TAILRACE_PARITY_FACTOR", "1"))
+
+
+def examples(count: int) -> settings:
+    """So many random cases; `TAILRACE_PARITY_FACTOR=50` searches longer."""
+    return settings(max_examples=count * FACTOR)
+
 
 PIECES = st.sampled_from(
     [

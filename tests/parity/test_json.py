@@ -5,10 +5,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.parity.side_by_side import plain, seen
+from tests.parity.side_by_side import examples, plain, seen
 
 Engines = tuple[ModuleType, ModuleType]
 
@@ -38,7 +38,7 @@ def parsed(engine: ModuleType, values: list[bytes]) -> tuple[Any, Any]:
     return plain(batch.parse_json(b"c", copy_raw=True)), seen(batch)
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(values=st.lists(WRITTEN | MUTILATED, min_size=1, max_size=3))
 def test_any_object(engines: Engines, values: list[bytes]) -> None:
     native, twin = (parsed(engine, values) for engine in engines)

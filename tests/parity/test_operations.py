@@ -3,10 +3,10 @@
 from types import ModuleType
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.parity.side_by_side import BLOCKS, EVENTS, KEYS, PAIRS, TEXTS, TIMES, outcome, pattern, plain, seen
+from tests.parity.side_by_side import BLOCKS, EVENTS, KEYS, PAIRS, TEXTS, TIMES, examples, outcome, pattern, plain, seen
 
 Engines = tuple[ModuleType, ModuleType]
 Step = tuple[str, tuple[Any, ...], dict[str, Any]]
@@ -117,14 +117,14 @@ def swapped(rows: list[Any], random: Any, events: list[Any]) -> list[Any]:
     return [random.choice([row, None, *events]) for row in rows]
 
 
-@settings(max_examples=250)
+@examples(250)
 @given(source=SOURCES)
 def test_splitting(engines: Engines, source: Step) -> None:
     native, twin = (seen(made(engine, source)) for engine in engines)
     assert native == twin
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(source=SOURCES, step=STEPS)
 def test_one_step(engines: Engines, source: Step, step: Step) -> None:
     batches = [made(engine, source) for engine in engines]
@@ -133,7 +133,7 @@ def test_one_step(engines: Engines, source: Step, step: Step) -> None:
     assert seen(batches[0]) == seen(batches[1])
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(source=SOURCES, steps=st.lists(STEPS, min_size=2, max_size=6), topic=TEXTS, tags=PAIRS)
 def test_sequences_of_steps(engines: Engines, source: Step, steps: list[Step], topic: bytes, tags: list[Any]) -> None:
     batches = [made(engine, source) for engine in engines]
@@ -145,7 +145,7 @@ def test_sequences_of_steps(engines: Engines, source: Step, steps: list[Step], t
         assert seen(batches[0]) == seen(batches[1]), step
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     source=SOURCES,
     first=st.integers(0, 6),

@@ -4,11 +4,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tailrace.batch.reference import Pattern, PatternError
-from tests.parity.side_by_side import groups_are_defined
+from tests.parity.side_by_side import examples, groups_are_defined
 
 Engines = tuple[ModuleType, ModuleType]
 
@@ -173,13 +173,13 @@ PATTERNS = st.recursive(
 )
 
 
-@settings(max_examples=800)
+@examples(800)
 @given(text=PATTERNS, values=st.lists(VALUES, min_size=1, max_size=4), dotall=st.booleans())
 def test_patterns_of_the_grammar(engines: Engines, text: str, values: list[bytes], dotall: bool) -> None:
     assert compared(engines, text, values, dotall) in ("accepted", "refused")
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(text=st.text(st.sampled_from("ab1()[]{}*+?|^$\\.-,:=!<>Pis#é\n&~"), max_size=12), values=st.lists(VALUES, max_size=2))
 def test_any_text(engines: Engines, text: str, values: list[bytes]) -> None:
     assert compared(engines, text, values) in ("accepted", "refused")

@@ -5,10 +5,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.parity.side_by_side import outcome, plain, seen
+from tests.parity.side_by_side import examples, outcome, plain, seen
 
 Engines = tuple[ModuleType, ModuleType]
 
@@ -66,7 +66,7 @@ def parsed(engine: ModuleType, form: str, values: list[bytes], options: dict[str
     return outcome(lambda: (plain(batch.parse_time(b"t", form, **options)), batch.times, seen(batch)))
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(
     case=CASES,
     offset=st.sampled_from([0, 28_800, -19_800, 50_400]),
@@ -81,7 +81,7 @@ def test_formats(engines: Engines, case: tuple[str, list[bytes]], offset: int, y
     assert native == twin
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(digits=st.text("0123456789", max_size=20), form=st.sampled_from(["%s", "%s.%f", "%Y%m%d", "%H%M%S", "%j", "%y"]))
 def test_digits(engines: Engines, digits: str, form: str) -> None:
     options = {"utc_offset_secs": 0, "year": 2024}

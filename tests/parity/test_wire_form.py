@@ -4,10 +4,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.parity.side_by_side import EVENTS, PAIRS, TEXTS, outcome
+from tests.parity.side_by_side import EVENTS, PAIRS, TEXTS, examples, outcome
 
 Engines = tuple[ModuleType, ModuleType]
 COMPRESSIONS = ["none", "lz4", "zstd", "deflate"]
@@ -23,7 +23,7 @@ def decoded(engine: ModuleType, body: bytes, **options: Any) -> Any:
     return outcome(lambda: engine.EventBatch.decode(body, **options))
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(events=EVENTS, topic=TEXTS, tags=PAIRS, compression=st.sampled_from(COMPRESSIONS))
 def test_each_reads_the_other(engines: Engines, events: list[Any], topic: bytes, tags: list[Any], compression: str) -> None:
     bodies = [body_of(engine, events, topic, tags, compression) for engine in engines]
@@ -47,7 +47,7 @@ BOUNDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(events=EVENTS, tags=PAIRS, mutations=MUTATIONS)
 def test_damaged_bodies(engines: Engines, events: list[Any], tags: list[Any], mutations: list[tuple[int, int, bytes]]) -> None:
     body = body_of(engines[1], events, b"topic", tags).body
@@ -57,14 +57,14 @@ def test_damaged_bodies(engines: Engines, events: list[Any], tags: list[Any], mu
     assert native == twin
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(body=st.binary(max_size=40))
 def test_any_bytes(engines: Engines, body: bytes) -> None:
     native, twin = (decoded(engine, body) for engine in engines)
     assert native == twin
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(events=EVENTS, tags=PAIRS, bounds=BOUNDS)
 def test_bounds(engines: Engines, events: list[Any], tags: list[Any], bounds: dict[str, int]) -> None:
     body = body_of(engines[1], events, b"", tags).body
@@ -72,7 +72,7 @@ def test_bounds(engines: Engines, events: list[Any], tags: list[Any], bounds: di
     assert native == twin
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(
     data=st.binary(max_size=60) | st.builds(lambda size: b"x" * size, st.integers(0, 5000)),
     compression=st.sampled_from(COMPRESSIONS),
@@ -90,7 +90,12 @@ def test_decompression_is_bounded_and_exact(
     native, twin = (
         outcome(lambda engine=engine: engine.decompress(packed, compression, max_size=max_size, raw_size=raw_size)) for engine in engines
     )
-    assert native == twin
+    if cut is None and not tail:
+        assert native == twin
+    else:
+        # Bytes that are damaged and too many besides may be refused for either reason.
+        assert native[0] == twin[0]
+        assert native[0] == "DecodeError" or native == twin
 
 
 def test_a_bomb_is_refused_by_both(engines: Engines) -> None:

@@ -26,13 +26,13 @@ class Clock:
 
     def instant(self, letters: str, texts: tuple[bytes, ...]) -> int | None:
         """Nanoseconds, without a fraction; None when the values make no time that can be."""
+        if not all(map(_is_possible, letters, texts)):
+            return None
         read = dict(zip(letters, texts, strict=True))
         if (unix := read.get("s")) is not None:
-            return int(unix) * UNIX_UNITS[len(unix)] if len(unix) in UNIX_UNITS else None
-        numbers = _numbers(read)
-        offset = _offset(read.get("z"), self.utc_offset_secs)
-        if numbers is None or offset is None:
-            return None
+            return int(unix) * UNIX_UNITS[len(unix)]
+        numbers = {letter: int(text) for letter, text in read.items() if letter in NUMBERS}
+        offset = _offset(read["z"]) if "z" in read else self.utc_offset_secs
         day_of = _day_finder(letters, read, numbers)
         in_day = _hour(letters, read, numbers) * 3600 + numbers.get("M", 0) * 60 + numbers.get("S", 0) - offset
         year = _written_year(numbers)
@@ -54,24 +54,26 @@ def _years_back(limit: int) -> Iterator[int]:
     return iter(range(newest, newest - LEAP_SEARCH_YEARS - 2, -1))
 
 
-def _numbers(read: dict[str, bytes]) -> dict[str, int] | None:
-    found: dict[str, int] = {}
-    for letter, text in read.items():
-        if letter in NUMBERS:
-            _, least, most = NUMBERS[letter]
-            found[letter] = int(text)
-            if not least <= found[letter] <= most:
-                return None
-    return found
+def _is_possible(letter: str, text: bytes) -> bool:
+    """Whether a number is within its range; also where a later one of the same directive will count."""
+    if letter == "s":
+        return len(text) in UNIX_UNITS
+    if letter == "z":
+        hours, minutes = _zone_parts(text)
+        return hours <= 23 and minutes <= 59
+    if letter not in NUMBERS:
+        return True
+    _, least, most = NUMBERS[letter]
+    return least <= int(text) <= most
 
 
-def _offset(zone: bytes | None, default: int) -> int | None:
-    if zone is None:
-        return default
+def _zone_parts(zone: bytes) -> tuple[int, int]:
     digits = zone[1:].replace(b":", b"").ljust(4, b"0")
-    hours, minutes = int(digits[:2]), int(digits[2:])
-    if hours > 23 or minutes > 59:
-        return None
+    return int(digits[:2]), int(digits[2:])
+
+
+def _offset(zone: bytes) -> int:
+    hours, minutes = _zone_parts(zone)
     return (hours * 3600 + minutes * 60) * (-1 if zone.startswith(b"-") else 1)
 
 
