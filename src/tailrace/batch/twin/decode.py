@@ -81,7 +81,7 @@ class _Decoder:
                 begin, at = self._delimited(at, end)
                 if len(fields) == room:
                     raise DecodeError("too_many", f"a log group may hold {self._bounds.max_fields} fields, this one has more")
-                fields.append(self._pair(begin, at))
+                fields.append(self._usual_pair(begin, at) or self._pair(begin, at))
             elif tag == 0x08:
                 seconds, at = self._varint(at, end)
             elif tag == 0x25:
@@ -93,6 +93,21 @@ class _Decoder:
                 at = self._skip(tag, at, end)
         self._fields += len(fields)
         return (seconds & MASK_32) * SECOND_NS + nanoseconds, fields
+
+    def _usual_pair(self, at: int, end: int) -> Pair | None:
+        """A short key, then a value, as everybody writes them; None sends anything else through `_pair`."""
+        body = self._body
+        if end - at < 4 or body[at] != 0x0A:
+            return None
+        key_end = at + 2 + body[at + 1]
+        if key_end + 2 > end or body[at + 1] > min(0x7F, self._bounds.max_key) or body[key_end] != 0x12:
+            return None
+        size, begin = body[key_end + 1], key_end + 2
+        if size >= 0x80:
+            size, begin = self._varint(key_end + 1, end)
+        if begin + size != end or size > self._bounds.max_value:
+            return None
+        return body[at + 2 : key_end], body[begin:end]
 
     def _pair(self, at: int, end: int) -> Pair:
         key = value = b""

@@ -12,6 +12,7 @@ from tailrace.batch.twin.table import Keys, Spans, Values
 
 DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 QUOTE = 0x22
+BACKSLASH = b"\\"
 MAX_SHAPES = 1024
 
 
@@ -45,7 +46,8 @@ class JsonParser:
             keys = tuple(name.encode() for name in shape)
             if len(self._shapes) < MAX_SHAPES:
                 self._shapes[shape] = keys
-        return keys, tuple(map(_field, map(bytes, found.values())))
+        texts = map(bytes, found.values())
+        return keys, tuple([text if text[0] != QUOTE else text[1:-1] if BACKSLASH not in text else unescape(text[1:-1]) for text in texts])
 
 
 def _parse_slowly(value: bytes) -> tuple[Keys, Values | None]:

@@ -53,16 +53,35 @@ class Parser(Protocol):
 def apply(table: Table, parser: Parser, policy: Policy) -> Failures:
     """Parse `policy.source` of every row that has it, as the contract says."""
     places = _places(table, policy.source)
-    owners = [row for row, place in enumerate(places) if place is not None]
     sources = [table.values[row][place] for row, place in enumerate(places) if place is not None]
-    found_keys, found_values = parser.parse(sources)
+    parsed = parser.parse(sources)
+    is_alone = table.is_uniform() and bool(table.keys) and table.keys[0] == (policy.source,) and not policy.keep_on_success
+    if is_alone and _replace_all(table, parser, policy.source, parsed):
+        return Failures()
+    return _merge_all(table, parser, policy, places, parsed)
+
+
+def _replace_all(table: Table, parser: Parser, source: bytes, parsed: Parsed) -> bool:
+    """The common case: rows hold nothing but the source and all of them parse, so that what is found is the new row."""
+    shapes, found = parsed
+    rows = [values for values in found if values is not None]
+    if len(rows) < len(table) or any(source in keys or len(set(keys)) < len(keys) for keys in set(shapes)):
+        return False
+    counts, before, block = list(map(len, rows)), table.spans, table.block
+    table.keys, table.values = list(shapes), rows
+    table.spans = lambda: [_found_spans(block, spans[0], count, parser) for spans, count in zip(before(), counts, strict=True)]
+    return True
+
+
+def _merge_all(table: Table, parser: Parser, policy: Policy, places: list[int | None], parsed: Parsed) -> Failures:
+    owners = ((row, place) for row, place in enumerate(places) if place is not None)
     failures = Failures()
     shapes: dict[tuple[Keys, Keys | None], Move] = {}
     moves: list[Move | None] = [None] * len(table)
     added: list[Values] = [()] * len(table)
-    for row, source, keys, values in zip(owners, sources, found_keys, found_values, strict=True):
+    for (row, place), keys, values in zip(owners, *parsed, strict=True):
         if values is None:
-            failures.note(row, source)
+            failures.note(row, table.values[row][place])
         else:
             added[row] = values
         shape = (table.keys[row], None if values is None else keys)
@@ -81,10 +100,10 @@ def apply(table: Table, parser: Parser, policy: Policy) -> Failures:
 
 def _places(table: Table, source: bytes) -> list[int | None]:
     """Where each row has the source field."""
-    known: dict[Keys, int | None] = {}
-    for keys in table.keys:
-        if keys not in known:
-            known[keys] = keys.index(source) if source in keys else None
+    if table.keys and table.is_uniform():
+        keys = table.keys[0]
+        return [keys.index(source) if source in keys else None] * len(table)
+    known = {keys: keys.index(source) if source in keys else None for keys in set(table.keys)}
     return [known[keys] for keys in table.keys]
 
 
