@@ -6,7 +6,7 @@ It is what a sender of large bodies needs and nothing more; docs/adr/0002-agent-
 import asyncio
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 CONNECT_SECS = 5.0
@@ -15,6 +15,7 @@ MAX_AGE_SECS = 300.0
 """Addresses change behind a name: no connection lives longer."""
 MAX_ANSWER_BYTES = 1_048_576
 HEAD_LIMIT = 65_536
+SMALL = 8_192
 
 
 class AnswerError(OSError):
@@ -62,8 +63,7 @@ class HttpConnections:
             async with asyncio.timeout(ANSWER_SECS):
                 lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
                 lines.append(f"content-length: {sum(map(len, body))}\r\n\r\n")
-                connection.writer.write("\r\n".join(lines).encode("latin-1"))
-                for chunk in body:
+                for chunk in _gathered(["\r\n".join(lines).encode("latin-1"), *body]):
                     connection.writer.write(chunk)
                 await connection.writer.drain()
                 answer, kept = await _read_answer(connection.reader)
@@ -94,6 +94,21 @@ class HttpConnections:
                 self._host, self._port, ssl=self._tls, server_hostname=self._server_name, limit=HEAD_LIMIT
             )
         return _Connection(*opened)
+
+
+def _gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Small chunks joined, since each write may be a packet of its own; large ones as they are."""
+    small = b""
+    for chunk in chunks:
+        if len(chunk) < SMALL:
+            small += chunk
+            continue
+        if small:
+            yield small
+        yield chunk
+        small = b""
+    if small:
+        yield small
 
 
 async def _read_answer(reader: asyncio.StreamReader) -> tuple[Answer, bool]:

@@ -164,7 +164,7 @@ class Payload:
     events: int
     topic: bytes = b""
     digest: str = ""
-    """Digest of `body` as the flusher's signature needs it, when it is the whole body of a request."""
+    """SHA-256 of `body` in lower hex, where its flusher signs with it."""
 
 
 class Outcome(enum.Enum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tailrace.errors import TailraceError
 from tailrace.wire.identity import Identity
-from tailrace.wire.protobuf import BYTES, FIXED64, VARINT, Value, WireError, delimited, fields, fixed64, number
+from tailrace.wire.protobuf import BYTES, FIXED64, VARINT, Value, WireError, delimited, fields, fixed64, number, prefix
 
 MODE_HEADER = "x-log-mode"
 MODE = "batch_group"
@@ -42,16 +42,19 @@ class Package:
 
 def encode(packages: Iterable[Package]) -> bytes:
     """The request's body. Its `x-log-bodyrawsize` is the sum of the raw sizes."""
-    return b"".join(delimited(1, _encode_package(package)) for package in packages)
+    return b"".join(pieces(packages))
 
 
-def _encode_package(package: Package) -> bytes:
-    parts = [delimited(1, package.data)]
-    if package.raw_size is not None:
-        parts.append(number(2, package.raw_size))
-    if package.identity is not None:
-        parts.append(delimited(IDENTITY_FIELD, encode_identity(package.identity)))
-    return b"".join(parts)
+def pieces(packages: Iterable[Package]) -> list[bytes]:
+    """The request's body in pieces that follow each other; the data of the packages is among them as it is, not copied."""
+    found: list[bytes] = []
+    for package in packages:
+        rest = b"" if package.raw_size is None else number(2, package.raw_size)
+        if package.identity is not None:
+            rest += delimited(IDENTITY_FIELD, encode_identity(package.identity))
+        head = prefix(1, len(package.data))
+        found += [prefix(1, len(head) + len(package.data) + len(rest)) + head, package.data, rest]
+    return found
 
 
 def encode_identity(identity: Identity) -> bytes:

@@ -34,8 +34,13 @@ def fixed64(field: int, value: int) -> bytes:
     return varint(field << 3 | FIXED64) + value.to_bytes(8, "little")
 
 
+def prefix(field: int, size: int) -> bytes:
+    """What stands before a length-delimited value of `size` bytes."""
+    return varint(field << 3 | BYTES) + varint(size)
+
+
 def delimited(field: int, value: bytes) -> bytes:
-    return varint(field << 3 | BYTES) + varint(len(value)) + value
+    return prefix(field, len(value)) + value
 
 
 def read_varint(message: memoryview, at: int) -> tuple[int, int]:

@@ -37,6 +37,8 @@ class Database:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             path.chmod(0o600)
+            # The home has one owner (its lock): with the file held exclusively no commit pays for locking it.
+            self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
             if fresh:

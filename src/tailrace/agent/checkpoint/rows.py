@@ -23,8 +23,11 @@ def unsealed(table: str, row: Values) -> Values:
     return row[:-1]
 
 
+_encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode  # `json.dumps` would build one per call
+
+
 def dump(position: Position) -> str:
-    return json.dumps(position, separators=(",", ":"), sort_keys=True)
+    return _encode(position)
 
 
 @dataclass(slots=True)

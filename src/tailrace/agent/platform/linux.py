@@ -15,6 +15,9 @@ from tailrace.pipeline.platform import FileIdentity, Watcher
 
 KERNEL_ROOTS = ("/proc", "/sys", "/dev")
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+KEPT_BYTES = 16 * 1_048_576
+
 AT_EMPTY_PATH = 0x1000
 STATX_BTIME = 0x800
 STATX_SIZE = 256
@@ -66,8 +69,18 @@ class Linux:
         from setproctitle import setproctitle  # noqa: PLC0415 - only a process that is an agent renames itself
 
         setproctitle(title)
+        _keep_freed_memory()
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _keep_freed_memory() -> None:
+    """Blocks of a megabyte come and go all the time: glibc would give each back to the system and fault it in again, page by page."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc only
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, 1)
+        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 class FileLock:

@@ -6,10 +6,10 @@ other endpoint gets one log group per request, at least once.
 
 import ipaddress
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from tailrace.batch import EventBatch
@@ -25,8 +25,6 @@ from tailrace.wire.batch_form import MODE
 MAX_EVENTS = 4096
 """Events of one log group (the manual's bound)."""
 PACK_ID = b"__pack_id__"
-DIGESTS: Final[Mapping[str, Literal["sha256", "md5"]]] = {"v4": "sha256", "v1": "md5"}
-"""What each signature version binds the body with."""
 
 
 class Batch(OptionGroup):
@@ -102,7 +100,8 @@ class FlusherSls:
 
     def encode(self, batch: EventBatch, identity: Identity) -> list[Payload]:
         count, compression = len(batch), self.config.compress_type
-        digest = "none" if self.recognises_repeats else DIGESTS[self.config.sign_version]
+        alone = not self.recognises_repeats and self.config.sign_version == "v4"
+        digest = "sha256" if alone else "none"  # in company it would not be the digest of the whole body
         tags = [(PACK_ID, identity.pack_id.encode())]
         parts = -(-count // MAX_EVENTS)
         payloads: list[Payload] = []
@@ -127,12 +126,11 @@ class FlusherSls:
         key = self._key()
         if self._connections is None or key is None:
             return Delivery(Outcome.UNAUTHORIZED, message="there is no access key any more")
-        body, headers, digest = many_groups(payloads) if self.recognises_repeats else one_group(payloads[0])
+        content = many_groups(payloads) if self.recognises_repeats else one_group(payloads[0])
         now = datetime.now(UTC) + self._clock_offset
         try:
-            answer = await self._connections.post(
-                self._address.path, signed(self._address, body, headers, digest, key=key, now=now), [body]
-            )
+            headers = signed(self._address, content, key=key, now=now)
+            answer = await self._connections.post(self._address.path, headers, content.pieces)
         except TimeoutError:
             return Delivery(Outcome.RETRY, "Timeout", "no answer in time")
         except OSError as error:

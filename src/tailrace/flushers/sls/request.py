@@ -1,5 +1,6 @@
 """Requests of PutLogs: one log group, or the batch form, signed."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,25 +25,43 @@ class Address:
         return f"/logstores/{self.logstore}/shards/lb"
 
 
-def one_group(payload: Payload) -> tuple[bytes, dict[str, str], str]:
-    """Body, headers and the body's digest, if it is known."""
-    return payload.body, _headers(payload.raw_size, payload.compression), payload.digest
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A request's body in pieces that follow each other, so that megabytes are not copied to join them."""
+
+    pieces: Sequence[bytes]
+    headers: dict[str, str]
+    sha256: str = ""
+    """Of the whole body, lower hex; empty when it is not known."""
 
 
-def many_groups(payloads: Sequence[Payload]) -> tuple[bytes, dict[str, str], str]:
+def one_group(payload: Payload) -> Content:
+    return Content([payload.body], _headers(payload.raw_size, payload.compression), payload.digest)
+
+
+def many_groups(payloads: Sequence[Payload]) -> Content:
     """The batch form (docs/specs/batch-form.md). All payloads have one compression."""
-    body = batch_form.encode(batch_form.Package(one.body, one.raw_size, one.identity) for one in payloads)
+    pieces = batch_form.pieces(batch_form.Package(one.body, one.raw_size, one.identity) for one in payloads)
     headers = _headers(sum(one.raw_size for one in payloads), payloads[0].compression)
-    return body, {**headers, batch_form.MODE_HEADER: batch_form.MODE}, ""
+    return Content(pieces, {**headers, batch_form.MODE_HEADER: batch_form.MODE})
 
 
-def signed(address: Address, body: bytes, headers: dict[str, str], digest: str, *, key: Credentials, now: datetime) -> dict[str, str]:
-    """All headers of the request. `digest` of the body in the form that the signature version wants, or empty."""
-    headers = {"host": address.host, **headers}
-    request = SignedRequest("POST", address.path, [], headers, body)
+def signed(address: Address, content: Content, *, key: Credentials, now: datetime) -> dict[str, str]:
+    """All headers of the request."""
+    headers = {"host": address.host, **content.headers}
     if address.sign_version == "v1":
+        request = SignedRequest("POST", address.path, [], headers, b"".join(content.pieces))
         return headers | sign_v1(request, key.key_id, key.key_secret, now)
-    return headers | sign_v4(request, key.key_id, key.key_secret, address.region, now, content_sha256=digest or None)
+    request = SignedRequest("POST", address.path, [], headers)
+    digest = content.sha256 or _sha256(content.pieces)
+    return headers | sign_v4(request, key.key_id, key.key_secret, address.region, now, content_sha256=digest)
+
+
+def _sha256(pieces: Sequence[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _headers(raw_size: int, compression: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ CONTINUED = "continued"
 CUT_AND_CONTINUED = "cut,continued"
 
 BLOCK_SIZE = 1_048_576
+WINDOW_SIZE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,23 @@ class Framing:
         self.block_size = max(self.limit, min(BLOCK_SIZE, 2 * self.limit))
         self.start = Pattern(config.multiline.start_pattern) if config.multiline.start_pattern else None
         self._discard_unmatched = config.multiline.unmatched_content_treatment == "discard"
+
+    def boundary(self, window: bytes) -> int:
+        """Where in a window from the middle of a file the last record begins; 0 when that does not show.
+
+        Who reads up to there has whole records in one block, and saves copying them out of a larger one.
+        """
+        line = window.find(b"\n") + 1
+        if self.start is None or not line:
+            return window.rfind(b"\n") + 1
+        end = record_end(window[line:], self.start)
+        return line + end if end else 0
+
+    def whole(self, block: bytes) -> Piece | None:
+        """A block that ends at a boundary, as one piece; None when a line in it is too long."""
+        if self.start is None and len(block) > self.limit and self._before_long_line(block, len(block)) < len(block):
+            return None
+        return Piece(len(block))
 
     def cut(self, block: bytes, *, continued: bool, at_line_start: bool, complete: bool) -> Piece | None:
         """How much of a block makes whole records; None when it must grow first. `complete`: nothing will follow, or not soon.

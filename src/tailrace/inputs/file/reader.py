@@ -6,7 +6,7 @@ import time
 from tailrace.batch import EventBatch, fingerprint
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.files import Files
-from tailrace.inputs.file.framing import CUT, CUT_AND_CONTINUED, Framing, Piece
+from tailrace.inputs.file.framing import BLOCK_SIZE, CUT, CUT_AND_CONTINUED, WINDOW_SIZE, Framing, Piece
 from tailrace.inputs.file.generation import Generation
 from tailrace.inputs.file.rotation import is_compressed
 from tailrace.pipeline.contract import InputContext
@@ -58,19 +58,33 @@ class Reader:
             return self._at_end(generation)
         if not generation.trusted and not self._trust(generation):
             return self.read(self._files.truncated(generation))
-        block = os.pread(generation.descriptor, self._framing.block_size, generation.offset)
+        ahead = self._whole_records(generation)
+        block = ahead or os.pread(generation.descriptor, self._framing.block_size, generation.offset)
         if not generation.offset and is_compressed(block):
             self._files.leave_compressed(generation)
             return False
-        whole_file = len(block) < self._framing.block_size
-        complete = whole_file and self._is_complete(generation)
-        piece = self._cut(generation, block, complete=complete)
+        to_the_end = not ahead and len(block) < self._framing.block_size
+        complete = to_the_end and self._is_complete(generation)
+        piece = (self._framing.whole(block) if ahead else None) or self._cut(generation, block, complete=complete)
         if piece is None:
             return self._at_end(generation)
         taken = self._submit(generation, block, piece)
-        if taken and whole_file and not (complete and piece.size < len(block)):
+        if taken and to_the_end and not (complete and piece.size < len(block)):
             return self._at_end(generation)
         return taken
+
+    def _whole_records(self, generation: Generation) -> bytes:
+        """A block that ends where a record ends, when the file has much more to read; else nothing."""
+        size = self._framing.block_size
+        if generation.unfinished or size < BLOCK_SIZE or generation.size - generation.offset < size:
+            return b""
+        window_at = generation.offset + size - WINDOW_SIZE
+        boundary = self._framing.boundary(os.pread(generation.descriptor, WINDOW_SIZE, window_at))
+        if not boundary:
+            return b""
+        wanted = window_at + boundary - generation.offset
+        block = os.pread(generation.descriptor, wanted, generation.offset)
+        return block if len(block) == wanted else b""
 
     def _trust(self, generation: Generation) -> bool:
         """Look at the file anew after a pause; False when it is not what was read before."""
