@@ -251,4 +251,4 @@ def fingerprint(data: bytes) -> bytes:
 
 def compress(data: bytes, compression: Compression) -> bytes: ...
 def decompress(data: bytes, compression: Compression, *, max_size: int, raw_size: int | None = None) -> bytes:
-    """Bounded: never allocates more than `max_size`, checks `raw_size` when given (required for lz4). Raises DecodeError."""
+    """Bounded: never allocates more than `max_size`, checks `raw_size` when given (required for lz4). Raises DecodeError; of several reasons any."""
