@@ -1,0 +1,274 @@
+"""The server's ingestion: MB of log files per second of CPU, durable, searchable, merged.
+
+    python bench/ingest.py [--mb 200] [--kinds nginx,app] [--indexes all,line] [--connections 4] [--rounds 1] [--rival 'COMMAND {file}']
+
+A server of its own is started on a home that is thrown away. Each file is parsed beforehand as the agent would, cut into lz4 LogGroups of
+1 MB of log lines, and sent over HTTP by signed requests; every one of them is acknowledged, so durable. CPU is that of the server and its
+storage engine, from the first request until the engine's merges are quiet. MB are 10^6 bytes of the *file*. `all` is full text over all
+values and an index on every field, `line` full text alone. Afterwards a query has to count the right number of events.
+
+A rival is a command that loads `{file}` durably, ends when its own background work is quiet, and prints the number of events last. Prints
+a table, and one JSON line at the end.
+"""
+
+import argparse
+import http.client
+import json
+import resource
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import psutil
+
+from tailrace.batch import EventBatch, Pattern
+from tailrace.wire.signature import SignedRequest, sign_v4, split_target
+
+GROUP = 1_000_000
+TOKENS = list(", '\";=()[]{}?&@<>/:\n\t\r")
+NGINX = Pattern(r'(\S+) - (\S+) \[([^\]]+)\] "(\S+) (\S+) ([^"]+)" (\d+) (\d+) "([^"]*)" "([^"]*)"')
+NGINX_KEYS = [b"remote_addr", b"remote_user", b"time_local", b"method", b"uri", b"protocol", b"status", b"bytes", b"referer", b"user_agent"]
+FILES = {"nginx": "nginx", "app": "json"}
+"""Kind to the generator's file: `app` is an application's JSON log."""
+TYPES = {"status": "long", "bytes": "long", "latency_ms": "double", "http": "json"}
+QUIET_SHARE, QUIET_SECS = 0.03, 3
+
+
+@dataclass
+class Row:
+    kind: str
+    indexes: str
+    mb: float
+    events: int
+    acknowledged_secs: float
+    cpu_server: float
+    cpu_engine: float
+    cpu_until_searchable: float
+    mb_per_core_sec: float
+    peak_rss_mb: float
+
+
+@dataclass
+class Load:
+    """One file, ready to be sent."""
+
+    bodies: list[tuple[bytes, int]]
+    keys: list[str]
+    events: int
+    size: int
+
+
+def data_file(kind: str, mb: int, folder: Path) -> Path:
+    path = folder / f"{mb}mb" / f"{FILES[kind]}.log"
+    if not path.exists():
+        command = [sys.executable, Path(__file__).with_name("gen_data.py"), "--out", path.parent, "--mb", str(mb), FILES[kind]]
+        subprocess.run(command, check=True)
+    return path
+
+
+def prepare(kind: str, path: Path) -> Load:
+    data = path.read_bytes()
+    load = Load([], [], 0, len(data))
+    start, now = 0, time.time_ns()
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + GROUP) + 1
+        batch = EventBatch.split_lines(data[start:end], time_ns=now)
+        failed = batch.parse_regex(b"content", NGINX, NGINX_KEYS) if kind == "nginx" else batch.parse_json(b"content")
+        assert failed.count == 0, failed.sample
+        batch.source = b"10.0.0.1"
+        encoded = batch.encode(compression="lz4", digest="none", tags=[(b"__path__", b"/var/log/app.log"), (b"__hostname__", b"host-1")])
+        load.bodies.append((encoded.body, encoded.raw_size))
+        load.events += encoded.events
+        load.keys = [key.decode() for key in batch.keys]
+        start = end
+    return load
+
+
+class Server:
+    """A server process and a signing client for it."""
+
+    def __init__(self, home: Path, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        while not (home / "run" / "server.json").exists():
+            assert process.poll() is None, (home.parent / "stderr").read_text()
+            time.sleep(0.05)
+        self.port = json.loads((home / "run" / "server.json").read_text())["port"]
+        self.key = json.loads((home / "secret" / "admin.json").read_text())
+
+    def request(self, connection: http.client.HTTPConnection, method: str, target: str, body: bytes = b"", **headers: str) -> bytes:
+        path, query = split_target(target)
+        host = {"host": "bench.127.0.0.1", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        signed = SignedRequest(method, path, query, host, body)
+        added = sign_v4(signed, self.key["key_id"], self.key["key_secret"], "local", datetime.now(UTC))
+        connection.request(method, quote(target, safe="/?&=%+"), body, {**signed.headers, **added})
+        answer = connection.getresponse()
+        data = answer.read()
+        assert answer.status == 200, data
+        return data
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
+
+    def make_logstore(self, name: str, keys: list[str], indexes: str) -> None:
+        connection = self.connect()
+        document: dict[str, Any] = {"line": {"token": TOKENS, "caseSensitive": False}}
+        if indexes == "all":
+            document["keys"] = {
+                key: {"type": TYPES.get(key, "text"), "token": TOKENS, "caseSensitive": False, "doc_value": True} for key in keys
+            }
+        self.request(connection, "POST", "/logstores", json.dumps({"logstoreName": name, "ttl": 30, "shardCount": 2}).encode())
+        self.request(connection, "POST", f"/logstores/{name}/index", json.dumps(document).encode())
+
+    def send(self, name: str, bodies: Iterator[tuple[bytes, int]]) -> None:
+        """Bodies until there are none; busy answers are asked again."""
+        connection = self.connect()
+        for body, size in bodies:
+            while True:
+                try:
+                    self.request(
+                        connection, "POST", f"/logstores/{name}/shards/lb", body, x_log_compresstype="lz4", x_log_bodyrawsize=str(size),
+                        content_type="application/x-protobuf",
+                    )  # fmt: skip
+                    break
+                except AssertionError as refused:
+                    if b"ServerBusy" not in refused.args[0]:
+                        raise
+                    time.sleep(0.2)
+
+    def count(self, name: str) -> int:
+        now = int(time.time())
+        query = urlencode({"type": "log", "from": now - 86_400, "to": now + 60, "query": "* | SELECT count(*) AS n"})
+        return int(json.loads(self.request(self.connect(), "GET", f"/logstores/{name}?{query}"))[0]["n"])
+
+    # --- what it uses -------------------------------------------------------------------------------------------------------------
+    def cpu(self) -> tuple[float, float]:
+        """CPU seconds of the server and of its engine."""
+        server = psutil.Process(self.process.pid)
+        return _cpu(server), sum(_cpu(child) for child in server.children(recursive=True))
+
+    def rss(self) -> float:
+        server = psutil.Process(self.process.pid)
+        return sum(process.memory_info().rss for process in [server, *server.children(recursive=True)]) / 1e6
+
+    def wait_until_quiet(self) -> None:
+        quiet = 0
+        while quiet < QUIET_SECS:
+            before = sum(self.cpu())
+            time.sleep(1)
+            quiet = quiet + 1 if sum(self.cpu()) - before < QUIET_SHARE else 0
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="ingest-") as directory:
+        home = Path(directory) / "home"
+        with (Path(directory) / "stderr").open("wb") as errors:
+            command = [sys.executable, "-m", "tailrace.cli.main", "server", "run", "--home", str(home), "--port", "0"]
+            process = subprocess.Popen(command, stdout=errors, stderr=errors)
+        try:
+            server = Server(home, process)
+            server.request(server.connect(), "POST", "/", json.dumps({"projectName": "bench", "description": ""}).encode())
+            yield server
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def measure(kind: str, indexes: str, load: Load, connections: int) -> Row:
+    with running_server() as server:
+        name = f"{kind}-{indexes}"
+        server.make_logstore(name, load.keys, indexes)
+        server.wait_until_quiet()
+        before, began = server.cpu(), time.monotonic()
+        bodies = Shared(load.bodies)
+        threads = [threading.Thread(target=server.send, args=(name, bodies)) for _ in range(connections)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        acknowledged, peak = time.monotonic() - began, server.rss()
+        while (found := server.count(name)) < load.events:
+            peak = max(peak, server.rss())
+            time.sleep(0.25)
+        searchable = sum(server.cpu()) - sum(before)
+        server.wait_until_quiet()
+        after = server.cpu()
+        assert found == server.count(name) == load.events, (found, load.events)
+    cpu = (after[0] - before[0], after[1] - before[1])
+    return Row(
+        kind, indexes, load.size / 1e6, load.events, round(acknowledged, 2), round(cpu[0], 2), round(cpu[1], 2),
+        round(searchable, 2), round(load.size / 1e6 / sum(cpu), 1), round(peak),
+    )  # fmt: skip
+
+
+class Shared:
+    """One iterator for several threads."""
+
+    def __init__(self, items: list[tuple[bytes, int]]) -> None:
+        self._items = iter(items)
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> "Shared":
+        return self
+
+    def __next__(self) -> tuple[bytes, int]:
+        with self._lock:
+            return next(self._items)
+
+
+def measure_rival(command: str, kind: str, path: Path, events: int) -> Row:
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    words = [word.replace("{file}", str(path)) for word in shlex.split(command)]
+    result = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found = int(result.stdout.split()[-1])
+    assert found == events, f"the rival has {found} events of {events}"
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    megabytes = path.stat().st_size / 1e6
+    took = round(time.monotonic() - began, 2)
+    return Row(kind, "rival", megabytes, events, took, 0.0, round(cpu, 2), round(cpu, 2), round(megabytes / cpu, 1), after.ru_maxrss / 1e3)
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mb", type=int, default=200)
+    parser.add_argument("--kinds", default="nginx,app")
+    parser.add_argument("--indexes", default="all,line")
+    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "tailrace-bench")
+    parser.add_argument("--rival")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    columns = list(Row.__dataclass_fields__)
+    print("  ".join(f"{name:>14}"[:22] for name in columns))
+    for kind in options.kinds.split(","):
+        path = data_file(kind, options.mb, options.data)
+        load = prepare(kind, path)
+        runs = [partial(measure, kind, indexes, load, options.connections) for indexes in options.indexes.split(",")]
+        if options.rival:
+            runs.append(partial(measure_rival, options.rival, kind, path, load.events))
+        for run in runs * options.rounds:
+            rows.append(run())
+            print("  ".join(f"{value!s:>{max(14, len(name))}}" for name, value in asdict(rows[-1]).items()), flush=True)
+    print(json.dumps({"bench": "ingest", "rows": [asdict(row) for row in rows]}))
+
+
+if __name__ == "__main__":
+    main()
