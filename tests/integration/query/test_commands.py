@@ -39,7 +39,7 @@ class Shell:
 
     def query(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, "query", *words], env={**self.environment, **environment}, capture_output=True, text=True, timeout=60
+            [*COMMAND, "query", *words], check=False, env={**self.environment, **environment}, capture_output=True, text=True, timeout=60
         )
 
     def wait_for(self, search: str) -> None:

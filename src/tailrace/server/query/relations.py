@@ -99,12 +99,15 @@ class VirtualTable(Relation):
         return Column(name, inner, kind)
 
     def _expression(self, source: "str | FieldIndex") -> str:
-        """A text column says '' for a field that is missing: SQL wants NULL."""
+        """A text column says '' for a field that is missing: SQL wants NULL.
+
+        `fields.keys` is the part of the map that has to be read for it; `mapKeys(fields)` would read all of the map.
+        """
         if isinstance(source, str):
             return source
         if source.type in ("long", "double"):
             return source.column
-        return f"if({source.column} = '' AND NOT has(mapKeys(fields), {self._binder.bind(source.key)}), NULL, {source.column})"
+        return f"if({source.column} = '' AND NOT has(fields.keys, {self._binder.bind(source.key)}), NULL, {source.column})"
 
 
 def unresolved(kind: str, name: str, known: Sequence[str]) -> ApiError:
