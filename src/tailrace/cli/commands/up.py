@@ -17,6 +17,7 @@ from tailrace.cli.up.first_run import LOGSTORE, PROJECT, set_up
 from tailrace.cli.up.importing import Import
 from tailrace.cli.up.installation import Installation
 from tailrace.cli.up.screen import screen
+from tailrace.errors import UsageError
 
 app = App(name="up", help="Start everything on this machine and collect its logs.")
 
@@ -29,7 +30,7 @@ def up(
     *,
     home: Annotated[Path, Parameter(help="Directory that holds everything; made at the first run.")] = DEFAULT,
     collect: Annotated[tuple[str, ...], Parameter(help="File, directory or glob to collect too; may be given several times.")] = (),
-    port: Annotated[int | None, Parameter(help="Port of the API; 0 takes a free one. A home remembers its port.")] = None,
+    port: Annotated[int | None, Parameter(help="Port of the API; 0 takes a free one. A home keeps the port of its first run.")] = None,
     machine_logs: Annotated[bool | None, Parameter(help="Collect /var/log/**/*.log. A home remembers the choice.")] = None,
 ) -> None:
     """Start server and agent, import what stands in the logs, follow them, until Ctrl-C.
@@ -49,7 +50,7 @@ def up(
 
 def _run(home: Home, installation: Installation, stop: threading.Event, port: int | None) -> None:
     output.note(f"starting in `{home.directory}`" + (", which is new" if home.fresh else ""))
-    installation.start_server(home.port or PORT if port is None else port)
+    installation.start_server(_port(home, port))
     if stop.is_set():
         return
     key_id = set_up(home, installation.endpoint)
@@ -62,6 +63,18 @@ def _run(home: Home, installation: Installation, stop: threading.Event, port: in
     while not stop.wait(WATCH_EVERY_SECS):
         installation.watch()
         importing.watch()
+
+
+def _port(home: Home, wanted: int | None) -> int:
+    """A home keeps its port: the agent knows by the server's address what it has delivered, and would deliver all of it again elsewhere."""
+    if home.port and wanted not in (None, 0, home.port):
+        raise UsageError(
+            f"the server of this home has port {home.port}, not {wanted}",
+            hint="leave `--port` away, or start a new home at that port with `--home`",
+        )
+    if home.port or wanted is None:
+        return home.port or PORT
+    return wanted
 
 
 def _remember(home: Home, collect: tuple[str, ...], machine_logs: bool | None) -> None:
