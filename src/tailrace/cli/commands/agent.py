@@ -17,14 +17,14 @@ def run(
     exit_when_drained: Annotated[bool, Parameter(help="End when everything is read and acknowledged.", negative="")] = False,
     log_level: Annotated[str, Parameter(help="Least level that is logged: debug, info, warning, error.")] = "info",
 ) -> int:
-    """Run one worker until Ctrl-C. Standard error gets its log."""
+    """Run one worker until Ctrl-C. Its log goes to standard error and to HOME/logs/agent.log."""
     from tailrace import telemetry
     from tailrace.agent.worker import Worker
     from tailrace.errors import ConfigError
     from tailrace.pipeline.loading import load_directory, load_file
 
-    telemetry.setup("agent", level=log_level)
     home = home.expanduser().absolute()
+    telemetry.setup("agent", level=log_level, directory=home / "logs")
     source = (pipelines or home / "pipelines").expanduser()
     loaded = load_directory(source) if source.is_dir() else [load_file(source)]
     if not loaded:
