@@ -38,7 +38,7 @@ class ConfigError(TailraceError):
         self.where = where
 
 
-class ConfigErrors(ConfigError):
+class ConfigErrors(ConfigError):  # noqa: N818 - it holds several
     """All mistakes of one source, in reading order."""
 
     def __init__(self, errors: Sequence[ConfigError]) -> None:

@@ -9,7 +9,6 @@ import pytest
 from tests.faults.installation import Installation
 from tests.faults.writer import KEYS, LINE, RotatingWriter, line
 
-
 TEXT = {"type": "text", "token": [" "], "caseSensitive": False, "doc_value": True}
 INDEX = {"line": {"token": [" "], "caseSensitive": False}, "keys": {"n": {"type": "long", "doc_value": True}, "sum": TEXT, "payload": TEXT}}
 

@@ -15,7 +15,10 @@ KEYS = ["n", "payload", "sum"]
 
 
 class RotatingWriter(threading.Thread):
-    """Writes lines 0 … `count` - 1 to `path`; after every `per_file` lines the file becomes `path.1`, `path.2`, … and stays. `pause` seconds after each 500 lines."""
+    """Writes lines 0 … `count` - 1 to `path`, 500 at a time with `pause` seconds between.
+
+    After every `per_file` lines the file becomes `path.1`, `path.2`, … and stays.
+    """
 
     def __init__(self, path: Path, count: int, per_file: int, pause: float = 0.0) -> None:
         super().__init__(daemon=True)
