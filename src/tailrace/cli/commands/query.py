@@ -53,20 +53,24 @@ def query(
     target = connect(connection)
     try:
         with Client(target) as client:
-            if _has_sql(query):
-                answer = client.get_logs(query, *span)
-                rows, columns = answer["data"], answer["meta"]["keys"]
-            else:
-                rows = list(client.events(query, *span, limit=limit or DEFAULT_LIMIT, reverse=not reverse))
-                columns = []
-            _print(rows, columns, output)
-            if not rows:
-                _say_why_empty(client, target, query, span)
-            elif not columns and len(rows) == (limit or DEFAULT_LIMIT):
-                note(f"{len(rows)} are shown; `--limit N` shows more")
-            return Exit.FINE
+            _show(client, target, query, span, limit=limit or DEFAULT_LIMIT, reverse=not reverse, output=output)
     except ApiError as error:
         raise _explained(error, query, target) from error
+    return Exit.FINE
+
+
+def _show(client: Client, target: Connection, query: str, span: tuple[int, int], *, limit: int, reverse: bool, output: Output) -> None:
+    columns: list[str] = []
+    if _has_sql(query):
+        answer = client.get_logs(query, *span)
+        rows, columns = answer["data"], answer["meta"]["keys"]
+    else:
+        rows = list(client.events(query, *span, limit=limit, reverse=reverse))
+    _print(rows, columns, output)
+    if not rows:
+        _say_why_empty(client, target, query, span)
+    elif not columns and len(rows) == limit:
+        note(f"{len(rows)} are shown; `--limit N` shows more")
 
 
 def _has_sql(query: str) -> bool:
