@@ -4,6 +4,7 @@ It is what a sender of large bodies needs and nothing more; docs/adr/0002-agent-
 """
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -78,7 +79,10 @@ class HttpConnections:
 
     async def close(self) -> None:
         while self._idle:
-            self._idle.pop().writer.transport.abort()
+            writer = self._idle.pop().writer
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     def _take(self) -> _Connection | None:
         while self._idle:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.integration.agent.sink import KEY_ID, KEY_SECRET
 
 WAIT_SECS = 20
-COMMAND = "import sys; from tailrace.cli.main import main; sys.exit(main())"
+ROOT = Path(__file__).parents[3]
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Agent:
     endpoint: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen | None = None
+    command: list[str] = field(default_factory=lambda: [sys.executable, "-m", "tailrace.cli.main"])
 
     def __post_init__(self) -> None:
         for name in ("logs", "pipelines", "home/secret"):
@@ -59,10 +60,10 @@ class Agent:
         return self.to_sink(AccessKeyId=KEY_ID, AccessKeySecret="${env:SINK_SECRET}", **options)
 
     def start(self, *words: str) -> subprocess.Popen:
-        command = [sys.executable, "-c", COMMAND, "agent", "run", "--home", self.home, "--pipelines", self.directory / "pipelines", *words]
+        command = [*self.command, "agent", "run", "--home", self.home, "--pipelines", self.directory / "pipelines", *words]
         environment = {**os.environ, "SINK_SECRET": KEY_SECRET, **self.environment}
         with (self.directory / "agent.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stderr=log, stdout=log, env=environment)
+            self.process = subprocess.Popen(command, stderr=log, stdout=log, env=environment, cwd=ROOT)
         return self.process
 
     def run_to_the_end(self, timeout: float = WAIT_SECS) -> None:

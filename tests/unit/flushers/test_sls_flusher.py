@@ -1,0 +1,210 @@
+"""flusher_sls: what goes over the wire, and what each answer means."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from tailrace.batch import EventBatch
+from tailrace.errors import ConfigError
+from tailrace.flushers.connection import Answer, HttpConnections
+from tailrace.flushers.sls import FlusherSls, SlsConfig
+from tailrace.flushers.sls.answer import clock_offset, judge
+from tailrace.pipeline.contract import Credentials, Identity, Outcome
+from tailrace.wire import batch_form
+
+IDENTITY = Identity(b"e" * 16, "00000000000000AA", 26, 0, 10, b"f" * 16)
+
+
+class Enrolled:
+    agent_id = "agent"
+
+    def __init__(self, key=None, features=()):
+        self.key, self.features = key, features
+
+    def credentials(self, endpoint, project):
+        return self.key
+
+    def offers(self, endpoint, project, feature):
+        return feature in self.features
+
+
+def flusher(endpoint="http://127.0.0.1:1", key=None, features=(), **options):
+    made = FlusherSls(SlsConfig.model_validate({"Endpoint": endpoint, "Project": "demo", "Logstore": "app", **options}))
+    made.start(Enrolled(key, features))
+    return made
+
+
+OWN_KEY = {"AccessKeyId": "id", "AccessKeySecret": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "outcome"),
+    [
+        (200, "", Outcome.ACKNOWLEDGED),
+        (401, "Unauthorized", Outcome.UNAUTHORIZED),
+        (403, "Forbidden", Outcome.UNAUTHORIZED),
+        (403, "WriteQuotaExceed", Outcome.THROTTLED),
+        (429, "", Outcome.THROTTLED),
+        (404, "LogStoreNotExist", Outcome.MISSING),
+        (400, "PostBodyInvalid", Outcome.DATA),
+        (400, "PostBodyTooLarge", Outcome.DATA),
+        (400, "InvalidKey", Outcome.DATA),
+        (400, "InvalidEncoding", Outcome.DATA),
+        (413, "", Outcome.DATA),
+        (400, "SomethingElse", Outcome.RETRY),
+        (409, "IdentityForked", Outcome.FORK),
+        (409, "Conflict", Outcome.RETRY),
+        (500, "InternalServerError", Outcome.RETRY),
+        (502, "", Outcome.RETRY),
+        (503, "ServerBusy", Outcome.RETRY),
+    ],
+)
+def test_answers(status, code, outcome):
+    body = json.dumps({"errorCode": code, "errorMessage": "why"}).encode() if code else b"<html>"
+    delivery = judge(Answer(status, {"retry-after": "7"}, body))
+    assert delivery.outcome is outcome
+    assert outcome is Outcome.ACKNOWLEDGED or delivery.retry_after == 7.0
+
+
+def test_a_wrong_clock_is_corrected_by_the_servers():
+    body = json.dumps({"errorCode": "RequestTimeExpired", "errorMessage": ""}).encode()
+    ahead = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
+    assert clock_offset(Answer(400, {"date": ahead}, body)) == pytest.approx(timedelta(hours=2), abs=timedelta(seconds=2))
+    assert clock_offset(Answer(400, {"date": "soon"}, body)) is None
+    assert clock_offset(Answer(200, {"date": ahead}, b"")) is None
+
+
+@pytest.mark.parametrize(("events", "sizes"), [(1, [1]), (4096, [4096]), (4097, [2048, 2049]), (10_000, [3333, 3333, 3334])])
+def test_a_range_is_cut_into_parts_of_at_most_4096_events(events, sizes):
+    made = flusher(**OWN_KEY)
+    batch = EventBatch.split_lines(b"".join(b"%d\n" % number for number in range(events)))
+    payloads = made.encode(batch, IDENTITY)
+    assert [one.events for one in payloads] == sizes
+    assert [(one.identity.part, one.identity.parts) for one in payloads] == [(part, len(sizes)) for part in range(len(sizes))]
+    decoded = [EventBatch.decode(one.body, compression="lz4", raw_size=one.raw_size) for one in payloads]
+    assert [value for one in decoded for value in one.column(b"content")] == [b"%d" % number for number in range(events)]
+    assert all((b"__pack_id__", b"00000000000000AA-1A") in one.tags for one in decoded)
+
+
+def test_repeats_are_known_only_under_the_enrolled_key():
+    enrolled = {"key": Credentials("agent", "s"), "features": ("batch_group",)}
+    assert flusher(**enrolled).recognises_repeats
+    assert flusher(**enrolled).limits.max_payloads == 64
+    assert not flusher(**enrolled, **OWN_KEY).recognises_repeats
+    assert not flusher(key=Credentials("agent", "s")).recognises_repeats
+    assert flusher(**OWN_KEY).limits.max_payloads == 1
+
+
+def test_without_any_key_it_says_what_to_do():
+    with pytest.raises(ConfigError, match="there is no access key for project `demo`"):
+        flusher()
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"AccessKeyId": "x"}, "AccessKeySecret: is missing"),
+        ({"Endpoint": "http://"}, "is no address"),
+        ({"CompressType": "snappy"}, "CompressType"),
+    ],
+)
+def test_configs_that_cannot_work(options, problem):
+    with pytest.raises(ValueError, match=problem):
+        SlsConfig.model_validate({"Endpoint": "http://h", "Project": "demo", "Logstore": "app", **options})
+
+
+async def test_no_server_is_a_reason_to_try_again():
+    made = flusher(**OWN_KEY)
+    await made.open()
+    delivery = await made.send(made.encode(EventBatch.split_lines(b"x\n"), IDENTITY))
+    assert (delivery.outcome, delivery.code) == (Outcome.RETRY, "Network")
+
+
+def test_the_pieces_of_the_batch_form_are_the_form():
+    packages = [batch_form.Package(b"x" * size, size, IDENTITY) for size in (0, 1, 127, 128, 70_000)]
+    assert batch_form.decode(b"".join(batch_form.pieces(packages))) == packages
+
+
+class Scripted:
+    """A server that answers each request on a connection with the next bytes, then closes it."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.connections = 0
+        self.requests = []
+
+    async def __aenter__(self):
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.connection = HttpConnections("127.0.0.1", self.server.sockets[0].getsockname()[1])
+        return self
+
+    async def __aexit__(self, *error):
+        await self.connection.close()
+        self.server.close()
+        await self.server.wait_closed()
+
+    async def _serve(self, reader, writer):
+        self.connections += 1
+        try:
+            while self.answers:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                self.requests.append(head + await reader.readexactly(length))
+                writer.write(self.answers.pop(0))
+                await writer.drain()
+        except asyncio.IncompleteReadError:
+            pass
+        writer.close()
+
+    async def post(self, *body):
+        return await self.connection.post("/p", {"host": "h"}, body)
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+async def test_connections_are_kept():
+    async with Scripted(OK, OK, OK) as server:
+        for _ in range(3):
+            assert (await server.post(b"a", b"b" * 100_000, b"c")).body == b"ok"
+        assert server.connections == 1
+        assert server.requests[0].endswith(b"content-length: 100002\r\n\r\na" + b"b" * 100_000 + b"c")
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "body"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, 200, b"ok"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: 1\r\n\r\n", 200, b"abcde"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+    ],
+)
+async def test_forms_of_answers(answer, status, body):
+    async with Scripted(answer, OK) as server:
+        first = await server.post(b"x")
+        assert (first.status, first.body) == (status, body)
+        assert (await server.post(b"y")).body == b"ok"
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"]
+)
+async def test_a_connection_that_is_to_be_closed_is_not_kept(answer):
+    async with Scripted(answer, OK) as server:
+        assert (await server.post(b"x")).body == b"ok"
+        assert (await server.post(b"y")).body == b"ok"
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"],
+)
+async def test_what_is_no_answer_is_an_error(answer):
+    async with Scripted(answer) as server:
+        with pytest.raises(OSError, match=r"connection ended|no HTTP"):
+            await server.post(b"x")
