@@ -112,6 +112,9 @@ pub trait Lanes: Copy {
 
     /// One bit per byte in the set. Safety: as `equal`.
     unsafe fn member(at: *const u8, set: &ByteSet) -> u64;
+
+    /// Whether every byte lies between those of `low` and `high` at its place. Safety: as `equal`.
+    unsafe fn between(at: *const u8, low: &[u8; 32], high: &[u8; 32]) -> bool;
 }
 
 /// Byte by byte: any machine.
@@ -131,6 +134,10 @@ impl Lanes for Narrow {
 
     unsafe fn member(_: *const u8, _: &ByteSet) -> u64 {
         0
+    }
+
+    unsafe fn between(_: *const u8, _: &[u8; 32], _: &[u8; 32]) -> bool {
+        false
     }
 }
 
@@ -184,6 +191,18 @@ impl Lanes for Avx2 {
             let nibble = _mm256_and_si256(_mm256_srli_epi16::<4>(chunk), _mm256_set1_epi8(15));
             let hit = _mm256_and_si256(row, _mm256_shuffle_epi8(bit, nibble));
             u64::from(!_mm256_movemask_epi8(_mm256_cmpeq_epi8(hit, _mm256_setzero_si256())) as u32)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn between(at: *const u8, low: &[u8; 32], high: &[u8; 32]) -> bool {
+        use std::arch::x86_64::*;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let chunk = _mm256_loadu_si256(at.cast());
+            let above = _mm256_cmpeq_epi8(_mm256_max_epu8(chunk, _mm256_loadu_si256(low.as_ptr().cast())), chunk);
+            let below = _mm256_cmpeq_epi8(_mm256_min_epu8(chunk, _mm256_loadu_si256(high.as_ptr().cast())), chunk);
+            _mm256_movemask_epi8(_mm256_and_si256(above, below)) == -1
         }
     }
 }
@@ -246,16 +265,16 @@ impl Reach {
         self.limit as usize - at as usize
     }
 
-    /// The first place at or after `at` for which a wide or narrow test answers, or `end`.
+    /// The first place at or after `at` that the test wants, or `end`.
     ///
     /// # Safety
     /// `at ≤ end ≤ limit` lie in one allocation; the machine has lanes `L`.
     #[inline(always)]
-    unsafe fn first<L: Lanes>(self, mut at: *const u8, wide: impl Fn(*const u8) -> u64, narrow: impl Fn(u8) -> bool) -> *const u8 {
+    pub unsafe fn first<L: Lanes>(self, mut at: *const u8, test: impl Test) -> *const u8 {
         // SAFETY: every read stays below `limit`.
         unsafe {
             while L::WIDTH > 0 && self.left(at) >= L::WIDTH {
-                let mask = wide(at);
+                let mask = test.wide::<L>(at);
                 if mask != 0 {
                     return self.end.min(at.add(mask.trailing_zeros() as usize));
                 }
@@ -264,27 +283,11 @@ impl Reach {
                     return self.end;
                 }
             }
-            while at < self.end && !narrow(*at) {
+            while at < self.end && !test.narrow(*at) {
                 at = at.add(1);
             }
             at.min(self.end)
         }
-    }
-
-    /// # Safety
-    /// As [`Reach::first`].
-    #[inline(always)]
-    pub unsafe fn byte<L: Lanes>(self, at: *const u8, byte: u8) -> *const u8 {
-        // SAFETY: passed on.
-        unsafe { self.first::<L>(at, |p| L::equal(p, byte), |b| b == byte) }
-    }
-
-    /// # Safety
-    /// As [`Reach::first`].
-    #[inline(always)]
-    pub unsafe fn string_end<L: Lanes>(self, at: *const u8) -> *const u8 {
-        // SAFETY: passed on.
-        unsafe { self.first::<L>(at, |p| L::string_end(p), |b| b == b'"' || b == b'\\') }
     }
 
     /// # Safety
@@ -295,9 +298,66 @@ impl Reach {
         unsafe {
             match stop {
                 Stop::Never => self.end,
-                Stop::Byte(byte) => self.byte::<L>(at, *byte),
-                Stop::Set(set) => self.first::<L>(at, |p| L::member(p, set), |b| set.has(b)),
+                Stop::Byte(byte) => self.first::<L>(at, Equal(*byte)),
+                Stop::Set(set) => self.first::<L>(at, Member(set)),
             }
         }
+    }
+}
+
+/// What a search looks for. Types instead of closures: these are inlined into the code compiled for the lanes.
+pub trait Test: Copy {
+    /// # Safety
+    /// As [`Lanes::equal`].
+    unsafe fn wide<L: Lanes>(self, at: *const u8) -> u64;
+    fn narrow(self, byte: u8) -> bool;
+}
+
+#[derive(Clone, Copy)]
+pub struct Equal(pub u8);
+
+impl Test for Equal {
+    #[inline(always)]
+    unsafe fn wide<L: Lanes>(self, at: *const u8) -> u64 {
+        // SAFETY: passed on.
+        unsafe { L::equal(at, self.0) }
+    }
+
+    #[inline(always)]
+    fn narrow(self, byte: u8) -> bool {
+        byte == self.0
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Member<'s>(pub &'s ByteSet);
+
+impl Test for Member<'_> {
+    #[inline(always)]
+    unsafe fn wide<L: Lanes>(self, at: *const u8) -> u64 {
+        // SAFETY: passed on.
+        unsafe { L::member(at, self.0) }
+    }
+
+    #[inline(always)]
+    fn narrow(self, byte: u8) -> bool {
+        self.0.has(byte)
+    }
+}
+
+/// A quote or a backslash: what ends a plain stretch of a JSON string.
+#[derive(Clone, Copy)]
+pub struct StringEnd;
+
+impl Test for StringEnd {
+    #[inline(always)]
+    unsafe fn wide<L: Lanes>(self, at: *const u8) -> u64 {
+        // SAFETY: passed on.
+        unsafe { L::string_end(at) }
+    }
+
+    #[inline(always)]
+    fn narrow(self, byte: u8) -> bool {
+        byte == b'"' || byte == b'\\'
     }
 }

@@ -5,7 +5,7 @@ use super::{Failures, Home, Parser, Policy};
 use crate::batch::keys::{self, INTERNED};
 use crate::batch::span::{Field, Hay, Span};
 use crate::batch::{Batch, TooBig};
-use crate::bytes::{Lanes, Reach};
+use crate::bytes::{Lanes, Reach, StringEnd};
 use crate::parse::unescape::unescape;
 use crate::with_lanes;
 use hashbrown::HashTable;
@@ -270,7 +270,7 @@ impl Text<'_> {
                 return None;
             }
             // SAFETY: `from` is within the value.
-            let found = unsafe { self.reach.string_end::<L>(base.add(from)) } as usize - base as usize;
+            let found = unsafe { self.reach.first::<L>(base.add(from), StringEnd) } as usize - base as usize;
             match self.byte(found)? {
                 b'"' => return Some((found, escaped)),
                 _ => escaped = true,

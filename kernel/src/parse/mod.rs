@@ -66,6 +66,8 @@ pub trait Parser {
 }
 
 impl Batch {
+    /// Inlined, so that the parser's wide loops are compiled for the machine they were chosen for.
+    #[inline(always)]
     pub fn parse(&mut self, policy: &Policy, parser: &mut impl Parser) -> Result<Failures, TooBig> {
         let raw_key = if policy.copy_raw { Some(self.key_id(b"__raw_log__")?) } else { None };
         let kept_key = match policy.renamed {
@@ -109,6 +111,7 @@ impl<'a> Run<'a> {
         Run { batch, policy, raw_key, kept_key, home, source, rows, failures: Failures::default(), removed: Vec::new(), copy: Vec::new() }
     }
 
+    #[inline(always)]
     fn all(mut self, parser: &mut impl Parser) -> Result<(Rewriter, Failures, Vec<u32>), TooBig> {
         let direct = parser.distinct() && !self.policy.keep_on_success;
         let mut found = Vec::new();

@@ -2,6 +2,7 @@
 
 mod backtracking;
 mod class;
+mod fuse;
 mod linear;
 mod matcher;
 mod negation;

@@ -1,6 +1,9 @@
 //! The scanner's program: a pattern's tree as a short list of steps over bytes, with every choice that the next byte can
 //! decide marked as decided.
 
+use std::ops::Range;
+
+use super::fuse;
 use super::tree::{Greed, Node};
 use crate::bytes::{ByteSet, Stop};
 
@@ -12,11 +15,18 @@ const MAX_STEPS: usize = 2000;
 pub struct Next {
     pub bytes: ByteSet,
     pub end: bool,
+    /// The byte, when there is only one.
+    pub only: Option<u8>,
 }
 
 impl Next {
+    fn new(bytes: ByteSet, end: bool) -> Next {
+        let only = if bytes.len() == 1 { bytes.iter().next() } else { None };
+        Next { bytes, end, only }
+    }
+
     fn or(&self, other: &Next) -> Next {
-        Next { bytes: self.bytes.or(&other.bytes), end: self.end || other.end }
+        Next::new(self.bytes.or(&other.bytes), self.end || other.end)
     }
 
     #[inline(always)]
@@ -26,9 +36,15 @@ impl Next {
 }
 
 pub enum Step {
-    Byte(u8),
-    Bytes(Box<[u8]>),
+    /// Up to eight literal bytes, compared as one number.
+    Word {
+        value: u64,
+        mask: u64,
+        len: usize,
+    },
     Set(Box<ByteSet>),
+    /// A byte each out of a row of ranges, such as the digits and marks of a time.
+    Shape(Box<Shape>),
     /// `count` bytes of a set.
     Sets {
         set: Box<ByteSet>,
@@ -82,8 +98,22 @@ pub enum Step {
     Done,
 }
 
+/// The lowest and the highest byte at each of `len` places; beyond it every byte is in range.
+pub struct Shape {
+    pub low: [u8; SHAPE],
+    pub high: [u8; SHAPE],
+    pub len: usize,
+}
+
+/// Longest shape: what is compared at once.
+pub const SHAPE: usize = 32;
+
 pub struct Program {
     pub steps: Vec<Step>,
+    /// Every step that sets a slot, in order.
+    pub saves: Vec<(usize, usize)>,
+    /// Whether a step can be reached twice: then slots must be remembered one by one to go back.
+    pub loops: bool,
     /// What a match can begin with.
     pub first: Next,
 }
@@ -92,19 +122,22 @@ impl Program {
     /// The whole of a value (`full`), or a prefix of it. None: not a shape for the scanner.
     pub fn compile(root: &Node, full: bool) -> Option<Program> {
         let root = if full { root.clone() } else { without_tail(root) };
-        let after = if full { Next { bytes: ByteSet::NONE, end: true } } else { anything() };
+        let after = if full { Next::new(ByteSet::NONE, true) } else { anything() };
         let mut compiler = Compiler { steps: Vec::new() };
         let first = compiler.node(&root, &after)?;
         if full {
             compiler.steps.push(Step::End);
         }
         compiler.steps.push(Step::Done);
-        Some(Program { steps: fuse(compiler.steps), first })
+        let steps = fuse::fuse(compiler.steps);
+        let saves = steps.iter().enumerate().flat_map(|(at, step)| saved(step).map(move |slot| (at, slot))).collect();
+        let loops = steps.iter().enumerate().any(|(at, step)| matches!(step, Step::Jump(to) if *to <= at));
+        Some(Program { steps, saves, loops, first })
     }
 }
 
 fn anything() -> Next {
-    Next { bytes: ByteSet::all(), end: true }
+    Next::new(ByteSet::all(), true)
 }
 
 /// Whether a prefix matches does not depend on a tail that may be empty: `\d+ .*` begins like `\d `.
@@ -139,7 +172,7 @@ impl Compiler {
         match node {
             Node::Empty => {}
             Node::Set(set) => self.steps.push(match set.len() {
-                1 => Step::Byte(set.iter().next()?),
+                1 => Step::Word { value: u64::from(set.iter().next()?), mask: 0xff, len: 1 },
                 _ => Step::Set(Box::new(set.clone())),
             }),
             Node::Start => self.steps.push(Step::Start),
@@ -283,10 +316,10 @@ impl Compiler {
 /// What `node` followed by `after` may begin with.
 fn first(node: &Node, after: &Next) -> Next {
     match node {
-        Node::Set(set) => Next { bytes: set.clone(), end: false },
+        Node::Set(set) => Next::new(set.clone(), false),
         Node::Concat(nodes) => nodes.iter().rev().fold(after.clone(), |after, node| first(node, &after)),
         Node::Either(branches) => {
-            let none = Next { bytes: ByteSet::NONE, end: false };
+            let none = Next::new(ByteSet::NONE, false);
             branches.iter().fold(none, |all, branch| all.or(&first(branch, after)))
         }
         Node::Group { body, .. } | Node::Atomic(body) => first(body, after),
@@ -295,7 +328,7 @@ fn first(node: &Node, after: &Next) -> Next {
             (0, _) => first(body, &first_of_loop(body, after)).or(after),
             _ => first(body, &first_of_loop(body, after)),
         },
-        Node::End => Next { bytes: ByteSet::NONE, end: true },
+        Node::End => Next::new(ByteSet::NONE, true),
         Node::Empty | Node::Start | Node::Edge { .. } => after.clone(),
         Node::Look { .. } | Node::Back { .. } => anything(),
     }
@@ -306,70 +339,12 @@ fn first_of_loop(body: &Node, after: &Next) -> Next {
     first(body, after).or(after)
 }
 
-/// Joins literal bytes, and captures around a run.
-fn fuse(steps: Vec<Step>) -> Vec<Step> {
-    let targets = targets(&steps);
-    let mut fused: Vec<Step> = Vec::with_capacity(steps.len());
-    let mut moved = vec![0; steps.len() + 1];
-    let mut barrier = 0;
-    for (at, step) in steps.into_iter().enumerate() {
-        if targets[at] {
-            barrier = fused.len();
-        }
-        moved[at] = fused.len();
-        fused.push(step);
-        join_literal(&mut fused, barrier);
-        join_field(&mut fused, barrier);
-    }
-    moved[targets.len() - 1] = fused.len();
-    for step in &mut fused {
-        match step {
-            Step::Jump(to) => *to = moved[*to],
-            Step::Split { first, second, .. } => (*first, *second) = (moved[*first], moved[*second]),
-            _ => {}
-        }
-    }
-    fused
-}
-
-/// Which steps are jumped to (and therefore must stay separate from the one before).
-fn targets(steps: &[Step]) -> Vec<bool> {
-    let mut targets = vec![false; steps.len() + 1];
-    for step in steps {
-        match step {
-            Step::Jump(to) => targets[*to] = true,
-            Step::Split { first, second, .. } => (targets[*first], targets[*second]) = (true, true),
-            _ => {}
-        }
-    }
-    targets
-}
-
-fn join_literal(steps: &mut Vec<Step>, barrier: usize) {
-    if steps.len() < barrier + 2 {
-        return;
-    }
-    let joined = match &steps[steps.len() - 2..] {
-        [Step::Byte(a), Step::Byte(b)] => Some(vec![*a, *b]),
-        [Step::Bytes(a), Step::Byte(b)] => Some(a.iter().copied().chain([*b]).collect()),
-        _ => None,
+/// The slots that a step sets.
+fn saved(step: &Step) -> Range<usize> {
+    let (first, count) = match step {
+        Step::Field { slot, .. } => (*slot as usize, 2),
+        Step::Save(slot) => (*slot as usize, 1),
+        _ => (0, 0),
     };
-    if let Some(bytes) = joined {
-        steps.truncate(steps.len() - 2);
-        steps.push(Step::Bytes(bytes.into()));
-    }
-}
-
-fn join_field(steps: &mut Vec<Step>, barrier: usize) {
-    if steps.len() < barrier + 3 {
-        return;
-    }
-    let at = steps.len() - 3;
-    if let [Step::Save(begin), Step::Run { stop, min }, Step::Save(end)] = &steps[at..]
-        && begin + 1 == *end
-    {
-        let field = Step::Field { stop: stop.clone(), min: *min, slot: *begin };
-        steps.truncate(at);
-        steps.push(field);
-    }
+    first..first + count
 }

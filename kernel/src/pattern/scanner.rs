@@ -1,12 +1,14 @@
 //! Runs a [`Program`]: leftmost-first like any backtracking matcher, but runs of bytes are found by wide search, choices that
 //! the next byte decides leave nothing to come back to, and the work is bounded; beyond the bound the linear engine decides.
 
-use super::program::{Next, Program, Step};
+use super::program::{Next, Program, SHAPE, Shape, Step};
 use crate::batch::span::Hay;
-use crate::bytes::{ByteSet, Lanes, Reach};
+use crate::bytes::{ByteSet, Lanes, Reach, Stop};
 
 /// A place that a group never reached.
 pub const UNSET: u32 = u32::MAX;
+/// Where a step ends that does not match.
+const NOWHERE: usize = usize::MAX;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -18,13 +20,13 @@ pub enum Verdict {
 
 /// Something to come back to.
 enum Frame {
-    /// Try the step with the cursor there.
+    /// The second way of a split.
     Other { step: u32, at: u32 },
     /// A greedy run may give back bytes: it ended at `at`, and may end as early as `least`.
     Shorter { step: u32, at: u32, least: u32 },
     /// A lazy run that ended at `at` may go on, up to `most`.
     Longer { step: u32, at: u32, most: u32 },
-    /// A slot's former value.
+    /// A slot's former value; only in programs with loops.
     Slot { slot: u32, was: u32 },
 }
 
@@ -47,244 +49,282 @@ impl Scanner {
         self.slots.clear();
         self.slots.resize(slots, UNSET);
         self.frames.clear();
-        let mut work =
-            Work { base: bytes.as_ptr(), len: bytes.len(), reach: Reach::of(bytes, hay.slack), left: 1024 + 32 * bytes.len() as i64 };
-        // SAFETY: `wide()` chose the lanes; cursors stay within the value.
-        unsafe { self.steps::<L>(program, &mut work) }
-    }
-
-    #[inline(always)]
-    unsafe fn steps<L: Lanes>(&mut self, program: &Program, work: &mut Work) -> Verdict {
+        let value = Value { base: bytes.as_ptr(), len: bytes.len(), reach: Reach::of(bytes, hay.slack) };
+        let mut left = 1024 + 32 * bytes.len() as i64;
         let (mut pc, mut at) = (0, 0);
         loop {
-            // SAFETY: at ≤ len at every turn.
-            let next = unsafe { self.step::<L>(&program.steps, work, pc, at) };
-            match next {
-                Turn::Go { step, to } => (pc, at) = (step, to),
-                Turn::Done => return Verdict::Match,
-                Turn::Back => {
-                    if self.frames.is_empty() {
-                        return Verdict::NoMatch;
-                    }
-                    // SAFETY: as above.
-                    match unsafe { self.back::<L>(&program.steps, work) } {
-                        Some((step, to)) => (pc, at) = (step, to),
-                        None if work.left <= 0 => return Verdict::Unknown,
-                        None => return Verdict::NoMatch,
-                    }
+            let step = &program.steps[pc];
+            // SAFETY: `wide()` chose the lanes, and `at ≤ len` at every turn.
+            let next = match step {
+                Step::Done => return Verdict::Match,
+                Step::Jump(to) => {
+                    pc = *to;
+                    continue;
                 }
+                Step::Split { first, second, can } => match self.choose(value, pc, at, can) {
+                    (true, _) => {
+                        pc = *first;
+                        continue;
+                    }
+                    (false, true) => {
+                        pc = *second;
+                        continue;
+                    }
+                    (false, false) => NOWHERE,
+                },
+                _ => unsafe { self.step::<L>(program, value, pc, at, &mut left) },
+            };
+            if next != NOWHERE {
+                (pc, at) = (pc + 1, next);
+                continue;
             }
+            if self.frames.is_empty() {
+                return Verdict::NoMatch;
+            }
+            // SAFETY: as above.
+            (pc, at) = match unsafe { self.back::<L>(program, value, at, &mut left) } {
+                Ok(place) => place,
+                Err(verdict) => return verdict,
+            };
         }
     }
 
+    /// Where a step ends that goes on with the next one. What could be walked in vain is taken off `left`.
     #[inline(always)]
-    unsafe fn step<L: Lanes>(&mut self, steps: &[Step], work: &mut Work, pc: usize, at: usize) -> Turn {
-        let go = |to: usize| Turn::Go { step: pc + 1, to };
-        // SAFETY (all): `at ≤ len`, and every read is checked against `len` or made by `Reach`.
+    unsafe fn step<L: Lanes>(&mut self, program: &Program, value: Value, pc: usize, at: usize, left: &mut i64) -> usize {
+        // SAFETY: the caller's promise.
         unsafe {
-            match &steps[pc] {
+            match &program.steps[pc] {
                 Step::Field { stop, min, slot } => {
-                    let end = work.offset(work.reach.stop::<L>(work.base.add(at), stop));
-                    work.spend(end - at);
-                    if end - at < *min as usize {
-                        return Turn::Back;
-                    }
-                    self.save(*slot, at);
-                    self.save(*slot + 1, end);
-                    go(end)
+                    let end = value.stop::<L>(at, stop);
+                    self.save(program, *slot, at);
+                    self.save(program, *slot + 1, end);
+                    if end - at < *min as usize { NOWHERE } else { end }
                 }
-                Step::Byte(byte) if at < work.len && *work.base.add(at) == *byte => go(at + 1),
-                Step::Bytes(bytes) if work.starts_with(at, bytes) => go(at + bytes.len()),
-                Step::Set(set) if at < work.len && set.has(*work.base.add(at)) => go(at + 1),
-                Step::Byte(_) | Step::Bytes(_) | Step::Set(_) => Turn::Back,
-                Step::Sets { set, count } => {
-                    let count = *count as usize;
-                    if work.len - at >= count && (0..count).all(|i| set.has(*work.base.add(at + i))) { go(at + count) } else { Turn::Back }
-                }
+                Step::Word { value: word, mask, len } => value.word(at, *word, *mask, *len),
+                Step::Set(set) => if at < value.len && set.has(value.at(at)) { at + 1 } else { NOWHERE },
+                Step::Sets { set, count } => value.sets::<L>(at, set, *count as usize),
+                Step::Shape(shape) => value.shape::<L>(at, shape),
                 Step::Run { stop, min } => {
-                    let end = work.offset(work.reach.stop::<L>(work.base.add(at), stop));
-                    work.spend(end - at);
-                    if end - at < *min as usize { Turn::Back } else { go(end) }
+                    let end = value.stop::<L>(at, stop);
+                    if end - at < *min as usize { NOWHERE } else { end }
                 }
                 Step::Bounded { stop, min, max } => {
-                    let end = work.offset(work.reach.stop::<L>(work.base.add(at), stop)).min(at + *max as usize);
-                    work.spend(end - at);
-                    if end - at < *min as usize { Turn::Back } else { go(end) }
+                    let end = value.stop::<L>(at, stop).min(at + *max as usize);
+                    if end - at < *min as usize { NOWHERE } else { end }
                 }
                 Step::Greedy { stop, min, max, next } => {
-                    let end = work.offset(work.reach.stop::<L>(work.base.add(at), stop)).min(at.saturating_add(*max as usize));
-                    work.spend(end - at);
-                    let least = at + *min as usize;
-                    if end < least { Turn::Back } else { self.shorten(work, pc, end, least, next) }
+                    let end = value.stop::<L>(at, stop).min(at.saturating_add(*max as usize));
+                    *left -= (end - at) as i64;
+                    self.shorten(value, pc, end, at + *min as usize, next)
                 }
                 Step::Lazy { body, stop, min, max, next } => {
-                    let (least, most) = (at + *min as usize, work.len.min(at.saturating_add(*max as usize)));
-                    if least > most || !(at..least).all(|i| body.has(*work.base.add(i))) {
-                        return Turn::Back;
+                    let (least, most) = (at + *min as usize, value.len.min(at.saturating_add(*max as usize)));
+                    if least > most || !(at..least).all(|i| body.has(value.at(i))) {
+                        return NOWHERE;
                     }
-                    let end = work.offset(work.reach.stop::<L>(work.base.add(least), stop));
-                    self.lengthen(work, pc, end, most, body, next)
+                    let end = value.stop::<L>(least, stop);
+                    *left -= (end - at) as i64;
+                    self.lengthen(value, pc, end, most, body, next)
                 }
                 Step::Save(slot) => {
-                    self.save(*slot, at);
-                    go(at)
+                    self.save(program, *slot, at);
+                    at
                 }
-                Step::Split { first, second, can } => {
-                    let byte = (at < work.len).then(|| *work.base.add(at));
-                    match (can.0.allows(byte), can.1.allows(byte)) {
-                        (true, true) => {
-                            self.frames.push(Frame::Other { step: *second as u32, at: at as u32 });
-                            Turn::Go { step: *first, to: at }
-                        }
-                        (true, false) => Turn::Go { step: *first, to: at },
-                        (false, true) => Turn::Go { step: *second, to: at },
-                        (false, false) => Turn::Back,
-                    }
-                }
-                Step::Jump(to) => {
-                    work.spend(8);
-                    Turn::Go { step: *to, to: at }
-                }
-                Step::Start if at == 0 => go(at),
-                Step::End if at == work.len => go(at),
-                Step::Start | Step::End => Turn::Back,
-                Step::Edge { negated } => {
-                    if work.edge(at) == *negated {
-                        Turn::Back
-                    } else {
-                        go(at)
-                    }
-                }
-                Step::Done => Turn::Done,
+                Step::Start => if at == 0 { at } else { NOWHERE },
+                Step::End => if at == value.len { at } else { NOWHERE },
+                Step::Edge { negated } => if value.edge(at) == *negated { NOWHERE } else { at },
+                Step::Split { .. } | Step::Jump(_) | Step::Done => NOWHERE,
             }
         }
     }
 
     #[inline(always)]
-    fn save(&mut self, slot: u32, at: usize) {
-        if !self.frames.is_empty() {
-            self.frames.push(Frame::Slot { slot, was: self.slots[slot as usize] });
+    fn save(&mut self, program: &Program, slot: u32, at: usize) {
+        debug_assert!((slot as usize) < self.slots.len());
+        // SAFETY: the compiler numbers slots by the pattern's groups, and there are as many.
+        let place = unsafe { self.slots.get_unchecked_mut(slot as usize) };
+        if program.loops && !self.frames.is_empty() {
+            self.frames.push(Frame::Slot { slot, was: *place });
         }
-        self.slots[slot as usize] = at as u32;
+        *place = at as u32;
+    }
+
+    /// Which ways of a split the next byte leaves; the second is noted when there is a first.
+    #[inline(always)]
+    fn choose(&mut self, value: Value, pc: usize, at: usize, can: &(Next, Next)) -> (bool, bool) {
+        let byte = (at < value.len).then(|| value.at(at));
+        let ways = (can.0.allows(byte), can.1.allows(byte));
+        if ways == (true, true) {
+            self.frames.push(Frame::Other { step: pc as u32, at: at as u32 });
+        }
+        ways
     }
 
     /// Ends a greedy run at the last place in `[least, end]` that `next` can follow.
     #[inline]
-    fn shorten(&mut self, work: &mut Work, pc: usize, end: usize, least: usize, next: &Next) -> Turn {
-        let Some(at) = work.last_before(end, least, next) else { return Turn::Back };
+    fn shorten(&mut self, value: Value, pc: usize, end: usize, least: usize, next: &Next) -> usize {
+        let Some(at) = value.last_before(end, least, next) else { return NOWHERE };
         if at > least {
             self.frames.push(Frame::Shorter { step: pc as u32, at: at as u32, least: least as u32 });
         }
-        Turn::Go { step: pc + 1, to: at }
+        at
     }
 
     /// Ends a lazy run at `end`, the first place where it must end or `next` may follow.
     #[inline]
-    fn lengthen(&mut self, work: &mut Work, pc: usize, end: usize, most: usize, body: &ByteSet, next: &Next) -> Turn {
-        work.spend(16);
-        let byte = (end < work.len).then(|| work.at(end));
+    fn lengthen(&mut self, value: Value, pc: usize, end: usize, most: usize, body: &ByteSet, next: &Next) -> usize {
+        let byte = (end < value.len).then(|| value.at(end));
         if end > most || !next.allows(byte) {
-            return Turn::Back;
+            return NOWHERE;
         }
         if end < most && byte.is_some_and(|b| body.has(b)) {
             self.frames.push(Frame::Longer { step: pc as u32, at: end as u32, most: most as u32 });
         }
-        Turn::Go { step: pc + 1, to: end }
+        end
     }
 
+    /// Goes back to the last choice that was left open; `failed` is where the present way ended. What was walked since, and what
+    /// is searched here, is taken off `left`.
     #[inline(never)]
-    unsafe fn back<L: Lanes>(&mut self, steps: &[Step], work: &mut Work) -> Option<(usize, usize)> {
+    unsafe fn back<L: Lanes>(&mut self, program: &Program, value: Value, failed: usize, left: &mut i64) -> Result<(usize, usize), Verdict> {
         while let Some(frame) = self.frames.pop() {
-            work.spend(16);
-            if work.left <= 0 {
-                return None;
-            }
-            let turn = match frame {
+            let (step, from) = match frame {
                 Frame::Slot { slot, was } => {
                     self.slots[slot as usize] = was;
                     continue;
                 }
-                Frame::Other { step, at } => Turn::Go { step: step as usize, to: at as usize },
-                Frame::Shorter { step, at, least } => match &steps[step as usize] {
-                    Step::Greedy { next, .. } => self.shorten(work, step as usize, at as usize - 1, least as usize, next),
-                    _ => Turn::Back,
-                },
-                Frame::Longer { step, at, most } => match &steps[step as usize] {
-                    Step::Lazy { body, stop, next, .. } => {
-                        // SAFETY: at < most ≤ len.
-                        let end = work.offset(unsafe { work.reach.stop::<L>(work.base.add(at as usize + 1), stop) });
-                        work.spend(end - at as usize);
-                        self.lengthen(work, step as usize, end, most as usize, body, next)
-                    }
-                    _ => Turn::Back,
-                },
+                Frame::Other { step, at } | Frame::Shorter { step, at, .. } | Frame::Longer { step, at, .. } => (step as usize, at as usize),
             };
-            if let Turn::Go { step, to } = turn {
-                return Some((step, to));
+            *left -= 16 + failed.saturating_sub(from) as i64;
+            if *left <= 0 {
+                return Err(Verdict::Unknown);
+            }
+            if !program.loops {
+                self.forget(program, step);
+            }
+            let (pc, at) = match (frame, &program.steps[step]) {
+                (Frame::Shorter { least, .. }, Step::Greedy { next, .. }) => {
+                    let at = self.shorten(value, step, from - 1, least as usize, next);
+                    *left -= (from - if at == NOWHERE { least as usize } else { at }) as i64;
+                    (step + 1, at)
+                }
+                (Frame::Longer { most, .. }, Step::Lazy { body, stop, next, .. }) => {
+                    // SAFETY: from < most ≤ len.
+                    let end = unsafe { value.stop::<L>(from + 1, stop) };
+                    *left -= (end - from) as i64;
+                    (step + 1, self.lengthen(value, step, end, most as usize, body, next))
+                }
+                (_, Step::Split { second, .. }) => (*second, from),
+                _ => (step, NOWHERE),
+            };
+            if at != NOWHERE {
+                return Ok((pc, at));
             }
         }
-        None
+        Err(Verdict::NoMatch)
     }
-}
 
-enum Turn {
-    Go { step: usize, to: usize },
-    Back,
-    Done,
+    /// Without loops every slot is set by one step: those behind `step` are not set yet.
+    fn forget(&mut self, program: &Program, step: usize) {
+        for (_, slot) in program.saves.iter().rev().take_while(|(at, _)| *at >= step) {
+            self.slots[*slot] = UNSET;
+        }
+    }
 }
 
 /// The value at hand.
-struct Work {
+#[derive(Clone, Copy)]
+struct Value {
     base: *const u8,
     len: usize,
     reach: Reach,
-    /// What may still be spent on second thoughts.
-    left: i64,
 }
 
-impl Work {
+impl Value {
     #[inline(always)]
-    fn offset(&self, at: *const u8) -> usize {
-        at as usize - self.base as usize
-    }
-
-    #[inline(always)]
-    fn at(&self, at: usize) -> u8 {
+    fn at(self, at: usize) -> u8 {
         debug_assert!(at < self.len);
         // SAFETY: callers have compared with `len`.
         unsafe { *self.base.add(at) }
     }
 
+    /// Where a run from `at` ends. Safety: `at ≤ len`, lanes as chosen.
     #[inline(always)]
-    fn spend(&mut self, work: usize) {
-        self.left -= work as i64;
+    unsafe fn stop<L: Lanes>(self, at: usize, stop: &Stop) -> usize {
+        // SAFETY: passed on.
+        unsafe { self.reach.stop::<L>(self.base.add(at), stop) as usize - self.base as usize }
+    }
+
+    /// Bytes that may be read from `at` on, those behind the value included.
+    #[inline(always)]
+    fn readable(self, at: usize) -> usize {
+        self.reach.limit as usize - self.base as usize - at
     }
 
     #[inline(always)]
-    fn starts_with(&self, at: usize, bytes: &[u8]) -> bool {
-        // Literals are short: a loop beats a call.
-        self.len - at >= bytes.len() && bytes.iter().enumerate().all(|(i, b)| self.at(at + i) == *b)
+    fn word(self, at: usize, word: u64, mask: u64, len: usize) -> usize {
+        if self.len - at < len {
+            return NOWHERE;
+        }
+        let found = if self.readable(at) >= 8 {
+            // SAFETY: eight bytes are readable.
+            u64::from_le(unsafe { self.base.add(at).cast::<u64>().read_unaligned() }) & mask
+        } else {
+            (0..len).fold(0, |found, i| found | u64::from(self.at(at + i)) << (8 * i))
+        };
+        if found == word { at + len } else { NOWHERE }
     }
 
-    fn edge(&self, at: usize) -> bool {
+    /// Safety: lanes as chosen.
+    #[inline(always)]
+    unsafe fn sets<L: Lanes>(self, at: usize, set: &ByteSet, count: usize) -> usize {
+        if self.len - at < count {
+            return NOWHERE;
+        }
+        let all = if count <= L::WIDTH && self.readable(at) >= L::WIDTH {
+            let wanted = u64::MAX >> (64 - count);
+            // SAFETY: a full width is readable.
+            unsafe { L::member(self.base.add(at), set) & wanted == wanted }
+        } else {
+            (at..at + count).all(|i| set.has(self.at(i)))
+        };
+        if all { at + count } else { NOWHERE }
+    }
+
+    /// Safety: lanes as chosen.
+    #[inline(always)]
+    unsafe fn shape<L: Lanes>(self, at: usize, shape: &Shape) -> usize {
+        if self.len - at < shape.len {
+            return NOWHERE;
+        }
+        let fits = if L::WIDTH == SHAPE && self.readable(at) >= SHAPE {
+            // SAFETY: a full width is readable.
+            unsafe { L::between(self.base.add(at), &shape.low, &shape.high) }
+        } else {
+            (0..shape.len).all(|i| (shape.low[i]..=shape.high[i]).contains(&self.at(at + i)))
+        };
+        if fits { at + shape.len } else { NOWHERE }
+    }
+
+    fn edge(self, at: usize) -> bool {
         let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         (at > 0 && word(self.at(at - 1))) != (at < self.len && word(self.at(at)))
     }
 
     /// The last place in `[least, end]` that `next` can follow.
-    fn last_before(&mut self, end: usize, least: usize, next: &Next) -> Option<usize> {
+    #[inline]
+    fn last_before(self, end: usize, least: usize, next: &Next) -> Option<usize> {
         if end == self.len && next.end {
-            return Some(end);
+            return (end >= least).then_some(end);
         }
         // SAFETY: the value is `len` bytes at `base`.
         let bytes = unsafe { std::slice::from_raw_parts(self.base, self.len) };
-        let upto = self.len.min(end + 1);
-        let window = bytes.get(least..upto)?;
-        let found = match next.bytes.len() {
-            1 => memchr::memrchr(next.bytes.iter().next()?, window),
-            _ => window.iter().rposition(|b| next.bytes.has(*b)),
+        let window = bytes.get(least..self.len.min(end + 1))?;
+        let found = match next.only {
+            Some(byte) => memchr::memrchr(byte, window),
+            None => window.iter().rposition(|b| next.bytes.has(*b)),
         };
-        self.spend(window.len() - found.unwrap_or(0));
         found.map(|i| least + i)
     }
 }

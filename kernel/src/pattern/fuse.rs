@@ -1,0 +1,95 @@
+//! Joining neighbouring steps of a program: literal bytes to words, fixed sequences of ranges to shapes, captures around a run to fields.
+
+use super::program::{SHAPE, Shape, Step};
+
+/// Longest literal that is compared as one number.
+const WORD: usize = 8;
+
+pub fn fuse(steps: Vec<Step>) -> Vec<Step> {
+    let targets = targets(&steps);
+    let mut fused: Vec<Step> = Vec::with_capacity(steps.len());
+    let mut moved = Vec::with_capacity(steps.len());
+    let mut barrier = 0;
+    for (at, step) in steps.into_iter().enumerate() {
+        if targets[at] {
+            barrier = fused.len();
+        }
+        moved.push(fused.len());
+        fused.push(step);
+        while join(&mut fused, barrier) {}
+    }
+    for step in &mut fused {
+        match step {
+            Step::Jump(to) => *to = moved[*to],
+            Step::Split { first, second, .. } => (*first, *second) = (moved[*first], moved[*second]),
+            _ => {}
+        }
+    }
+    fused
+}
+
+/// Which steps are jumped to, and therefore must stay separate from the one before.
+fn targets(steps: &[Step]) -> Vec<bool> {
+    let mut targets = vec![false; steps.len()];
+    for step in steps {
+        match step {
+            Step::Jump(to) => targets[*to] = true,
+            Step::Split { first, second, .. } => (targets[*first], targets[*second]) = (true, true),
+            _ => {}
+        }
+    }
+    targets
+}
+
+/// Joins the last steps behind `barrier`, if they go together.
+fn join(steps: &mut Vec<Step>, barrier: usize) -> bool {
+    let last = &steps[barrier..];
+    let joined = match last {
+        [.., Step::Save(begin), Step::Run { stop, min }, Step::Save(end)] if begin + 1 == *end => {
+            Some((3, Step::Field { stop: stop.clone(), min: *min, slot: *begin }))
+        }
+        [.., a, b] => words(a, b).or_else(|| shapes(a, b)).map(|step| (2, step)),
+        _ => None,
+    };
+    let Some((count, step)) = joined else { return false };
+    steps.truncate(steps.len() - count);
+    steps.push(step);
+    true
+}
+
+fn words(a: &Step, b: &Step) -> Option<Step> {
+    let (Step::Word { value: a, mask: a_mask, len: a_len }, Step::Word { value: b, mask: b_mask, len: b_len }) = (a, b) else { return None };
+    let shift = 8 * *a_len as u32;
+    (a_len + b_len <= WORD).then(|| Step::Word { value: a | b << shift, mask: a_mask | b_mask << shift, len: a_len + b_len })
+}
+
+/// At least one of two neighbours must be more than a literal: words alone are cheaper.
+fn shapes(a: &Step, b: &Step) -> Option<Step> {
+    if matches!((a, b), (Step::Word { .. }, Step::Word { .. })) {
+        return None;
+    }
+    let ranges = ranges(a)?.into_iter().chain(ranges(b)?).collect::<Vec<_>>();
+    if ranges.len() > SHAPE {
+        return None;
+    }
+    let mut shape = Shape { low: [0; SHAPE], high: [255; SHAPE], len: ranges.len() };
+    for (at, (low, high)) in ranges.into_iter().enumerate() {
+        (shape.low[at], shape.high[at]) = (low, high);
+    }
+    Some(Step::Shape(Box::new(shape)))
+}
+
+/// The range at each place of a step of fixed length, if they are single ranges.
+fn ranges(step: &Step) -> Option<Vec<(u8, u8)>> {
+    match step {
+        Step::Word { value, len, .. } => Some(value.to_le_bytes()[..*len].iter().map(|b| (*b, *b)).collect()),
+        Step::Set(set) => one_range(&set.ranges()).map(|range| vec![range]),
+        Step::Sets { set, count } if *count as usize <= SHAPE => one_range(&set.ranges()).map(|range| vec![range; *count as usize]),
+        Step::Shape(shape) => Some((0..shape.len).map(|at| (shape.low[at], shape.high[at])).collect()),
+        _ => None,
+    }
+}
+
+fn one_range(ranges: &[(u8, u8)]) -> Option<(u8, u8)> {
+    if let [range] = ranges { Some(*range) } else { None }
+}
