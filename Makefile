@@ -20,7 +20,8 @@ KERNEL ?= $(if $(shell command -v cargo),native,pure)
 ENGINE := $(DONE)/kernel-$(KERNEL)
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 BENCHES := $(foreach name,kernel agent ingest query latency,$(wildcard bench/$(name).py))
-PEER_PACKAGES := logrotate strace
+# the yardstick in C that bench/agent.py runs beside the agent
+PEER_PACKAGES := gcc libc6-dev liblz4-dev libssl-dev libzstd-dev
 
 ifeq ($(KERNEL),pure)
 export TAILRACE_PURE := 1
@@ -41,7 +42,7 @@ test: $(DONE)/dev $(ENGINE) ## lint, then the tests (at most 5 minutes)
 	$(PYTEST) -m 'not long' $(ARGS)
 
 test-long: $(DONE)/dev $(ENGINE) ## also what takes minutes: crash runs, upgrades, large files
-	$(BIN)/pytest -m 'long' --timeout 3600 $(ARGS)
+	$(BIN)/pytest -m long --timeout 3600 $(ARGS)
 
 check: $(DONE)/dev ## lint, format and types, of Python and Rust
 	$(BIN)/ruff check
@@ -67,7 +68,7 @@ lock: $(DONE)/dev ## write constraints.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra server --group dev --universal --python-version 3.11 --upgrade --no-annotate --no-header --quiet >> $(DONE)/lock
 	mv $(DONE)/lock constraints.txt
 
-setup-peers: ## install the programs that some tests talk to (Debian, as root)
+setup-peers: ## install what benches and peer tests need beside Python and Rust (Debian, as root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PEER_PACKAGES)
 
