@@ -61,6 +61,7 @@ class Lane:
         self._route = Route(config.version, processors, target.flusher.encode)
         self._taken: dict[str, Stream] = {}
         self._stopping = threading.Event()
+        self._lifecycle = threading.Lock()
         read, events = "tailrace_agent_read_bytes_total", "tailrace_agent_read_events_total"
         self._read_bytes = telemetry.counter(read, "Bytes of ranges that inputs handed over.", "pipeline").labels(config.name)
         self._read_events = telemetry.counter(events, "Events that inputs handed over.", "pipeline").labels(config.name)
@@ -71,21 +72,19 @@ class Lane:
     # --- for the agent ----------------------------------------------------------------------------------------------------------
     def start(self) -> None:
         """On a thread of its own: replay must be over before."""
-        for processor in self._route.processors:
-            processor.start(self)
-        self.input.start(self)
+        with self._lifecycle:
+            if self._stopping.is_set():
+                return
+            for processor in self._route.processors:
+                processor.start(self)
+            self.input.start(self)
 
     def stop(self, deadline: float) -> None:
         """No `submit` comes through after it returns."""
         self._stopping.set()
         self.target.share.wake()
-        self.input.stop(deadline)
-
-    def release(self) -> None:
-        """Let other lanes have the streams."""
-        for stream in self._taken.values():
-            stream.owner = None
-        self._taken.clear()
+        with self._lifecycle:
+            self.input.stop(deadline)
 
     # --- InputContext -----------------------------------------------------------------------------------------------------------
     @property

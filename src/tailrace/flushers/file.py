@@ -42,7 +42,7 @@ class FlusherFile:
         self.config = config
         self.target = f"file:{config.file_path}"
         self.limits = BatchLimits()
-        self.recognises_repeats = True
+        self.recognises_repeats = False  # nobody has to be asked: its own ledger knows them
         self._path = Path(config.file_path)
         self._writing = threading.Lock()
         self._ledger: Ledger | None = None

@@ -227,7 +227,7 @@ class Flusher(Protocol):
     """Names where it delivers (kind and address): streams belong to it, queues and back-off are per target."""
     limits: BatchLimits
     recognises_repeats: bool
-    """Whether its payloads carry their identity to a target that knows it again. Known after `start`."""
+    """Whether its payloads carry their identity to a server that knows it again and can be asked for stored ends. Known after `start`."""
 
     def start(self, context: FlusherContext) -> None:
         """Before anything else; ConfigError when it can never work (no key)."""

@@ -69,6 +69,10 @@ class Agent:
     def run_to_the_end(self, timeout: float = WAIT_SECS) -> None:
         assert self.start("--exit-when-drained").wait(timeout) == 0, self.log()
 
+    @property
+    def process_directory(self) -> Path:
+        return Path(f"/proc/{self.process.pid}")
+
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()

@@ -182,3 +182,88 @@ def test_a_renamed_pipeline_takes_over_its_streams(agent, sink):
     agent.run_to_the_end()
     each_once(sink, 310)
     assert len({one.stream for one in sink.packages.values()}) == 1
+
+
+def ends(sink):
+    found = {}
+    for one in sink.packages.values():
+        found[one.stream] = max(found.get(one.stream, 0), one.end)
+    return found
+
+
+def test_a_lost_checkpoint_loses_and_repeats_nothing_where_the_server_can_be_asked(agent, sink):
+    agent.enrol()
+    agent.pipeline(TailingAllMatchedFiles=False)
+    agent.start()
+    wait_for(lambda: "agent is at work" in agent.log())
+    wait_for(lambda: list((agent.home / "agent").glob("checkpoint.db")))
+    time.sleep(0.5)
+    (agent.logs / "a.log").write_text(numbered(700))
+    (agent.logs / "b.log").write_text(numbered(300, 700))
+    wait_for(lambda: len(sink.events) == 1000)
+    agent.stop()
+    checkpoint = agent.home / "agent" / "checkpoint.db"
+    checkpoint.write_bytes(b"\0" * checkpoint.stat().st_size)
+    sink.stored_ends = ends(sink)
+    with (agent.logs / "a.log").open("a") as file:
+        file.write(numbered(500, 1000))
+    agent.run_to_the_end()
+    each_once(sink, 1500)
+    assert len({one.epoch for one in sink.packages.values()}) == 2
+    assert "CHECKPOINT_ALARM" in agent.log()
+
+
+def test_back_pressure_holds_reading_and_memory(agent, sink):
+    sink.fault = lambda number: "503"
+    agent.enrol()
+    agent.pipeline(flushers=[agent.to_sink(CompressType="none")])
+    count = 40_000
+    (agent.logs / "a.log").write_text("".join(f"event {number:07d} {'x' * 985}\n" for number in range(count)))
+    agent.start()
+    wait_for(lambda: sink.requests > 2)
+    time.sleep(1.0)
+    resident = int((agent.process_directory / "statm").read_text().split()[1]) * 4096
+    read = int(next(line for line in (agent.process_directory / "io").read_text().splitlines() if line.startswith("rchar")).split()[1])
+    assert read < 30_000_000 < (agent.logs / "a.log").stat().st_size
+    assert resident < 160_000_000
+    sink.fault = lambda number: None
+    wait_for(lambda: len(sink.events) >= count)
+    agent.stop()
+    each_once(sink, count)
+
+
+def test_a_bad_target_does_not_delay_a_good_one(agent, sink):
+    agent.enrol()
+    agent.pipeline("bad", flushers=[{**agent.with_key(), "Endpoint": "http://127.0.0.1:1"}])
+    agent.pipeline("good")
+    (agent.logs / "a.log").write_text(numbered(200))
+    agent.start()
+    wait_for(lambda: len(sink.events) == 200)
+    agent.stop()
+    each_once(sink, 200)
+    assert "SEND_DATA_FAIL_ALARM" in agent.log()
+
+
+def test_a_running_worker_has_nothing_of_the_server(agent, sink):
+    agent.enrol()
+    agent.pipeline()
+    (agent.logs / "a.log").write_text("x\n")
+    agent.command = [
+        agent.command[0],
+        "-c",
+        "import sys; from tailrace.cli.main import main; code = main(); print('MODULES', *sorted(sys.modules)); sys.exit(code)",
+    ]
+    agent.run_to_the_end()
+    modules = set(agent.log().split("MODULES")[1].split())
+    assert "tailrace.agent.session" in modules
+    assert not {"fastapi", "sqlalchemy", "chdb", "nicegui", "aiohttp", "tailrace.server"} & modules
+
+
+def test_one_broken_pipeline_does_not_keep_the_others_from_running(agent, sink):
+    agent.enrol()
+    agent.pipeline()
+    agent.pipeline("broken", flushers=[agent.to_sink(AccessKeyId="x", AccessKeySecret="${env:NOT_SET_ANYWHERE}")])
+    (agent.logs / "a.log").write_text("fine\n")
+    agent.run_to_the_end()
+    assert sink.contents() == ["fine"]
+    assert "NOT_SET_ANYWHERE" in agent.log()
