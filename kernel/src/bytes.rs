@@ -79,6 +79,7 @@ impl ByteSet {
 
 /// What ends a run.
 #[derive(Clone)]
+#[repr(u8)]
 pub enum Stop {
     /// Nothing but the end of the value.
     Never,

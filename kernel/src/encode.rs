@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::batch::span::{Field, Source};
+use crate::batch::span::{Field, Hay, Source};
 use crate::batch::{Batch, Pair, TooBig};
 use crate::compress::{self, Compression};
 use crate::digest::Digest;
@@ -105,21 +105,26 @@ fn write_logs(batch: &Batch, order: &Order, out: &mut Vec<u8>) -> Result<(), Too
     })
 }
 
-/// A field's key as it stands in every Content: tag, length, key, tag of the value. Short ones are copied in one piece.
+/// What stands before a value in a Content of less than 128 bytes, to be copied in one piece; the two lengths in it are filled in.
 #[derive(Clone, Copy)]
+#[repr(align(32))]
 struct Prefix {
     bytes: [u8; SLACK],
-    /// 0: too long for one piece.
-    len: u8,
+    /// Where the length of the value stands; 0: the key is too long for one piece.
+    value_size_at: u32,
+    /// Bytes of the key with its tag and length, and of the value's tag.
+    size: u32,
 }
+
+/// Where the length of the Content stands.
+const CONTENT_SIZE_AT: usize = 1;
 
 struct Logs<'a> {
     batch: &'a Batch,
     order: &'a Order<'a>,
     source: Source<'a>,
+    /// By id of interned keys.
     prefixes: Vec<Prefix>,
-    /// Length of the whole prefix by key id.
-    prefix_sizes: Vec<u32>,
     /// The last time, as it is written.
     time: Time,
 }
@@ -134,9 +139,7 @@ impl<'a> Logs<'a> {
     fn new(batch: &'a Batch, order: &'a Order<'a>) -> Logs<'a> {
         let source = batch.bytes();
         let names = (0..batch.keys.interned() as u32).map(|key| batch.keys.name(key, source));
-        let prefixes = names.clone().map(prefix).collect();
-        let prefix_sizes = names.map(|name| prefix_size(name) as u32).collect();
-        Logs { batch, order, source, prefixes, prefix_sizes, time: Time::of(0) }
+        Logs { batch, order, source, prefixes: names.map(Prefix::of).collect(), time: Time::of(0) }
     }
 
     #[inline(always)]
@@ -166,14 +169,14 @@ impl<'a> Logs<'a> {
                 cursor.byte(LOGS);
                 cursor.varint(size);
                 cursor.byte(TIME);
-                cursor.short(self.time.bytes.as_ptr(), 8, self.time.len);
+                cursor.eight(&self.time.bytes, self.time.len);
                 for field in fields {
                     self.content(field, &mut cursor);
                 }
                 if self.order.time_ns_part {
                     cursor.byte(TIME_NS);
-                    let part = if time < 0 { 0 } else { (time % 1_000_000_000) as u32 }.to_le_bytes();
-                    cursor.short(part.as_ptr(), 4, 4);
+                    let part = if time < 0 { 0 } else { (time % 1_000_000_000) as u32 };
+                    cursor.exactly(&part.to_le_bytes());
                 }
                 debug_assert_eq!(cursor.at as usize - begin as usize, total);
                 at += total;
@@ -186,52 +189,69 @@ impl<'a> Logs<'a> {
     #[inline(always)]
     fn content_size(&self, field: &Field) -> usize {
         let len = field.span.len as usize;
-        let prefix = match self.prefix_sizes.get(field.key as usize) {
-            Some(size) => *size as usize,
-            None => prefix_size(self.batch.keys.name(field.key, self.source)),
+        let prefix = match self.prefixes.get(field.key as usize) {
+            Some(prefix) => prefix.size as usize,
+            None => Prefix::size_of(self.batch.keys.name(field.key, self.source)),
         };
         prefix + varint::size(len) + len
     }
 
+    /// Safety: the caller has made room.
     #[inline(always)]
     unsafe fn content(&self, field: &Field, cursor: &mut Cursor) {
-        // SAFETY: the caller has made room.
+        let size = self.content_size(field);
+        let value = self.source.with_slack(field.span);
+        match self.prefixes.get(field.key as usize) {
+            Some(prefix) if size < 128 && prefix.value_size_at > 0 => unsafe {
+                // SAFETY: the prefix lies within the block that is copied, and so do both lengths.
+                let at = cursor.at;
+                std::ptr::copy_nonoverlapping(prefix.bytes.as_ptr(), at, SLACK);
+                *at.add(CONTENT_SIZE_AT) = size as u8;
+                *at.add(prefix.value_size_at as usize) = value.bytes.len() as u8;
+                cursor.at = at.add(prefix.value_size_at as usize + 1);
+                cursor.value(value.bytes, value.slack);
+            },
+            _ => unsafe { self.long_content(field, size, value, cursor) },
+        }
+    }
+
+    /// Safety: the caller has made room.
+    #[inline(never)]
+    unsafe fn long_content(&self, field: &Field, size: usize, value: Hay, cursor: &mut Cursor) {
+        let name = self.batch.keys.name(field.key, self.source);
+        // SAFETY: see above.
         unsafe {
             cursor.byte(CONTENTS);
-            cursor.varint(self.content_size(field));
-            match self.prefixes.get(field.key as usize) {
-                Some(prefix) if prefix.len > 0 => cursor.block(prefix.bytes.as_ptr(), usize::from(prefix.len)),
-                _ => {
-                    let name = self.batch.keys.name(field.key, self.source);
-                    cursor.byte(KEY);
-                    cursor.varint(name.len());
-                    cursor.short(name.as_ptr(), 1, name.len());
-                    cursor.byte(VALUE);
-                }
-            }
-            let value = self.source.with_slack(field.span);
+            cursor.varint(size);
+            cursor.byte(KEY);
+            cursor.varint(name.len());
+            cursor.exactly(name);
+            cursor.byte(VALUE);
             cursor.varint(value.bytes.len());
-            cursor.value(value.bytes, value.slack);
+            cursor.exactly(value.bytes);
         }
     }
 }
 
-fn prefix_size(name: &[u8]) -> usize {
-    2 + varint::size(name.len()) + name.len()
-}
-
-fn prefix(name: &[u8]) -> Prefix {
-    let mut bytes = [0; SLACK];
-    let size = prefix_size(name);
-    if size > SLACK {
-        return Prefix { bytes, len: 0 };
+impl Prefix {
+    fn size_of(name: &[u8]) -> usize {
+        2 + varint::size(name.len()) + name.len()
     }
-    // A name this short has a length of one byte.
-    bytes[0] = KEY;
-    bytes[1] = name.len() as u8;
-    bytes[2..2 + name.len()].copy_from_slice(name);
-    bytes[2 + name.len()] = VALUE;
-    Prefix { bytes, len: size as u8 }
+
+    fn of(name: &[u8]) -> Prefix {
+        let size = Prefix::size_of(name) as u32;
+        let mut prefix = Prefix { bytes: [0; SLACK], value_size_at: 0, size };
+        // Tag and length of the Content before, length of the value behind.
+        let value_size_at = 2 + size as usize;
+        if value_size_at < SLACK {
+            let bytes = &mut prefix.bytes;
+            (bytes[0], bytes[2], bytes[3]) = (CONTENTS, KEY, name.len() as u8);
+            bytes[4..4 + name.len()].copy_from_slice(name);
+            bytes[4 + name.len()] = VALUE;
+            prefix.value_size_at = value_size_at as u32;
+        }
+        prefix
+    }
 }
 
 impl Time {
@@ -276,26 +296,22 @@ impl Cursor {
         }
     }
 
-    /// Copies a block of `SLACK` readable bytes, of which `len` count.
+    /// Copies a block of eight readable bytes, of which `len` count.
     #[inline(always)]
-    unsafe fn block(&mut self, from: *const u8, len: usize) {
+    unsafe fn eight(&mut self, from: &[u8; 8], len: usize) {
         // SAFETY: see the type.
         unsafe {
-            std::ptr::copy_nonoverlapping(from, self.at, SLACK);
+            std::ptr::copy_nonoverlapping(from.as_ptr(), self.at, 8);
             self.at = self.at.add(len);
         }
     }
 
     #[inline(always)]
-    unsafe fn short(&mut self, from: *const u8, readable: usize, len: usize) {
-        // SAFETY: see the type; `readable` is a constant where it matters.
+    unsafe fn exactly(&mut self, bytes: &[u8]) {
+        // SAFETY: see the type.
         unsafe {
-            if readable == 8 {
-                std::ptr::copy_nonoverlapping(from, self.at, 8);
-            } else {
-                std::ptr::copy_nonoverlapping(from, self.at, len);
-            }
-            self.at = self.at.add(len);
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at, bytes.len());
+            self.at = self.at.add(bytes.len());
         }
     }
 

@@ -5,7 +5,7 @@ use super::{Failures, Home, Parser, Policy};
 use crate::batch::keys::{self, INTERNED};
 use crate::batch::span::{Field, Hay, Span};
 use crate::batch::{Batch, TooBig};
-use crate::bytes::{Lanes, Reach, StringEnd};
+use crate::bytes::{Lanes, Narrow, Reach, StringEnd};
 use crate::parse::unescape::unescape;
 use crate::with_lanes;
 use hashbrown::HashTable;
@@ -25,7 +25,7 @@ pub fn parse(batch: &mut Batch, policy: &Policy) -> Result<Failures, TooBig> {
 
 struct ByJson<L> {
     /// Keys of the last value, in order: the next value mostly has the same.
-    expected: Vec<u32>,
+    expected: Vec<Expected>,
     /// Where in `out` an interned key was written last.
     places: [u32; INTERNED],
     /// The same for the other keys of the value at work.
@@ -33,6 +33,12 @@ struct ByJson<L> {
     /// Open brackets inside a nested value.
     nesting: Vec<u8>,
     lanes: std::marker::PhantomData<L>,
+}
+
+/// A key, and how it stands in the text up to its colon.
+struct Expected {
+    key: u32,
+    text: Box<[u8]>,
 }
 
 /// None where the text is not JSON.
@@ -65,13 +71,7 @@ impl<L: Lanes> ByJson<L> {
         let mut index = 0;
         loop {
             let Some(opened) = text.expect(at, b'"') else { return Ok(None) };
-            let Some((end, escaped)) = text.string::<L>(opened) else { return Ok(None) };
-            let key = match escaped {
-                false => self.key(&text.bytes[opened..end], span.part(opened, end), index, home),
-                true => self.escaped_key(&text.bytes[opened..end], home)?,
-            };
-            let Some(key) = key else { return Ok(None) };
-            let Some(colon) = text.expect(text.blank(end + 1), b':') else { return Ok(None) };
+            let Some((key, colon)) = self.key(text, opened, span, index, home)? else { return Ok(None) };
             let Some((value, next)) = self.value(text, text.blank(colon), span, home)? else { return Ok(None) };
             self.put(begin, key, value, home, out);
             index += 1;
@@ -84,22 +84,34 @@ impl<L: Lanes> ByJson<L> {
         }
     }
 
-    /// The id of a key; its guess is the key that stood at this place in the last value.
+    /// The id of the key whose text begins at `opened`, and where its value may begin. It is mostly the key that stood at this
+    /// place in the last value.
     #[inline(always)]
-    fn key(&mut self, name: &[u8], span: Span, index: usize, home: &mut Home) -> Option<u32> {
-        if let Some(&guess) = self.expected.get(index)
-            && home.keys.name(guess, home.source()) == name
+    fn key(&mut self, text: Text, opened: usize, span: Span, index: usize, home: &mut Home) -> Result<Option<(u32, usize)>, TooBig> {
+        if let Some(expected) = self.expected.get(index)
+            && text.bytes[opened..].starts_with(&expected.text)
         {
-            return Some(guess);
+            return Ok(Some((expected.key, opened + expected.text.len())));
         }
-        let key = home.keys.intern(name).unwrap_or_else(|| home.keys.add_own(span));
+        self.other_key(text, opened, span, index, home)
+    }
+
+    #[inline(never)]
+    fn other_key(&mut self, text: Text, opened: usize, span: Span, index: usize, home: &mut Home) -> Result<Option<(u32, usize)>, TooBig> {
+        let Some((end, escaped)) = text.string::<Narrow>(opened) else { return Ok(None) };
+        let Some(colon) = text.expect(text.blank(end + 1), b':') else { return Ok(None) };
+        let name = &text.bytes[opened..end];
+        if escaped {
+            return Ok(self.escaped_key(name, home)?.map(|key| (key, colon)));
+        }
+        let key = home.keys.intern(name).unwrap_or_else(|| home.keys.add_own(span.part(opened, end)));
         if (key as usize) < INTERNED {
             self.expected.truncate(index);
             if self.expected.len() == index {
-                self.expected.push(key);
+                self.expected.push(Expected { key, text: text.bytes[opened..colon].into() });
             }
         }
-        Some(key)
+        Ok(Some((key, colon)))
     }
 
     fn escaped_key(&mut self, raw: &[u8], home: &mut Home) -> Result<Option<u32>, TooBig> {
@@ -172,6 +184,7 @@ impl<L: Lanes> ByJson<L> {
     }
 
     /// The end of the array or object at `at`.
+    #[inline(always)]
     fn nested(&mut self, text: Text, mut at: usize) -> Place {
         self.nesting.clear();
         loop {
@@ -221,6 +234,7 @@ impl<L: Lanes> ByJson<L> {
     }
 
     /// From a member's key to the beginning of its value.
+    #[inline(always)]
     fn member(&self, text: Text, at: usize) -> Place {
         let end = text.checked_string::<L>(text.expect(at, b'"')?)?;
         Some(text.blank(text.expect(text.blank(end), b':')?))

@@ -35,11 +35,11 @@ impl<L: Lanes> Parser for ByRegex<'_, L> {
         if !self.matcher.full::<L>(value) {
             return Ok(false);
         }
-        let matcher = &self.matcher;
-        out.extend(self.keys.iter().enumerate().map(|(i, key)| {
-            let span = matcher.group(i + 1).map_or(Span::EMPTY, |(start, end)| span.part(start, end));
-            Field { key: *key, span }
-        }));
+        out.reserve(self.keys.len());
+        for (i, key) in self.keys.iter().enumerate() {
+            let span = self.matcher.group(i + 1).map_or(Span::EMPTY, |(start, end)| span.part(start, end));
+            out.push(Field { key: *key, span });
+        }
         Ok(true)
     }
 

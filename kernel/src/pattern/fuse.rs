@@ -1,6 +1,6 @@
 //! Joining neighbouring steps of a program: literal bytes to words, fixed sequences of ranges to shapes, captures around a run to fields.
 
-use super::program::{SHAPE, Shape, Step};
+use super::program::{SHAPE, Shape, Step, Word};
 
 /// Longest literal that is compared as one number.
 const WORD: usize = 8;
@@ -46,9 +46,22 @@ fn join(steps: &mut Vec<Step>, barrier: usize) -> bool {
     let last = &steps[barrier..];
     let joined = match last {
         [.., Step::Save(begin), Step::Run { stop, min }, Step::Save(end)] if begin + 1 == *end => {
-            Some((3, Step::Field { stop: stop.clone(), min: *min, slot: *begin }))
+            Some((3, Step::Field { stop: stop.clone(), min: *min, slot: *begin, then: Word::NONE }))
         }
-        [.., a, b] => words(a, b).or_else(|| shapes(a, b)).map(|step| (2, step)),
+        [.., Step::Save(begin), Step::Maybe(sign), Step::Run { stop, min }, Step::Save(end)] if sign.len() == 1 && begin + 1 == *end => {
+            let sign = sign.iter().next().unwrap_or_default();
+            Some((4, Step::Signed { sign, stop: stop.clone(), min: *min, slot: *begin, then: Word::NONE }))
+        }
+        [.., Step::Signed { sign, stop, min, slot, then }, Step::Word(word)] => {
+            let signed = |then| Step::Signed { sign: *sign, stop: stop.clone(), min: *min, slot: *slot, then };
+            words(then, word).map(|then| (2, signed(then)))
+        }
+        [.., Step::Field { stop, min, slot, then }, Step::Word(word)] => {
+            let field = |then| Step::Field { stop: stop.clone(), min: *min, slot: *slot, then };
+            words(then, word).map(|then| (2, field(then)))
+        }
+        [.., Step::Word(a), Step::Word(b)] => words(a, b).map(|word| (2, Step::Word(word))),
+        [.., a, b] => shapes(a, b).map(|step| (2, step)),
         _ => None,
     };
     let Some((count, step)) = joined else { return false };
@@ -57,17 +70,13 @@ fn join(steps: &mut Vec<Step>, barrier: usize) -> bool {
     true
 }
 
-fn words(a: &Step, b: &Step) -> Option<Step> {
-    let (Step::Word { value: a, mask: a_mask, len: a_len }, Step::Word { value: b, mask: b_mask, len: b_len }) = (a, b) else { return None };
-    let shift = 8 * *a_len as u32;
-    (a_len + b_len <= WORD).then(|| Step::Word { value: a | b << shift, mask: a_mask | b_mask << shift, len: a_len + b_len })
+fn words(a: &Word, b: &Word) -> Option<Word> {
+    let shift = 8 * a.len as u32;
+    (a.len + b.len <= WORD).then(|| Word { value: a.value | b.value << shift, mask: a.mask | b.mask << shift, len: a.len + b.len })
 }
 
-/// At least one of two neighbours must be more than a literal: words alone are cheaper.
+/// Words alone are cheaper than a shape of them.
 fn shapes(a: &Step, b: &Step) -> Option<Step> {
-    if matches!((a, b), (Step::Word { .. }, Step::Word { .. })) {
-        return None;
-    }
     let ranges = ranges(a)?.into_iter().chain(ranges(b)?).collect::<Vec<_>>();
     if ranges.len() > SHAPE {
         return None;
@@ -82,7 +91,7 @@ fn shapes(a: &Step, b: &Step) -> Option<Step> {
 /// The range at each place of a step of fixed length, if they are single ranges.
 fn ranges(step: &Step) -> Option<Vec<(u8, u8)>> {
     match step {
-        Step::Word { value, len, .. } => Some(value.to_le_bytes()[..*len].iter().map(|b| (*b, *b)).collect()),
+        Step::Word(word) => Some(word.value.to_le_bytes()[..word.len].iter().map(|b| (*b, *b)).collect()),
         Step::Set(set) => one_range(&set.ranges()).map(|range| vec![range]),
         Step::Sets { set, count } if *count as usize <= SHAPE => one_range(&set.ranges()).map(|range| vec![range; *count as usize]),
         Step::Shape(shape) => Some((0..shape.len).map(|at| (shape.low[at], shape.high[at])).collect()),

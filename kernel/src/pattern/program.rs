@@ -35,13 +35,21 @@ impl Next {
     }
 }
 
+/// Up to eight literal bytes, compared as one number. With `len` 0 it is always there.
+#[derive(Clone, Copy)]
+pub struct Word {
+    pub value: u64,
+    pub mask: u64,
+    pub len: usize,
+}
+
+impl Word {
+    pub const NONE: Word = Word { value: 0, mask: 0, len: 0 };
+}
+
+#[repr(u8)]
 pub enum Step {
-    /// Up to eight literal bytes, compared as one number.
-    Word {
-        value: u64,
-        mask: u64,
-        len: usize,
-    },
+    Word(Word),
     Set(Box<ByteSet>),
     /// A byte each out of a row of ranges, such as the digits and marks of a time.
     Shape(Box<Shape>),
@@ -55,12 +63,23 @@ pub enum Step {
         stop: Stop,
         min: u32,
     },
-    /// The same as a capture: begins at `slot`, ends at `slot + 1`.
+    /// The same as a capture, with a literal behind it: begins at `slot`, ends at `slot + 1`.
     Field {
         stop: Stop,
         min: u32,
         slot: u32,
+        then: Word,
     },
+    /// As `Field`, with a byte of a sign before the run that may be missing.
+    Signed {
+        sign: u8,
+        stop: Stop,
+        min: u32,
+        slot: u32,
+        then: Word,
+    },
+    /// One byte of a set, if it is there.
+    Maybe(Box<ByteSet>),
     /// As `Run`, but at most `max`.
     Bounded {
         stop: Stop,
@@ -114,6 +133,8 @@ pub struct Program {
     pub saves: Vec<(usize, usize)>,
     /// Whether a step can be reached twice: then slots must be remembered one by one to go back.
     pub loops: bool,
+    /// Whether a match sets every slot.
+    pub total: bool,
     /// What a match can begin with.
     pub first: Next,
 }
@@ -132,7 +153,8 @@ impl Program {
         let steps = fuse::fuse(compiler.steps);
         let saves = steps.iter().enumerate().flat_map(|(at, step)| saved(step).map(move |slot| (at, slot))).collect();
         let loops = steps.iter().enumerate().any(|(at, step)| matches!(step, Step::Jump(to) if *to <= at));
-        Some(Program { steps, saves, loops, first })
+        let total = !steps.iter().any(|step| matches!(step, Step::Split { .. }));
+        Some(Program { steps, saves, loops, total, first })
     }
 }
 
@@ -172,7 +194,7 @@ impl Compiler {
         match node {
             Node::Empty => {}
             Node::Set(set) => self.steps.push(match set.len() {
-                1 => Step::Word { value: u64::from(set.iter().next()?), mask: 0xff, len: 1 },
+                1 => Step::Word(Word { value: u64::from(set.iter().next()?), mask: 0xff, len: 1 }),
                 _ => Step::Set(Box::new(set.clone())),
             }),
             Node::Start => self.steps.push(Step::Start),
@@ -299,6 +321,7 @@ impl Compiler {
                 count => Step::Sets { set: Box::new(set.clone()), count },
             },
             (None, _) if decided => Step::Run { stop: Stop::at(&outside), min },
+            (Some(1), _) if decided => Step::Maybe(Box::new(set.clone())),
             (Some(max), _) if decided => Step::Bounded { stop: Stop::at(&outside), min, max },
             (_, Greed::Lazy) => Step::Lazy {
                 body: Box::new(set.clone()),
@@ -342,7 +365,7 @@ fn first_of_loop(body: &Node, after: &Next) -> Next {
 /// The slots that a step sets.
 fn saved(step: &Step) -> Range<usize> {
     let (first, count) = match step {
-        Step::Field { slot, .. } => (*slot as usize, 2),
+        Step::Field { slot, .. } | Step::Signed { slot, .. } => (*slot as usize, 2),
         Step::Save(slot) => (*slot as usize, 1),
         _ => (0, 0),
     };

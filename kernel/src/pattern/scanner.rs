@@ -1,7 +1,7 @@
 //! Runs a [`Program`]: leftmost-first like any backtracking matcher, but runs of bytes are found by wide search, choices that
 //! the next byte decides leave nothing to come back to, and the work is bounded; beyond the bound the linear engine decides.
 
-use super::program::{Next, Program, SHAPE, Shape, Step};
+use super::program::{Next, Program, SHAPE, Shape, Step, Word};
 use crate::batch::span::Hay;
 use crate::bytes::{ByteSet, Lanes, Reach, Stop};
 
@@ -46,8 +46,10 @@ impl Scanner {
         if !program.first.allows(bytes.first().copied()) {
             return Verdict::NoMatch;
         }
-        self.slots.clear();
-        self.slots.resize(slots, UNSET);
+        if !program.total || self.slots.len() != slots {
+            self.slots.clear();
+            self.slots.resize(slots, UNSET);
+        }
         self.frames.clear();
         let value = Value { base: bytes.as_ptr(), len: bytes.len(), reach: Reach::of(bytes, hay.slack) };
         let mut left = 1024 + 32 * bytes.len() as i64;
@@ -95,14 +97,28 @@ impl Scanner {
         // SAFETY: the caller's promise.
         unsafe {
             match &program.steps[pc] {
-                Step::Field { stop, min, slot } => {
+                Step::Field { stop, min, slot, then } => {
                     let end = value.stop::<L>(at, stop);
                     self.save(program, *slot, at);
                     self.save(program, *slot + 1, end);
-                    if end - at < *min as usize { NOWHERE } else { end }
+                    if end - at < *min as usize { NOWHERE } else { value.word(end, then) }
                 }
-                Step::Word { value: word, mask, len } => value.word(at, *word, *mask, *len),
-                Step::Set(set) => if at < value.len && set.has(value.at(at)) { at + 1 } else { NOWHERE },
+                Step::Signed { sign, stop, min, slot, then } => {
+                    let from = at + usize::from(at < value.len && value.at(at) == *sign);
+                    let end = value.stop::<L>(from, stop);
+                    self.save(program, *slot, at);
+                    self.save(program, *slot + 1, end);
+                    if end - from < *min as usize { NOWHERE } else { value.word(end, then) }
+                }
+                Step::Word(word) => value.word(at, word),
+                Step::Maybe(set) => at + usize::from(at < value.len && set.has(value.at(at))),
+                Step::Set(set) => {
+                    if at < value.len && set.has(value.at(at)) {
+                        at + 1
+                    } else {
+                        NOWHERE
+                    }
+                }
                 Step::Sets { set, count } => value.sets::<L>(at, set, *count as usize),
                 Step::Shape(shape) => value.shape::<L>(at, shape),
                 Step::Run { stop, min } => {
@@ -131,9 +147,27 @@ impl Scanner {
                     self.save(program, *slot, at);
                     at
                 }
-                Step::Start => if at == 0 { at } else { NOWHERE },
-                Step::End => if at == value.len { at } else { NOWHERE },
-                Step::Edge { negated } => if value.edge(at) == *negated { NOWHERE } else { at },
+                Step::Start => {
+                    if at == 0 {
+                        at
+                    } else {
+                        NOWHERE
+                    }
+                }
+                Step::End => {
+                    if at == value.len {
+                        at
+                    } else {
+                        NOWHERE
+                    }
+                }
+                Step::Edge { negated } => {
+                    if value.edge(at) == *negated {
+                        NOWHERE
+                    } else {
+                        at
+                    }
+                }
                 Step::Split { .. } | Step::Jump(_) | Step::Done => NOWHERE,
             }
         }
@@ -194,7 +228,9 @@ impl Scanner {
                     self.slots[slot as usize] = was;
                     continue;
                 }
-                Frame::Other { step, at } | Frame::Shorter { step, at, .. } | Frame::Longer { step, at, .. } => (step as usize, at as usize),
+                Frame::Other { step, at } | Frame::Shorter { step, at, .. } | Frame::Longer { step, at, .. } => {
+                    (step as usize, at as usize)
+                }
             };
             *left -= 16 + failed.saturating_sub(from) as i64;
             if *left <= 0 {
@@ -263,17 +299,17 @@ impl Value {
     }
 
     #[inline(always)]
-    fn word(self, at: usize, word: u64, mask: u64, len: usize) -> usize {
-        if self.len - at < len {
+    fn word(self, at: usize, word: &Word) -> usize {
+        if self.len - at < word.len {
             return NOWHERE;
         }
         let found = if self.readable(at) >= 8 {
             // SAFETY: eight bytes are readable.
-            u64::from_le(unsafe { self.base.add(at).cast::<u64>().read_unaligned() }) & mask
+            u64::from_le(unsafe { self.base.add(at).cast::<u64>().read_unaligned() }) & word.mask
         } else {
-            (0..len).fold(0, |found, i| found | u64::from(self.at(at + i)) << (8 * i))
+            (0..word.len).fold(0, |found, i| found | u64::from(self.at(at + i)) << (8 * i))
         };
-        if found == word { at + len } else { NOWHERE }
+        if found == word.value { at + word.len } else { NOWHERE }
     }
 
     /// Safety: lanes as chosen.
