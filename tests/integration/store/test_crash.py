@@ -137,6 +137,22 @@ async def test_kill_9_of_the_engine_many_times(tmp_path: Path) -> None:
     await kill_engine_while_committing(tmp_path, kills=60)
 
 
+async def test_an_abort_of_the_engine_is_noticed_at_once_and_survived(tmp_path: Path) -> None:
+    """The engine handles its own crashes, slowly: without our care it would hang for a minute before it dies."""
+    table = spec()
+    async with open_embedded(tmp_path, [table]) as store:
+        for number, fatal in enumerate((signal.SIGABRT, signal.SIGSEGV)):
+            os.kill(store.engine.pid, fatal)
+            await store.commit(Write(table, [plain([str(number)])]))
+            began = time.monotonic()
+            while store.engine.restarts == number:
+                await asyncio.sleep(0.01)
+            await store.engine.ready()
+            assert time.monotonic() - began < 30
+        await store.flush()
+        assert await names(store, table) == ["0", "1"]
+
+
 async def test_a_query_that_runs_out_of_memory_leaves_ingestion_alive(tmp_path: Path) -> None:
     table = spec()
     async with open_embedded(tmp_path, [table]) as store:

@@ -26,7 +26,7 @@ from tailrace.server.store.port import EngineQuery, Rows
 MAX_WAITING = 64
 """Queries of one limit class that may wait for a handle; more are told to come back later."""
 FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
-PING_EVERY, PING_TIMEOUT = 5.0, 60.0
+PING_EVERY, PING_TIMEOUT = 5.0, 30.0
 
 _log = telemetry.logger("server.store.engine")
 _restarts = telemetry.counter("tailrace_engine_restarts_total", "Times the storage engine's process had to be started again.")
@@ -217,7 +217,7 @@ class Engine:
             await asyncio.sleep(PING_EVERY)
             try:
                 async with asyncio.timeout(PING_TIMEOUT):
-                    await self.execute("SELECT 1")
+                    await self._ask(frames.Ping(self._new_id()))
             except TimeoutError:
                 telemetry.alarm("STORE_ENGINE_ALARM", "the storage engine does not answer and is killed", seconds=PING_TIMEOUT)
                 if self._process is not None:

@@ -7,6 +7,7 @@ the engine does to its process — abort, segmentation fault, the kernel's memor
 import argparse
 import os
 import re
+import signal
 import socket
 import sys
 import threading
@@ -36,6 +37,8 @@ class EngineProcess:
         self._url = settings.url(directory)
         self._write_lock = threading.Lock()
         self._root = self._handle()
+        let_signals_kill()
+        self._pulse = ThreadPoolExecutor(1, "pulse")
         self._control = ThreadPoolExecutor(2, "control")
         self._inserts = ThreadPoolExecutor(settings.insert_threads, "insert")
         self._pools = {name: ThreadPoolExecutor(size, name) for name, size in settings.pools.items()}
@@ -54,6 +57,8 @@ class EngineProcess:
                     self._control.submit(self._run, header.id, self._execute, header)
                 case frames.Cancel():
                     self._control.submit(self._run, header.id, self._cancel, header)
+                case frames.Ping():
+                    self._pulse.submit(self._run, header.id, self._own_query, "SELECT 1")
 
     # --- requests ---------------------------------------------------------------------------------------------------------------
     def _run(self, request_id: int, work: Any, *arguments: Any) -> None:
@@ -91,6 +96,9 @@ class EngineProcess:
             return handle.query(request.sql, ROWS_FORMAT, params=request.parameters)
         finally:
             handle.close()
+
+    def _own_query(self, sql: str) -> Any:
+        return self._own_handle().query(sql, ROWS_FORMAT)
 
     def _execute(self, request: frames.Execute) -> Any:
         return self._own_handle().query(request.sql, ROWS_FORMAT, params=request.parameters)
@@ -153,6 +161,12 @@ def main() -> None:
         pass  # the server is gone
     # Whatever still runs is of no use to anybody, and a new engine waits for the directory: leave without unwinding.
     os._exit(0)
+
+
+def let_signals_kill() -> None:
+    """The engine catches its own crashes to print a stack, which takes more than a minute with this library: die at once, be restarted."""
+    for fatal in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGTRAP):
+        signal.signal(fatal, signal.SIG_DFL)
 
 
 def prefer_for_the_memory_killer() -> None:

@@ -50,7 +50,13 @@ class Cancel(msgspec.Struct, tag=True, array_like=True):
     query_id: str
 
 
-Request: TypeAlias = Execute | Insert | Query | Cancel
+class Ping(msgspec.Struct, tag=True, array_like=True):
+    """Whether the engine still answers; has a thread of its own, so that it never waits behind long statements."""
+
+    id: int
+
+
+Request: TypeAlias = Execute | Insert | Query | Cancel | Ping
 
 
 class Answer(msgspec.Struct, array_like=True):

@@ -1,0 +1,55 @@
+"""Shards and their numbers."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tailrace.pipeline.contract import Identity
+from tailrace.server.store.cursors import Cursors, ShardChooser
+from tailrace.server.store.port import Package, TableSpec, Write
+from tailrace.server.store.records import PackageRecord, RequestRecord, StateRecord
+
+TABLE = TableSpec(1, 30, shards=4)
+PLAIN = Package(b"", "none", 0)
+
+
+def request(*packages: tuple[int, int]) -> RequestRecord:
+    """(shard, events) of each package."""
+    return RequestRecord(1, 0, [PackageRecord(b"", "none", 0, events, shard, 0, 0) for shard, events in packages])
+
+
+def test_a_hash_key_falls_into_the_range_of_its_shard() -> None:
+    chooser = ShardChooser()
+    keys = ["0" * 32, "3" + "f" * 31, "4" + "0" * 31, "f" * 32]
+    assert [chooser.choose(Write(TABLE, [PLAIN], hash_key=key), [PLAIN])[0] for key in keys] == [0, 0, 1, 3]
+
+
+def test_writes_go_round_and_streams_stay() -> None:
+    chooser = ShardChooser()
+    assert [chooser.choose(Write(TABLE, [PLAIN]), [PLAIN])[0] for _ in range(6)] == [0, 1, 2, 3, 0, 1]
+    mine = Package(b"", "none", 0, "agent", Identity(b"e", "AB", 1, 0, 1, b""))
+    assert len({chooser.choose(Write(TABLE, [mine]), [mine])[0] for _ in range(8)}) == 1
+
+
+@given(st.lists(st.tuples(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), min_size=1, max_size=4), st.booleans())))
+def test_whatever_fails_there_are_no_holes_and_no_repeats(writes: list[tuple[list[tuple[int, int]], bool]]) -> None:
+    cursors = Cursors()
+    cursors.start()
+    rows: dict[int, list[int]] = {}
+    groups: dict[int, list[int]] = {}
+    for packages, written in writes:
+        made = request(*packages)
+        cursors.place(made)
+        if not written:
+            cursors.undo(made)
+            continue
+        cursors.apply(made)
+        for package in made.packages:
+            rows.setdefault(package.shard, []).extend(range(package.seq, package.seq + package.events))
+            groups.setdefault(package.shard, []).extend([package.group_cursor] * (package.events > 0))
+    assert all(found == list(range(len(found))) for found in [*rows.values(), *groups.values()])
+    again = Cursors()
+    again.restore(StateRecord(0, [], cursors.snapshot()))
+    again.start()
+    after = request((0, 1))
+    again.place(after)
+    assert after.packages[0].seq == len(rows.get(0, []))
