@@ -50,8 +50,8 @@ def test_killed_ten_times_while_a_rotating_file_is_written(agent, sink, pattern)
     sink.fault = lambda number: chance.choice([None, None, None, "slow", "lost answer", "500"])
     agent.enrol()
     agent.pipeline(FilePaths=[f"{agent.logs}/{pattern}"])
-    count = 12_000
-    writer = RotatingWriter(agent.logs / "app.log", count=count, per_file=900, per_second=1500)
+    count = 7_000
+    writer = RotatingWriter(agent.logs / "app.log", count=count, per_file=600, per_second=1500)
     writer.start()
     for number in range(10):
         before = sink.requests

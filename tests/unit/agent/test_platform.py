@@ -1,0 +1,114 @@
+"""Linux: file identity, watching, the owner's lock."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from tailrace.agent.platform import current
+from tailrace.errors import BusyError
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the adapter for Linux")
+
+
+def identity(path):
+    platform = current()
+    descriptor = platform.open_file(str(path))
+    try:
+        return platform.identity(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def test_identity_survives_a_rename_and_not_a_replacement(tmp_path):
+    (tmp_path / "a").write_text("1")
+    before = identity(tmp_path / "a")
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert identity(tmp_path / "b") == before
+    (tmp_path / "b").unlink()
+    (tmp_path / "b").write_text("1")
+    assert identity(tmp_path / "b") != before
+
+
+def test_birth_times_are_those_of_the_file(tmp_path):
+    (tmp_path / "a").write_text("1")
+    born = identity(tmp_path / "a").born
+    os.utime(tmp_path / "a", (0, 0))
+    assert identity(tmp_path / "a").born == born
+    assert born == 0 or abs(born - time.time_ns()) < 60e9
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["fifo", "directory"])
+def test_only_regular_files_are_opened(tmp_path, make):
+    make(tmp_path / "x")
+    with pytest.raises(OSError, match="not a regular file"):
+        current().open_file(str(tmp_path / "x"))
+
+
+def test_what_is_never_read_is_not_reached_through_links_either(tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "key").write_text("secret")
+    (tmp_path / "link").symlink_to(tmp_path / "home")
+    (tmp_path / "homely").write_text("fine")
+    platform = current([tmp_path / "home"])
+    for path in (tmp_path / "link" / "key", "/proc/self/environ", "/sys/kernel/uevent_seqnum", "/dev/null"):
+        with pytest.raises(PermissionError):
+            platform.open_file(str(path))
+    os.close(platform.open_file(str(tmp_path / "homely")))
+
+
+def test_changes_are_told_once_each(tmp_path):
+    watcher = current().watcher()
+    assert watcher.add(str(tmp_path))
+    assert not watcher.wait(0)
+    with (tmp_path / "x").open("w") as file:
+        for _ in range(100):
+            file.write("line\n")
+            file.flush()
+    (tmp_path / "d").mkdir()
+    assert watcher.wait(1)
+    assert {(change.name, change.is_directory) for change in watcher.changes()} == {("x", False), ("d", True)}
+    watcher.close()
+
+
+def test_what_cannot_be_watched_is_said(tmp_path):
+    watcher = current().watcher()
+    assert not watcher.add(str(tmp_path / "missing"))
+    assert not watcher.add(__file__)
+    watcher.close()
+
+
+def test_a_wait_can_be_ended_from_another_thread():
+    watcher = current().watcher()
+    threading.Timer(0.05, watcher.wake).start()
+    began = time.monotonic()
+    assert not watcher.wait(10)
+    assert time.monotonic() - began < 5
+    watcher.close()
+    watcher.wake()
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from tailrace.agent.platform import current
+lock = current().own(Path(sys.argv[1]))
+print("held", flush=True)
+input()
+"""
+
+
+def test_a_home_has_one_owner_and_is_free_when_that_dies(tmp_path):
+    path = tmp_path / "agent" / "lock"
+    owner = subprocess.Popen([sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert owner.stdout.readline() == "held\n"
+    with pytest.raises(BusyError, match=f"the process with pid {owner.pid} works on it"):
+        current().own(path)
+    owner.kill()
+    owner.communicate()
+    lock = current().own(path)
+    assert path.read_text() == f"{os.getpid()}\n"
+    lock.release()
