@@ -35,6 +35,9 @@ TARGET_BYTES = 8 * 1_048_576
 STOP_SECS = 5.0
 FINISH_SECS = 3.0
 DRAIN_CHECK_SECS = 0.05
+EXPIRE_CHECK_SECS = 3600.0
+EXPIRE_SECS = 30 * 86_400
+"""How long the checkpoint keeps a stream that nobody reads any more (the manual's 30 days)."""
 
 
 class End(enum.Enum):
@@ -97,7 +100,7 @@ class Session:
         self._checkpoint.start()
         self._build()
         tasks = [asyncio.create_task(target.run()) for target in self._targets.values()]
-        tasks.append(asyncio.create_task(self._start()))
+        tasks += [asyncio.create_task(self._start()), asyncio.create_task(self._expire())]
         if self._around.finite:
             tasks.append(asyncio.create_task(self._watch_drained()))
         for task in tasks:
@@ -183,6 +186,13 @@ class Session:
                         reason=error.message,
                     )
                     await asyncio.sleep(wait.failed())
+
+    async def _expire(self) -> None:
+        """From time to time; the first time late enough for inputs to have taken up what is theirs."""
+        while True:
+            await asyncio.sleep(EXPIRE_CHECK_SECS)
+            for id_ in self._streams.expire(int(time.time()) - EXPIRE_SECS):
+                self._checkpoint.forget(id_)
 
     # --- ending -----------------------------------------------------------------------------------------------------------------
     async def _watch_drained(self) -> None:

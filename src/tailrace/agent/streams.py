@@ -103,6 +103,21 @@ class StreamTable:
         with self._lock:
             self._group(stream.row.target, stream.row.input).pop(stream.row.key, None)
 
+    def expire(self, before: int) -> list[str]:
+        """Drop the streams that nobody reads and that did not change since `before` (seconds since the epoch); their ids.
+
+        What has prepared ranges stays: it is data that was not delivered.
+        """
+        with self._lock:
+            gone: list[str] = []
+            for group in self._streams.values():
+                for stream in list(group.values()):
+                    idle = stream.owner is None and not stream.under_way and stream.row.updated < before
+                    if idle and stream.id not in self._prepared:
+                        del group[stream.row.key]
+                        gone.append(stream.id)
+            return gone
+
     def stream_id(self, target: str, input_key: str, key: str) -> str:
         """16 upper-case hex digits."""
         name = f"{self._agent_id}\0{target}\0{input_key}\0{key}"

@@ -13,6 +13,7 @@ from tailrace.agent.control import enrol_local
 from tailrace.agent.identity import AgentIdentity
 from tailrace.agent.platform import current
 from tailrace.agent.session import End, Session
+from tailrace.agent.status import status_file
 from tailrace.errors import ConfigError, ConfigErrors
 from tailrace.pipeline.loading import resolve
 from tailrace.pipeline.model import PipelineConfig
@@ -43,10 +44,11 @@ class Worker:
             pipelines = self._resolved()
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._signalled)
-            while True:
-                end = self._one_session(identity, pipelines)
-                if end is not End.FORKED or self._stopped:
-                    return EXIT_CODES.get(end, 0)
+            with status_file(self._home / "run" / "agent.json"):
+                end = End.FORKED
+                while end is End.FORKED and not self._stopped:
+                    end = self._one_session(identity, pipelines)
+            return EXIT_CODES.get(end, 0)
         finally:
             lock.release()
 

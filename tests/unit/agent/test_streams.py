@@ -74,3 +74,12 @@ def test_the_acknowledged_prefix_waits_for_the_oldest():
     assert stream.acknowledged_below == 2
     entries[2].unacknowledged = 0
     assert stream.advance() == (3, {"v": 1, "at": 3})
+
+
+def test_what_nobody_reads_expires_unless_it_is_undelivered():
+    rows = [StreamRow(name, "t", "i", name, START, START, 9, updated=100) for name in ("idle", "read", "undelivered", "fresh")]
+    rows[3].updated = 10_000
+    streams = table(rows, {"undelivered": [Range("undelivered", 8, 1, 2, START, b"", "c")]})
+    streams.open(object(), "t", "i", "read", START)
+    assert streams.expire(before=5000) == ["idle"]
+    assert {state.id for state in streams.states("t", "i")} == {"read", "undelivered", "fresh"}

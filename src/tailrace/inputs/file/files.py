@@ -19,6 +19,8 @@ from tailrace.pipeline.platform import FileIdentity
 
 IDLE_SECS = 300.0
 """A file without growth for so long is closed (the manual's 5 min); a look at its path opens it again."""
+ROTATED_SECS = 3600.0
+"""So long a rotated file is held that no path leads to any more: its writer may still have it open."""
 
 
 class Files:
@@ -48,8 +50,9 @@ class Files:
             self._restore(file, self._states.pop(file), here[file])
         for path, status in scan.files.items():
             self.look(path, status, first_seen_by=scan.first_pattern[path])
-        for key, position in self._marks.to_remember():
-            if stream := self._context.open_stream(key, position):
+        for key, position, new in self._marks.settle():
+            stream = self._context.open_stream(key, position)
+            if stream is not None and new:
                 self._context.remember(stream, position)
 
     def rescan(self, scan: Scan) -> None:
@@ -60,7 +63,7 @@ class Files:
         for generation in [one for one in self._generations.values() if not one.is_open and one.file not in here]:
             if _is_gone(generation.location, generation.file):
                 self.end(generation)
-        self._close_idle()
+        self._close_idle(here)
 
     def look(self, path: str, status: os.stat_result, *, first_seen_by: str = "") -> None:
         """A file stands at `path`. `first_seen_by`: the pattern that found it, in the first scan."""
@@ -250,12 +253,13 @@ class Files:
         os.close(descriptor)
         return None
 
-    def _close_idle(self) -> None:
-        quiet_since = time.monotonic() - IDLE_SECS
-        for generation in [one for one in self._generations.values() if one.is_open]:
+    def _close_idle(self, here: set[FileId]) -> None:
+        now = time.monotonic()
+        for generation in self.open_generations:
             status = os.fstat(generation.descriptor)
             read_to_end = generation.drained and status.st_size == generation.offset
-            if read_to_end and generation.grown_at < quiet_since and status.st_nlink and not generation.followers:
+            quiet_for = IDLE_SECS if generation.file in here else ROTATED_SECS
+            if read_to_end and now - generation.grown_at > quiet_for and status.st_nlink and not generation.followers:
                 generation.close()
 
     def close(self) -> None:

@@ -82,9 +82,10 @@ class Marks:
         """Whether this config is the first to name this pattern, so that what it finds has stood there."""
         return pattern in self._new
 
-    def to_remember(self) -> list[tuple[str, Position]]:
-        """Key and position of the marks to set once all standing files are noted. From then on no pattern is new."""
-        marks = [(self._keys[text], {"v": LAYOUT, "since": int(time.time())}) for text in sorted(self._new)]
+    def settle(self) -> list[tuple[str, Position, bool]]:
+        """Once all standing files are noted: key, position and newness of each mark. From then on no pattern is new."""
+        position: Position = {"v": LAYOUT, "since": int(time.time())}
+        marks = [(key, position, text in self._new) for text, key in self._keys.items()]
         self._new.clear()
         return marks
 
