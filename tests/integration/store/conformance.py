@@ -112,6 +112,15 @@ class StoreConformance:
         await store.flush()
         assert len(await names(store, table)) == 12
 
+    async def test_a_writer_that_leaves_and_comes_back_is_stored_once(self, store: Store, table: TableSpec) -> None:
+        for sequence in range(1, 31):
+            leaving = asyncio.create_task(store.commit(Write(table, [package(sequence, ["x"])])))
+            await asyncio.sleep(sequence % 6 / 2000)
+            leaving.cancel()
+            await store.commit(Write(table, [package(sequence, ["x"])]))
+        await store.flush()
+        assert len(await names(store, table)) == 30
+
     async def test_a_racing_fork_is_found(self, store: Store, table: TableSpec) -> None:
         answers = await asyncio.gather(
             store.commit(Write(table, [package(1)])), store.commit(Write(table, [package(1, fingerprint=b"x")])), return_exceptions=True

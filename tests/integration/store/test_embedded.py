@@ -2,16 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tailrace.errors import BusyError, EngineError, NewerFormatError, StateError
-from tailrace.server.store import intake, schema
+from tailrace.journal import Entry
+from tailrace.server.store import intake, schema, sealing
 from tailrace.server.store.embedded import EmbeddedStore
 from tailrace.server.store.port import Committed, EngineQuery, Store, TableSpec, Write
+from tailrace.server.store.records import RecordType
 from tests.integration.store.conformance import StoreConformance
 from tests.integration.store.groups import eventually, names, package, plain, spec
 
@@ -141,6 +143,59 @@ async def test_a_full_backlog_or_disk_refuses_new_writes_and_takes_repeats(tmp_p
         monkeypatch.setattr(intake, "MIN_FREE_DISK", 2.0)
         with pytest.raises(BusyError, match="of the disk is free"):
             await store.commit(Write(table, [package(2)]))
+
+
+async def test_a_crash_between_the_insert_and_its_note_repeats_nothing(tmp_path: Path) -> None:
+    """The seal is durable before the insert: replay finds the same block under the same token, which the engine has already."""
+    table = spec()
+    store = EmbeddedStore(tmp_path)
+    await store.open([table])
+    store._sealer._finish = lambda *_, **__: None  # type: ignore[method-assign]
+    await store.commit(Write(table, [package(1), plain(["x"])]))
+
+    async def is_there() -> bool:
+        return len(await names(store, table)) == 4
+
+    await eventually(is_there)
+    await store.commit(Write(table, [plain(["y"])]))
+    await store.close()
+    async with open_embedded(tmp_path, [table]) as again:
+        assert int(str(again.health()["backlog_bytes"])) > 0
+        await again.flush()
+        assert await names(again, table) == ["s1-0", "s1-1", "s1-2", "x", "y"]
+
+
+async def test_a_seal_that_finds_no_room_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "RETRY_SECS", 0.1)
+    table = spec()
+    async with open_embedded(tmp_path, [table]) as store:
+        append, refused = store._journal.append, []
+
+        def full(entries: Sequence[Entry]) -> list[int]:
+            if [kind for kind, _ in entries] == [RecordType.SEAL] and len(refused) < 3:
+                refused.append(entries)
+                raise BusyError("the disk is full")
+            return append(entries)
+
+        monkeypatch.setattr(store._journal, "append", full)
+        await store.commit(Write(table, [package(1), plain(["x"])]))
+        await store.flush()
+        assert len(refused) == 3
+        assert await names(store, table) == ["s1-0", "s1-1", "s1-2", "x"]
+
+
+async def test_a_dropped_logstore_leaves_nothing_behind(tmp_path: Path) -> None:
+    table = spec()
+    store = EmbeddedStore(tmp_path)
+    await store.open([table])
+    store.engine.insert = never  # type: ignore[method-assign]
+    await store.commit(Write(table, [package(1)]))
+    await store.drop(table.logstore)
+    await store.close()
+    async with open_embedded(tmp_path, []) as again:
+        await again.flush()
+        assert again.health()["streams"] == 0
+    assert not (tmp_path / "quarantine").exists()
 
 
 async def test_one_block_per_token(tmp_path: Path) -> None:
