@@ -9,7 +9,7 @@ Nothing is written before `setup` was called; a process calls it once, at its st
 
 from tailrace.telemetry.alarms import Alarm, alarm, recent_alarms
 from tailrace.telemetry.log import Logger, context, logger, setup
-from tailrace.telemetry.metrics import counter, gauge, histogram, render
+from tailrace.telemetry.metrics import counter, gauge, histogram, render, values
 
 __all__ = [
     "Alarm",
@@ -23,4 +23,5 @@ __all__ = [
     "recent_alarms",
     "render",
     "setup",
+    "values",
 ]

@@ -38,6 +38,13 @@ def histogram(name: str, doc: str, *labels: str, buckets: Sequence[float] = LATE
     return _once(Histogram, name, doc, labels, buckets=tuple(buckets))
 
 
+def values(name: str) -> dict[tuple[str, ...], float]:
+    """What a counter or gauge shows now: values of its labels → value. Empty for a name that is not there."""
+    metric = _metrics.get(name)
+    samples = [sample for family in metric.collect() for sample in family.samples] if metric else []
+    return {tuple(sample.labels.values()): sample.value for sample in samples if sample.name == name}
+
+
 def render() -> bytes:
     """All metrics in the Prometheus text format."""
     return generate_latest(REGISTRY)

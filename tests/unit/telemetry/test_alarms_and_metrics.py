@@ -46,3 +46,11 @@ def test_a_name_cannot_be_two_kinds_of_metric():
     telemetry.gauge("tailrace_test_level_bytes", "Level.")
     with pytest.raises(TypeError, match="is a gauge, not a counter"):
         telemetry.counter("tailrace_test_level_bytes", "Level.")
+
+
+def test_the_values_of_a_metric_can_be_asked_for():
+    metric = telemetry.gauge("tailrace_test_depth_bytes", "Depth.", "queue")
+    metric.labels("a").set(3)
+    metric.labels("b").set(4)
+    assert telemetry.values("tailrace_test_depth_bytes") == {("a",): 3.0, ("b",): 4.0}
+    assert telemetry.values("tailrace_test_nothing_total") == {}

@@ -57,12 +57,12 @@ def _run(home: Home, installation: Installation, stop: threading.Event, port: in
     home.save()
     write_pipeline(home, pipeline(home, installation.endpoint, PROJECT, LOGSTORE))
     found = survey(home)
+    importing = Import(home, found, output.note)
     installation.start_agent()
     output.say(screen(home, found, endpoint=installation.endpoint, key_id=key_id, project=PROJECT, logstore=LOGSTORE))
-    importing = Import(home, found, output.note)
     while not stop.wait(WATCH_EVERY_SECS):
         installation.watch()
-        importing.watch()
+        importing.watch(installation.agent_pid)
 
 
 def _port(home: Home, wanted: int | None) -> int:

@@ -1,4 +1,4 @@
-"""How far the import of what stood in the files at the start has come, as the agent's checkpoint says."""
+"""How far the import of what stood in the files at the start has come, as the agent says (`run/agent.json`)."""
 
 import json
 import sqlite3
@@ -7,78 +7,81 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tailrace.cli.home import Home
-from tailrace.cli.up.collection import Survey
+from tailrace.cli.home import Home, read_json
+from tailrace.cli.up.collection import PIPELINE_FILE, Survey
 from tailrace.cli.up.screen import files, size
 
 LOOK_EVERY_SECS: Final = 0.5
 SAY_EVERY_SECS: Final = 3.0
 STANDSTILL_SECS: Final = 30.0
 LAST_LINE_BYTES: Final = 65_536
+PIPELINE: Final = Path(PIPELINE_FILE).stem
 
 
 class Import:
-    """Says how the import goes until it is done, then nothing more."""
+    """Says how the import goes until it is done, then nothing more. To be made before the agent starts, which locks its checkpoint."""
 
     def __init__(self, home: Home, found: Survey, report: Callable[[str], None]) -> None:
-        self._checkpoint = home.directory / "agent" / "checkpoint.db"
-        self._logs = home.logs / "agent.log"
+        self._status = home.run / "agent.json"
+        self._log = home.logs / "agent.log"
         self._report = report
-        self._ends = dict(end for path in found.sizes if (end := _end_of_file(Path(path))) is not None)
-        self._started = self._looked = self._said = self._moved = time.monotonic()
-        before = self._acknowledged()
-        self._wanted = sum(max(0, end - before.get(key, 0)) for key, end in self._ends.items())
+        ends = dict(end for path in found.sizes if (end := _end_of_file(Path(path))) is not None)
+        before = _read_before(home.directory / "agent" / "checkpoint.db")
+        missing = [end - before.get(key, 0) for key, end in ends.items() if before.get(key, 0) < end]
+        self._files, self._wanted = len(missing), sum(missing)
         self._done = 0
-        self.finished = not self._ends
+        self._started = self._looked = self._said = self._moved = time.monotonic()
+        self.finished = not ends
 
-    def watch(self) -> None:
-        """To be called often."""
+    def watch(self, pid: int | None) -> None:
+        """To be called often, with the agent's process id: what an earlier process said does not count."""
         now = time.monotonic()
         if self.finished or now - self._looked < LOOK_EVERY_SECS:
             return
         self._looked = now
-        done = self._acknowledged()
-        missing = {key: end - done.get(key, 0) for key, end in self._ends.items() if done.get(key, 0) < end}
-        came = self._wanted - sum(missing.values())
-        if came != self._done:
-            self._done, self._moved = came, now
-        if not missing:
+        status = read_json(self._status)
+        if status.get("pid") != pid:
+            return
+        done, queued = int(status["read_bytes"].get(PIPELINE, 0)), int(status["queued_bytes"])
+        if done != self._done:
+            self._done, self._moved = done, now
+        if done >= self._wanted and not queued:
             self._finish(self._words(now))
         elif now - self._moved >= STANDSTILL_SECS:
-            self._finish(
-                f"the import stands still with {files(len(missing))} to go; `{self._logs}` says why. New lines are collected all the same"
-            )
+            self._finish(f"the import stands still at {self._share()}; `{self._log}` says why. New lines are collected all the same")
         elif now - self._said >= SAY_EVERY_SECS:
             self._said = now
-            self._report(f"importing: {size(came)} of {size(self._wanted)}, {files(len(missing))} to go")
+            self._report(f"importing: {self._share()}")
+
+    def _share(self) -> str:
+        return f"{size(min(self._done, self._wanted))} of {size(self._wanted)}"
 
     def _words(self, now: float) -> str:
         if not self._wanted:
             return "everything was imported before; new lines are collected as they come"
-        return (
-            f"imported {files(len(self._ends))}, {size(self._wanted)} in {now - self._started:.1f} s; new lines are collected as they come"
-        )
+        return f"imported {files(self._files)}, {size(self._wanted)} in {now - self._started:.1f} s; new lines are collected as they come"
 
     def _finish(self, words: str) -> None:
         self.finished = True
         self._report(words)
 
-    def _acknowledged(self) -> dict[str, int]:
-        """`device:inode` → bytes that the server has acknowledged, of every file that the agent knows."""
-        if not self._checkpoint.exists():
-            return {}
-        connection = sqlite3.connect(f"file:{self._checkpoint}?mode=ro", uri=True, timeout=1.0)
-        try:
-            rows = connection.execute("SELECT key, committed FROM streams").fetchall()
-        except sqlite3.OperationalError:
-            return {}  # the agent is just making it, or holds it for a moment
-        finally:
-            connection.close()
-        ends: dict[str, int] = {}
-        for key, committed in rows:
-            file = ":".join(str(key).split(":")[:2])
-            ends[file] = max(ends.get(file, 0), int(json.loads(committed).get("offset", 0)))
-        return ends
+
+def _read_before(checkpoint: Path) -> dict[str, int]:
+    """`device:inode` → bytes that earlier runs have read, of every file that the checkpoint knows."""
+    if not checkpoint.exists():
+        return {}
+    connection = sqlite3.connect(f"file:{checkpoint}?mode=ro", uri=True, timeout=1.0)
+    try:
+        rows = connection.execute("SELECT key, next FROM streams").fetchall()
+    except sqlite3.DatabaseError:
+        return {}  # damaged, or an agent of its own has it: the agent will say so
+    finally:
+        connection.close()
+    ends: dict[str, int] = {}
+    for key, position in rows:
+        file = ":".join(str(key).split(":")[:2])
+        ends[file] = max(ends.get(file, 0), int(json.loads(position).get("offset", 0)))
+    return ends
 
 
 def _end_of_file(path: Path) -> tuple[str, int] | None:

@@ -28,6 +28,10 @@ class Installation:
     def endpoint(self) -> str:
         return f"http://{HOST}:{self._home.port}"
 
+    @property
+    def agent_pid(self) -> int | None:
+        return self._agent.pid if self._agent is not None else None
+
     def start_server(self, port: int) -> None:
         """Start it and wait until it answers; then the home knows its port.
 
