@@ -362,3 +362,52 @@ impl Test for StringEnd {
         byte == b'"' || byte == b'\\'
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every machine must find the same places: the wide code against the byte-by-byte code, at every offset and end.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn wide_and_narrow_searches_agree() {
+        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+        fn wide_place(data: &[u8], at: usize, end: usize, stop: &Stop) -> usize {
+            place::<Avx2>(data, at, end, stop)
+        }
+        if !wide() {
+            return;
+        }
+        let data: Vec<u8> = (0..200u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let sets = [
+            ByteSet::one(b'x'),
+            ByteSet::of(|b| b > 200),
+            ByteSet::of(|b| b.is_ascii_digit()),
+            ByteSet::of(|b| b % 17 == 3),
+            ByteSet::NONE,
+        ];
+        for stop in sets.iter().map(Stop::at) {
+            for at in 0..data.len() {
+                for end in (at..=data.len()).step_by(7) {
+                    // SAFETY: the features were detected.
+                    let found = unsafe { wide_place(&data, at, end, &stop) };
+                    assert_eq!(found, place::<Narrow>(&data, at, end, &stop), "from {at} to {end}");
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn place<L: Lanes>(data: &[u8], at: usize, end: usize, stop: &Stop) -> usize {
+        let reach = Reach::of(&data[..end], data.len() - end);
+        // SAFETY: within the data; the caller has chosen the lanes.
+        unsafe { reach.stop::<L>(data.as_ptr().add(at), stop) as usize - data.as_ptr() as usize }
+    }
+
+    #[test]
+    fn a_set_holds_what_it_was_made_of() {
+        let set = ByteSet::of(|b| b.is_ascii_punctuation() || b >= 250);
+        assert_eq!(set.iter().collect::<Vec<_>>(), (0..=255).filter(|b: &u8| b.is_ascii_punctuation() || *b >= 250).collect::<Vec<_>>());
+        assert_eq!(set.not().not().ranges(), set.ranges());
+    }
+}

@@ -1,6 +1,6 @@
 //! Rows as one LogGroup (protobuf), compressed and hashed, in one go: lengths first, then every byte once.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
 use crate::batch::span::{Field, Hay, Source};
 use crate::batch::{Batch, Pair, TooBig};
@@ -36,34 +36,49 @@ pub struct Order<'a> {
     pub time_ns_part: bool,
 }
 
-thread_local! {
-    /// The raw group and its compressed form, reused from call to call.
-    static SCRATCH: RefCell<(Vec<u8>, Vec<u8>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+/// Memory for the raw group and its compressed form.
+#[derive(Default)]
+struct Scratch {
+    raw: Vec<u8>,
+    packed: Vec<u8>,
 }
 
-/// A thread keeps no more than this for the next call.
-const KEPT_SCRATCH: usize = 16 << 20;
+/// A thread keeps no more of each than this for its next call: four batches of the usual size.
+const KEPT_SCRATCH: usize = 4 << 20;
+
+thread_local! {
+    static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch { raw: Vec::new(), packed: Vec::new() }) };
+}
+
+impl Scratch {
+    fn give_back(mut self) {
+        for part in [&mut self.raw, &mut self.packed] {
+            part.clear();
+            part.shrink_to(KEPT_SCRATCH);
+        }
+        SCRATCH.set(self);
+    }
+}
 
 impl Batch {
     /// Calls `take` with the body of the group, its raw size and its digest; the body lies in memory that is used again.
     pub fn encode<R>(&self, order: &Order, take: impl FnOnce(&[u8], usize, String) -> R) -> Result<R, TooBig> {
-        SCRATCH.with_borrow_mut(|(raw, packed)| {
-            raw.clear();
-            write_group(self, order, raw)?;
-            let body = if order.compression == Compression::None {
-                &*raw
-            } else {
-                compress::compress(raw, order.compression, packed).ok_or(TooBig)?;
-                &*packed
-            };
-            let taken = take(body, raw.len(), order.digest.of(body));
-            for scratch in [raw, packed] {
-                scratch.clear();
-                scratch.shrink_to(KEPT_SCRATCH);
-            }
-            Ok(taken)
-        })
+        let mut scratch = SCRATCH.take();
+        let taken = encode_into(self, order, &mut scratch).map(|()| {
+            let body = if order.compression == Compression::None { &scratch.raw } else { &scratch.packed };
+            take(body, scratch.raw.len(), order.digest.of(body))
+        });
+        scratch.give_back();
+        taken
     }
+}
+
+fn encode_into(batch: &Batch, order: &Order, scratch: &mut Scratch) -> Result<(), TooBig> {
+    write_group(batch, order, &mut scratch.raw)?;
+    if order.compression != Compression::None {
+        compress::compress(&scratch.raw, order.compression, &mut scratch.packed).ok_or(TooBig)?;
+    }
+    Ok(())
 }
 
 fn write_group(batch: &Batch, order: &Order, out: &mut Vec<u8>) -> Result<(), TooBig> {

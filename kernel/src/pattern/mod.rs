@@ -98,3 +98,42 @@ impl Pattern {
         Matcher::new(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Pattern;
+    use crate::batch::span::Hay;
+    use crate::bytes::Lanes;
+    use crate::with_lanes;
+
+    fn full(pattern: &Pattern, data: &[u8]) -> Option<Vec<Option<(usize, usize)>>> {
+        with_lanes!(L => Option<Vec<Option<(usize, usize)>>>, (pattern: &Pattern, data: &[u8]), lanes::<L>(pattern, data))
+    }
+
+    #[inline(always)]
+    fn lanes<L: Lanes>(pattern: &Pattern, data: &[u8]) -> Option<Vec<Option<(usize, usize)>>> {
+        let mut matcher = pattern.matcher();
+        let found = matcher.full::<L>(Hay::alone(data));
+        found.then(|| (1..=pattern.groups()).map(|index| matcher.group(index)).collect())
+    }
+
+    /// A pattern that would take a backtracking matcher forever: the scanner gives up and the linear engine decides.
+    #[test]
+    fn hostile_values_take_linear_time() {
+        let pattern = Pattern::compile(r"(.*)a(.*)a(.*)a(.*)a(.*)b", true).expect("a pattern");
+        assert_eq!(pattern.engine(), "scanner");
+        let mut data = vec![b'a'; 100_000];
+        assert_eq!(full(&pattern, &data), None);
+        data.push(b'b');
+        assert_eq!(full(&pattern, &data).map(|groups| groups[0]), Some(Some((0, 99_996))));
+    }
+
+    /// Long values alone are no reason for PCRE2 to give up.
+    #[test]
+    fn the_backtracking_engine_takes_long_values() {
+        let pattern = Pattern::compile(r"(?=a)(?:ab|d)*(c)", true).expect("a pattern");
+        assert_eq!(pattern.engine(), "backtracking");
+        let data: Vec<u8> = b"ab".repeat(256_000).into_iter().chain([b'c']).collect();
+        assert_eq!(full(&pattern, &data), Some(vec![Some((512_000, 512_001))]));
+    }
+}

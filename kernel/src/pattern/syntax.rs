@@ -108,7 +108,7 @@ impl Parser<'_> {
         while self.eat("|") {
             branches.push(self.sequence()?);
         }
-        Ok(if branches.len() == 1 { branches.remove(0) } else { Node::Either(branches) })
+        Ok(Node::either(branches))
     }
 
     fn sequence(&mut self) -> Result<Node, PatternError> {

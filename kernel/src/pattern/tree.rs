@@ -54,6 +54,19 @@ impl Node {
         }
     }
 
+    /// Alternatives; single bytes among nothing else are one set.
+    pub fn either(mut branches: Vec<Node>) -> Node {
+        if branches.len() == 1 {
+            return branches.remove(0);
+        }
+        let sets: Option<Vec<&ByteSet>> =
+            branches.iter().map(|branch| if let Node::Set(set) = branch { Some(set) } else { None }).collect();
+        match sets {
+            Some(sets) => Node::Set(ByteSet::of(|b| sets.iter().any(|set| set.has(b)))),
+            None => Node::Either(branches),
+        }
+    }
+
     /// Whether this can match without consuming a byte (assertions can).
     pub fn nullable(&self) -> bool {
         match self {
