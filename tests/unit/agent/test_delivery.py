@@ -110,6 +110,31 @@ async def test_what_is_not_acknowledged_stays_prepared(tmp_path):
     assert content.streams[bench.stream.id].next == {"v": 1, "at": 30}
 
 
+async def test_nothing_is_sent_before_it_is_durable(tmp_path, monkeypatch):
+    bench = Bench(tmp_path, ScriptedFlusher())
+    committing = bench.writer._database.commit
+    durable = []
+
+    def slow_commit(**operations):
+        time.sleep(0.1)
+        committing(**operations)
+        durable.extend(values[1] for values in operations["prepared"])
+
+    monkeypatch.setattr(bench.writer._database, "commit", slow_commit)
+    sending, seen = bench.flusher.send, []
+
+    async def send(payloads):
+        seen.append({bench.first + one.identity.sequence for one in payloads} <= set(durable))
+        return await sending(payloads)
+
+    bench.flusher.send = send
+    for number in range(3):
+        bench.submit(number)
+    await bench.idle()
+    await bench.close()
+    assert seen == [True]
+
+
 @pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.THROTTLED, Outcome.UNAUTHORIZED, Outcome.MISSING, Outcome.DATA])
 async def test_every_failure_is_tried_again_and_nothing_dropped(tmp_path, monkeypatch, outcome):
     monkeypatch.setattr("tailrace.agent.delivery.backoff.FIRST_SECS", 0.01)

@@ -82,6 +82,13 @@ def test_a_long_line_is_cut_at_the_limit_and_each_part_marked(before):
     assert b"".join(content for content in contents(events) if content.startswith(b"x")) == b"x" * 2049
 
 
+@pytest.mark.parametrize("before", [b"", b"short\n"])
+def test_a_long_line_that_ends_within_the_block_is_cut_too(before):
+    events = read_all(framing(), before + b"x" * 1500 + b"\nnext\n")
+    assert [(len(content), mark) for content, mark in events if content.startswith(b"x")] == [(1024, "cut"), (476, "continued")]
+    assert events[-1] == (b"next", "")
+
+
 def test_a_line_of_exactly_the_limit_is_whole():
     assert read_all(framing(), b"x" * 1024 + b"\ny\n") == [(b"x" * 1024, ""), (b"y", "")]
 

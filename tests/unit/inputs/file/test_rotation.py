@@ -169,6 +169,17 @@ def test_an_inode_that_is_used_again_while_the_agent_is_down(following, tmp_path
         following.expect("first", "other")
 
 
+def test_even_when_it_begins_as_the_former_file_did(following, tmp_path):
+    log = tmp_path / "x.log"
+    with following:
+        write(log, "header\n")
+        following.expect("header")
+    log.unlink()
+    write(log, "header\nnew\n")
+    with following:
+        following.expect("header", "header", "new")
+
+
 def test_a_symbolic_link_that_changes_its_target(tmp_path):
     (tmp_path / "real").mkdir()
     write(tmp_path / "real" / "1", "one\n")
