@@ -197,19 +197,41 @@ class EventBatch:
     # `renamed` of another name, as a new last field (or in place of the field of that name).
     # On failure: the source goes, or is renamed in place; then `__raw_log__` is set.
     def parse_regex(
-        self, source: bytes, pattern: Pattern, keys: Sequence[bytes], *,
-        keep_on_success: bool = False, keep_on_fail: bool = True, renamed: bytes | None = None, copy_raw: bool = False,
+        self,
+        source: bytes,
+        pattern: Pattern,
+        keys: Sequence[bytes],
+        *,
+        keep_on_success: bool = False,
+        keep_on_fail: bool = True,
+        renamed: bytes | None = None,
+        copy_raw: bool = False,
     ) -> Failures:
         """Full match; group i goes to keys[i]; a group that took no part gives an empty value. `len(keys) == pattern.groups`, else ValueError."""
     def parse_json(
-        self, source: bytes, *, keep_on_success: bool = False, keep_on_fail: bool = True, renamed: bytes | None = None, copy_raw: bool = False
+        self,
+        source: bytes,
+        *,
+        keep_on_success: bool = False,
+        keep_on_fail: bool = True,
+        renamed: bytes | None = None,
+        copy_raw: bool = False,
     ) -> Failures:
         r"""One JSON object per value (RFC 8259): top-level keys become fields; strings are unescaped (a lone surrogate becomes U+FFFD), other values
         keep their JSON text as written. The last of equal keys wins, in the place of the first. Control characters and invalid UTF-8 inside strings are kept as they are. Nesting beyond 512 fails."""
     def parse_delimiter(
-        self, source: bytes, separator: bytes, keys: Sequence[bytes], *, quote: bytes | None = None, allow_short: bool = True,
+        self,
+        source: bytes,
+        separator: bytes,
+        keys: Sequence[bytes],
+        *,
+        quote: bytes | None = None,
+        allow_short: bool = True,
         overflow: Literal["extend", "keep", "discard"] = "extend",
-        keep_on_success: bool = False, keep_on_fail: bool = True, renamed: bytes | None = None, copy_raw: bool = False,
+        keep_on_success: bool = False,
+        keep_on_fail: bool = True,
+        renamed: bytes | None = None,
+        copy_raw: bool = False,
     ) -> Failures:
         r"""Separator of 1–4 bytes. `quote` (one byte, only with a one-byte separator) encloses a field at its very start; doubled inside, it stands for itself; after
         the closing quote only a separator or the end may follow, else the row fails. Fewer fields than keys: failure unless `allow_short`.
@@ -226,7 +248,7 @@ class EventBatch:
     def filter(self, conditions: Sequence[tuple[bytes, Pattern]], *, exclude: bool = False) -> int:
         """Keep rows of which every named field is present and matches in full (`exclude`: drop rows of which any does). Returns how many were dropped."""
     def mask(self, source: bytes, pattern: Pattern, replacement: bytes, *, all: bool = True) -> int:
-        r"""Replace the first or all matches of `pattern` in a field. In `replacement` `\1`…`\9` are groups, `\\` a backslash, all else literal. Empty matches are skipped (and the search
+        r"""Replace the first or all matches of `pattern` in a field. In `replacement` `\1`…`\9` are groups, `\\` a backslash, all else literal; a group beyond the pattern's is a ValueError. Empty matches are skipped (and the search
         goes on one byte further). Returns changed rows."""
     def rename(self, old: bytes, new: bytes) -> int:
         """Rows changed. An existing `new` in the row is overwritten; the field keeps the position of `old`."""
@@ -235,8 +257,14 @@ class EventBatch:
 
     # --- out --------------------------------------------------------------------------------------------------------------------
     def encode(
-        self, *, compression: Compression = "lz4", digest: Digest = "sha256", first: int = 0, count: int | None = None,
-        tags: Sequence[tuple[bytes, bytes]] = (), time_ns_part: bool = False,
+        self,
+        *,
+        compression: Compression = "lz4",
+        digest: Digest = "sha256",
+        first: int = 0,
+        count: int | None = None,
+        tags: Sequence[tuple[bytes, bytes]] = (),
+        time_ns_part: bool = False,
     ) -> Encoded:
         """Rows `[first, first + count)` as one LogGroup: Logs (Time, Contents…, Time_ns when `time_ns_part`), Topic, Source, LogTags (`self.tags`, then `tags`).
         Field order inside a Log is Time, Contents, Time_ns; in the group Logs, Topic (when set), Source (when set), LogTags. lz4 is the raw block format."""

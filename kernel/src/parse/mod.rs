@@ -107,7 +107,9 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(batch: &'a Batch, policy: &'a Policy<'a>, raw_key: Option<u32>, kept_key: Option<u32>, home: Home<'a>) -> Run<'a> {
         let source = home.keys.matcher(policy.source);
-        let rows = Rewriter::new(batch.len(), batch.fields.len() + batch.len() * 8);
+        // A guess that fits access logs, and is no more than the block for a flood of empty lines.
+        let expected = (batch.len() * 8).min(home.block.len() / 8);
+        let rows = Rewriter::new(batch.len(), batch.fields.len() + expected);
         Run { batch, policy, raw_key, kept_key, home, source, rows, failures: Failures::default(), removed: Vec::new(), copy: Vec::new() }
     }
 
