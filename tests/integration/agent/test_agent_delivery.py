@@ -49,9 +49,9 @@ def test_a_second_run_sends_nothing_again_and_goes_on(agent, sink):
 @pytest.mark.parametrize("compression", ["lz4", "zstd", "none"])
 def test_any_other_endpoint_gets_one_log_group_per_request(agent, sink, sign_version, compression):
     agent.pipeline(flushers=[agent.with_key(SignVersion=sign_version, CompressType=compression)])
-    (agent.logs / "a.log").write_text(numbered(9000))
+    (agent.logs / "a.log").write_text(numbered(5000))
     agent.run_to_the_end()
-    each_once(sink, 9000)
+    each_once(sink, 5000)
     assert not sink.packages
     assert KEY_IS_NOT_IN_STATE not in b"".join(path.read_bytes() for path in (agent.home / "agent").iterdir())
 
@@ -76,9 +76,9 @@ def test_faults_lose_and_repeat_nothing(agent, sink, faults):
     agent.enrol()
     agent.pipeline()
     for name in "abc":
-        (agent.logs / f"{name}.log").write_text(numbered(10_000, 10_000 * "abc".index(name)))
+        (agent.logs / f"{name}.log").write_text(numbered(5_000, 5_000 * "abc".index(name)))
     agent.run_to_the_end()
-    each_once(sink, 30_000)
+    each_once(sink, 15_000)
 
 
 def test_events_of_one_file_keep_their_order_by_pack_id(agent, sink):
