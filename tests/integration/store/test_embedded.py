@@ -241,3 +241,14 @@ async def test_queries_fail_with_a_reason_while_the_engine_restarts(tmp_path: Pa
 
 def test_the_port_is_what_the_adapter_is() -> None:
     assert all(hasattr(EmbeddedStore, name) for name in vars(Store) if not name.startswith("_"))
+
+
+async def test_an_open_that_failed_can_be_closed_and_the_directory_used_again(tmp_path: Path) -> None:
+    (tmp_path / "engine").write_text("not a directory")
+    store = EmbeddedStore(tmp_path)
+    with pytest.raises((EngineError, FileExistsError)):
+        await store.open([])
+    await store.close()
+    (tmp_path / "engine").unlink()
+    async with open_embedded(tmp_path, []) as again:
+        assert again.health()["engine"] == "up"

@@ -9,6 +9,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tailrace import telemetry
@@ -53,6 +54,7 @@ class EmbeddedStore:
         self._cursors = Cursors()
         self._applied = 0
         self._cutting = False
+        self._closing = AsyncExitStack()
 
     # --- life -------------------------------------------------------------------------------------------------------------------
     async def open(self, tables: Sequence[TableSpec]) -> None:
@@ -61,30 +63,22 @@ class EmbeddedStore:
         Raises StateError (the directory is in use), NewerFormatError, EngineError.
         """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = _lock(self.directory / "lock")
-        self._tables = {table.logstore: table for table in tables}
+        self._closing.callback(os.close, _lock(self.directory / "lock"))
+        self._tables.update({table.logstore: table for table in tables})
         self._journal = await asyncio.to_thread(lambda: Journal(self.directory / "journal", segment_bytes=self._segment_bytes))
+        self._closing.callback(self._journal.close)
         self._report_damage()
         recovered = await asyncio.to_thread(recover, self._journal, self._known, self._cursors, self._tables.keys())
         self._applied = recovered.applied
-        self._commits = GroupCommit(self._journal)
-        self._sealer = Sealer(self.engine, self._commits, self.directory, self._tables, self._progressed)
-        self._intake = Intake(
-            commits=self._commits, known=self._known, cursors=self._cursors, directory=self.directory,
-            clock=self._clock, backlog=lambda: self._sealer.backlog_bytes, applied=self._take,
-        )  # fmt: skip
+        self._closing.push_async_callback(self.engine.close)
         await self.engine.open()
         await self._match_tables(tables)
+        self._start()
         self._resume(recovered)
-        self._sealer.start()
 
     async def close(self) -> None:
-        """What is committed and not in the engine yet stays in the journal."""
-        self._intake.close()
-        await self._sealer.stop()
-        await self._commits.close()
-        await self.engine.close()
-        os.close(self._lock)
+        """What is committed and not in the engine yet stays in the journal. Also after an `open` that failed."""
+        await self._closing.aclose()
 
     # --- tables -----------------------------------------------------------------------------------------------------------------
     async def create(self, table: TableSpec) -> None:
@@ -139,6 +133,22 @@ class EmbeddedStore:
         }
 
     # --- inside -----------------------------------------------------------------------------------------------------------------
+    def _start(self) -> None:
+        self._commits = GroupCommit(self._journal)
+        self._closing.push_async_callback(self._commits.close)
+        self._sealer = Sealer(self.engine, self._commits, self.directory, self._tables, self._progressed)
+        self._closing.push_async_callback(self._sealer.stop)
+        self._intake = Intake(
+            commits=self._commits,
+            known=self._known,
+            cursors=self._cursors,
+            directory=self.directory,
+            clock=self._clock,
+            backlog=lambda: self._sealer.backlog_bytes,
+            applied=self._take,
+        )
+        self._closing.callback(self._intake.close)
+
     def _take(self, pending: Pending) -> None:
         """A request has become durable."""
         self._applied = pending.id
@@ -192,6 +202,7 @@ class EmbeddedStore:
             self._sealer.add_sealed(block)
         for pending in recovered.waiting:
             self._sealer.add(pending)
+        self._sealer.start()
 
     def _report_damage(self) -> None:
         for damage in self._journal.damage:
