@@ -11,10 +11,12 @@ Prints a table, and one JSON line at the end.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
 import re
+import resource
 import shlex
 import signal
 import socket
@@ -26,7 +28,6 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(*command: str | Path, port: int) -> Iterator[None]:
     process = subprocess.Popen([str(word) for word in command], stderr=subprocess.DEVNULL)
     try:
@@ -116,13 +117,26 @@ def use(command: list[str], env: dict[str, str] | None = None) -> tuple[Usage, s
     begin = time.monotonic()
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
-        _, status, used = os.wait4(process.pid, 0)
+        status, used, peak = wait(process)
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         text = out.read().decode(errors="replace")
     if process.returncode != 0:
         raise SystemExit(f"`{shlex.join(command)}` ended with {process.returncode}:\n{text[-3000:]}")
-    return Usage(used.ru_utime + used.ru_stime, time.monotonic() - begin, used.ru_maxrss * 1024), text
+    return Usage(used.ru_utime + used.ru_stime, time.monotonic() - begin, peak), text
+
+
+def wait(process: subprocess.Popen[bytes]) -> tuple[int, resource.struct_rusage, int]:
+    """Status, rusage and peak resident bytes. `ru_maxrss` would not do: across the exec it keeps the peak of this bench's own process."""
+    peak = 0
+    while True:
+        with contextlib.suppress(OSError):
+            match = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+            peak = int(match[1]) * 1024 if match else peak
+        pid, status, used = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            return status, used, peak
+        time.sleep(0.05)
 
 
 def agent_home(fmt: Format, log: Path, port: int, home: Path) -> list[str]:
@@ -229,9 +243,9 @@ def live(fmt: Format, options: argparse.Namespace, env: dict[str, str]) -> dict[
         writer.join()
         share = (cpu_of(process.pid) - before) / seconds * 100
         process.send_signal(signal.SIGTERM)
-        _, _, used = os.wait4(process.pid, 0)
+        _, _, peak = wait(process)
         process.returncode = 0
-    return {"format": fmt.name, "core_percent": share, "rss_mib": used.ru_maxrss / 1024}
+    return {"format": fmt.name, "core_percent": share, "rss_mib": peak / 2**20}
 
 
 def append(log: Path, source: bytes, rate: int, seconds: int) -> None:
