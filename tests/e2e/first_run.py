@@ -83,15 +83,15 @@ class Up:
             assert self.running, f"it ended:\n{self.shown}"
             time.sleep(0.02)
 
-    def query(self, statement: str) -> list[dict[str, str]]:
+    def query(self, statement: str, *, since: str = "1h") -> list[dict[str, str]]:
         """Rows of `tailrace query`."""
-        words = ["query", statement, "--home", str(self.home), "--since", "1h", "--output", "json"]
+        words = ["query", statement, "--home", str(self.home), "--since", since, "--output", "json"]
         done = subprocess.run([*TAILRACE, *words], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    def contents(self, search: str) -> list[str]:
-        return [row["content"] for row in self.query(search)]
+    def contents(self, search: str, *, since: str = "1h") -> list[str]:
+        return [row["content"] for row in self.query(search, since=since)]
 
     def wait_until_found(self, search: str, count: int, seconds: float) -> float:
         """Seconds until `count` logs match; fails after `seconds`."""
