@@ -78,7 +78,7 @@ impl ByteSet {
 }
 
 /// What ends a run.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Stop {
     /// Nothing but the end of the value.

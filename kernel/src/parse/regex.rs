@@ -4,7 +4,7 @@ use super::{Failures, Home, Parser, Policy};
 use crate::batch::span::{Field, Hay, Span};
 use crate::batch::{Batch, TooBig};
 use crate::bytes::Lanes;
-use crate::pattern::{Matcher, Pattern};
+use crate::pattern::{Matcher, Pattern, UNSET};
 use crate::with_lanes;
 
 /// `keys` has one name per group.
@@ -35,15 +35,18 @@ impl<L: Lanes> Parser for ByRegex<'_, L> {
         if !self.matcher.full::<L>(value) {
             return Ok(false);
         }
-        out.reserve(self.keys.len());
-        for (i, key) in self.keys.iter().enumerate() {
-            let span = self.matcher.group(i + 1).map_or(Span::EMPTY, |(start, end)| span.part(start, end));
-            out.push(Field { key: *key, span });
-        }
+        let groups = self.matcher.slots().chunks_exact(2).skip(1);
+        out.extend(self.keys.iter().zip(groups).map(|(key, place)| Field { key: *key, span: part(span, place) }));
         Ok(true)
     }
 
     fn distinct(&self) -> bool {
         self.distinct
     }
+}
+
+/// A group of the value at `span`; one that took no part is empty.
+#[inline(always)]
+fn part(span: Span, place: &[u32]) -> Span {
+    if place[0] == UNSET || place[1] == UNSET { Span::EMPTY } else { span.part(place[0] as usize, place[1] as usize) }
 }

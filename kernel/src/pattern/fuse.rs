@@ -1,11 +1,13 @@
 //! Joining neighbouring steps of a program: literal bytes to words, fixed sequences of ranges to shapes, captures around a run to fields.
 
 use super::program::{SHAPE, Shape, Step, Word};
+use crate::bytes::Stop;
 
 /// Longest literal that is compared as one number.
 const WORD: usize = 8;
 
-pub fn fuse(steps: Vec<Step>) -> Vec<Step> {
+/// With `loops` captures stay steps of their own: going back must undo them one by one.
+pub fn fuse(steps: Vec<Step>, loops: bool) -> Vec<Step> {
     let targets = targets(&steps);
     let mut fused: Vec<Step> = Vec::with_capacity(steps.len());
     let mut moved = Vec::with_capacity(steps.len());
@@ -16,7 +18,7 @@ pub fn fuse(steps: Vec<Step>) -> Vec<Step> {
         }
         moved.push(fused.len());
         fused.push(step);
-        while join(&mut fused, barrier) {}
+        while join(&mut fused, barrier, loops) {}
     }
     for step in &mut fused {
         match step {
@@ -25,7 +27,21 @@ pub fn fuse(steps: Vec<Step>) -> Vec<Step> {
             _ => {}
         }
     }
+    number_stops(&mut fused);
     fused
+}
+
+fn number_stops(steps: &mut [Step]) {
+    let mut known: Vec<Stop> = Vec::new();
+    for step in steps {
+        if let Step::Field { stop, kind, .. } | Step::Signed { stop, kind, .. } = step {
+            let at = known.iter().position(|k| k == stop).unwrap_or(known.len());
+            if at == known.len() {
+                known.push(stop.clone());
+            }
+            *kind = at as u32;
+        }
+    }
 }
 
 /// Which steps are jumped to, and therefore must stay separate from the one before.
@@ -42,22 +58,24 @@ fn targets(steps: &[Step]) -> Vec<bool> {
 }
 
 /// Joins the last steps behind `barrier`, if they go together.
-fn join(steps: &mut Vec<Step>, barrier: usize) -> bool {
+fn join(steps: &mut Vec<Step>, barrier: usize, loops: bool) -> bool {
     let last = &steps[barrier..];
     let joined = match last {
-        [.., Step::Save(begin), Step::Run { stop, min }, Step::Save(end)] if begin + 1 == *end => {
-            Some((3, Step::Field { stop: stop.clone(), min: *min, slot: *begin, then: Word::NONE }))
+        [.., Step::Save(begin), Step::Run { stop, min }, Step::Save(end)] if !loops && begin + 1 == *end => {
+            Some((3, Step::Field { stop: stop.clone(), kind: 0, min: *min, slot: *begin, then: Word::NONE }))
         }
-        [.., Step::Save(begin), Step::Maybe(sign), Step::Run { stop, min }, Step::Save(end)] if sign.len() == 1 && begin + 1 == *end => {
+        [.., Step::Save(begin), Step::Maybe(sign), Step::Run { stop, min }, Step::Save(end)]
+            if !loops && sign.len() == 1 && begin + 1 == *end =>
+        {
             let sign = sign.iter().next().unwrap_or_default();
-            Some((4, Step::Signed { sign, stop: stop.clone(), min: *min, slot: *begin, then: Word::NONE }))
+            Some((4, Step::Signed { sign, stop: stop.clone(), kind: 0, min: *min, slot: *begin, then: Word::NONE }))
         }
-        [.., Step::Signed { sign, stop, min, slot, then }, Step::Word(word)] => {
-            let signed = |then| Step::Signed { sign: *sign, stop: stop.clone(), min: *min, slot: *slot, then };
+        [.., Step::Signed { sign, stop, min, slot, then, .. }, Step::Word(word)] => {
+            let signed = |then| Step::Signed { sign: *sign, stop: stop.clone(), kind: 0, min: *min, slot: *slot, then };
             words(then, word).map(|then| (2, signed(then)))
         }
-        [.., Step::Field { stop, min, slot, then }, Step::Word(word)] => {
-            let field = |then| Step::Field { stop: stop.clone(), min: *min, slot: *slot, then };
+        [.., Step::Field { stop, min, slot, then, .. }, Step::Word(word)] => {
+            let field = |then| Step::Field { stop: stop.clone(), kind: 0, min: *min, slot: *slot, then };
             words(then, word).map(|then| (2, field(then)))
         }
         [.., Step::Word(a), Step::Word(b)] => words(a, b).map(|word| (2, Step::Word(word))),

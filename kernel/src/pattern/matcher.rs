@@ -33,6 +33,12 @@ impl<'p> Matcher<'p> {
         (start != UNSET && end != UNSET).then_some((start as usize, end as usize))
     }
 
+    /// Begin and end of each group after a match, from group 0 (which only `search` sets); UNSET where a group took no part.
+    #[inline(always)]
+    pub fn slots(&self) -> &[u32] {
+        &self.scanner.slots
+    }
+
     /// Whether all of the value matches; then `group` answers.
     #[inline(always)]
     pub fn full<L: Lanes>(&mut self, hay: Hay) -> bool {

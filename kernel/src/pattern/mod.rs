@@ -13,6 +13,7 @@ mod syntax;
 mod tree;
 
 pub use matcher::Matcher;
+pub use scanner::UNSET;
 
 use backtracking::Backtracking;
 use linear::Linear;

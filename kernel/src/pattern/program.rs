@@ -63,9 +63,10 @@ pub enum Step {
         stop: Stop,
         min: u32,
     },
-    /// The same as a capture, with a literal behind it: begins at `slot`, ends at `slot + 1`.
+    /// The same as a capture, with a literal behind it: begins at `slot`, ends at `slot + 1`. Equal stops have the same `kind`.
     Field {
         stop: Stop,
+        kind: u32,
         min: u32,
         slot: u32,
         then: Word,
@@ -74,6 +75,7 @@ pub enum Step {
     Signed {
         sign: u8,
         stop: Stop,
+        kind: u32,
         min: u32,
         slot: u32,
         then: Word,
@@ -150,9 +152,9 @@ impl Program {
             compiler.steps.push(Step::End);
         }
         compiler.steps.push(Step::Done);
-        let steps = fuse::fuse(compiler.steps);
+        let loops = compiler.steps.iter().enumerate().any(|(at, step)| matches!(step, Step::Jump(to) if *to <= at));
+        let steps = fuse::fuse(compiler.steps, loops);
         let saves = steps.iter().enumerate().flat_map(|(at, step)| saved(step).map(move |slot| (at, slot))).collect();
-        let loops = steps.iter().enumerate().any(|(at, step)| matches!(step, Step::Jump(to) if *to <= at));
         let total = !steps.iter().any(|step| matches!(step, Step::Split { .. }));
         Some(Program { steps, saves, loops, total, first })
     }

@@ -53,6 +53,7 @@ impl Scanner {
         self.frames.clear();
         let value = Value { base: bytes.as_ptr(), len: bytes.len(), reach: Reach::of(bytes, hay.slack) };
         let mut left = 1024 + 32 * bytes.len() as i64;
+        let mut window = Window { kind: u32::MAX, base: 0, mask: 0 };
         let (mut pc, mut at) = (0, 0);
         loop {
             let step = &program.steps[pc];
@@ -74,7 +75,7 @@ impl Scanner {
                     }
                     (false, false) => NOWHERE,
                 },
-                _ => unsafe { self.step::<L>(program, value, pc, at, &mut left) },
+                _ => unsafe { self.step::<L>(program, value, &mut window, pc, at, &mut left) },
             };
             if next != NOWHERE {
                 (pc, at) = (pc + 1, next);
@@ -93,21 +94,27 @@ impl Scanner {
 
     /// Where a step ends that goes on with the next one. What could be walked in vain is taken off `left`.
     #[inline(always)]
-    unsafe fn step<L: Lanes>(&mut self, program: &Program, value: Value, pc: usize, at: usize, left: &mut i64) -> usize {
+    unsafe fn step<L: Lanes>(
+        &mut self,
+        program: &Program,
+        value: Value,
+        window: &mut Window,
+        pc: usize,
+        at: usize,
+        left: &mut i64,
+    ) -> usize {
         // SAFETY: the caller's promise.
         unsafe {
             match &program.steps[pc] {
-                Step::Field { stop, min, slot, then } => {
-                    let end = value.stop::<L>(at, stop);
-                    self.save(program, *slot, at);
-                    self.save(program, *slot + 1, end);
+                Step::Field { stop, kind, min, slot, then } => {
+                    let end = value.stop_in::<L>(window, at, stop, *kind);
+                    self.save_both(*slot, at, end);
                     if end - at < *min as usize { NOWHERE } else { value.word(end, then) }
                 }
-                Step::Signed { sign, stop, min, slot, then } => {
+                Step::Signed { sign, stop, kind, min, slot, then } => {
                     let from = at + usize::from(at < value.len && value.at(at) == *sign);
-                    let end = value.stop::<L>(from, stop);
-                    self.save(program, *slot, at);
-                    self.save(program, *slot + 1, end);
+                    let end = value.stop_in::<L>(window, from, stop, *kind);
+                    self.save_both(*slot, at, end);
                     if end - from < *min as usize { NOWHERE } else { value.word(end, then) }
                 }
                 Step::Word(word) => value.word(at, word),
@@ -182,6 +189,17 @@ impl Scanner {
             self.frames.push(Frame::Slot { slot, was: *place });
         }
         *place = at as u32;
+    }
+
+    /// The slots of a field; only programs without loops have fields.
+    #[inline(always)]
+    fn save_both(&mut self, slot: u32, begin: usize, end: usize) {
+        debug_assert!((slot as usize) + 1 < self.slots.len());
+        // SAFETY: as in `save`.
+        unsafe {
+            *self.slots.get_unchecked_mut(slot as usize) = begin as u32;
+            *self.slots.get_unchecked_mut(slot as usize + 1) = end as u32;
+        }
     }
 
     /// Which ways of a split the next byte leaves; the second is noted when there is a first.
@@ -269,6 +287,14 @@ impl Scanner {
     }
 }
 
+/// What the last wide look at the value found: one bit per byte from `base` on where a stop of that kind is. Fields that end in
+/// the same way and follow each other closely are found without looking again.
+struct Window {
+    kind: u32,
+    base: usize,
+    mask: u64,
+}
+
 /// The value at hand.
 #[derive(Clone, Copy)]
 struct Value {
@@ -290,6 +316,39 @@ impl Value {
     unsafe fn stop<L: Lanes>(self, at: usize, stop: &Stop) -> usize {
         // SAFETY: passed on.
         unsafe { self.reach.stop::<L>(self.base.add(at), stop) as usize - self.base as usize }
+    }
+
+    /// As `stop`, looking into the window first and leaving there what was seen.
+    #[inline(always)]
+    unsafe fn stop_in<L: Lanes>(self, window: &mut Window, at: usize, stop: &Stop, kind: u32) -> usize {
+        let passed = at.wrapping_sub(window.base);
+        if window.kind == kind && passed < L::WIDTH {
+            let mask = window.mask >> passed;
+            if mask != 0 {
+                return self.len.min(at + mask.trailing_zeros() as usize);
+            }
+        }
+        if L::WIDTH == 0 || self.readable(at) < L::WIDTH {
+            // SAFETY: passed on.
+            return unsafe { self.stop::<L>(at, stop) };
+        }
+        // SAFETY: a full width is readable.
+        let mask = unsafe {
+            match stop {
+                Stop::Never => return self.len,
+                Stop::Byte(byte) => L::equal(self.base.add(at), *byte),
+                Stop::Set(set) => L::member(self.base.add(at), set),
+            }
+        };
+        *window = Window { kind, base: at, mask };
+        if mask != 0 {
+            return self.len.min(at + mask.trailing_zeros() as usize);
+        }
+        if at + L::WIDTH >= self.len {
+            return self.len;
+        }
+        // SAFETY: passed on; the place is within the value.
+        unsafe { self.stop::<L>(at + L::WIDTH, stop) }
     }
 
     /// Bytes that may be read from `at` on, those behind the value included.
