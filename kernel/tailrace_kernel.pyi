@@ -1,8 +1,8 @@
 """The contract of the native kernel.
 
-`tailrace.batch.reference` offers the same names with the same results in pure Python; `tests/parity` runs both.
-All calls that walk bytes release the GIL. Offsets and lengths are bytes, times are nanoseconds since the Unix epoch (int, may be
-negative only as an error), keys and values are `bytes` and may hold any byte.
+`tailrace.batch.reference` offers the same names with the same results in pure Python; `tests/parity` runs both. All calls that walk bytes
+release the GIL. Offsets and lengths are bytes, times are nanoseconds since the Unix epoch (int, may be negative only as an error), keys
+and values are `bytes` and may hold any byte.
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ class PatternError(ValueError):
     position: int
 
 class DecodeError(ValueError):
-    """Bytes that are not what they should be (LogGroup, compressed body), or beyond a bound. `.reason` is one of
-    "malformed", "too_large", "too_many", "wrong_size"."""
+    """Bytes that are not what they should be (LogGroup, compressed body), or beyond a bound. `.reason` is one of "malformed",
+    "too_large", "too_many", "wrong_size"."""
 
     reason: str
 
@@ -32,20 +32,18 @@ class Pattern:
     `dotall`, `$` only at the very end. Raises PatternError.
 
     - A character beyond ASCII stands for its UTF-8 bytes as one unit (a quantifier repeats all of it); inside `[…]` it is refused.
-    - `\d \D \w \W \s \S` (`\s` is `[ \t\n\r\f\v]`), `\b \B`, `^` and `\A` (the very start), `$`, `\z` and `\Z` (the very end), `\n \r \t \f
-      \v \a \xHH`;
-      a backslash before any other ASCII character that is no letter or digit makes it literal; every other backslash form is refused.
+    - `\d \D \w \W \s \S` (`\s` is `[ \t\n\r\f\v]`), `\b \B`, `^` and `\A` (the very start), `$`, `\z` and `\Z` (the very end), `\n \r \t
+      \f \v \a \xHH`; a backslash before any other ASCII character that is no letter or digit makes it literal; every other backslash form
+      is refused.
     - `[…]`: ranges, negation, the class escapes, `[:alpha:]` and the other POSIX names; `]` first, `-` first or last and `[` are literal.
-    - `(…)`, `(?:…)`, `(?P<name>…)`, `(?<name>…)`, flags `i` and `s` as `(?is)` at the very start or scoped `(?i-s:…)`. At most 200 groups,
-      nesting at most 100.
-    - `* + ? {n} {n,} {,m} {n,m}` (bounds at most 1000) and their lazy forms; a `{` that begins none of these is literal. A quantifier needs
-      something to
-      repeat: not another quantifier, nor an assertion. Multiplied out a pattern has at most 100 000 single-byte steps.
-    - `(?=…) (?!…) (?<=…) (?<!…)` (look-behind of one fixed width), `\1`…`\99` and `(?P=name)` to a group closed before, `(?>…)`, `*+ ++ ?+
-      {n,m}+`: "backtracking", unless
-      the pattern is "negation": after an optional `^`, one or more `(?!…)` and then a rest, all free of the forms of this line (and the
-      rest is no top-level
-      alternation), or exactly `^(?:(?!X).)*$` with any of `^ $` absent, X as before and never empty.
+    - `(…)`, `(?:…)`, `(?P<name>…)`, `(?<name>…)`, flags `i` and `s` as `(?is)` at the very start or scoped `(?i-s:…)`. At most 200
+      groups, nesting at most 100.
+    - `* + ? {n} {n,} {,m} {n,m}` (bounds at most 1000) and their lazy forms; a `{` that begins none of these is literal. A quantifier
+      needs something to repeat: not another quantifier, nor an assertion. Multiplied out a pattern has at most 100 000 single-byte steps.
+    - `(?=…) (?!…) (?<=…) (?<!…)` (look-behind of one fixed width), `\1`…`\99` and `(?P=name)` to a group closed before, `(?>…)`, `*+ ++
+      ?+ {n,m}+`: "backtracking", unless the pattern is "negation": after an optional `^`, one or more `(?!…)` and then a rest, all free
+      of the forms of this line (and the rest is no top-level alternation), or exactly `^(?:(?!X).)*$` with any of `^ $` absent, X as
+      before and never empty.
     - Choice is leftmost-first (as in Perl). What a group holds after a repeated body that matched nothing is not defined.
     """
 
@@ -59,8 +57,8 @@ class Pattern:
     def group_names(self) -> list[str | None]: ...
     @property
     def engine(self) -> Literal["scanner", "linear", "negation", "backtracking"]:
-        """Which engine runs it: a compiled scanner, a linear-time engine, the rewritten `^(?!.*X).*` idiom, or PCRE2 with limits.
-        The twin answers "backtracking" for whatever is not "negation"."""
+        """Which engine runs it: a compiled scanner, a linear-time engine, the rewritten `^(?!.*X).*` idiom, or PCRE2 with limits. The
+        twin answers "backtracking" for whatever is not "negation"."""
     def full_match(self, data: bytes) -> list[bytes | None] | None:
         """The groups 1… when the whole of `data` matches, else None."""
     def prefix_match(self, data: bytes) -> bool:
@@ -125,25 +123,23 @@ class MapColumns:
 class EventBatch:
     """Events of one range as columns: spans over a read-only block plus an arena for bytes that had to be rewritten.
 
-    Row order is the order of the source. Columns keep the order in which their key first appeared; a row's fields are written in
-    the order in which the row got them. A key may repeat within a row only in batches that were decoded or built from events.
+    Row order is the order of the source. Columns keep the order in which their key first appeared; a row's fields are written in the
+    order in which the row got them. A key may repeat within a row only in batches that were decoded or built from events.
     """
 
     # --- making one -------------------------------------------------------------------------------------------------------------
     @staticmethod
     def split_lines(block: bytes, *, offset: int = 0, time_ns: int = 0, key: bytes = b"content") -> EventBatch:
-        r"""One event per line of `block`. A line ends at `\n`; one `\r` before it is not part of the value. A last line without `\n`
-        is an event too. An empty line is an event with an empty value. `offset` is the block's position in its stream: raw offset and raw
-        length of the events
-        partition `[offset, offset + len(block))`."""
+        r"""One event per line of `block`. A line ends at `\n`; one `\r` before it is not part of the value. A last line without `\n` is
+        an event too. An empty line is an event with an empty value. `offset` is the block's position in its stream: raw offset and raw
+        length of the events partition `[offset, offset + len(block))`."""
     @staticmethod
     def split_records(
         block: bytes, start: Pattern, *, offset: int = 0, time_ns: int = 0, key: bytes = b"content", discard_unmatched: bool = False
     ) -> EventBatch:
-        r"""One event per record: a record begins at a line on which `start` matches a prefix (it sees the line without `\n` or `\r\n`), and
-        runs to the next such line; the last
-        newline (and its `\r`) is not part of the value. Lines before the first start are one event each (`single_line`), or
-        discarded and counted in `discarded`."""
+        r"""One event per record: a record begins at a line on which `start` matches a prefix (it sees the line without `\n` or `\r\n`),
+        and runs to the next such line; the last newline (and its `\r`) is not part of the value. Lines before the first start are one
+        event each (`single_line`), or discarded and counted in `discarded`."""
     @staticmethod
     def from_events(events: Sequence[Event]) -> EventBatch: ...
     @staticmethod
@@ -179,9 +175,8 @@ class EventBatch:
     def column(self, key: bytes) -> list[bytes | None]:
         """One value per row, None where absent; of a repeated key the first."""
     def spans(self, key: bytes) -> list[tuple[int, int] | None]:
-        """(offset, length) in the input block for values that still lie there, None for absent or rewritten ones (all, in batches that were
-        decoded or
-        built from events). Where an empty value lies is not said."""
+        """(offset, length) in the input block for values that still lie there, None for absent or rewritten ones (all, in batches that
+        were decoded or built from events). Where an empty value lies is not said."""
     @property
     def times(self) -> list[int]: ...
     @property
@@ -229,9 +224,8 @@ class EventBatch:
         copy_raw: bool = False,
     ) -> Failures:
         r"""One JSON object per value (RFC 8259): top-level keys become fields; strings are unescaped (a lone surrogate becomes U+FFFD),
-        other values
-        keep their JSON text as written. The last of equal keys wins, in the place of the first. Control characters and invalid UTF-8 inside
-        strings are kept as they are. Nesting beyond 512 fails."""
+        other values keep their JSON text as written. The last of equal keys wins, in the place of the first. Control characters and
+        invalid UTF-8 inside strings are kept as they are. Nesting beyond 512 fails."""
     def parse_delimiter(
         self,
         source: bytes,
@@ -247,20 +241,17 @@ class EventBatch:
         copy_raw: bool = False,
     ) -> Failures:
         r"""Separator of 1–4 bytes. `quote` (one byte, only with a one-byte separator) encloses a field at its very start; doubled inside,
-        it stands for itself; after
-        the closing quote only a separator or the end may follow, else the row fails. Fewer fields than keys: failure unless `allow_short`.
-        More: `extend` puts each under `__column<i>__` (i from 0; `__column255__` holds all the rest as written), `keep` puts the rest as
-        written (separators included) under `__column0__`, `discard` drops them;
-        what is not told apart is not looked at, so that a broken quote there does no harm."""
+        it stands for itself; after the closing quote only a separator or the end may follow, else the row fails. Fewer fields than keys:
+        failure unless `allow_short`. More: `extend` puts each under `__column<i>__` (i from 0; `__column255__` holds all the rest as
+        written), `keep` puts the rest as written (separators included) under `__column0__`, `discard` drops them; what is not told apart
+        is not looked at, so that a broken quote there does no harm."""
     def parse_time(
         self, source: bytes, format: str, *, utc_offset_secs: int, year: int | None = None, now_ns: int = 0, keep_source: bool = True
     ) -> Failures:
         """Set the event time from a field by strptime directives (facts §2.5; docs/reference/time-formats.md). Only the matched prefix
-        counts. `%f` takes 1–9 digits of
-        fraction and `%z` an offset (both ours); a fraction right after `%S` (`.` or `,` and digits) is taken too, `%s` accepts 10, 13, 16
-        or 19 digits. Without
-        a year in the format: `year`, or with None the year that puts the time nearest below now + 1 day. A failed row keeps its time and
-        its field."""
+        counts. `%f` takes 1–9 digits of fraction and `%z` an offset (both ours); a fraction right after `%S` (`.` or `,` and digits) is
+        taken too, `%s` accepts 10, 13, 16 or 19 digits. Without a year in the format: `year`, or with None the year that puts the time
+        nearest below now + 1 day. A failed row keeps its time and its field."""
 
     # --- shaping ----------------------------------------------------------------------------------------------------------------
     def filter(self, conditions: Sequence[tuple[bytes, Pattern]], *, exclude: bool = False) -> int:
@@ -268,8 +259,8 @@ class EventBatch:
         were dropped."""
     def mask(self, source: bytes, pattern: Pattern, replacement: bytes, *, all: bool = True) -> int:
         r"""Replace the first or all matches of `pattern` in a field. In `replacement` `\1`…`\9` are groups, `\\` a backslash, all else
-        literal; a group beyond the pattern's is a ValueError. Empty matches are skipped (and the search
-        goes on one byte further). Returns changed rows."""
+        literal; a group beyond the pattern's is a ValueError. Empty matches are skipped (and the search goes on one byte further).
+        Returns changed rows."""
     def rename(self, old: bytes, new: bytes) -> int:
         """Rows changed. An existing `new` in the row is overwritten; the field keeps the position of `old`."""
     def drop(self, keys: Sequence[bytes]) -> None: ...
@@ -287,15 +278,13 @@ class EventBatch:
         time_ns_part: bool = False,
     ) -> Encoded:
         """Rows `[first, first + count)` as one LogGroup: Logs (Time, Contents…, Time_ns when `time_ns_part`), Topic, Source, LogTags
-        (`self.tags`, then `tags`).
-        Field order inside a Log is Time, Contents, Time_ns; in the group Logs, Topic (when set), Source (when set), LogTags. lz4 is the raw
-        block format."""
+        (`self.tags`, then `tags`). Field order inside a Log is Time, Contents, Time_ns; in the group Logs, Topic (when set), Source (when
+        set), LogTags. lz4 is the raw block format."""
     def map_columns(self, *, first: int = 0, count: int | None = None) -> MapColumns: ...
 
 def record_end(block: bytes, start: Pattern | None = None) -> int:
     r"""How many bytes of `block` are whole records: up to and with the last `\n`, or with `start`, up to the beginning of the last whole
-    line on which a record begins
-    (the last record may still grow, and a line without its `\n` is not looked at). 0 when there is none."""
+    line on which a record begins (the last record may still grow, and a line without its `\n` is not looked at). 0 when there is none."""
 
 def fingerprint(data: bytes) -> bytes:
     """XXH3-128 of `data`, 16 bytes big-endian: the hash of ranges and file heads (not cryptographic)."""

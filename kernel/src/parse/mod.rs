@@ -58,7 +58,7 @@ impl Home<'_> {
 }
 
 pub trait Parser {
-    /// Appends the fields of one value to `out`, false when it does not parse (then `out` may hold leftovers). `span` is where the value lies.
+    /// Appends the fields of one value, which lies at `span`, to `out`; false when it does not parse (`out` may then hold leftovers).
     fn parse(&mut self, value: Hay, span: Span, home: &mut Home, out: &mut Vec<Field>) -> Result<bool, TooBig>;
 
     /// Whether no two fields of one value ever have the same key.
