@@ -135,7 +135,7 @@ OTHERS = (
         ),
     ),
     regex_format(
-        "java",
+        "logback",
         r"^(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2},\d{3})\s+(TRACE|DEBUG|INFO|WARN|ERROR)\s+\[([^\]]+)\]\s+([\w.]+)\s+-\s+(.*)$",
         ["time", "level", "thread", "logger", "message"],
         lambda r: (

@@ -31,6 +31,7 @@ class Worker:
         self._platform = current([home])
         self._session: Session | None = None
         self._stopped = False
+        self._ran_before = False
 
     def run(self, *, enrol_at: str = "") -> int:
         """Until everything is read (`finite`) or a signal comes; the exit code. `enrol_at`: endpoint of a server on this machine.
@@ -62,7 +63,7 @@ class Worker:
         self.stop()
 
     def _one_session(self, identity: AgentIdentity, pipelines: Sequence[PipelineConfig]) -> End:
-        opened = open_checkpoint(self._home / "agent")
+        opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
         session = self._session = Session(opened, pipelines, identity, self._platform, finite=self._finite)
         end = asyncio.run(session.run())
         if end is End.FORKED:
@@ -74,6 +75,7 @@ class Worker:
 
     def _identify(self, enrol_at: str) -> AgentIdentity:
         path = self._home / "secret" / "agent.json"
+        self._ran_before = path.exists()
         identity = identities.load(path)
         for project, logstores in self._wanted_at(enrol_at).items() if enrol_at else ():
             enrol_local(identity, enrol_at, project, logstores, self._home / "secret" / "admin.json")

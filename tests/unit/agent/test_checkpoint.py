@@ -252,3 +252,11 @@ def test_positions_are_kept_as_they_are(tmp_path):
     again = open_checkpoint(tmp_path)
     again.database.close()
     assert json.dumps(again.content.streams[STREAM].committed, sort_keys=True) == json.dumps(position, sort_keys=True)
+
+
+def test_a_checkpoint_that_is_gone_from_an_agent_that_ran_before_was_lost(tmp_path):
+    first = open_checkpoint(tmp_path / "new", expected=False)
+    lost = open_checkpoint(tmp_path / "old", expected=True)
+    assert (first.content.rolled_back, lost.content.rolled_back) == (False, True)
+    first.database.close()
+    lost.database.close()

@@ -81,6 +81,18 @@ def test_what_cannot_be_watched_is_said(tmp_path):
     watcher.close()
 
 
+def test_without_an_inotify_instance_everything_is_polled(tmp_path, monkeypatch):
+    def refuse(**_):
+        raise OSError(24, "too many open files")
+
+    monkeypatch.setattr("tailrace.agent.platform.linux_watch.INotify", refuse)
+    watcher = current().watcher()
+    assert not watcher.add(str(tmp_path))
+    assert not watcher.wait(0)
+    assert watcher.changes() == []
+    watcher.close()
+
+
 def test_a_wait_can_be_ended_from_another_thread():
     watcher = current().watcher()
     threading.Timer(0.05, watcher.wake).start()

@@ -27,18 +27,21 @@ class Opened:
     content: Content
 
 
-def open_checkpoint(directory: Path) -> Opened:
-    """The checkpoint in `directory`. NewerFormatError when a newer release wrote it; nothing is touched then."""
+def open_checkpoint(directory: Path, *, expected: bool = False) -> Opened:
+    """The checkpoint in `directory`. `expected`: this agent has run before, so that a missing one is a lost one.
+
+    NewerFormatError when a newer release wrote it; nothing is touched then.
+    """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     path, copy = directory / NAME, directory / COPY
-    if path.exists() or not copy.exists():
+    if path.exists() or not (copy.exists() or expected):
         try:
             return _load(path, rolled_back=False)
         except (sqlite3.DatabaseError, DamagedError) as error:
             reason = str(error)
             _set_aside(path)
     else:
-        reason = "it is missing, though its copy is there"
+        reason = "it is missing, though this agent has run before"
     if copy.exists():
         try:
             return _fall_back(path, copy, reason)
@@ -46,7 +49,7 @@ def open_checkpoint(directory: Path) -> Opened:
             reason = f"{reason}; the copy: {error}"
             _set_aside(path)
             _set_aside(copy)
-    _warn("the checkpoint is damaged and there is no copy that can be used: positions start anew", path, reason)
+    _warn("the checkpoint is lost and there is no copy that can be used: the server is asked where our streams end", path, reason)
     return _load(path, rolled_back=True)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from inotify_simple import INotify, flags
 
+from tailrace import telemetry
 from tailrace.pipeline.platform import Change
 
 MASK = flags.MODIFY | flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO | flags.ONLYDIR
@@ -23,17 +24,20 @@ class InotifyWatcher:
     """Implements `Watcher`. Made and used by one thread; only `wake` may be called from others."""
 
     def __init__(self) -> None:
-        self._inotify = INotify(nonblocking=True)
+        self._inotify = _inotify()
         self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._closing = threading.Lock()
         self._closed = False
         self._directories: dict[int, str] = {}
         self._remote = _remote_devices()
         self._poll = select.poll()
-        self._poll.register(self._inotify.fileno(), select.POLLIN)
+        if self._inotify:
+            self._poll.register(self._inotify.fileno(), select.POLLIN)
         self._poll.register(self._woken, select.POLLIN)
 
     def add(self, directory: str) -> bool:
+        if not self._inotify:
+            return False
         try:
             if Path(directory).stat().st_dev in self._remote:
                 return False
@@ -47,11 +51,11 @@ class InotifyWatcher:
         if self._woken in ready:
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(self._woken)
-        return self._inotify.fileno() in ready
+        return len(ready) > (self._woken in ready)
 
     def changes(self) -> Sequence[Change]:
         found: dict[Change, None] = {}
-        for watch, mask, _, name in self._inotify.read(timeout=0):
+        for watch, mask, _, name in self._inotify.read(timeout=0) if self._inotify else ():
             if mask & flags.Q_OVERFLOW:
                 found[OVERFLOW] = None
             elif mask & flags.IGNORED:
@@ -68,8 +72,18 @@ class InotifyWatcher:
     def close(self) -> None:
         with self._closing:
             self._closed = True
-            self._inotify.close()
+            if self._inotify:
+                self._inotify.close()
             os.close(self._woken)
+
+
+def _inotify() -> INotify | None:
+    """None when the user has no instance left (fs.inotify.max_user_instances): everything is polled then."""
+    try:
+        return INotify(nonblocking=True)
+    except OSError as error:
+        telemetry.alarm("REGISTER_INOTIFY_FAIL_ALARM", "cannot watch directories, files are polled instead", reason=str(error))
+        return None
 
 
 def _remote_devices() -> set[int]:

@@ -106,8 +106,8 @@ def fork(key: StreamKey, identity: Identity) -> ForkError:
 def _raise_low(stream: StreamState, low: int) -> None:
     if low <= stream.low:
         return
-    last = stream.above.get(low - 1)
-    stream.low_end = last.end if last is not None else 0
+    # A sequence of which nothing had to be sent (all filtered out) is acknowledged and not here: the end is that of the last one that is.
+    stream.low_end = max([stream.low_end, *(state.end for sequence, state in stream.above.items() if sequence < low)])
     stream.low = low
     stream.above = {sequence: state for sequence, state in stream.above.items() if sequence >= low}
 
