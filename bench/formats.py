@@ -178,7 +178,7 @@ OTHERS = (
             "request",
         ],
         lambda r: (
-            f'{ip(r)}:{r.randrange(65535)} [22/Nov/2026:{clock(r)}.{r.randrange(1000):03d}] web app/srv{r.randrange(9)} {r.randrange(99)}/0/{r.randrange(9)}/{r.randrange(999)}/{r.randrange(999)} 200 {r.randrange(99999)} - - ---- 1/1/{r.randrange(9)}/0/0 0/0 "GET /{words(r, 1)} HTTP/1.1"'
+            f'{ip(r)}:{r.randrange(65535)} [22/Nov/2026:{clock(r)}.{r.randrange(1000):03d}] web app/srv{r.randrange(9)} {r.randrange(99)}/0/{r.randrange(9)}/{r.randrange(999)}/{r.randrange(999)} 200 {r.randrange(99999)} - - ---- 1/1/{r.randrange(9)}/0/0 0/0 "GET /api/v2/{words(r, 3).replace(" ", "/")}/{r.randrange(10**6)}?session={r.getrandbits(64):016x}&page={r.randrange(99)} HTTP/1.1"'
         ),
     ),
     regex_format(
