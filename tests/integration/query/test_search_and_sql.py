@@ -4,7 +4,7 @@ import pytest
 
 from tailrace.errors import ApiError
 from tailrace.server.query.parser import parse_search
-from tailrace.server.store.port import LineIndex
+from tailrace.server.store.port import FieldIndex, LineIndex
 from tests.integration.query.logs import START, TOKENS, EngineThread, FilledLogstore, Log
 from tests.integration.query.oracle import matches
 from tests.integration.query.test_search_means import INDEX, random_logs
@@ -88,3 +88,14 @@ def test_join_using_and_star(engine: EngineThread):
 def test_the_engines_refusal_speaks_of_the_users_names(logstore: FilledLogstore):
     with pytest.raises(ApiError, match=r"cannot run the SQL: Column 'plain' is not under aggregate function and not in GROUP BY keys$"):
         logstore.sql("select plain, count(*) from log group by n")
+
+
+def test_tags_source_and_topic_may_be_indexed_like_fields(engine: EngineThread):
+    keys = ("__tag__:__path__", "__source__", "__topic__")
+    fields = tuple(FieldIndex(f"c{place}", key, "text", TOKENS, alias=key.strip("_")[-4:]) for place, key in enumerate(keys))
+    logs = [Log({"id": "1"}, source="10.0.0.1", topic="web", tags={"__path__": "/var/log/a.log"}), Log({"id": "2"}, time=START + 1)]
+    logstore = engine.logstore(logs, fields=fields)
+    statement = 'select path, "__tag__:__path__", __source__, __topic__ from log order by __time__'
+    assert logstore.sql(statement) == [("/var/log/a.log", "/var/log/a.log", "10.0.0.1", "web"), ("null", "null", "", "")]
+    for search in ("__tag__:__path__: log", "__source__:10.0.0.1", "__topic__:we*"):
+        assert logstore.find(search) == ["1"], search

@@ -19,8 +19,6 @@ class Wild(enum.Enum):
 Pieces: TypeAlias = tuple["str | Wild", ...]
 """A word cut at its wildcards: `a?c*` is `("a", Wild.ONE, "c", Wild.ANY)`."""
 
-TAG_PREFIX = "__tag__:"
-
 
 @dataclass(frozen=True, slots=True)
 class Everything:

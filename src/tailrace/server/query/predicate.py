@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tailrace.errors import ApiError
-from tailrace.server.query.ast import TAG_PREFIX, And, Everything, Exists, Leaf, Node, Not, Or, Pattern, Phrase, Pieces, Range, Term, Wild
+from tailrace.server.query.ast import And, Everything, Exists, Leaf, Node, Not, Or, Pattern, Phrase, Pieces, Range, Term, Wild
 from tailrace.server.query.lexer import syntax_error
 from tailrace.server.query.parser import read_number
 from tailrace.server.query.text import DEFAULT_DELIMITERS, cut, cut_pieces, fold, token_regex
-from tailrace.server.store.port import FieldIndex, TableSpec
+from tailrace.server.store.port import TAG_PREFIX, FieldIndex, TableSpec
 
 TRUE, FALSE = "1", "0"
 _INT64 = range(-(1 << 63), 1 << 63)

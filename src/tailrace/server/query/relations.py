@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tailrace.errors import ApiError
-from tailrace.server.query.ast import TAG_PREFIX
 from tailrace.server.query.functions import Type
 from tailrace.server.query.predicate import Binder
-from tailrace.server.store.port import FieldIndex, TableSpec
+from tailrace.server.store.port import TAG_PREFIX, FieldIndex, TableSpec
 from tailrace.server.store.schema import table_name
 
 _TYPES = {"text": Type.VARCHAR, "json": Type.VARCHAR, "long": Type.BIGINT, "double": Type.DOUBLE}
@@ -75,7 +74,8 @@ class VirtualTable(Relation):
         return f"SELECT {', '.join(used)} FROM {table_name(self.table.logstore)} WHERE {' AND '.join(conditions)}"  # noqa: S608 - no user text
 
     def _analysable(self) -> list[FieldIndex]:
-        return [index for index in self.table.fields if index.doc_value]
+        reserved = {name for name, _, _ in _RESERVED}
+        return [index for index in self.table.fields if index.doc_value and index.key not in reserved]
 
     def _add_unlisted(self, name: str) -> Column | None:
         aliased = next((index for index in self._analysable() if index.alias.lower() == name.lower() != ""), None)
@@ -107,7 +107,9 @@ class VirtualTable(Relation):
             return source
         if source.type in ("long", "double"):
             return source.column
-        return f"if({source.column} = '' AND NOT has(fields.keys, {self._binder.bind(source.key)}), NULL, {source.column})"
+        container = "tags" if source.key.startswith(TAG_PREFIX) else "fields"
+        there = f"has({container}.keys, {self._binder.bind(source.key.removeprefix(TAG_PREFIX))})"
+        return f"if({source.column} = '' AND NOT {there}, NULL, {source.column})"
 
 
 def unresolved(kind: str, name: str, known: Sequence[str]) -> ApiError:

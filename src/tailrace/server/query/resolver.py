@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from tailrace.server.query.allowlist import is_plain_name, refuse
-from tailrace.server.query.ast import TAG_PREFIX
 from tailrace.server.query.functions import AGGREGATES, Type
 from tailrace.server.query.predicate import Binder
 from tailrace.server.query.relations import Column, Relation, VirtualTable, unresolved
 from tailrace.server.query.rewriting import set_type, settle, type_of
+from tailrace.server.store.port import TAG_PREFIX
 
 INNER_PREFIX = "__"
 """Names that begin so are ours; a user's own alias may not, except for the reserved fields' names."""

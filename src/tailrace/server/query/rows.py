@@ -3,8 +3,8 @@
 import base64
 from collections.abc import Sequence
 
-from tailrace.server.query.ast import TAG_PREFIX
 from tailrace.server.query.values import as_text
+from tailrace.server.store.port import TAG_PREFIX
 
 CURSOR_BASE = 1_500_000_000_000_000_000
 """Clients expect cursors that look like receive times in ns (sls-api §2.5): ours are this plus the group's number."""

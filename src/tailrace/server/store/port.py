@@ -10,6 +10,9 @@ from typing import Literal, Protocol, TypeAlias
 
 from tailrace.pipeline.contract import Identity
 
+TAG_PREFIX = "__tag__:"
+"""Before a tag's name where fields and tags stand side by side: in queries and in an index."""
+
 Compression: TypeAlias = Literal["none", "lz4", "zstd", "deflate"]
 
 

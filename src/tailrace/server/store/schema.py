@@ -11,7 +11,7 @@ import msgspec
 
 from tailrace.errors import DamagedError, NewerFormatError
 from tailrace.server.store.engine_settings import literal
-from tailrace.server.store.port import FieldIndex, LineIndex, TableSpec
+from tailrace.server.store.port import TAG_PREFIX, FieldIndex, LineIndex, TableSpec
 
 FORMAT_VERSION = 1
 FOREVER_DAYS = 3650
@@ -60,10 +60,10 @@ _SETTINGS = (
 )
 
 _COLUMN_TYPES = {
-    "text": ("String", "fields[{key}]"),
-    "json": ("String", "fields[{key}]"),
-    "long": ("Nullable(Int64)", "toInt64OrNull(fields[{key}])"),
-    "double": ("Nullable(Float64)", "toFloat64OrNull(fields[{key}])"),
+    "text": ("String", "{value}"),
+    "json": ("String", "{value}"),
+    "long": ("Nullable(Int64)", "toInt64OrNull({value})"),
+    "double": ("Nullable(Float64)", "toFloat64OrNull({value})"),
 }
 
 
@@ -176,7 +176,16 @@ def _has_text_index(index: FieldIndex) -> bool:
 
 def _field_column(index: FieldIndex) -> str:
     kind, expression = _COLUMN_TYPES[index.type]
-    return f"{index.column} {kind} MATERIALIZED {expression.format(key=_quoted(index.key))} CODEC(ZSTD(1))"
+    return f"{index.column} {kind} MATERIALIZED {expression.format(value=_value(index.key))} CODEC(ZSTD(1))"
+
+
+def _value(key: str) -> str:
+    """Where the value of a key is: what does not come from the event itself has columns of its own."""
+    if key in ("__source__", "__topic__"):
+        return key.strip("_")
+    if key.startswith(TAG_PREFIX):
+        return f"tags[{_quoted(key.removeprefix(TAG_PREFIX))}]"
+    return f"fields[{_quoted(key)}]"
 
 
 def _field_index(index: FieldIndex) -> str:
