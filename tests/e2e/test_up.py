@@ -28,10 +28,10 @@ def test_a_line_that_is_appended_is_found_within_seconds(running: Up, app_log: P
     assert running.contents("needle") == ["needle in the haystack"]
 
 
-def test_sql_counts_what_was_found(running: Up):
+def test_sql_counts_what_was_found_by_file(running: Up, app_log: Path):
     running.wait_until_found("history", 100, 30)
-    rows = running.query("history | select count(*) as events")
-    assert [int(row["events"]) for row in rows] == [100]
+    rows = running.query("history | select path, count(*) as events group by path")
+    assert [(row["path"], int(row["events"])) for row in rows] == [(str(app_log), 100)]
 
 
 def test_the_screen_says_where_things_are(running: Up, app_log: Path):

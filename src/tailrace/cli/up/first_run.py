@@ -18,7 +18,7 @@ TOKENS: Final = list(", '\";=()[]{}?@&<>/:\n\t\r")
 TEXT: Final = {"type": "text", "token": TOKENS, "caseSensitive": False, "doc_value": True, "chn": False}
 INDEX: Final = {
     "line": {"token": TOKENS, "caseSensitive": False, "chn": False},
-    "keys": {"content": TEXT, "__tag__:__path__": {**TEXT, "alias": "path"}, "__source__": TEXT},
+    "keys": {"content": TEXT, "__tag__:__path__": {**TEXT, "alias": "path"}},
 }
 
 
