@@ -41,7 +41,7 @@ test: $(DONE)/dev $(ENGINE) ## lint, then the tests (at most 5 minutes)
 	$(BIN)/ruff check
 	$(PYTEST) -m 'not long' $(ARGS)
 
-test-long: $(DONE)/dev $(ENGINE) ## also what takes minutes: crash runs, upgrades, large files
+test-long: $(DONE)/dev $(ENGINE) ## what takes minutes: long crash runs
 	$(BIN)/pytest -m long --timeout 3600 $(ARGS)
 
 check: $(DONE)/dev ## lint, format and types, of Python and Rust
@@ -91,7 +91,7 @@ $(DONE)/dev: $(DONE)/server
 	$(INSTALL) --group dev
 	@touch $@
 
-$(DONE)/kernel-native: $(DONE)/server kernel/pyproject.toml kernel/Cargo.toml kernel/Cargo.lock $(wildcard kernel/src/*.rs)
+$(DONE)/kernel-native: $(DONE)/server kernel/pyproject.toml kernel/Cargo.toml kernel/Cargo.lock $(shell find kernel/src kernel/.cargo -type f)
 	$(INSTALL) --force-reinstall --no-deps ./kernel
 	@touch $@
 

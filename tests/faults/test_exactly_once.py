@@ -1,4 +1,4 @@
-"""Whatever is killed, whenever: afterwards each event is there exactly once, whole, and in the order of its file."""
+"""Whatever is killed, whenever: afterwards each event is there exactly once, and whole."""
 
 import random
 import time

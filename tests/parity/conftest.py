@@ -13,7 +13,7 @@ settings.load_profile("parity")
 
 @pytest.fixture(scope="session")
 def kernel() -> ModuleType:
-    return pytest.importorskip("tailrace_kernel", reason="the native kernel is not installed: `make setup` builds it")
+    return pytest.importorskip("tailrace_kernel", reason="the native kernel is not installed: `make kernel` builds it")
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ TEXT_PAIRS = st.lists(st.tuples(st.text(max_size=6).map(str.encode), st.binary(m
 @pytest.fixture(scope="module", params=["tailrace.batch.reference", "tailrace_kernel"])
 def engine(request: pytest.FixtureRequest) -> ModuleType:
     if request.param == "tailrace_kernel":
-        pytest.importorskip("tailrace_kernel", reason="the native kernel is not installed: `make setup` builds it")
+        pytest.importorskip("tailrace_kernel", reason="the native kernel is not installed: `make kernel` builds it")
     return importlib.import_module(request.param)
 
 

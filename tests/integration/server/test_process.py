@@ -140,3 +140,13 @@ def test_only_an_admin_enrols(server) -> None:
     headers = {"content-type": "application/json"}
     answer = server.request("POST", "/api/v1/agents/enrol-local", body=body, headers=headers, key=key)
     assert (answer.status, answer.code) == (401, "Unauthorized")
+
+
+def test_an_agent_of_two_projects_keeps_a_key_for_each(server) -> None:
+    one, two = server.fresh_name("one"), server.fresh_name("two")
+    for project in (one, two):
+        server.make_logstore(project, "app")
+    first, second = server.enrol("agent-of-two", one, ["app"]), server.enrol("agent-of-two", two, ["app"])
+    again = server.enrol("agent-of-two", two, ["app"])
+    answers = {key[0]: server.request("GET", "/api/v1/agents/streams", key=key).status for key in (first, second, again)}
+    assert answers == {first[0]: 200, second[0]: 401, again[0]: 200}

@@ -9,5 +9,5 @@ import pytest
 @pytest.fixture(params=["tailrace.batch.reference", "tailrace_kernel"])
 def engine(request: pytest.FixtureRequest) -> ModuleType:
     if request.param == "tailrace_kernel":
-        pytest.importorskip("tailrace_kernel", reason="the native kernel is not installed: `make setup` builds it")
+        pytest.importorskip("tailrace_kernel", reason="the native kernel is not installed: `make kernel` builds it")
     return importlib.import_module(request.param)

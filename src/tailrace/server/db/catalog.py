@@ -146,7 +146,7 @@ class Catalog:
             self._keys[key.id] = key
 
     async def enrol_agent(self, agent: Agent, key: Key) -> None:
-        """The agent's earlier keys stop working."""
+        """The agent's earlier keys for the same project stop working."""
         async with self._changing:
             for gone in await self._run(statements.enrol_agent, agent, key):
                 self._keys.pop(gone, None)

@@ -123,15 +123,16 @@ def insert_key(session: Session, key: Key) -> None:
 
 
 def enrol_agent(session: Session, agent: Agent, key: Key) -> list[str]:
-    """Put the agent in with its key; an agent that is there already gets the new grant, and its old keys are gone: their ids."""
+    """Put the agent in with its key. One that is there already gets the new grant, and its old keys for that project are gone: their ids."""
     row = session.get(AgentRow, agent.id)
     if row is None:
         session.add(AgentRow(id=agent.id, project=agent.project, logstores=list(agent.logstores), created=agent.created))
         session.flush()
     else:
         row.project, row.logstores = agent.project, list(agent.logstores)
-    gone = list(session.scalars(select(KeyRow.id).where(KeyRow.agent_id == agent.id)))
-    session.execute(delete(KeyRow).where(KeyRow.agent_id == agent.id))
+    earlier = KeyRow.agent_id == agent.id, KeyRow.project == agent.project
+    gone = list(session.scalars(select(KeyRow.id).where(*earlier)))
+    session.execute(delete(KeyRow).where(*earlier))
     insert_key(session, key)
     return gone
 
