@@ -123,7 +123,7 @@ def insert_key(session: Session, key: Key) -> None:
 
 
 def enrol_agent(session: Session, agent: Agent, key: Key) -> list[str]:
-    """Put the agent in with its key. One that is there already gets the new grant, and its old keys for that project are gone: their ids."""
+    """Put the agent in with its key. One that is there gets the new grant; its old keys for that project are gone: their ids."""
     row = session.get(AgentRow, agent.id)
     if row is None:
         session.add(AgentRow(id=agent.id, project=agent.project, logstores=list(agent.logstores), created=agent.created))
