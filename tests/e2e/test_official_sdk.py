@@ -22,8 +22,8 @@ def test_logs_written_by_the_sdk_are_read_by_the_sdk_and_by_the_cli(client: LogC
     now = int(time.time())
     items = [LogItem(now, contents=[("content", f"written by the sdk {number}"), ("status", str(number))]) for number in range(5)]
     client.put_logs(PutLogsRequest("default", "logs", "orders", "10.0.0.1", items))
-    running.wait_until_found("sdk", 5, 30)
-    answer = client.get_logs(GetLogsRequest("default", "logs", now - 60, now + 60, query="sdk", line=100))
+    running.wait_until_found("written", 5, 30)
+    answer = client.get_logs(GetLogsRequest("default", "logs", now - 60, now + 60, query="written", line=100))
     assert answer.is_completed()
     assert sorted(log.get_contents()["status"] for log in answer.get_logs()) == ["0", "1", "2", "3", "4"]
 
