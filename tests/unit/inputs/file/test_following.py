@@ -2,6 +2,8 @@
 
 import os
 import time
+from errno import EACCES
+from threading import Event
 
 import pytest
 
@@ -121,13 +123,22 @@ def test_the_agents_own_state_is_never_read(tmp_path):
         following.expect("fine")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file_is_an_alarm_and_is_read_once_it_may_be(tmp_path):
+def test_an_unreadable_file_is_an_alarm_and_is_read_once_it_may_be(tmp_path, monkeypatch):
     write(tmp_path / "x.log", "secret\n")
-    (tmp_path / "x.log").chmod(0)
-    with Following(tmp_path, TailingAllMatchedFiles=True) as following:
-        wait_for(lambda: any(kind == "LOGFILE_PERMINSSION_ALARM" for kind, _ in following.lane.alarms))
-        (tmp_path / "x.log").chmod(0o600)
+    following = Following(tmp_path, TailingAllMatchedFiles=True)
+    kind, allowed = type(following.lane.platform), Event()
+    open_file = kind.open_file
+
+    def guarded(platform, path):
+        """What the system does to everybody but root."""
+        if not allowed.is_set():
+            raise PermissionError(EACCES, "permission denied", path)
+        return open_file(platform, path)
+
+    monkeypatch.setattr(kind, "open_file", guarded)
+    with following:
+        wait_for(lambda: any(alarm == "LOGFILE_PERMINSSION_ALARM" for alarm, _ in following.lane.alarms))
+        allowed.set()
         following.rescan()
         following.expect("secret")
 
