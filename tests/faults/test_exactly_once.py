@@ -16,14 +16,14 @@ INDEX = {"line": {"token": [" "], "caseSensitive": False}, "keys": {"n": {"type"
 
 @pytest.mark.timeout(300)
 def test_kill_nine_of_worker_and_server_short_form(tmp_path: Path) -> None:
-    torture(tmp_path, events=60_000, per_file=20_000, kills=6, pause=0.1, seed=1)
+    verify_each_event_once(tmp_path, events=60_000, per_file=20_000, kills=6, pause=0.1, seed=1)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_kill_nine_fifty_times_during_a_million_events(tmp_path: Path, seed: int) -> None:
-    torture(tmp_path, events=1_000_000, per_file=100_000, kills=50, pause=0.12, seed=seed)
+    verify_each_event_once(tmp_path, events=1_000_000, per_file=100_000, kills=50, pause=0.12, seed=seed)
 
 
 @pytest.mark.timeout(120)
@@ -51,7 +51,7 @@ def test_an_agent_that_lost_its_checkpoint_goes_on_where_the_server_stands(tmp_p
         installation.stop()
 
 
-def torture(folder: Path, *, events: int, per_file: int, kills: int, pause: float, seed: int) -> None:
+def verify_each_event_once(folder: Path, *, events: int, per_file: int, kills: int, pause: float, seed: int) -> None:
     r = random.Random(seed)
     logs = folder / "logs"
     logs.mkdir()
@@ -72,7 +72,7 @@ def torture(folder: Path, *, events: int, per_file: int, kills: int, pause: floa
                 installation.start(name)
         writer.join()
         wait_for(installation, events)
-        verify(installation, events)
+        must_be_there_once(installation, events)
     finally:
         installation.stop()
 
@@ -87,7 +87,7 @@ def wait_for(installation: Installation, events: int, seconds: float = 120) -> N
     raise AssertionError(f"{count} of {events} events arrived within {seconds} s:\n{installation.tail()}")
 
 
-def verify(installation: Installation, events: int) -> None:
+def must_be_there_once(installation: Installation, events: int) -> None:
     time.sleep(2)  # a repeat that comes late must be seen
     totals = installation.query("* | select count(1) as c, count(distinct n) as d, min(n) as low, max(n) as high from log")[0]
     repeated = installation.query("* | select n, count(1) as c from log group by n having count(1) > 1 order by n limit 5")

@@ -7,6 +7,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 
@@ -35,7 +36,8 @@ class Database:
         self.path = path
         fresh = not path.exists()
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._connection.close)
             path.chmod(0o600)
             # The home has one owner (its lock): with the file held exclusively no commit pays for locking it.
             self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -44,9 +46,7 @@ class Database:
             if fresh:
                 self._create()
             self._check_format()
-        except BaseException:
-            self._connection.close()
-            raise
+            undo.pop_all()
 
     def _create(self) -> None:
         schema = resources.files(__name__.rpartition(".")[0]).joinpath("schema.sql").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ place, and the epoch is renewed, because the server may know more of our streams
 
 import shutil
 import sqlite3
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,11 +56,10 @@ def open_checkpoint(directory: Path, *, expected: bool = False) -> Opened:
 
 def _load(path: Path, *, rolled_back: bool) -> Opened:
     database = Database(path)
-    try:
+    with ExitStack() as undo:
+        undo.callback(database.close)
         content = database.load()
-    except BaseException:
-        database.close()
-        raise
+        undo.pop_all()
     if rolled_back:
         content.epoch, content.rolled_back = database.renew_epoch(rolled_back=True), True
     return Opened(database, content)
