@@ -105,11 +105,13 @@ class Lane:
         table = self._around.streams
         return table.stored_ends.get(table.stream_id(self.target.flusher.target, self.input.key, key))
 
-    def submit(self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes) -> bool:
+    def submit(
+        self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes, readable_at: int
+    ) -> bool:
         taken = self._taken[stream]
         if not self.wait_for_room():
             return False
-        done = Range(stream, taken.next_sequence, start, end, position, fingerprint, self._route.version)
+        done = Range(stream, taken.next_sequence, start, end, position, fingerprint, self._route.version, readable_at)
         taken.next_sequence += 1
         self.send(taken, done, batch, self._route)
         return True

@@ -39,6 +39,8 @@ class Range:
     """`tailrace.batch.fingerprint` of the raw bytes `[start, end)`."""
     config_version: str
     """The pipeline config that made it; a replay uses the same."""
+    readable_at: int = 0
+    """When its bytes could first be read (`InputContext.submit`): a replay discards by age exactly what the first pass did."""
 
 
 @dataclass(slots=True)
@@ -84,8 +86,14 @@ class InputContext(Protocol):
         Where it answers, it goes before `StreamState.next`."""
         ...
 
-    def submit(self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes) -> bool:
-        """Hand over one range. Blocks while the lane is over its budget; False means the lane is stopping and the range was not taken."""
+    def submit(
+        self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes, readable_at: int
+    ) -> bool:
+        """Hand over one range. Blocks while the lane is over its budget; False means the lane is stopping and the range was not taken.
+
+        `readable_at`: wall clock in ns, the moment from which on these bytes could have been read; an event is discarded for its age
+        when its own time lies too long before it (DESIGN §4.4). 0 is history on purpose: nothing of it is too old.
+        """
         ...
 
     def end_stream(self, stream: str) -> None:

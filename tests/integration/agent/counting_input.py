@@ -77,7 +77,8 @@ class InputCounting:
             end = min(at + PER_RANGE, self.config.last)
             batch, digest = self._batch(at, end)
             position = gtid(end)
-            if not context.submit(batch, stream=stream, start=at, end=end, position=position, fingerprint=digest):
+            done = {"start": at, "end": end, "position": position, "fingerprint": digest, "readable_at": time.time_ns()}
+            if not context.submit(batch, stream=stream, **done):
                 return
         self.drained = last_of(position) >= self.config.last
 

@@ -7,11 +7,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter, StreamRow, open_checkpoint
+from tailrace.agent.checkpoint.rows import sealed
 from tailrace.errors import NewerFormatError
 from tailrace.pipeline.contract import Range
 
@@ -24,7 +26,16 @@ def row(id_=STREAM, **changes):
 
 
 def prepared(sequence, stream=STREAM):
-    return Range(stream, sequence, sequence * 10, sequence * 10 + 10, {"v": 1, "at": sequence * 10 + 10}, b"f" * 16, "config")
+    return Range(
+        stream,
+        sequence,
+        sequence * 10,
+        sequence * 10 + 10,
+        {"v": 1, "at": sequence * 10 + 10},
+        b"f" * 16,
+        "config",
+        sequence + 1_800_000_000_000_000_000,
+    )
 
 
 class Opened:
@@ -239,7 +250,7 @@ def test_a_newer_format_is_refused_in_a_sentence_and_not_touched(tmp_path):
     connection = sqlite3.connect(tmp_path / "checkpoint.db")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(NewerFormatError, match="its format 99 is newer than 1"):
+    with pytest.raises(NewerFormatError, match="its format 99 is newer than 2"):
         open_checkpoint(tmp_path)
     assert not list(tmp_path.glob("*.damaged-*"))
 
@@ -260,3 +271,39 @@ def test_a_checkpoint_that_is_gone_from_an_agent_that_ran_before_was_lost(tmp_pa
     assert (first.content.rolled_back, lost.content.rolled_back) == (False, True)
     first.database.close()
     lost.database.close()
+
+
+def older_format(directory, *, damaged=False):
+    """A checkpoint with one prepared range as the format 1 had it."""
+    Opened(directory).writer.stop()
+    connection = sqlite3.connect(directory / "checkpoint.db")
+    connection.execute("DROP TABLE ranges")
+    connection.execute(
+        'CREATE TABLE ranges (stream TEXT, sequence INTEGER, start INTEGER, "end" INTEGER, position TEXT, fingerprint BLOB,'
+        " config_version TEXT, parts INTEGER, crc INTEGER NOT NULL, PRIMARY KEY (stream, sequence)) WITHOUT ROWID"
+    )
+    values = sealed((STREAM, 3, 30, 40, '{"at":40,"v":1}', b"f" * 16, "config", 1))
+    connection.execute("INSERT INTO ranges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values[:-1], values[-1] + damaged))
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+
+
+def test_an_older_format_is_migrated_after_a_copy_and_its_ranges_are_never_too_old(tmp_path):
+    older_format(tmp_path)
+    for _ in range(2):  # the second time there is nothing left to migrate
+        opened = open_checkpoint(tmp_path)
+        opened.database.close()
+        assert opened.content.ranges[STREAM] == [replace(prepared(3), readable_at=0)]
+    copied = sqlite3.connect(tmp_path / "checkpoint.format-1.db")
+    assert copied.execute("PRAGMA user_version").fetchone() == (1,)
+    assert copied.execute("SELECT start FROM ranges").fetchall() == [(30,)]
+    copied.close()
+
+
+def test_a_damaged_row_of_an_older_format_is_not_made_whole_by_the_migration(tmp_path):
+    older_format(tmp_path, damaged=True)
+    opened = open_checkpoint(tmp_path)
+    opened.database.close()
+    assert list(tmp_path.glob("checkpoint.db.damaged-*"))
+    assert opened.content.rolled_back

@@ -11,17 +11,18 @@ from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 
+from tailrace.agent.checkpoint.migrations import MIGRATIONS
 from tailrace.agent.checkpoint.rows import Content, StreamRow, Values, range_of, sealed, unsealed
 from tailrace.errors import DamagedError, NewerFormatError
 
-FORMAT = 1
+FORMAT = 2
 EPOCH_SIZE = 16
 ROLLED_BACK = "rolled back"
 
 PUT_META = "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)"
 PUT_CONFIG = "INSERT OR REPLACE INTO configs VALUES (?, ?, ?)"
 PUT_STREAM = "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 DROP_RANGE = "DELETE FROM ranges WHERE stream = ? AND sequence = ?"
 DROP_STREAM = "DELETE FROM streams WHERE id = ?"
 DROP_STREAM_RANGES = "DELETE FROM ranges WHERE stream = ?"
@@ -45,14 +46,15 @@ class Database:
             self._connection.execute("PRAGMA synchronous=FULL")
             if fresh:
                 self._create()
-            self._check_format()
+            if (version := self._format()) < FORMAT:
+                self._migrate(version)
             undo.pop_all()
 
     def _create(self) -> None:
         schema = resources.files(__name__.rpartition(".")[0]).joinpath("schema.sql").read_text(encoding="utf-8")
         self._connection.executescript(f"BEGIN;\n{schema}\nPRAGMA user_version={FORMAT};\nCOMMIT;")
 
-    def _check_format(self) -> None:
+    def _format(self) -> int:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > FORMAT:
             raise NewerFormatError(
@@ -61,6 +63,17 @@ class Database:
             )
         if version < 1:
             raise DamagedError(f"the checkpoint `{self.path}` has no format version")
+        return int(version)
+
+    def _migrate(self, version: int) -> None:
+        """Bring an older format forward, in one transaction, after a copy that the older release can go on with."""
+        self.copy(self.path.with_name(f"{self.path.stem}.format-{version}.db"))
+        run = self._connection
+        run.execute("BEGIN IMMEDIATE")
+        for step in MIGRATIONS[version - 1 :]:
+            step(run)
+        run.execute(f"PRAGMA user_version={FORMAT}")
+        run.execute("COMMIT")
 
     def load(self) -> Content:
         """Everything, checked row by row. A new checkpoint gets its epoch here."""

@@ -64,13 +64,14 @@ def range_values(prepared: Range, parts: int) -> Values:
             prepared.fingerprint,
             prepared.config_version,
             parts,
+            prepared.readable_at,
         )
     )
 
 
 def range_of(row: Values) -> Range:
-    stream, sequence, start, end, position, fingerprint, config_version, _ = unsealed("ranges", row)
-    return Range(stream, sequence, start, end, json.loads(position), fingerprint, config_version)
+    stream, sequence, start, end, position, fingerprint, config_version, _, readable_at = unsealed("ranges", row)
+    return Range(stream, sequence, start, end, json.loads(position), fingerprint, config_version, readable_at)
 
 
 @dataclass(slots=True)

@@ -35,6 +35,8 @@ class Files:
         self._noted: dict[FileId, tuple[str, Position]] = {}
         self._left_alone: set[FileId] = set()
         self._states: dict[FileId, list[StreamState]] = {}
+        self._scanned_at = 0
+        """Wall clock in ns at which the last completed scan began; 0 before: what came while no agent ran counts as just found."""
         states = list(context.streams)
         self._marks = standing.Marks(config, states)
         for state in sorted((one for one in states if not one.key.startswith(standing.MARK_PREFIX)), key=lambda one: one.key):
@@ -43,6 +45,7 @@ class Files:
     # --- scans ------------------------------------------------------------------------------------------------------------------
     def begin(self, scan: Scan) -> None:
         """The first scan: take up what the checkpoint knows, then what is new, then note that everything here was seen."""
+        began_at = time.time_ns()
         here = {_file_id(status): path for path, status in scan.files.items()}
         for file in [file for file in self._states if file not in here]:
             self._find_elsewhere(file, self._states.pop(file))
@@ -54,8 +57,10 @@ class Files:
             stream = self._context.open_stream(key, position)
             if stream is not None and new:
                 self._context.remember(stream, position)
+        self._scanned_at = began_at
 
     def rescan(self, scan: Scan) -> None:
+        began_at = time.time_ns()
         for path, status in scan.files.items():
             self.look(path, status)
         here = {_file_id(status) for status in scan.files.values()}
@@ -64,6 +69,7 @@ class Files:
             if _is_gone(generation.location, generation.file):
                 self.end(generation)
         self._close_idle(here)
+        self._scanned_at = began_at
 
     def look(self, path: str, status: os.stat_result, *, first_seen_by: str = "") -> None:
         """A file stands at `path`. `first_seen_by`: the pattern that found it, in the first scan."""
@@ -147,6 +153,8 @@ class Files:
             os.close(descriptor)
             return None
         generation.stream = stream
+        if not self._config.tailing_all_matched_files:
+            generation.read_to_end_at = self._scanned_at
         self._generations[generation.file] = generation
         return generation
 
@@ -182,6 +190,7 @@ class Files:
         self._context.count("truncations")
         key = f"{generation.key.split('~')[0]}~{time.time_ns():x}"
         fresh = Generation(key, generation.file, generation.born, generation.path, generation.location, descriptor=generation.descriptor)
+        fresh.read_to_end_at = generation.read_to_end_at
         fresh.displaced, fresh.followers, generation.followers = generation.displaced, generation.followers, []
         for follower in fresh.followers:
             follower.after = fresh
@@ -296,6 +305,7 @@ class Files:
             self._leave_alone(generation.file, location)
             return
         generation.stream, generation.saved = stream, state.next
+        generation.read_to_end_at = int(state.next.get("read_to_end_at", 0))
         self._generations[generation.file] = generation
         self._at[location] = generation
         if location != path and path not in self._at:

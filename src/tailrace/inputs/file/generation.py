@@ -50,6 +50,9 @@ class Generation:
     """mtime in ns at the last look."""
     displaced: bool = False
     """Another file stands at its path, or none."""
+    read_to_end_at: int = 0
+    """Wall clock in ns of the last time it was read to its end, by a former process too; before that, of the last look that did not
+    find it. What is read next could be read from then on. 0: not known, or history on purpose."""
     drained: bool = False
     """Read to its end since it was last seen growing; what may remain is an unfinished record."""
     after: "Generation | None" = None
@@ -71,6 +74,7 @@ class Generation:
         """What the checkpoint keeps. `mark` belongs to the range that ends here, for its replay."""
         position: Position = {"v": LAYOUT, "offset": self.offset, "path": self.path, "head": [self.head[0], self.head[1].hex()]}
         position["tail"] = [len(self.tail), fingerprint(self.tail).hex()]
+        position["read_to_end_at"] = self.read_to_end_at
         if mark:
             position["mark"] = mark
         if self.unfinished:

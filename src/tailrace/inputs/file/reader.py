@@ -49,13 +49,15 @@ class Reader:
         self._framing = Framing(config)
         self._shaping = Shaping(config, self._framing)
         self._patience = config.flush_timeout_secs
+        self._history = config.tailing_all_matched_files
         self._context = context
         self._files = files
 
     def read(self, generation: Generation) -> bool:
         """Read and submit the next range; whether there may be more right now."""
+        looked_at = time.time_ns()  # before the bytes: what comes while we look was readable later
         if not generation.is_open and not self._files.reopen(generation):
-            return self._at_end(generation)
+            return self._pause(generation)
         if not generation.trusted and not self._trust(generation):
             return self.read(self._files.truncated(generation))
         ahead = self._whole_records(generation)
@@ -67,10 +69,10 @@ class Reader:
         complete = to_the_end and self._is_complete(generation)
         piece = (self._framing.whole(block) if ahead else None) or self._cut(generation, block, complete=complete)
         if piece is None:
-            return self._at_end(generation)
+            return self._at_end(generation, looked_at)
         taken = self._submit(generation, block, piece)
         if taken and to_the_end and not (complete and piece.size < len(block)):
-            return self._at_end(generation)
+            return self._at_end(generation, looked_at)
         return taken
 
     def _whole_records(self, generation: Generation) -> bytes:
@@ -124,6 +126,7 @@ class Reader:
             end=generation.offset,
             position=generation.position(mark=piece.mark),
             fingerprint=fingerprint(data),
+            readable_at=generation.read_to_end_at,
         )
 
     def _shape(self, generation: Generation, block: bytes, piece: Piece) -> tuple[bytes, EventBatch]:
@@ -131,7 +134,12 @@ class Reader:
         batch = self._shaping.batch(data, offset=generation.offset, mark=piece.mark, path=generation.path, inode=generation.file[1])
         return data, batch
 
-    def _at_end(self, generation: Generation) -> bool:
+    def _at_end(self, generation: Generation, looked_at: int) -> bool:
+        if not self._history:
+            generation.read_to_end_at = looked_at
+        return self._pause(generation)
+
+    def _pause(self, generation: Generation) -> bool:
         generation.drained = True
         generation.trusted = False
         self._files.release_followers(generation)

@@ -47,10 +47,10 @@ class RememberingLane:
     def stored_end(self, key):
         return self.stored.get(key)
 
-    def submit(self, batch, *, stream, start, end, position, fingerprint):
+    def submit(self, batch, *, stream, start, end, position, fingerprint, readable_at):
         self.room.wait()
         state = self.known[stream]
-        self.ranges.append((stream, Range(stream, state.next_sequence, start, end, position, fingerprint, "c")))
+        self.ranges.append((stream, Range(stream, state.next_sequence, start, end, position, fingerprint, "c", readable_at)))
         state.next_sequence += 1
         self.remember(stream, position)
         tags = {key.decode(): value.decode() for key, value in batch.tags}
