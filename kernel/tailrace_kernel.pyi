@@ -265,6 +265,15 @@ class EventBatch:
         """Rows changed. An existing `new` in the row is overwritten; the field keeps the position of `old`."""
     def drop(self, keys: Sequence[bytes]) -> None: ...
     def add(self, key: bytes, value: bytes, *, overwrite: bool = True) -> None: ...
+    def set_column(self, key: bytes, values: Sequence[bytes | None]) -> None:
+        """The counterpart of `column`: afterwards `column(key)` is `values`. A row without the field gets it at its end, None removes all
+        fields of that name, of a repeated key the first is set. A value equal to the old one stays where it lies, so that handing back
+        what did not change costs nothing. One value per row, else ValueError (also below)."""
+    def set_times(self, values: Sequence[int]) -> None: ...
+    def keep_rows(self, kept: Sequence[bool]) -> int:
+        """Drop the rows that `kept` denies. Returns how many; they count as `discarded` (also below)."""
+    def keep_times(self, lower_ns: int | None = None, upper_ns: int | None = None) -> int:
+        """Drop the rows whose time is not in `[lower_ns, upper_ns]`; None is no bound. Returns how many."""
 
     # --- out --------------------------------------------------------------------------------------------------------------------
     def encode(

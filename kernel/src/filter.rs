@@ -1,4 +1,4 @@
-//! Keeping or dropping whole rows by what their fields match.
+//! Keeping or dropping whole rows by what their fields match, by their time or by choice.
 
 use std::mem;
 
@@ -15,9 +15,20 @@ impl Batch {
     pub fn filter(&mut self, conditions: &[(&[u8], &Pattern)], exclude: bool) -> usize {
         let conditions = conditions.iter().map(|(name, pattern)| (self.keys.matcher(name), pattern.matcher())).collect();
         let kept = decide(self, conditions, exclude);
+        self.keep_rows(&kept)
+    }
+
+    /// Keeps rows whose time is in `[lower, upper]`. Returns how many were dropped.
+    pub fn keep_times(&mut self, lower: i64, upper: i64) -> usize {
+        let kept: Vec<bool> = self.times.iter().map(|time| (lower..=upper).contains(time)).collect();
+        self.keep_rows(&kept)
+    }
+
+    /// Keeps the rows that `kept`, one entry per row, does not deny. Returns how many were dropped; they count as discarded.
+    pub fn keep_rows(&mut self, kept: &[bool]) -> usize {
         let dropped = kept.iter().filter(|keep| !**keep).count();
         if dropped > 0 {
-            self.retain(&kept);
+            self.retain(kept);
             self.discarded += dropped as u64;
         }
         dropped

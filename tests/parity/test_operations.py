@@ -11,6 +11,7 @@ from tests.parity.side_by_side import BLOCKS, EVENTS, KEYS, PAIRS, TEXTS, TIMES,
 Engines = tuple[ModuleType, ModuleType]
 Step = tuple[str, tuple[Any, ...], dict[str, Any]]
 
+COLUMNS = ("column", "long column")
 STARTS = [r"\d", r"\d{4}-\d\d", "a", r"a.*b$", r"\s", r"[^a]", "", r".*\|", "é"]
 WHOLE = [
     r"(.*)",
@@ -60,6 +61,13 @@ BY_TIME = st.tuples(
     st.tuples(FIELDS, st.sampled_from(["%Y-%m-%d %H:%M:%S", "%s", "%d", "%Q", "%Y"])),
     st.fixed_dictionaries({"utc_offset_secs": st.integers(-50_000, 50_000), "keep_source": st.booleans(), "now_ns": st.just(10**18)}),
 )
+
+
+def rows_of(values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[str, list[Any]]]:
+    """A column: one value per row, however many rows there are; now and then one too many."""
+    return st.tuples(st.sampled_from(["column"] * 9 + ["long column"]), st.lists(values, min_size=1, max_size=8))
+
+
 CONDITIONS = st.lists(st.tuples(FIELDS, st.sampled_from(WHOLE + SEARCHED).map(lambda text: ("pattern", text))), max_size=2)
 SHAPING = st.one_of(
     st.tuples(st.just("filter"), st.tuples(CONDITIONS), st.fixed_dictionaries({"exclude": st.booleans()})),
@@ -73,6 +81,10 @@ SHAPING = st.one_of(
     st.tuples(st.just("rename"), st.tuples(FIELDS, KEYS), st.just({})),
     st.tuples(st.just("drop"), st.tuples(st.lists(KEYS, max_size=2)), st.just({})),
     st.tuples(st.just("add"), st.tuples(KEYS, TEXTS), st.fixed_dictionaries({"overwrite": st.booleans()})),
+    st.tuples(st.just("set_column"), st.tuples(KEYS, rows_of(st.none() | TEXTS)), st.just({})),
+    st.tuples(st.just("set_times"), st.tuples(rows_of(TIMES)), st.just({})),
+    st.tuples(st.just("keep_rows"), st.tuples(rows_of(st.booleans())), st.just({})),
+    st.tuples(st.just("keep_times"), st.tuples(st.none() | TIMES, st.none() | TIMES), st.just({})),
     st.tuples(st.just("swap"), st.tuples(st.randoms(use_true_random=False), EVENTS), st.just({})),
 )
 STEPS = st.one_of(by_regex(), by_delimiter(), BY_JSON, BY_TIME, SHAPING)
@@ -99,6 +111,11 @@ def for_engine(engine: ModuleType, value: Any) -> Any:
     return value
 
 
+def column(name: str, values: list[Any], rows: int) -> list[Any]:
+    wanted = rows + 1 if name == "long column" else rows
+    return (values * wanted)[:wanted]
+
+
 def made(engine: ModuleType, source: Step) -> Any:
     name, values, options = source
     return getattr(engine.EventBatch, name)(*for_engine(engine, values), **options)
@@ -108,6 +125,7 @@ def apply(engine: ModuleType, batch: Any, step: Step) -> Any:
     name, values, options = step
     if name == "swap":
         return outcome(lambda: batch.replace(swapped(batch.rows(), *values)))
+    values = tuple(column(*value, len(batch)) if isinstance(value, tuple) and value[0] in COLUMNS else value for value in values)
     return outcome(lambda: getattr(batch, name)(*for_engine(engine, values), **options))
 
 

@@ -1,4 +1,4 @@
-//! Changing fields of all rows by name: rename, drop, add; and the list of names in use.
+//! Changing fields of all rows by name: rename, drop, add, set; and the list of names in use.
 
 use std::mem;
 
@@ -74,6 +74,47 @@ impl Batch {
         }
         (self.fields, self.starts) = (fields, starts);
         Ok(())
+    }
+
+    /// Makes `values`, one per row, the column `name`: `None` removes all fields of that name from the row. A row without the field gets
+    /// it at its end; of a repeated key the first is set. A value that does not change stays where it lies.
+    pub fn set_column(&mut self, name: &[u8], values: &[Option<&[u8]>]) -> Result<(), TooBig> {
+        let key = self.key_id(name)?;
+        let mark = self.arena.mark();
+        let made = self.with_column(key, name, values);
+        if made.is_err() {
+            self.arena.truncate(mark);
+        }
+        (self.fields, self.starts) = made?;
+        Ok(())
+    }
+
+    fn with_column(&mut self, key: u32, name: &[u8], values: &[Option<&[u8]>]) -> Result<(Vec<Field>, Vec<u32>), TooBig> {
+        let mut fields = Vec::with_capacity(self.fields.len() + self.len());
+        let mut starts = Vec::with_capacity(self.starts.len());
+        starts.push(0);
+        for (row, value) in values.iter().enumerate() {
+            let matcher = self.keys.matcher(name);
+            let bytes = self.bytes();
+            let is_it = |field: &Field| matcher.is(field.key, &self.keys, bytes);
+            let begin = fields.len();
+            let Some(value) = value else {
+                fields.extend(self.row(row).iter().filter(|field| !is_it(field)));
+                starts.push(fields.len() as u32);
+                continue;
+            };
+            fields.extend_from_slice(self.row(row));
+            let at = fields[begin..].iter().position(is_it).map(|at| begin + at);
+            if !at.is_some_and(|at: usize| bytes.get(fields[at].span) == *value) {
+                let span = self.arena.put(value)?;
+                match at {
+                    Some(at) => fields[at].span = span,
+                    None => fields.push(Field { key, span }),
+                }
+            }
+            starts.push(u32::try_from(fields.len()).map_err(|_| TooBig)?);
+        }
+        Ok((fields, starts))
     }
 
     /// Ids of the distinct keys of rows `[first, end)` in order of first appearance. Keys that are not interned are told apart by

@@ -94,6 +94,12 @@ impl Batch {
         &self.times
     }
 
+    /// `times` has one entry per row.
+    pub fn set_times(&mut self, times: Vec<i64>) {
+        debug_assert_eq!(times.len(), self.len());
+        self.times = times;
+    }
+
     pub fn raw_offsets(&self) -> &[u64] {
         &self.raw_offsets
     }

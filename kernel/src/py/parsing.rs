@@ -140,6 +140,41 @@ impl EventBatch {
         let inner = &mut self.inner;
         py.detach(|| inner.add(key, value, overwrite)).map_err(too_big)
     }
+
+    fn set_column(&mut self, py: Python, key: &[u8], values: Vec<Option<PyBackedBytes>>) -> PyResult<()> {
+        one_per_row(self.inner.len(), values.len())?;
+        let inner = &mut self.inner;
+        py.detach(|| {
+            let values: Vec<Option<&[u8]>> = values.iter().map(Option::as_deref).collect();
+            inner.set_column(key, &values)
+        })
+        .map_err(too_big)
+    }
+
+    fn set_times(&mut self, values: Vec<i64>) -> PyResult<()> {
+        one_per_row(self.inner.len(), values.len())?;
+        self.inner.set_times(values);
+        Ok(())
+    }
+
+    fn keep_rows(&mut self, py: Python, kept: Vec<bool>) -> PyResult<usize> {
+        one_per_row(self.inner.len(), kept.len())?;
+        let inner = &mut self.inner;
+        Ok(py.detach(|| inner.keep_rows(&kept)))
+    }
+
+    #[pyo3(signature = (lower_ns=None, upper_ns=None))]
+    fn keep_times(&mut self, py: Python, lower_ns: Option<i64>, upper_ns: Option<i64>) -> usize {
+        let inner = &mut self.inner;
+        py.detach(|| inner.keep_times(lower_ns.unwrap_or(i64::MIN), upper_ns.unwrap_or(i64::MAX)))
+    }
+}
+
+fn one_per_row(rows: usize, given: usize) -> PyResult<()> {
+    if rows == given {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!("the batch has {rows} events, {given} values are given")))
 }
 
 fn quote_byte(separator: &[u8], quote: Option<&[u8]>) -> PyResult<Option<u8>> {

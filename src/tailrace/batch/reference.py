@@ -3,6 +3,7 @@
 It runs wherever Python runs. User patterns run on `re`, without limits on time: see `tailrace.batch.patterns`.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -205,10 +206,7 @@ class EventBatch:
     def filter(self, conditions: Sequence[tuple[bytes, Pattern]], *, exclude: bool = False) -> int:
         matching = edit.matching(self._table, conditions, any if exclude else all)
         kept = [not match for match in matching] if exclude else matching
-        dropped = kept.count(False)
-        self._table.keep(kept)
-        self._discarded += dropped
-        return dropped
+        return self.keep_rows(kept)
 
     def mask(self, source: bytes, pattern: Pattern, replacement: bytes, *, all: bool = True) -> int:  # noqa: A002 - the contract's name
         return edit.mask(self._table, source, pattern, replacement, all_matches=all)
@@ -221,6 +219,29 @@ class EventBatch:
 
     def add(self, key: bytes, value: bytes, *, overwrite: bool = True) -> None:
         edit.add(self._table, key, value, overwrite=overwrite)
+
+    def set_column(self, key: bytes, values: Sequence[bytes | None]) -> None:
+        self._check_one_per_row(len(values))
+        edit.set_column(self._table, key, values)
+
+    def set_times(self, values: Sequence[int]) -> None:
+        self._check_one_per_row(len(values))
+        self._table.times = list(values)
+
+    def keep_rows(self, kept: Sequence[bool]) -> int:
+        self._check_one_per_row(len(kept))
+        dropped = kept.count(False)
+        self._table.keep(kept)
+        self._discarded += dropped
+        return dropped
+
+    def keep_times(self, lower_ns: int | None = None, upper_ns: int | None = None) -> int:
+        lower, upper = -math.inf if lower_ns is None else lower_ns, math.inf if upper_ns is None else upper_ns
+        return self.keep_rows([lower <= time <= upper for time in self._table.times])
+
+    def _check_one_per_row(self, given: int) -> None:
+        if given != len(self):
+            raise ValueError(f"the batch has {len(self)} events, {given} values are given")
 
     # --- out --------------------------------------------------------------------------------------------------------------------
 

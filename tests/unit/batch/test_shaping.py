@@ -51,6 +51,40 @@ def test_rename_keeps_the_place_and_overwrites(batch: Any) -> None:
     assert batch.rename(b"level", b"level") == 0
 
 
+def test_a_column_is_set_to_what_is_given(batch: Any) -> None:
+    values = [None, b"WARN", b"new"]
+    batch.set_column(b"level", values)
+    assert batch.column(b"level") == values
+    batch.set_column(b"m", [None, None, None])
+    assert [fields for _, fields in batch.rows()] == [[], [(b"level", b"WARN")], [(b"level", b"new")]]
+
+
+def test_of_a_repeated_key_the_first_is_set(batch: Any) -> None:
+    batch.set_column(b"m", [b"id=12 id=345", None, b"z"])
+    assert batch.rows()[2] == (3, [(b"m", b"z"), (b"m", b"y")])
+
+
+def test_a_value_that_does_not_change_stays_in_the_block(engine: ModuleType) -> None:
+    batch = engine.EventBatch.split_lines(b"one\ntwo\n")
+    batch.set_column(b"content", [b"one", b"TWO"])
+    assert batch.spans(b"content") == [(0, 3), None]
+
+
+def test_rows_are_kept_by_choice_and_by_time(batch: Any) -> None:
+    assert batch.keep_rows([True, False, True]) == 1
+    assert batch.keep_times(1, 2) == 1
+    assert (batch.times, batch.discarded) == ([1], 2)
+    batch.set_times([70])
+    assert (batch.keep_times(70), batch.keep_times(None, 70), batch.times) == (0, 0, [70])
+    assert batch.keep_times() == 0
+
+
+@pytest.mark.parametrize(("operation", "arguments"), [("set_column", (b"m", [b""])), ("set_times", ([1],)), ("keep_rows", ([True] * 4,))])
+def test_a_column_has_one_value_per_row(batch: Any, operation: str, arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(ValueError, match="3 events"):
+        getattr(batch, operation)(*arguments)
+
+
 def test_drop_and_add(batch: Any) -> None:
     batch.drop([b"m", b"unknown"])
     batch.add(b"level", b"X", overwrite=False)

@@ -1,7 +1,7 @@
-"""Shaping rows: filter, mask, rename, drop, add."""
+"""Shaping rows: filter, mask, rename, drop, add, set."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from functools import cache, partial
 from itertools import repeat
 
@@ -91,7 +91,7 @@ def drop(table: Table, names: Sequence[bytes]) -> None:
     table.move(list(map(move_for, table.keys)), list(repeat((), len(table))))
 
 
-def _dropping(keys: Keys, gone: set[bytes]) -> Move | None:
+def _dropping(keys: Keys, gone: Set[bytes]) -> Move | None:
     if gone.isdisjoint(keys):
         return None
     return move_of([(key, index) for index, key in enumerate(keys) if key not in gone])
@@ -112,6 +112,14 @@ def add(table: Table, key: bytes, value: bytes, *, overwrite: bool) -> None:
     move_for = cache(partial(_overwrite, key=key))
     moves = [move_for(keys) if overwrite or key not in keys else None for keys in table.keys]
     table.move(moves, list(repeat((value,), len(table))))
+
+
+def set_column(table: Table, key: bytes, values: Sequence[bytes | None]) -> None:
+    overwrite, remove = cache(partial(_overwrite, key=key)), cache(partial(_dropping, gone=frozenset((key,))))
+    moves: list[Move | None] = []
+    for keys, old, new in zip(table.keys, table.column(key), values, strict=True):
+        moves.append(None if old == new else remove(keys) if new is None else overwrite(keys))
+    table.move(moves, [() if value is None else (value,) for value in values])
 
 
 def _overwrite(keys: Keys, key: bytes) -> Move:
