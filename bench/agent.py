@@ -1,11 +1,16 @@
 """The whole agent, from files to a sink that acknowledges, beside the C yardstick in the same minutes.
 
-    python bench/agent.py [--mb 1000] [--pairs 5] [--only simple,nginx] [--pure] [--live] [--rival 'CMD {file} {port}'] [--verify-mb 100]
+    python bench/agent.py [--mb 1000] [--pairs 5] [--only simple,nginx] [--verify-mb 100] [--pure [--pure-mb 50]] [--rival 'CMD {file} {port}']
+    python bench/agent.py --live | --idle [--pure]
 
 Each row: medians of interleaved pairs (yardstick, agent, yardstick, agent, …) of CPU seconds (user + system of the whole process, all
 threads) per GB (10^9 bytes) of the file. The agent's start-up, measured by runs over a one-line file, is taken off and shown apart. Before
 that, an untimed run into `decoding_sink.py` proves that the events that come out are those that went in, each once. Durable checkpoints are on,
-limits are off, no time is parsed. `--live` appends 10 MB/s to a file and shows the share of a core and the peak memory.
+limits are off, no time is parsed. `--pure` adds a row per format with the pure-Python engine, over a smaller file and without a floor. A rival (`rival.py`)
+is run over `{file}` and sends to the sink at `{port}`, which acknowledges every POST.
+
+`--live` appends 10 MB/s to a file and shows the share of a core and the peak memory. `--idle` shows how long it takes from the exec to the first read of
+the file (the kernel's own word, by inotify), and memory and share of a core when nothing is written; that its one line arrived is checked.
 
 Prints a table, and one JSON line at the end.
 """
@@ -31,12 +36,18 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import rival as rivals
 import yaml
 from decoding_sink import multiset_hash
 from formats import FORMATS, GENERATED, Format
+from inotify_simple import INotify, flags
 
 HERE = Path(__file__).parent
 BIN = HERE / "bin"
+ENGINES = {"kernel": {"TAILRACE_PURE": "0"}, "pure": {"TAILRACE_PURE": "1"}}
+"""Engine to the environment that chooses it."""
+IDLE_FLOORS = {"first_read_secs": 1.0, "rss_mib": 70.0, "core_percent": 1.0}
+IDLE_SECS = 30
 
 
 @dataclass
@@ -51,15 +62,17 @@ class Usage:
 @dataclass
 class Row:
     format: str
+    engine: str
+    mb: int
     yardstick: float
     """CPU s/GB, as `agent` and `rival`."""
     agent: float
     ratio: float
-    ceiling: float
+    ceiling: float | None
+    """What `ratio` may be; none for the pure engine."""
     wall_mb_s: float
     startup_cpu: float
     rss_mib: float
-    events: int
     rival: float | None = None
 
 
@@ -189,15 +202,22 @@ def verify(fmt: Format, mb: int, folder: Path, env: dict[str, str]) -> int:
 
 def startup(fmt: Format, port: int, env: dict[str, str]) -> float:
     with tempfile.TemporaryDirectory(prefix="tailrace-bench-") as folder:
-        log = Path(folder) / "one.log"
-        log.write_bytes(b"2026-11-22 00:00:00 one line\n")
+        log = one_line(Path(folder))
         return statistics.median(run_agent(fmt, log, port, env).cpu for _ in range(3))
 
 
-def measure(fmt: Format, options: argparse.Namespace, env: dict[str, str]) -> Row:
-    events = verify(fmt, options.verify_mb, options.data, env)
-    log, port = data_file(fmt, options.mb, options.data), free_port()
+def one_line(folder: Path) -> Path:
+    log = folder / "one.log"
+    log.write_bytes(b"2026-11-22 00:00:00 one line\n")
+    return log
+
+
+def measure(fmt: Format, engine: str, options: argparse.Namespace) -> Row:
+    env, mb = ENGINES[engine], options.pure_mb if engine == "pure" else options.mb
+    verify(fmt, min(mb, options.verify_mb), options.data, env)
+    log, port = data_file(fmt, mb, options.data), free_port()
     size = log.stat().st_size
+    events = sum(1 for _ in fmt.expected(log.read_bytes())) if options.rival else 0
     log.read_bytes()  # into the page cache
     with running(BIN / "sink", "http", str(port), port=port):
         start = startup(fmt, port, env)
@@ -208,34 +228,26 @@ def measure(fmt: Format, options: argparse.Namespace, env: dict[str, str]) -> Ro
             yardstick.append(run_yardstick(fmt, log, port))
             agent.append(run_agent(fmt, log, port, env))
             if options.rival:
-                command = shlex.split(options.rival.format(file=log, port=port))
-                rival.append(use(command)[0].cpu / (size / 1e9))
+                rival.append(rivals.run(options.rival, events, file=log, port=port).cpu / (size / 1e9))
     ours = statistics.median((usage.cpu - start) / (size / 1e9) for usage in agent)
     bar = statistics.median(yardstick)
     wall = statistics.median(usage.wall for usage in agent)
     peak = max(usage.rss for usage in agent)
-    return Row(
-        fmt.name,
-        bar,
-        ours,
-        ours / bar,
-        fmt.ceiling,
-        size / 1e6 / wall,
-        start,
-        peak / 2**20,
-        events,
-        statistics.median(rival) if rival else None,
-    )
+    ceiling = None if engine == "pure" else fmt.ceiling
+    beside = statistics.median(rival) if rival else None
+    return Row(fmt.name, engine, mb, bar, ours, ours / bar, ceiling, size / 1e6 / wall, start, peak / 2**20, beside)
 
 
-def live(fmt: Format, options: argparse.Namespace, env: dict[str, str]) -> dict[str, float | str]:
+def live(fmt: Format, engine: str, options: argparse.Namespace) -> dict[str, float | str]:
     """10 MB/s in 10 ms slices for 20 s: share of one core, and peak memory."""
     source = data_file(fmt, options.verify_mb * 3, options.data).read_bytes()
     port, seconds, rate = free_port(), 20, 10_000_000
     with tempfile.TemporaryDirectory(prefix="tailrace-bench-") as folder, running(BIN / "sink", "http", str(port), port=port):
         log = Path(folder) / "live.log"
         log.touch()
-        process = subprocess.Popen(agent_home(fmt, log, port, Path(folder) / "home"), env={**os.environ, **env}, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            agent_home(fmt, log, port, Path(folder) / "home"), env={**os.environ, **ENGINES[engine]}, stderr=subprocess.DEVNULL
+        )
         time.sleep(3)
         before = cpu_of(process.pid)
         writer = threading.Thread(target=append, args=(log, source, rate, seconds))
@@ -245,7 +257,37 @@ def live(fmt: Format, options: argparse.Namespace, env: dict[str, str]) -> dict[
         process.send_signal(signal.SIGTERM)
         _, _, peak = wait(process)
         process.returncode = 0
-    return {"format": fmt.name, "core_percent": share, "rss_mib": peak / 2**20}
+    return {"format": fmt.name, "engine": engine, "core_percent": share, "rss_mib": peak / 2**20}
+
+
+def idle(engine: str) -> dict[str, float | str]:
+    """An agent that has read one line and then waits for more."""
+    port = free_port()
+    with (
+        tempfile.TemporaryDirectory(prefix="tailrace-bench-") as folder,
+        running(sys.executable, HERE / "decoding_sink.py", str(port), port=port),
+        INotify() as reads,
+    ):
+        log = one_line(Path(folder))
+        command = agent_home(FORMATS[0], log, port, Path(folder) / "home")
+        reads.add_watch(log, flags.ACCESS)
+        began = time.monotonic()
+        process = subprocess.Popen(command, env={**os.environ, **ENGINES[engine]}, stderr=subprocess.DEVNULL)
+        if not reads.read(timeout=20_000):
+            raise SystemExit("the file was not read within 20 s")
+        first_read = time.monotonic() - began
+        time.sleep(5)
+        before = cpu_of(process.pid)
+        time.sleep(IDLE_SECS)
+        share = (cpu_of(process.pid) - before) / IDLE_SECS * 100
+        rss = resident_of(process.pid)
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats") as answer:
+            arrived = json.load(answer)["events"]
+    if arrived != 1:
+        raise SystemExit(f"{arrived} events came out, 1 went in")
+    return {"engine": engine, "first_read_secs": first_read, "rss_mib": rss / 2**20, "core_percent": share}
 
 
 def append(log: Path, source: bytes, rate: int, seconds: int) -> None:
@@ -263,45 +305,72 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def resident_of(pid: int) -> int:
+    match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert match
+    return int(match[1]) * 1024
+
+
+def show_idle(engines: list[str]) -> None:
+    print(f"{'':18}" + "".join(f"{engine:>10}" for engine in engines) + f"{'floor':>8}")
+    rows = [idle(engine) for engine in engines]
+    for name, floor in IDLE_FLOORS.items():
+        verdict = "ok" if float(rows[0][name]) <= floor else "!!"
+        print(f"{name:18}" + "".join(f"{row[name]:10.2f}" for row in rows) + f"{floor:8.1f} {verdict}")
+    print(json.dumps({"bench": "agent-idle", "rows": rows}))
+
+
+def show_live(formats: list[Format], engines: list[str], options: argparse.Namespace) -> None:
+    print(f"{'format':14}{'engine':>8}{'% of a core':>12}{'peak MiB':>10}")
+    rows: list[dict[str, float | str]] = []
+    for fmt in formats:
+        for engine in engines:
+            rows.append(live(fmt, engine, options))
+            print(f"{fmt.name:14}{engine:>8}{rows[-1]['core_percent']:12.1f}{rows[-1]['rss_mib']:10.1f}", flush=True)
+    print(json.dumps({"bench": "agent-live", "rows": rows}))
+
+
+def show(formats: list[Format], engines: list[str], options: argparse.Namespace) -> None:
+    heads = "".join(f"{name:>{width}}" for name, width in (("MB", 6), ("yardstick", 10), ("agent", 8), ("ratio", 7), ("floor", 7)))
+    print(f"{'format':14}{'engine':>8}{heads}{'':3}{'MB/s':>7}{'start':>7}{'MiB':>7}{'rival':>8}   (CPU s/GB)")
+    rows: list[Row] = []
+    for fmt in formats:
+        for engine in engines:
+            row = measure(fmt, engine, options)
+            rows.append(row)
+            verdict = "" if row.ceiling is None else ("ok" if row.ratio <= row.ceiling else "!!")
+            floor = "" if row.ceiling is None else f"{row.ceiling:.2f}"
+            rival = "" if row.rival is None else f"{row.rival:.2f}"
+            print(
+                f"{row.format:14}{engine:>8}{row.mb:6}{row.yardstick:10.2f}{row.agent:8.2f}{row.ratio:7.2f}{floor:>7} {verdict:2}"
+                f"{row.wall_mb_s:7.0f}{row.startup_cpu:7.2f}{row.rss_mib:7.0f}{rival:>8}",
+                flush=True,
+            )
+    print(json.dumps({"bench": "agent", "pairs": options.pairs, "rows": [asdict(row) for row in rows]}))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mb", type=int, default=1000)
     parser.add_argument("--verify-mb", type=int, default=100)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--only", default="", help="comma-separated formats")
-    parser.add_argument("--pure", action="store_true", help="the pure-Python engine, without a floor")
-    parser.add_argument("--live", action="store_true")
-    parser.add_argument("--rival", help="a command with {file} and {port}, run beside")
+    parser.add_argument("--pure", action="store_true", help="the pure-Python engine beside the kernel, without a floor")
+    parser.add_argument("--pure-mb", type=int, default=50, help="size of the pure engine's files")
+    parser.add_argument("--live", action="store_true", help="10 MB/s offered")
+    parser.add_argument("--idle", action="store_true", help="the start, and nothing offered")
+    parser.add_argument("--rival", help="a command with {file} and {port}, run beside (rival.py)")
     parser.add_argument("--data", type=Path, default=HERE / "data")
     options = parser.parse_args()
     build()
-    env = {"TAILRACE_PURE": "1" if options.pure else "0"}
+    engines = ["kernel", "pure"] if options.pure else ["kernel"]
     chosen = [fmt for fmt in FORMATS if not options.only or fmt.name in options.only.split(",")]
-    if options.live:
-        rows = [live(fmt, options, env) for fmt in chosen]
-        print(f"{'format':14}{'% of a core':>12}{'peak MiB':>10}")
-        for row in rows:
-            print(f"{row['format']:14}{row['core_percent']:12.1f}{row['rss_mib']:10.1f}", flush=True)
-        print(json.dumps({"bench": "agent-live", "pure": options.pure, "rows": rows}))
-        return
-    print(
-        f"{'format':14}{'yardstick':>10}{'agent':>8}{'ratio':>7}{'floor':>7}{'':3}{'MB/s':>7}{'start':>7}{'MiB':>7}{'events':>10}{'rival':>8}   (CPU s/GB)"
-    )
-    results: list[Row] = []
-    for fmt in chosen:
-        row = measure(fmt, options, env)
-        results.append(row)
-        verdict = "" if options.pure else ("ok" if row.ratio <= row.ceiling else "!!")
-        print(
-            f"{row.format:14}{row.yardstick:10.2f}{row.agent:8.2f}{row.ratio:7.2f}{row.ceiling:7.2f} {verdict:2}{row.wall_mb_s:7.0f}{row.startup_cpu:7.2f}"
-            f"{row.rss_mib:7.0f}{row.events:10}{row.rival or 0:8.2f}",
-            flush=True,
-        )
-    print(
-        json.dumps(
-            {"bench": "agent", "pure": options.pure, "mb": options.mb, "pairs": options.pairs, "rows": [asdict(row) for row in results]}
-        )
-    )
+    if options.idle:
+        show_idle(engines)
+    elif options.live:
+        show_live(chosen, engines, options)
+    else:
+        show(chosen, engines, options)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,13 @@ A server of its own is started on a home that is thrown away. Each file is parse
 storage engine, from the first request until the engine's merges are quiet. MB are 10^6 bytes of the *file*. `all` is full text over all
 values and an index on every field, `line` full text alone. Afterwards a query has to count the right number of events.
 
-A rival is a command that loads `{file}` durably, ends when its own background work is quiet, and prints the number of events last. Prints
-a table, and one JSON line at the end.
+A rival (`rival.py`) is run over `{file}`: it loads the file durably and ends when its own background work is quiet. Prints a table, and one JSON
+line at the end.
 """
 
 import argparse
 import http.client
 import json
-import resource
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -31,6 +29,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import psutil
+import rival
 
 from tailrace.batch import EventBatch, Pattern
 from tailrace.wire.signature import SignedRequest, sign_v4, split_target
@@ -228,16 +227,10 @@ class Shared:
 
 
 def measure_rival(command: str, kind: str, path: Path, events: int) -> Row:
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    words = [word.replace("{file}", str(path)) for word in shlex.split(command)]
-    result = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    found = int(result.stdout.split()[-1])
-    assert found == events, f"the rival has {found} events of {events}"
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     megabytes = path.stat().st_size / 1e6
-    took = round(time.monotonic() - began, 2)
-    return Row(kind, "rival", megabytes, events, took, 0.0, round(cpu, 2), round(cpu, 2), round(megabytes / cpu, 1), after.ru_maxrss / 1e3)
+    used = rival.run(command, events, file=path)
+    cpu = round(used.cpu, 2)
+    return Row(kind, "rival", megabytes, events, round(used.wall, 2), 0.0, cpu, cpu, round(megabytes / used.cpu, 1), used.rss / 1e6)
 
 
 def _cpu(process: psutil.Process) -> float:

@@ -1,14 +1,15 @@
 """The kernel alone, stage by stage, beside the C yardstick's own kernels.
 
-    python bench/kernel.py [--mb 100] [--rounds 5] [--only simple,nginx] [--pure] [--data DIR]
+    python bench/kernel.py [--mb 100] [--rounds 5] [--only simple,nginx] [--pure] [--data DIR] [--rival 'CMD {file} {format}']
 
 Columns are MB of input per CPU second (10^6 bytes, medians over rounds): cutting the block into events, parsing them, encoding a LogGroup,
 lz4 of it, SHA-256 of the body, and the whole of it as the agent calls it. The yardstick's figures are those of `limits kernels`: scan +
 encode, and scan + encode + lz4 + md5; for the ten formats without a scanner of its own they are its plain lines. `cost` is
 our whole over the yardstick's, in CPU time. Blocks are of 512 KiB, cut at record ends.
 
-Before anything is timed, what is encoded is decoded again and compared with what the format says must come out. Prints a table, and
-one JSON line at the end.
+Before anything is timed, what is encoded is decoded again and compared, event by event, with what the format says must come out (the first 8 MiB
+of each file). A rival (`rival.py`) is run over the whole `{file}` of a `{format}` once per round; its column is MB per CPU second of its process.
+Prints a table, and one JSON line at the end.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import rival as rivals
 from agent import BIN, HERE, build, data_file
 from formats import FORMATS, Format
 
@@ -42,6 +44,7 @@ class Row:
     yardstick_scan: float
     yardstick_whole: float
     cost: float
+    rival: float | None = None
 
 
 class Kernel:
@@ -156,12 +159,19 @@ def bench(fmt: Format, options: argparse.Namespace, engine: Any) -> Row:
     head = data[:CHECKED]
     check(kernel, fmt, head[: engine.record_end(head, kernel.start)] if len(data) > CHECKED else data)
     blocks = list(kernel.blocks(data))
-    rivals = [yardstick(path, options.mb, fmt.yardstick)]
+    yardsticks = [yardstick(path, options.mb, fmt.yardstick)]
     spent = measure(kernel, blocks, options.rounds)
-    rivals.append(yardstick(path, options.mb, fmt.yardstick))
-    scan, whole = (statistics.mean(rival[name] for rival in rivals) for name in ("scan+encode", "scan+enc+lz4+md5"))
+    yardsticks.append(yardstick(path, options.mb, fmt.yardstick))
+    scan, whole = (statistics.mean(one[name] for one in yardsticks) for name in ("scan+encode", "scan+enc+lz4+md5"))
     rates = {name: rate(len(data), seconds) for name, seconds in spent.items()}
-    return Row(fmt.name, **rates, yardstick_scan=scan, yardstick_whole=whole, cost=whole / rates["whole"])
+    beside = rival_rate(fmt, path, data, options) if options.rival else None
+    return Row(fmt.name, **rates, yardstick_scan=scan, yardstick_whole=whole, cost=whole / rates["whole"], rival=beside)
+
+
+def rival_rate(fmt: Format, path: Path, data: bytes, options: argparse.Namespace) -> float:
+    events = sum(1 for _ in fmt.expected(data))
+    runs = [rivals.run(options.rival, events, file=path, format=fmt.name) for _ in range(options.rounds)]
+    return rate(len(data), statistics.median(run.cpu for run in runs))
 
 
 def main() -> None:
@@ -171,19 +181,23 @@ def main() -> None:
     parser.add_argument("--only", default="", help="comma-separated formats")
     parser.add_argument("--pure", action="store_true", help="the pure-Python engine")
     parser.add_argument("--data", type=Path, default=HERE / "data")
+    parser.add_argument("--rival", help="a command with {file} and {format}, run beside (rival.py)")
     options = parser.parse_args()
     engine = importlib.import_module("tailrace.batch.reference" if options.pure else "tailrace_kernel")
     build()
-    print(f"{'':14}{'split':>8}{'parse':>8}{'encode':>8}{'lz4':>8}{'sha256':>8}{'whole':>8} |{'scan+enc':>9}{'+lz4+md5':>9}{'cost':>7}")
+    print(
+        f"{'':14}{'split':>8}{'parse':>8}{'encode':>8}{'lz4':>8}{'sha256':>8}{'whole':>8} |{'scan+enc':>9}{'+lz4+md5':>9}{'cost':>7}{'rival':>8}"
+    )
     rows = []
     for fmt in FORMATS:
         if options.only and fmt.name not in options.only.split(","):
             continue
         row = bench(fmt, options, engine)
         rows.append(row)
+        beside = "" if row.rival is None else f"{row.rival:.0f}"
         stages = (row.split, row.parse, row.encode, row.lz4, row.digest, row.whole)
         cells = "".join(f"{value:8.0f}" if value else f"{'':8}" for value in stages)
-        print(f"{row.format:14}{cells} |{row.yardstick_scan:9.0f}{row.yardstick_whole:9.0f}{row.cost:7.2f}", flush=True)
+        print(f"{row.format:14}{cells} |{row.yardstick_scan:9.0f}{row.yardstick_whole:9.0f}{row.cost:7.2f}{beside:>8}", flush=True)
     print(
         json.dumps(
             {"bench": "kernel", "pure": options.pure, "mb": options.mb, "rounds": options.rounds, "rows": [asdict(row) for row in rows]}

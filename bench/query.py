@@ -6,9 +6,9 @@ Two logstores, as `storage-engine` was measured: nginx (12 keys, 24 h, ids of 32
 words). Everything is made by arithmetic on the event's number, so that the right answer of every query is known without asking; each
 answer is compared before it is timed. Constants move with `--seed`, which is new for every run.
 
-Each query runs over all 24 hours and over their last 1 %. `--rival` names a command that is started once, reads one JSON object per line
-(`name`, `files`, `kind`, `search`, `sql`, `start`, `end`) and answers each with one line `{"answer": …}`; it gets the same logs as
-Parquet. Prints a table in ms (least, median, and the engine's rows read), and one JSON line at the end.
+Each query runs over all 24 hours and over their last 1 %. A rival (`rival.py`) is asked `{"name", "files", "kind", "search", "sql", "start",
+"end", "table"}` and answers `{"answer": …}`; it gets the same logs as Parquet. Prints a table in ms (least, median, and the engine's rows read), and one
+JSON line at the end.
 """
 
 import argparse
@@ -17,13 +17,14 @@ import hashlib
 import json
 import random
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from rival import Asked
 
 from tailrace.server.query.service import Page, Queries
 from tailrace.server.query.window import NS, Window
@@ -202,31 +203,31 @@ class Bench:
         return case.answer(span)
 
 
+@dataclass(frozen=True)
 class Rival:
-    """Another program over the same logs, asked line by line."""
+    """Another program over the same logs."""
 
-    def __init__(self, command: str, files: dict[str, str]) -> None:
-        self._files = files
-        self._process = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    asked: Asked
+    files: dict[str, str]
 
-    def ask(self, case: Case, window: Window) -> tuple[Any, float]:
-        asked = {
+    def time(self, case: Case, window: Window, expected: Any) -> float:
+        """Milliseconds; SystemExit when the answer is wrong."""
+        question = {
             "name": case.name,
             "kind": case.kind,
             "search": case.search,
             "sql": case.sql,
             "start": window.start // NS,
             "end": window.end // NS,
-            "files": self._files,
+            "files": self.files,
             "table": table_name(case.table.logstore),
         }
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         began = time.perf_counter()
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())["answer"]
-        return answer, (time.perf_counter() - began) * 1000
+        answer = self.asked.ask(question)["answer"]
+        took = (time.perf_counter() - began) * 1000
+        if answer != expected:
+            raise SystemExit(f"`{case.name}`: the rival says {answer}, {expected} is right")
+        return took
 
 
 async def timed(work: Callable[[], Awaitable[tuple[Any, int]]], rounds: int) -> tuple[list[float], int]:
@@ -242,7 +243,7 @@ async def measure(options: argparse.Namespace, directory: Path) -> dict[str, Any
     sizes = {1: options.nginx, 2: options.app}
     bench = Bench(directory, sizes, options.seed)
     filled = await bench.fill()
-    rival = Rival(options.rival, await bench.dump()) if options.rival else None
+    rival = Rival(Asked(options.rival), await bench.dump()) if options.rival else None
     rows: list[Row] = []
     spans = {"all": Window(BEGIN * NS, (BEGIN + DAY) * NS), "last 1 %": Window((BEGIN + DAY - DAY // 100) * NS, (BEGIN + DAY) * NS)}
     for case in cases(options.seed, sizes):
@@ -254,10 +255,11 @@ async def measure(options: argparse.Namespace, directory: Path) -> dict[str, Any
             times, read = await timed(lambda case=case, window=window: bench.run(case, window), options.rounds)
             row = Row(case.name, span, min(times), statistics.median(times), read)
             if rival is not None:
-                rival_times = [rival.ask(case, window)[1] for _ in range(options.rounds)]
-                row.rival_ms = statistics.median(rival_times)
+                row.rival_ms = statistics.median(rival.time(case, window, expected) for _ in range(options.rounds))
             rows.append(row)
     await bench.engine.close()
+    if rival is not None:
+        rival.asked.close()
     return {**filled, "seed": options.seed, "nginx": options.nginx, "app": options.app, "rows": [asdict(row) for row in rows]}
 
 
@@ -275,7 +277,7 @@ def main() -> None:
     parser.add_argument("--app", type=int, default=600_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000)
-    parser.add_argument("--rival", default="", help="a command that answers the same queries over Parquet")
+    parser.add_argument("--rival", default="", help="a command that is asked the same, over Parquet")
     parser.add_argument("--keep", type=Path, help="a directory for engine and Parquet files; by default a temporary one")
     options = parser.parse_args()
     if options.keep:
