@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tailrace import telemetry
+from tailrace.agent.age import AgeRule
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.streams import Entry, Stream, StreamTable
@@ -39,10 +40,11 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a range of one config becomes payloads: its version, the processors, the flusher's encoding."""
+    """How a range of one config becomes payloads: its version, the processors, the rule of age, the flusher's encoding."""
 
     version: str
     processors: Sequence[Processor]
+    age: AgeRule
     encode: Callable[[EventBatch, Identity], list[Payload]]
 
 
@@ -58,7 +60,7 @@ class Lane:
         self.input = input_
         self.target = target
         self._around = around
-        self._route = Route(config.version, processors, target.flusher.encode)
+        self._route = Route(config.version, processors, AgeRule(config.global_options.max_log_age_secs), target.flusher.encode)
         self._taken: dict[str, Stream] = {}
         self._stopping = threading.Event()
         self._lifecycle = threading.Lock()
@@ -138,10 +140,12 @@ class Lane:
         with self._around.slots:
             for processor in route.processors:
                 processor.process(batch)
+            route.age.apply(batch, done, self)
             payloads = route.encode(batch, identity) if len(batch) else []
         self.target.submit(Entry(stream, done, len(payloads), len(payloads)), payloads, self.input.on_durable)
 
     def end_stream(self, stream: str) -> None:
+        self._route.age.forget(stream)
         self.target.end(self._taken.pop(stream))
 
     def alarm(self, kind: str, message: str, **values: object) -> None:

@@ -15,6 +15,7 @@ from tailrace.agent.platform import current
 from tailrace.agent.session import End, Session
 from tailrace.agent.status import status_file
 from tailrace.errors import ConfigError, ConfigErrors
+from tailrace.pipeline.age import with_default as with_default_age
 from tailrace.pipeline.loading import resolve
 from tailrace.pipeline.model import PipelineConfig
 
@@ -22,11 +23,16 @@ EXIT_CODES = {End.STOPPED: 0, End.DRAINED: 0, End.FAILED: 1}
 
 
 class Worker:
-    """Collects what pipelines name. `home` is the installation's directory, whose `agent` and `secret` it uses."""
+    """Collects what pipelines name. `home` is the installation's directory, whose `agent` and `secret` it uses.
 
-    def __init__(self, home: Path, pipelines: Sequence[PipelineConfig], *, finite: bool = False) -> None:
+    `max_log_age_secs` is the limit of pipelines that give none themselves.
+    """
+
+    def __init__(
+        self, home: Path, pipelines: Sequence[PipelineConfig], *, finite: bool = False, max_log_age_secs: int | None = None
+    ) -> None:
         self._home = home
-        self._pipelines = pipelines
+        self._pipelines = [with_default_age(pipeline, max_log_age_secs) for pipeline in pipelines]
         self._finite = finite
         self._platform = current([home])
         self._session: Session | None = None

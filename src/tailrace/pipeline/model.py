@@ -37,6 +37,14 @@ class GlobalConfig(OptionGroup):
     structure_type: str = option(
         "v2", doc="Shape of events inside the agent.", examples=["v1", "v2"], ignored="there is one shape of events here, the column batch"
     )
+    max_log_age_secs: int = option(
+        300,
+        doc="An event whose own time lies further than this before the moment when it could first be read is discarded and counted; 0 "
+        "keeps all. What waited because of the agent, and history on purpose, is never too old.",
+        unit="seconds",
+        ge=0,
+        le=3_153_600_000,
+    )
     flush_interval_ms: int = option(3000, doc="How often batches are handed to flushers.", unit="ms", ge=1, ignored=_BATCHED)
     aggregat_interval_ms: int = option(
         3000, doc="How often aggregators emit.", unit="ms", ge=1, aliases=("AggregateIntervalMs",), ignored=_BATCHED

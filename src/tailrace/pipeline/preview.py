@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final, cast
 
 from tailrace.batch import EventBatch
+from tailrace.pipeline.age import KEY, SECOND, in_words, oldest_kept_ns
 from tailrace.pipeline.explain import counted
 from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
 
@@ -36,6 +37,9 @@ class Preview:
     read_at_ns: int
     failed: list[Mishap] = field(default_factory=list["Mishap"])
     discarded: list[Mishap] = field(default_factory=list["Mishap"])
+    max_age_secs: int = 0
+    zone: str = ""
+    """Of times without one, where a processor reads times."""
 
     def rows(self) -> list[dict[str, str]]:
         """The events that came out, `__time__` first; bytes that are not UTF-8 are shown as `\\xNN`."""
@@ -50,6 +54,22 @@ class Preview:
             first = ", the first" if mishap.sample and mishap.count > 1 else ""
             lines.append(f"{mishap.where}: {counted(mishap.count, 'event')} failed: {mishap.reason}{first}{shown}")
         lines += [f"{mishap.where}: {counted(mishap.count, 'event')} discarded: {mishap.reason}" for mishap in self.discarded]
+        return lines
+
+    def ages(self) -> list[str]:
+        """What an agent would make of the events' times, if the lines were written just now."""
+        times = [time_ns for time_ns in self.batch.times if time_ns != self.read_at_ns]
+        if not times:
+            return []
+        lines = [f"event times: {format_time(min(times))} to {format_time(max(times))}{self.zone}"]
+        oldest_kept = oldest_kept_ns(self.read_at_ns, self.max_age_secs)
+        old = [time_ns for time_ns in times if oldest_kept is not None and time_ns < oldest_kept]
+        if old:
+            age = in_words((self.read_at_ns - max(old)) / SECOND)
+            lines.append(
+                f"{counted(len(old), 'event')} would be discarded: {age} (limit {self.max_age_secs} s, `global.{KEY}`), if the lines were"
+                " written just now"
+            )
         return lines
 
     def _time(self, time_ns: int) -> str:
@@ -78,11 +98,22 @@ def preview(config: PipelineConfig, block: bytes) -> Preview:
     if batch.discarded:
         result.discarded.append(Mishap(f"inputs[0] {config.inputs[0].type}", batch.discarded, "belongs to no record"))
         result.events_in += batch.discarded
+    result.max_age_secs = config.global_options.max_log_age_secs
     for index, plugin in enumerate(config.processors):
         processor = plugin.build()
+        result.zone = _zone(plugin, result.read_at_ns) or result.zone
         processor.start(_Recorder(config.name, f"processors[{index}] {plugin.type}", result))
         processor.process(batch)
     return result
+
+
+def _zone(plugin: ConfiguredPlugin, at_ns: int) -> str:
+    """What a processor that reads times takes for the zone of those without one: it offers `utc_offset_secs(at)`."""
+    offset = cast("Callable[[float], int] | None", getattr(plugin.config, "utc_offset_secs", None))
+    if offset is None:
+        return ""
+    minutes = offset(at_ns / SECOND) // 60
+    return f"; a time without a zone is read as UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
 def _split(plugin: ConfiguredPlugin, block: bytes) -> EventBatch:

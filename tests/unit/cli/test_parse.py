@@ -2,9 +2,11 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,7 @@ flushers:
     AccessKeySecret: ${env:NOT_SET_ANYWHERE}
     AccessKeyId: x
 """
+DISCARDED = "1 event would be discarded: N d old (limit 300 s, `global.MaxLogAgeSecs`), if the lines were written just now"
 SAMPLE = b"1777777777 INFO first\n  and its second line\n1777777778 bad\n"
 
 
@@ -55,9 +58,11 @@ def parse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 def test_events_are_shown_with_what_failed_and_why(parse) -> None:
     done = parse()
-    assert done.err.splitlines() == [
+    assert [re.sub(r"\d+ \w+ old", "N d old", line) for line in done.err.splitlines()] == [
         "2 events in, 2 out, 1 failed, 0 discarded",
         "processors[0] processor_parse_regex_native: 1 event failed: `content` does not match `Regex`: `1777777778 bad`",
+        "event times: 2026-05-03T03:09:37Z to 2026-05-03T03:09:37Z; a time without a zone is read as UTC+00:00",
+        DISCARDED,
     ]
     lines = [[cell.strip() for cell in line.split("   ") if cell.strip()] for line in done.out.splitlines()]
     assert lines[0] == ["__time__", "t", "level", "message", "content"]
@@ -113,3 +118,12 @@ def test_it_works_as_a_command_in_a_pipe(tmp_path: Path) -> None:
     done = subprocess.run(command, input=SAMPLE, capture_output=True, check=False, timeout=60)
     assert done.returncode == 4
     assert done.stdout.splitlines()[0] == b"__time__,t,level,message,content"
+
+
+@pytest.mark.parametrize("hours", [8, -8])
+def test_a_wrong_time_zone_shows_before_it_costs_events(parse, hours: int) -> None:
+    local = datetime.now(UTC) - timedelta(hours=hours)
+    pipeline = PIPELINE.replace("'%s'", "'%Y-%m-%dT%H:%M:%S'\n    SourceTimezone: GMT+00:00").replace(r"(\d+) (\w+)", r"(\S+) (\w+)")
+    pipeline = pipeline.replace("    Multiline: {StartPattern: '\\d+ '}\n", "")
+    done = parse(sample=f"{local:%Y-%m-%dT%H:%M:%S} INFO a line\n".encode(), pipeline=pipeline)
+    assert ("1 event would be discarded: 8 h old, wrong time zone?" in done.err) == (hours > 0), done.err

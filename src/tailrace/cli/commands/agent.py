@@ -15,6 +15,10 @@ def run(
     pipelines: Annotated[Path | None, Parameter(help="Directory with pipeline files, or one file; HOME/pipelines by default.")] = None,
     enrol_local: Annotated[str, Parameter(help="Get a key from the server at this endpoint, which runs with the same home.")] = "",
     exit_when_drained: Annotated[bool, Parameter(help="End when everything is read and acknowledged.", negative="")] = False,
+    max_log_age_secs: Annotated[
+        int | None,
+        Parameter(help="Age limit of pipelines that give no `MaxLogAgeSecs`; 0 keeps all.", env_var="TAILRACE_MAX_LOG_AGE_SECS"),
+    ] = None,
     log_level: Annotated[str, Parameter(help="Least level that is logged: debug, info, warning, error.")] = "info",
 ) -> int:
     """Run one worker until Ctrl-C. Its log goes to standard error and to HOME/logs/agent.log."""
@@ -31,4 +35,4 @@ def run(
         raise ConfigError(
             f"there is no pipeline in `{source}`", hint="put a file such as `app.yaml` there; `tailrace config check FILE` checks it"
         )
-    return Worker(home, loaded, finite=exit_when_drained).run(enrol_at=enrol_local)
+    return Worker(home, loaded, finite=exit_when_drained, max_log_age_secs=max_log_age_secs).run(enrol_at=enrol_local)

@@ -39,7 +39,7 @@ def parse(sample: Path | None = None, /, *, config: Path, output: Output = "tabl
     result = preview(pipeline, _read(sample))
     rows = result.rows()
     print_table(rows, columns=list(dict.fromkeys(key for row in rows for key in row)), output=output)
-    for line in result.summary():
+    for line in [*result.summary(), *result.ages()]:
         note(line)
     return Exit.PARTIAL if result.failed else Exit.FINE
 
