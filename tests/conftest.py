@@ -124,10 +124,10 @@ class RunningServer:
 
 
 @contextmanager
-def running_server(home: Path, *flags: str) -> Iterator[RunningServer]:
-    """Start one on `home`, stop it in the end. What it writes to stderr lies in `<home>.stderr`."""
+def running_server(home: Path, *flags: str, port: int = 0) -> Iterator[RunningServer]:
+    """Start one on `home` (on a free port by default), stop it in the end. What it writes to stderr lies in `<home>.stderr`."""
     with stderr_of(home).open("ab") as errors:
-        command = [sys.executable, "-m", "tailrace.cli.main", "server", "run", "--home", str(home), "--port", "0", *flags]
+        command = [sys.executable, "-m", "tailrace.cli.main", "server", "run", "--home", str(home), "--port", str(port), *flags]
         process = subprocess.Popen(command, stdout=errors, stderr=errors)
     try:
         port = _wait_for_port(home, process)

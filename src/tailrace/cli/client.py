@@ -14,6 +14,7 @@ from tailrace.wire.signature import SignedRequest, sign_v4
 TIMEOUT_SECS = 90.0  # longer than the server lets a query run
 CONNECT_SECS = 5.0
 PAGE = 100
+MAX_ANSWER_BYTES = 256 * 1_048_576
 
 
 class Client:
@@ -81,7 +82,8 @@ class Client:
         added = sign_v4(signed, self._connection.key_id, self._connection.key_secret, "local", datetime.fromtimestamp(time.time(), UTC))
         target = f"{path}?{urlencode(pairs, quote_via=quote)}" if pairs else path
         try:
-            response = self._http.request(method, target, headers={**headers, **added}, content=content)
+            with self._http.stream(method, target, headers={**headers, **added}, content=content) as response:
+                return _read(response.status_code, _bounded(response.iter_bytes()))
         except httpx2.TimeoutException as error:
             raise UnreachableError(
                 f"`{self._connection.endpoint}` did not answer in time", hint="narrow the query, or look at the server's log"
@@ -91,7 +93,15 @@ class Client:
                 f"cannot reach the server at `{self._connection.endpoint}`: {str(error).lower()}",
                 hint="is it running? `tailrace up` starts it",
             ) from error
-        return _read(response.status_code, response.content)
+
+
+def _bounded(parts: Iterator[bytes]) -> bytes:
+    answer = bytearray()
+    for part in parts:
+        answer += part
+        if len(answer) > MAX_ANSWER_BYTES:
+            raise TailraceError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes", hint="narrow the query, or ask for fewer rows")
+    return bytes(answer)
 
 
 def _read(status: int, content: bytes) -> Any:

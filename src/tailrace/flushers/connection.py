@@ -125,8 +125,7 @@ async def _read_answer(reader: asyncio.StreamReader) -> tuple[Answer, bool]:
     elif "content-length" in headers or status in (204, 304):
         body = await reader.readexactly(_bounded(int(headers.get("content-length", "0"))))
     else:
-        body = await reader.read(MAX_ANSWER_BYTES)
-        return Answer(status, headers, body), False
+        return Answer(status, headers, await _read_to_the_end(reader)), False
     return Answer(status, headers, body), version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
 
 
@@ -138,6 +137,14 @@ async def _read_head(reader: asyncio.StreamReader) -> tuple[int, str, dict[str, 
         raise ValueError(f"`{first[:80]}` is no status line")
     pairs = (line.partition(":") for line in lines)
     return int(rest[:3]), version, {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+async def _read_to_the_end(reader: asyncio.StreamReader) -> bytes:
+    body = bytearray()
+    while part := await reader.read(HEAD_LIMIT):
+        body += part
+        _bounded(len(body))
+    return bytes(body)
 
 
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:

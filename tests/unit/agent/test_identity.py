@@ -4,15 +4,16 @@ import http.server
 import json
 import stat
 import threading
+from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
 
-from tailrace.agent import identity
+from tailrace.agent import control, identity
 from tailrace.agent.control import enrol_local, stored_ends
 from tailrace.agent.identity import AgentIdentity, Enrolment
 from tailrace.errors import ApiError, DamagedError, NewerFormatError, StateError, UnreachableError
-from tailrace.wire.signature import SignedRequest, body_matches, parse_authorization, verify
+from tailrace.wire.signature import SignedRequest, body_matches, parse_authorization, split_target, verify
 
 ENROLMENT = Enrolment("http://h:1", "demo", ["app"], "id", "secret", ["batch_group"])
 
@@ -60,17 +61,19 @@ def test_no_repr_shows_a_secret():
 
 class Server(http.server.BaseHTTPRequestHandler):
     answer: tuple[int, object] = (200, {})
+    answers: Callable[[str], tuple[int, object]] | None = None
     seen: ClassVar[list] = []
 
     def respond(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = SignedRequest(self.command, self.path, [], headers, body)
+        path, query = split_target(self.path)
+        request = SignedRequest(self.command, path, query, headers, body)
         authorization = parse_authorization(headers["authorization"])
         assert verify(request, authorization, f"{authorization.key_id}-secret")
         assert not body or body_matches(request, authorization)
         type(self).seen.append((self.command, self.path, authorization.key_id, json.loads(body or b"null")))
-        status, document = type(self).answer
+        status, document = type(self).answers(self.command) if type(self).answers else type(self).answer
         self.send_response(status)
         self.end_headers()
         self.wfile.write(document if isinstance(document, bytes) else json.dumps(document).encode())
@@ -104,13 +107,40 @@ def test_local_enrolment(server, admin):
     server.answer = 200, {"agent_id": "a", "key_id": "k", "key_secret": "k-secret", "features": ["batch_group"]}
     known = AgentIdentity("a", [])
     enrol_local(known, f"{server.endpoint}/", "demo", ["web", "app"], admin)
-    enrol_local(known, server.endpoint, "demo", ["app"], admin)
     assert server.seen == [
         ("POST", "/api/v1/agents/enrol-local", "admin", {"agent_id": "a", "project": "demo", "logstores": ["app", "web"]})
     ]
+    enrol_local(known, server.endpoint, "demo", ["app"], admin)
+    assert [(command, key) for command, _, key, _ in server.seen[1:]] == [("GET", "k")]
     assert known.offers(server.endpoint, "demo", "batch_group")
     enrol_local(known, server.endpoint, "demo", ["new"], admin)
     assert server.seen[-1][3]["logstores"] == ["app", "new", "web"]
+
+
+@pytest.mark.parametrize(("status", "enrols"), [(401, True), (400, False), (500, False), (404, False)])
+def test_only_a_key_that_the_server_refuses_is_replaced(server, admin, status, enrols):
+    known = AgentIdentity("a", [Enrolment(server.endpoint, "demo", ["app"], "old", "old-secret")])
+
+    def respond(command):
+        return (200, {"key_id": "new", "key_secret": "new-secret"}) if command == "POST" else (status, {"errorCode": "X"})
+
+    server.answers = staticmethod(respond)
+    enrol_local(known, server.endpoint, "demo", ["app"], admin)
+    assert known.agent_id == "a"
+    assert [one.key_id for one in known.enrolments] == (["new"] if enrols else ["old"])
+
+
+def test_a_server_that_is_away_does_not_cost_the_key(admin):
+    known = AgentIdentity("a", [Enrolment("http://127.0.0.1:1", "demo", ["app"], "k", "k-secret")])
+    enrol_local(known, "http://127.0.0.1:1", "demo", ["app"], admin)
+    assert [one.key_id for one in known.enrolments] == ["k"]
+
+
+def test_an_answer_without_end_is_not_kept(server, monkeypatch):
+    monkeypatch.setattr(control, "MAX_ANSWER_BYTES", 1000)
+    server.answer = 200, b"{" + b" " * 1000
+    with pytest.raises(UnreachableError, match="more than 1000 bytes"):
+        stored_ends(Enrolment(server.endpoint, "demo", [], "k", "k-secret"))
 
 
 def test_without_an_admin_key_it_says_what_to_do(server, tmp_path):

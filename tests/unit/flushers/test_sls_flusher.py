@@ -9,7 +9,7 @@ import pytest
 
 from tailrace.batch import EventBatch
 from tailrace.errors import ConfigError
-from tailrace.flushers.connection import Answer, HttpConnections
+from tailrace.flushers.connection import MAX_ANSWER_BYTES, Answer, HttpConnections
 from tailrace.flushers.sls import FlusherSls, SlsConfig
 from tailrace.flushers.sls.answer import clock_offset, judge
 from tailrace.pipeline.contract import Credentials, Identity, Outcome
@@ -202,9 +202,21 @@ async def test_a_connection_that_is_to_be_closed_is_not_kept(answer):
 
 @pytest.mark.parametrize(
     "answer",
-    [b"", b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"],
+    [
+        b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (MAX_ANSWER_BYTES + 1),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"90000\r\n" + b" " * 0x90000 + b"\r\n90000\r\n",
+        b"",
+        b"SSH-2.0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab",
+    ],
 )
 async def test_what_is_no_answer_is_an_error(answer):
     async with Scripted(answer) as server:
         with pytest.raises(OSError, match=r"connection ended|no HTTP"):
             await server.post(b"x")
+
+
+async def test_an_answer_without_a_length_ends_with_its_connection():
+    async with Scripted(b"HTTP/1.1 200 OK\r\n\r\n" + b"ok" * 200_000) as server:
+        assert (await server.post(b"x")).body == b"ok" * 200_000
