@@ -28,8 +28,8 @@ class Piece:
     size: int
     mark: str = ""
     """For `__truncate_info__`; a marked piece is one event."""
-    unfinished: bool = False
-    """The record goes on behind it."""
+    unfinished: int = 0
+    """When the record goes on behind it: what has to be known to go on; else 0."""
 
 
 class Framing:
@@ -68,7 +68,7 @@ class Framing:
             if rest is None:
                 return self._whole(block, CUT_AND_CONTINUED, CONTINUED, complete=complete)
             if rest > self.limit:
-                return Piece(self.limit, CUT_AND_CONTINUED, unfinished=True)
+                return Piece(self.limit, CUT_AND_CONTINUED, unfinished=1)
             if rest:
                 return Piece(rest, CONTINUED)
         end = self._end(block)
@@ -77,8 +77,8 @@ class Framing:
     def _whole(self, block: bytes, cut: str, mark: str, *, complete: bool) -> Piece | None:
         """No record ends in the block."""
         if len(block) >= self.limit:
-            return Piece(self.limit, cut, unfinished=True)
-        return Piece(len(block), mark, unfinished=True) if complete else None
+            return Piece(self.limit, cut, unfinished=1)
+        return Piece(len(block), mark, unfinished=1) if complete else None
 
     def _end(self, block: bytes) -> int:
         """Whole records at the front of the block, in bytes, up to the first that is longer than the limit."""

@@ -34,8 +34,12 @@ class Generation:
     """Where it was seen last."""
     stream: str = ""
     offset: int = 0
-    unfinished: bool = False
-    """The offset lies within a record."""
+    unfinished: int = 0
+    """The offset lies within a record: what its framing has to know of it; 0 between records."""
+    big_endian: bool = False
+    """The byte order that the mark at the head of a UTF-16 file gives."""
+    nuls_seen: tuple[int, int] = (0, 0)
+    """Where NULs began, up to the end of the file, when that was last looked at; (0, 0) when there were none."""
     head: tuple[int, bytes] = (0, b"")
     """(size, fingerprint) of the first bytes, at most SIGNATURE_SIZE, as far as they have been read."""
     tail: bytes = b""
@@ -78,10 +82,12 @@ class Generation:
         if mark:
             position["mark"] = mark
         if self.unfinished:
-            position["unfinished"] = True
+            position["unfinished"] = self.unfinished
+        if self.big_endian:
+            position["big_endian"] = True
         return position
 
-    def moved(self, piece: bytes, *, unfinished: bool) -> None:
+    def moved(self, piece: bytes, *, unfinished: int) -> None:
         """The offset is behind `piece` now."""
         self.offset += len(piece)
         self.tail = (piece if len(piece) >= SIGNATURE_SIZE else self.tail + piece)[-SIGNATURE_SIZE:]
@@ -93,7 +99,7 @@ class Generation:
     def seek(self, offset: int) -> None:
         """Go on at `offset` of the open file."""
         self.offset = offset
-        self.unfinished = False
+        self.unfinished = 0
         self.tail = os.pread(self.descriptor, min(SIGNATURE_SIZE, offset), max(0, offset - SIGNATURE_SIZE))
         head = os.pread(self.descriptor, min(SIGNATURE_SIZE, offset), 0)
         self.head = (len(head), fingerprint(head))
@@ -114,9 +120,10 @@ class Generation:
         """Go on where it was closed, or where a former process was; False when the open file is no longer the one that was read."""
         if not fits(self.descriptor, self.saved):
             return False
-        unfinished = bool(self.saved.get("unfinished"))
+        unfinished = int(self.saved.get("unfinished", 0))
         self.seek(int(self.saved["offset"]))
         self.unfinished = unfinished
+        self.big_endian = bool(self.saved.get("big_endian"))
         return True
 
 

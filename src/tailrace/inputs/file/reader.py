@@ -105,13 +105,13 @@ class Reader:
     def _cut(self, generation: Generation, block: bytes, *, complete: bool) -> Piece | None:
         if not block:
             return None
-        return self._framing.cut(block, continued=generation.unfinished, at_line_start=generation.at_line_start, complete=complete)
+        return self._framing.cut(block, continued=bool(generation.unfinished), at_line_start=generation.at_line_start, complete=complete)
 
     def _submit(self, generation: Generation, block: bytes, piece: Piece) -> bool:
         start = generation.offset
         data, batch = self._shape(generation, block, piece)
         if self._framing.start is not None and not piece.mark and (at := self._framing.long_record(batch, start)) is not None:
-            piece = Piece(at) if at else Piece(self._framing.limit, CUT, unfinished=True)
+            piece = Piece(at) if at else Piece(self._framing.limit, CUT, unfinished=1)
             data, batch = self._shape(generation, block, piece)
         if piece.mark in (CUT, CUT_AND_CONTINUED):
             self._context.count("records_cut")

@@ -23,17 +23,17 @@ def read_all(made, data, *, seen_at=()):
 
     Events as (content, mark); also checks that the ranges lie side by side.
     """
-    events, offset, unfinished = [], 0, False
+    events, offset, unfinished = [], 0, 0
     for end in [*seen_at, len(data)]:
         while offset < end:
             block = data[offset : min(end, offset + made.block_size)]
             complete = len(block) < made.block_size
             at_line_start = offset == 0 or data[offset - 1 : offset] == b"\n"
-            piece = made.cut(block, continued=unfinished, at_line_start=at_line_start, complete=complete)
+            piece = made.cut(block, continued=bool(unfinished), at_line_start=at_line_start, complete=complete)
             assert piece is not None
             batch = made.split(block[: piece.size], offset=offset, mark=piece.mark)
             if made.start and not piece.mark and (at := made.long_record(batch, offset)) is not None:
-                piece = type(piece)(at) if at else type(piece)(made.limit, "cut", unfinished=True)
+                piece = type(piece)(at) if at else type(piece)(made.limit, "cut", unfinished=1)
                 batch = made.split(block[: piece.size], offset=offset, mark=piece.mark)
             for _, fields in batch.rows():
                 values = dict(fields)
@@ -54,7 +54,7 @@ def test_a_last_line_without_newline_waits_until_it_is_complete():
     made = framing()
     assert made.cut(b"half", continued=False, at_line_start=True, complete=False) is None
     piece = made.cut(b"one\nhalf", continued=False, at_line_start=True, complete=False)
-    assert (piece.size, piece.mark, piece.unfinished) == (4, "", False)
+    assert (piece.size, piece.mark, piece.unfinished) == (4, "", 0)
 
 
 def test_the_rest_of_a_flushed_line_is_a_second_event_that_says_so():
