@@ -257,6 +257,10 @@ class EventBatch:
     def filter(self, conditions: Sequence[tuple[bytes, Pattern]], *, exclude: bool = False) -> int:
         """Keep rows of which every named field is present and matches in full (`exclude`: drop rows of which any does). Returns how many
         were dropped."""
+    def matching(self, key: bytes, pattern: Pattern, *, anywhere: bool = False) -> list[bool]:
+        """Per row whether the field is there and matches in full, or `anywhere` in it (of a repeated key the first)."""
+    def utf8_rows(self) -> list[bool]:
+        """Per row whether all its keys and values are UTF-8."""
     def mask(self, source: bytes, pattern: Pattern, replacement: bytes, *, all: bool = True) -> int:
         r"""Replace the first or all matches of `pattern` in a field. In `replacement` `\1`…`\9` are groups, `\\` a backslash, all else
         literal; a group beyond the pattern's is a ValueError. Empty matches are skipped (and the search goes on one byte further).
@@ -274,6 +278,8 @@ class EventBatch:
         """Drop the rows that `kept` denies. Returns how many; they count as `discarded` (also below)."""
     def keep_times(self, lower_ns: int | None = None, upper_ns: int | None = None) -> int:
         """Drop the rows whose time is not in `[lower_ns, upper_ns]`; None is no bound. Returns how many."""
+    def reorder(self, order: Sequence[int]) -> None:
+        """Row `i` becomes what row `order[i]` was. ValueError when `order` does not name every row once."""
 
     # --- out --------------------------------------------------------------------------------------------------------------------
     def encode(

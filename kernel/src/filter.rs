@@ -1,4 +1,4 @@
-//! Keeping or dropping whole rows by what their fields match, by their time or by choice.
+//! Keeping or dropping whole rows by what their fields match, by their time or by choice; and what decides it, row by row.
 
 use std::mem;
 
@@ -32,6 +32,25 @@ impl Batch {
             self.discarded += dropped as u64;
         }
         dropped
+    }
+
+    /// Per row whether the field called `name` is there and matches, in full or anywhere.
+    pub fn matching(&self, name: &[u8], pattern: &Pattern, anywhere: bool) -> Vec<bool> {
+        let mut condition = (self.keys.matcher(name), pattern.matcher());
+        if anywhere {
+            let bytes = self.bytes();
+            let (key, pattern) = &mut condition;
+            let field = |row| self.row(row).iter().find(|f| key.is(f.key, &self.keys, bytes));
+            return (0..self.len()).map(|row| field(row).is_some_and(|f| pattern.search(bytes.get(f.span), 0))).collect();
+        }
+        decide(self, vec![condition], false)
+    }
+
+    /// Per row whether all its keys and values are UTF-8.
+    pub fn utf8_rows(&self) -> Vec<bool> {
+        let bytes = self.bytes();
+        let is_text = |f: &Field| std::str::from_utf8(self.name(f.key)).is_ok() && std::str::from_utf8(bytes.get(f.span)).is_ok();
+        (0..self.len()).map(|row| self.row(row).iter().all(is_text)).collect()
     }
 
     fn retain(&mut self, kept: &[bool]) {

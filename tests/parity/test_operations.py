@@ -11,7 +11,7 @@ from tests.parity.side_by_side import BLOCKS, EVENTS, KEYS, PAIRS, TEXTS, TIMES,
 Engines = tuple[ModuleType, ModuleType]
 Step = tuple[str, tuple[Any, ...], dict[str, Any]]
 
-COLUMNS = ("column", "long column")
+COLUMNS = ("column", "long column", "order")
 STARTS = [r"\d", r"\d{4}-\d\d", "a", r"a.*b$", r"\s", r"[^a]", "", r".*\|", "é"]
 WHOLE = [
     r"(.*)",
@@ -85,6 +85,13 @@ SHAPING = st.one_of(
     st.tuples(st.just("set_times"), st.tuples(rows_of(TIMES)), st.just({})),
     st.tuples(st.just("keep_rows"), st.tuples(rows_of(st.booleans())), st.just({})),
     st.tuples(st.just("keep_times"), st.tuples(st.none() | TIMES, st.none() | TIMES), st.just({})),
+    st.tuples(
+        st.just("matching"),
+        st.tuples(FIELDS, st.sampled_from(WHOLE + SEARCHED).map(lambda text: ("pattern", text))),
+        st.fixed_dictionaries({"anywhere": st.booleans()}),
+    ),
+    st.tuples(st.just("utf8_rows"), st.just(()), st.just({})),
+    st.tuples(st.just("reorder"), st.tuples(st.tuples(st.just("order"), st.randoms(use_true_random=False))), st.just({})),
     st.tuples(st.just("swap"), st.tuples(st.randoms(use_true_random=False), EVENTS), st.just({})),
 )
 STEPS = st.one_of(by_regex(), by_delimiter(), BY_JSON, BY_TIME, SHAPING)
@@ -111,7 +118,10 @@ def for_engine(engine: ModuleType, value: Any) -> Any:
     return value
 
 
-def column(name: str, values: list[Any], rows: int) -> list[Any]:
+def column(name: str, values: Any, rows: int) -> list[Any]:
+    if name == "order":
+        values.seed(rows)
+        return values.sample(range(rows), rows) if rows % 5 else [0] * rows
     wanted = rows + 1 if name == "long column" else rows
     return (values * wanted)[:wanted]
 

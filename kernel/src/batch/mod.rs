@@ -6,6 +6,7 @@
 pub mod build;
 mod edit;
 pub mod keys;
+mod order;
 mod rows;
 pub mod span;
 

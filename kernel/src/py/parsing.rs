@@ -113,6 +113,18 @@ impl EventBatch {
         })
     }
 
+    #[pyo3(signature = (key, pattern, *, anywhere=false))]
+    fn matching(&self, py: Python, key: &[u8], pattern: &Bound<Pattern>, anywhere: bool) -> Vec<bool> {
+        let pattern = pattern.get().engine();
+        let inner = &self.inner;
+        py.detach(|| inner.matching(key, &pattern, anywhere))
+    }
+
+    fn utf8_rows(&self, py: Python) -> Vec<bool> {
+        let inner = &self.inner;
+        py.detach(|| inner.utf8_rows())
+    }
+
     #[pyo3(signature = (source, pattern, replacement, *, all=true))]
     fn mask(&mut self, py: Python, source: &[u8], pattern: &Bound<Pattern>, replacement: &[u8], all: bool) -> PyResult<usize> {
         let pattern = pattern.get().engine();
@@ -161,6 +173,12 @@ impl EventBatch {
         one_per_row(self.inner.len(), kept.len())?;
         let inner = &mut self.inner;
         Ok(py.detach(|| inner.keep_rows(&kept)))
+    }
+
+    fn reorder(&mut self, py: Python, order: Vec<usize>) -> PyResult<()> {
+        one_per_row(self.inner.len(), order.len())?;
+        let inner = &mut self.inner;
+        if py.detach(|| inner.reorder(&order)) { Ok(()) } else { Err(PyValueError::new_err("an order names every row once")) }
     }
 
     #[pyo3(signature = (lower_ns=None, upper_ns=None))]

@@ -208,6 +208,12 @@ class EventBatch:
         kept = [not match for match in matching] if exclude else matching
         return self.keep_rows(kept)
 
+    def matching(self, key: bytes, pattern: Pattern, *, anywhere: bool = False) -> list[bool]:
+        return edit.matches(self._table.column(key), pattern, anywhere=anywhere)
+
+    def utf8_rows(self) -> list[bool]:
+        return edit.utf8_rows(self._table)
+
     def mask(self, source: bytes, pattern: Pattern, replacement: bytes, *, all: bool = True) -> int:  # noqa: A002 - the contract's name
         return edit.mask(self._table, source, pattern, replacement, all_matches=all)
 
@@ -238,6 +244,10 @@ class EventBatch:
     def keep_times(self, lower_ns: int | None = None, upper_ns: int | None = None) -> int:
         lower, upper = -math.inf if lower_ns is None else lower_ns, math.inf if upper_ns is None else upper_ns
         return self.keep_rows([lower <= time <= upper for time in self._table.times])
+
+    def reorder(self, order: Sequence[int]) -> None:
+        self._check_one_per_row(len(order))
+        self._table.reorder(order)
 
     def _check_one_per_row(self, given: int) -> None:
         if given != len(self):

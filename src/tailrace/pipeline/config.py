@@ -159,6 +159,9 @@ class OptionGroup(BaseModel):
             key, value = public_key(name, field), getattr(self, name)
             if isinstance(value, OptionGroup):
                 yield from ((f"{key}.{inner}", pattern) for inner, pattern in value.patterns())
+            elif isinstance(value, list) and any(isinstance(item, OptionGroup) for item in cast("list[object]", value)):
+                groups = cast("list[OptionGroup]", value)
+                yield from ((f"{key}[{index}].{inner}", text) for index, group in enumerate(groups) for inner, text in group.patterns())
             elif extra(field).get("x-pattern"):
                 yield from _texts(key, value)
 

@@ -159,9 +159,10 @@ def _field_at(model: type[OptionGroup], path: Path) -> tuple[FieldInfo | None, A
 
 
 def group_in(annotation: Any) -> type[OptionGroup] | None:
-    """The option group that a key of this type holds, if it holds one."""
-    choices = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
-    return next((choice for choice in choices if isinstance(choice, type) and issubclass(choice, OptionGroup)), None)
+    """The option group that a key of this type holds, alone or in a list, if it holds one."""
+    if get_origin(annotation) in (Union, types.UnionType, list):
+        return next((group for choice in get_args(annotation) if (group := group_in(choice))), None)
+    return annotation if isinstance(annotation, type) and issubclass(annotation, OptionGroup) else None
 
 
 def _item(annotation: Any) -> Any:

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_origin
 
 import yaml
 from pydantic.fields import FieldInfo
@@ -35,22 +35,23 @@ class _Schema(GenerateJsonSchema):
 
 
 def key_rows(model: type[OptionGroup], prefix: str = "") -> list[dict[str, str]]:
-    """One row per key, nested keys dotted: key, type, default (JSON, or `required`), unit, bounds, what it does."""
+    """One row per key, nested ones dotted (`Key[].Inner`): key, type, default (JSON, or `required`), unit, bounds, what it does."""
     rows: list[dict[str, str]] = []
     for name, field in model.model_fields.items():
         key, inner = f"{prefix}{public_key(name, field)}", group_in(field.annotation)
+        is_list = get_origin(field.annotation) is list
         rows.append(
             {
                 "key": key,
                 "type": _type(field),
-                "default": "" if inner else _default(field),
+                "default": "" if inner and not is_list else _default(field),
                 "unit": cast("str", extra(field).get("x-unit", "")),
                 "bounds": ", ".join(_bounds(field)),
                 "what it does": _sentences(field),
             }
         )
-        if inner:
-            rows += key_rows(inner, f"{key}.")
+        if inner and inner is not model:  # a tree holds groups of its own kind
+            rows += key_rows(inner, f"{key}[]." if is_list else f"{key}.")
     return rows
 
 

@@ -49,6 +49,10 @@ def _group_remarks(group: OptionGroup, where: str) -> Iterator[str]:
             yield f"{where}.{key}: the secret stands in the file; `${{env:NAME}}` or `${{file:PATH}}` keeps it out"
         if isinstance(value, OptionGroup):
             yield from _group_remarks(value, f"{where}.{key}")
+        elif isinstance(value, list):
+            for index, item in enumerate(cast("list[object]", value)):
+                if isinstance(item, OptionGroup):
+                    yield from _group_remarks(item, f"{where}.{key}[{index}]")
 
 
 def _patterns(plugin: ConfiguredPlugin) -> list[dict[str, str]]:

@@ -1,8 +1,9 @@
 """What all processors share: a config, a context, and the duty to count what they could not handle."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
-from tailrace.batch import Failures
+from tailrace.batch import EventBatch, Failures
 from tailrace.pipeline.config import PluginConfig
 from tailrace.pipeline.contract import ProcessorContext
 
@@ -25,3 +26,18 @@ class BatchProcessor(Generic[ConfigT]):
         """Count failed events, if any. `reason` says of one event what was wrong with it: "does not match `Regex`"."""
         if failures.count:
             self.context.failed(self.type_name, failures.count, reason, failures.sample)
+
+    def report_values(self, failed: Sequence[bytes], reason: str) -> None:
+        """Count events whose values could not be handled, if any."""
+        if failed:
+            self.context.failed(self.type_name, len(failed), reason, failed[0])
+
+    def report_missing(self, column: Sequence[bytes | None], key: str) -> None:
+        """Count the events that lack a field as failed: what `NoKeyError` asks for."""
+        if missing := column.count(None):
+            self.context.failed(self.type_name, missing, f"has no field `{key}`")
+
+    def keep_rows(self, batch: EventBatch, kept: Sequence[bool], reason: str) -> None:
+        """Drop the rows that `kept` denies, and count them as discarded."""
+        if dropped := batch.keep_rows(kept):
+            self.context.discarded(self.type_name, dropped, reason)

@@ -29,6 +29,31 @@ def test_filter_matches_whole_values(engine: ModuleType, batch: Any) -> None:
     assert batch.filter([(b"level", engine.Pattern("INF"))]) == 3
 
 
+def test_which_rows_match_is_said_without_dropping_any(engine: ModuleType, batch: Any) -> None:
+    assert batch.matching(b"level", engine.Pattern("INF")) == [False, False, False]
+    assert batch.matching(b"level", engine.Pattern("INF"), anywhere=True) == [True, False, False]
+    assert batch.matching(b"m", engine.Pattern("x")) == [False, False, True]
+    assert len(batch) == 3
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"ok\xc3", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80"])
+def test_rows_that_are_not_text(engine: ModuleType, text: bytes) -> None:
+    rows = [(1, [(b"a", "é€😀".encode())]), (2, [(b"a", text)]), (3, [(text, b"x")]), (4, [])]
+    assert engine.EventBatch.from_events(rows).utf8_rows() == [True, False, False, True]
+
+
+def test_rows_are_put_into_another_order(engine: ModuleType) -> None:
+    batch = engine.EventBatch.split_lines(b"one\ntwo\nthree\n", offset=10)
+    batch.set_times([1, 2, 3])
+    batch.reorder([2, 0, 1])
+    assert batch.column(b"content") == [b"three", b"one", b"two"]
+    assert (batch.times, batch.raw_offsets, batch.raw_lengths) == ([3, 1, 2], [18, 10, 14], [6, 4, 4])
+    assert batch.spans(b"content") == [(8, 5), (0, 3), (4, 3)]
+    for wrong in ([0, 1], [0, 0, 1], [0, 1, 3]):
+        with pytest.raises(ValueError, match=r"3 events|every row once"):
+            batch.reorder(wrong)
+
+
 @pytest.mark.parametrize(
     ("pattern", "replacement", "every", "expected"),
     [

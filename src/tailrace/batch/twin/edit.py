@@ -13,13 +13,28 @@ TEMPLATE = re.compile(rb"\\([1-9\\])")
 
 def matching(table: Table, conditions: Sequence[tuple[bytes, Pattern]], combine: Callable[[Iterable[bool]], bool]) -> list[bool]:
     """Per row whether all, or any, of the conditions hold: the field is there and its whole value matches."""
-    columns = [_matches(table.column(key), pattern) for key, pattern in conditions]
+    columns = [matches(table.column(key), pattern) for key, pattern in conditions]
     return [combine(row) for row in zip(*columns, strict=True)] if columns else [combine(())] * len(table)
 
 
-def _matches(column: list[bytes | None], pattern: Pattern) -> list[bool]:
-    full = pattern.compiled.fullmatch
-    return [value is not None and full(value) is not None for value in column]
+def matches(column: list[bytes | None], pattern: Pattern, *, anywhere: bool = False) -> list[bool]:
+    """Per row whether the value is there and matches in full, or anywhere in it."""
+    match = pattern.compiled.search if anywhere else pattern.compiled.fullmatch
+    return [value is not None and match(value) is not None for value in column]
+
+
+def utf8_rows(table: Table) -> list[bool]:
+    """Per row whether all its keys and values are UTF-8."""
+    names = {keys: all(map(_is_utf8, keys)) for keys in set(table.keys)}
+    return [names[keys] and all(map(_is_utf8, values)) for keys, values in zip(table.keys, table.values, strict=True)]
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def mask(table: Table, source: bytes, pattern: Pattern, replacement: bytes, *, all_matches: bool) -> int:

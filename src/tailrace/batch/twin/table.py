@@ -41,6 +41,21 @@ class Table:
         before = self.spans
         self.spans = lambda: list(compress(before(), kept))
 
+    def reorder(self, order: Sequence[int]) -> None:
+        """Row `i` becomes what row `order[i]` was. ValueError when `order` does not name every row once."""
+        if sorted(order) != list(range(len(self))):
+            raise ValueError("an order names every row once")
+        self.keys, self.values = [self.keys[row] for row in order], [self.values[row] for row in order]
+        self.times = [self.times[row] for row in order]
+        self.offsets, self.lengths = [self.offsets[row] for row in order], [self.lengths[row] for row in order]
+        before = self.spans
+
+        def spans() -> list[Spans]:
+            rows = before()
+            return [rows[row] for row in order]
+
+        self.spans = spans
+
     def is_uniform(self) -> bool:
         """Whether all rows have one shape."""
         return not self.keys or self.keys.count(self.keys[0]) == len(self.keys)
