@@ -13,8 +13,20 @@ from tailrace.agent.age import AgeRule
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.streams import Entry, Stream, StreamTable
+from tailrace.agent.tally import Tally
 from tailrace.batch import EventBatch
-from tailrace.pipeline.contract import Identity, Input, Payload, Position, Processor, Range, StreamState
+from tailrace.pipeline.contract import (
+    Identity,
+    Input,
+    Outcome,
+    Payload,
+    Position,
+    Processor,
+    Range,
+    ReportsSources,
+    SourceStatus,
+    StreamState,
+)
 from tailrace.pipeline.model import PipelineConfig
 from tailrace.pipeline.platform import Platform
 
@@ -49,7 +61,7 @@ class Route:
 
 
 class Lane:
-    """Implements `InputContext` and `ProcessorContext`."""
+    """Implements `InputContext`, `ProcessorContext` and `Sender`."""
 
     def __init__(
         self, config: PipelineConfig, input_: Input, processors: Sequence[Processor], target: Target, around: Surroundings
@@ -61,6 +73,8 @@ class Lane:
         self.target = target
         self._around = around
         self._route = Route(config.version, processors, AgeRule(config.global_options.max_log_age_secs), target.flusher.encode)
+        self.tally = Tally()
+        self._at_work = threading.local()
         self._taken: dict[str, Stream] = {}
         self._stopping = threading.Event()
         self._lifecycle = threading.Lock()
@@ -87,6 +101,18 @@ class Lane:
         self.target.share.wake()
         with self._lifecycle:
             self.input.stop(deadline)
+
+    @property
+    def degraded(self) -> str:
+        """Why it is not well, or nothing."""
+        return self._route.age.degraded
+
+    def sources(self) -> list[tuple[SourceStatus, Stream | None]]:
+        """What its input says of its streams, each with what we know of it."""
+        if not isinstance(self.input, ReportsSources):
+            return []
+        streams = self._around.streams.find(self.target.flusher.target, self.input.key)
+        return [(source, streams.get(source.stream)) for source in self.input.sources()]
 
     # --- InputContext -----------------------------------------------------------------------------------------------------------
     @property
@@ -126,8 +152,10 @@ class Lane:
         """Process, encode and queue one range, new or replayed."""
         batch.tags = [*batch.tags, *self._around.tags]
         batch.source = self._around.source
+        stream.committed_end = done.start if stream.committed_end is None else stream.committed_end
+        self._at_work.failed = 0
         self._read_bytes.inc(done.end - done.start)
-        self._read_events.inc(len(batch))
+        self._read_events.inc(events := len(batch))
         identity = Identity(
             self._around.epoch,
             stream.id,
@@ -142,7 +170,19 @@ class Lane:
                 processor.process(batch)
             route.age.apply(batch, done, self)
             payloads = route.encode(batch, identity) if len(batch) else []
-        self.target.submit(Entry(stream, done, len(payloads), len(payloads)), payloads, self.input.on_durable)
+        stream.tally.add(done.end - done.start, events, self._at_work.failed)
+        self.tally.add("in_events", events)
+        self.tally.add("in_bytes", done.end - done.start)
+        entry = Entry(stream, done, len(payloads), len(payloads), sum(payload.events for payload in payloads), self)
+        self.target.submit(entry, payloads, self.input.on_durable)
+
+    # --- Sender -----------------------------------------------------------------------------------------------------------------
+    def acknowledged(self, events: int) -> None:
+        self.tally.add("out_events", events)
+
+    def retried(self, events: int, outcome: Outcome) -> None:
+        self.tally.add("retried", events)
+        self.tally.add(f"requests_{outcome.value}")
 
     def end_stream(self, stream: str) -> None:
         self._route.age.forget(stream)
@@ -150,16 +190,22 @@ class Lane:
 
     def alarm(self, kind: str, message: str, **values: object) -> None:
         telemetry.alarm(kind, message, pipeline=self.pipeline, **values)
+        if isinstance(path := values.get("path"), str):
+            self.tally.went_wrong(path, kind, f"{message}: {values['reason']}" if "reason" in values else message)
 
     def count(self, name: str, amount: int = 1) -> None:
         self._lost.labels(self.pipeline, name).inc(amount)
+        self.tally.add(name, amount)
 
     # --- ProcessorContext -------------------------------------------------------------------------------------------------------
     def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"") -> None:
         self.count("failed", count)
+        self.tally.because(plugin, reason, count)
+        self._at_work.failed = getattr(self._at_work, "failed", 0) + count
         shown = sample[:SAMPLE_SHOWN].decode("utf-8", "replace")
         telemetry.alarm("PARSE_LOG_FAIL_ALARM", reason, pipeline=self.pipeline, plugin=plugin, events=count, sample=shown)
 
     def discarded(self, plugin: str, count: int, reason: str) -> None:
         self.count("discarded", count)
+        self.tally.because(plugin, reason, count)
         self._log.debug("events discarded on purpose", pipeline=self.pipeline, plugin=plugin, events=count, reason=reason)

@@ -10,10 +10,24 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from tailrace.agent.checkpoint import StreamRow
+from tailrace.agent.tally import StreamTally
 from tailrace.batch import fingerprint
-from tailrace.pipeline.contract import Position, Range, StreamState
+from tailrace.pipeline.contract import Outcome, Position, Range, StreamState
+
+
+class Sender(Protocol):
+    """Who put a range in and wants to know what became of it. Called on the event loop."""
+
+    def acknowledged(self, events: int) -> None:
+        """A range of its own is acknowledged as a whole."""
+        ...
+
+    def retried(self, events: int, outcome: Outcome) -> None:
+        """A request with events of its own has to be sent again."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +39,8 @@ class Entry:
     parts: int
     unacknowledged: int
     """Parts that are not acknowledged yet."""
+    events: int = 0
+    sender: Sender | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +53,9 @@ class Stream:
     """The reading thread's."""
     acknowledged_below: int
     """Written by the event loop, read by all."""
+    committed_end: int | None = None
+    """End of the acknowledged prefix; None before anything was put in: then all that was read before is acknowledged."""
+    tally: StreamTally = field(default_factory=StreamTally)
     owner: object | None = None
     ended: bool = False
     under_way: deque[Entry] = field(default_factory=deque[Entry])
@@ -48,13 +67,13 @@ class Stream:
 
     def advance(self) -> tuple[int, Position] | None:
         """Drop what is acknowledged from the front; (last sequence, position) of the prefix when it moved."""
-        moved: tuple[int, Position] | None = None
+        done: Range | None = None
         while self.under_way and not self.under_way[0].unacknowledged:
             done = self.under_way.popleft().range
-            moved = done.sequence, done.position
-        if moved:
-            self.acknowledged_below = moved[0] + 1
-        return moved
+        if done is None:
+            return None
+        self.acknowledged_below, self.committed_end = done.sequence + 1, done.end
+        return done.sequence, done.position
 
 
 class StreamTable:
@@ -98,6 +117,11 @@ class StreamTable:
                 return None
             stream.owner, stream.ended = owner, False
             return stream
+
+    def find(self, target: str, input_key: str) -> dict[str, Stream]:
+        """The streams of a group by id, as they are now."""
+        with self._lock:
+            return {stream.id: stream for stream in self._group(target, input_key).values()}
 
     def drop(self, stream: Stream) -> None:
         with self._lock:

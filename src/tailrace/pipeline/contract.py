@@ -13,7 +13,7 @@ Guarantees the agent gives to plugins
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from tailrace.batch import EventBatch
 from tailrace.pipeline.config import PluginConfig
@@ -137,6 +137,33 @@ class Input(Protocol):
     @property
     def drained(self) -> bool:
         """Whether everything that is there has been read and submitted (`agent run --exit-when-drained`)."""
+        ...
+
+
+SourceState: TypeAlias = Literal["up to date", "behind", "rotated", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One stream as its input sees it, for status pages. Sizes and offsets are bytes."""
+
+    stream: str
+    path: str
+    device: int
+    inode: int
+    size: int
+    """At the last look."""
+    read: int
+    """Offset behind what has been handed over."""
+    state: SourceState
+
+
+@runtime_checkable
+class ReportsSources(Protocol):
+    """An input that can say how far it is with each of its streams."""
+
+    def sources(self) -> Sequence[SourceStatus]:
+        """May be called from any thread while the input works; what it says is a moment old."""
         ...
 
 

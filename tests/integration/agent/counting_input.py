@@ -77,7 +77,7 @@ class InputCounting:
             end = min(at + PER_RANGE, self.config.last)
             batch, digest = self._batch(at, end)
             position = gtid(end)
-            done = {"start": at, "end": end, "position": position, "fingerprint": digest, "readable_at": time.time_ns()}
+            done = {"start": at, "end": end, "position": position, "fingerprint": digest, "readable_at": 0}
             if not context.submit(batch, stream=stream, **done):
                 return
         self.drained = last_of(position) >= self.config.last

@@ -7,7 +7,7 @@ became of it. All methods but `submit` belong to the event loop.
 import asyncio
 import contextlib
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from tailrace import telemetry
@@ -15,7 +15,7 @@ from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.request import Item, Request, fitting
 from tailrace.agent.delivery.share import Share
-from tailrace.agent.streams import Entry, Stream
+from tailrace.agent.streams import Entry, Sender, Stream
 from tailrace.pipeline.contract import Delivery, Flusher, Outcome, Payload, Range
 
 CONCURRENCY = 4
@@ -146,7 +146,7 @@ class Target:
             await asyncio.shield(self._prepared[entry])
         while True:
             delivery = await self._try(request.payloads)
-            self._attempts.labels(self.flusher.target, delivery.outcome.value).inc()
+            self._count(request, delivery)
             if delivery.outcome is Outcome.ACKNOWLEDGED:
                 self._acknowledge(request)
                 return
@@ -154,6 +154,16 @@ class Target:
                 telemetry.alarm("EXACTLY_ONCE_ALARM", "the server has other data under our identity", target=self.flusher.target)
                 self._forked()
                 return
+
+    def _count(self, request: Request, delivery: Delivery) -> None:
+        self._attempts.labels(self.flusher.target, delivery.outcome.value).inc()
+        if delivery.outcome is not Outcome.ACKNOWLEDGED:
+            events: Counter[Sender] = Counter()
+            for item in request.items:
+                if item.entry.sender is not None:
+                    events[item.entry.sender] += item.payload.events
+            for sender, count in events.items():
+                sender.retried(count, delivery.outcome)
 
     async def _try(self, payloads: Sequence[Payload]) -> Delivery:
         """One attempt. While the target fails, one request at a time probes it, after the back-off."""
@@ -200,6 +210,8 @@ class Target:
         self._entries -= len(entries)
         for entry in entries:
             self._prepared.pop(entry, None)
+            if entry.sender is not None:
+                entry.sender.acknowledged(entry.events)
         durable, ranges = self._durable[stream], [entry.range for entry in entries]
         self._checkpoint.acknowledge(
             stream.row, [done.sequence for done in ranges], stream.advance(), lambda: [durable(done) for done in ranges]

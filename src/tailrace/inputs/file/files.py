@@ -333,6 +333,11 @@ class Files:
 
     # --- for the schedule -------------------------------------------------------------------------------------------------------
     @property
+    def generations(self) -> list[Generation]:
+        """All that are at work, open or closed; from any thread."""
+        return list(self._generations.values())
+
+    @property
     def open_generations(self) -> list[Generation]:
         return [one for one in self._generations.values() if one.is_open]
 

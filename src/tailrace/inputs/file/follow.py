@@ -14,7 +14,8 @@ from tailrace.inputs.file.discover import Discovery, Scan, join
 from tailrace.inputs.file.files import Files
 from tailrace.inputs.file.generation import Generation
 from tailrace.inputs.file.reader import Reader
-from tailrace.pipeline.contract import InputContext
+from tailrace.inputs.file.report import source_status
+from tailrace.pipeline.contract import InputContext, SourceStatus
 from tailrace.pipeline.platform import Change
 
 SETTLE_SECS = 0.1
@@ -67,6 +68,10 @@ class Follower:
     def stop(self) -> None:
         self._stopping.set()
         self._watcher.wake()
+
+    def sources(self) -> list[SourceStatus]:
+        """From any thread."""
+        return [source_status(generation) for generation in self._files.generations]
 
     # --- reading ----------------------------------------------------------------------------------------------------------------
     def _want(self, generation: Generation) -> None:

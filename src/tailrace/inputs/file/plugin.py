@@ -7,6 +7,7 @@ changes; a file that appears later is read from its beginning.
 import os
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tailrace.inputs.file.generation import file_of
 from tailrace.inputs.file.reader import Shaping
 from tailrace.inputs.file.rotation import find_file
 from tailrace.pipeline.config import PluginConfig
-from tailrace.pipeline.contract import InputContext, Range, StreamState
+from tailrace.pipeline.contract import InputContext, Range, SourceStatus, StreamState
 from tailrace.pipeline.registry import input_plugin
 
 
@@ -62,6 +63,9 @@ class InputFile:
 
     def on_durable(self, done: Range) -> None:
         """Nothing to do: the checkpoint holds all that a file needs."""
+
+    def sources(self) -> Sequence[SourceStatus]:
+        return self._follower.sources() if self._follower is not None else ()
 
     @property
     def drained(self) -> bool:
