@@ -7,6 +7,7 @@ GIL, and a semaphore that all lanes share keeps as many of them at work as there
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tailrace import telemetry
 from tailrace.agent.age import AgeRule
@@ -16,6 +17,7 @@ from tailrace.agent.streams import Entry, Stream, StreamTable
 from tailrace.agent.tally import Tally
 from tailrace.batch import EventBatch
 from tailrace.pipeline.contract import (
+    Flusher,
     Identity,
     Input,
     Outcome,
@@ -27,6 +29,7 @@ from tailrace.pipeline.contract import (
     SourceStatus,
     StreamState,
 )
+from tailrace.pipeline.labels import Labels, Machine
 from tailrace.pipeline.model import PipelineConfig
 from tailrace.pipeline.platform import Platform
 
@@ -42,9 +45,7 @@ class Surroundings:
     checkpoint: CheckpointWriter
     streams: StreamTable
     epoch: bytes
-    tags: Sequence[tuple[bytes, bytes]]
-    """Put on every batch: host name and the like."""
-    source: bytes
+    machine: Machine
     finite: bool
     slots: threading.Semaphore
     """As many batches are processed at a time as there are cores."""
@@ -52,12 +53,19 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a range of one config becomes payloads: its version, the processors, the rule of age, the flusher's encoding."""
+    """How a range of one config becomes payloads: its version, its labels, the processors, the rule of age, the flusher's encoding."""
 
     version: str
+    labels: Labels
     processors: Sequence[Processor]
     age: AgeRule
     encode: Callable[[EventBatch, Identity], list[Payload]]
+
+    @classmethod
+    def of(cls, config: PipelineConfig, input_: Input, processors: Sequence[Processor], flusher: Flusher, machine: Machine) -> "Route":
+        options = config.global_options
+        encode = partial(flusher.encode, nanoseconds=True) if options.enable_timestamp_nanosecond else flusher.encode
+        return cls(config.version, Labels(options, input_.config, machine), processors, AgeRule(options.max_log_age_secs), encode)
 
 
 class Lane:
@@ -72,7 +80,8 @@ class Lane:
         self.input = input_
         self.target = target
         self._around = around
-        self._route = Route(config.version, processors, AgeRule(config.global_options.max_log_age_secs), target.flusher.encode)
+        self.machine = around.machine
+        self._route = Route.of(config, input_, processors, target.flusher, around.machine)
         self.tally = Tally()
         self._at_work = threading.local()
         self._taken: dict[str, Stream] = {}
@@ -150,8 +159,7 @@ class Lane:
 
     def send(self, stream: Stream, done: Range, batch: EventBatch, route: Route) -> None:
         """Process, encode and queue one range, new or replayed."""
-        batch.tags = [*batch.tags, *self._around.tags]
-        batch.source = self._around.source
+        route.labels.put(batch)
         stream.committed_end = done.start if stream.committed_end is None else stream.committed_end
         self._at_work.failed = 0
         self._read_bytes.inc(done.end - done.start)

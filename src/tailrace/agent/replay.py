@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from tailrace import telemetry
-from tailrace.agent.age import AgeRule
 from tailrace.agent.lane import Lane, Route
 from tailrace.agent.streams import Entry, Stream, StreamTable
 from tailrace.errors import ConfigError
@@ -71,4 +70,4 @@ class Replay:
         processors = [plugin.build() for plugin in config.processors]
         for processor in processors:
             processor.start(self.lane)
-        return input_, Route(version, processors, AgeRule(config.global_options.max_log_age_secs), flusher.encode)
+        return input_, Route.of(config, input_, processors, flusher, self.lane.machine)

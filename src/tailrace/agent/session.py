@@ -8,7 +8,6 @@ import asyncio
 import enum
 import json
 import os
-import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -20,13 +19,14 @@ from tailrace.agent.control import stored_ends
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
-from tailrace.agent.identity import AgentIdentity, address
+from tailrace.agent.identity import AgentIdentity
 from tailrace.agent.lane import Lane, Surroundings
 from tailrace.agent.platform import AgentPlatform
 from tailrace.agent.replay import Replay
 from tailrace.agent.streams import StreamTable
 from tailrace.errors import ApiError, TailraceError, UnreachableError
 from tailrace.pipeline.contract import Flusher
+from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.model import PipelineConfig
 
 QUEUE_BYTES = 32 * 1_048_576
@@ -64,7 +64,14 @@ class Session:
     """Runs pipelines until told to stop. `pipelines` are resolved."""
 
     def __init__(
-        self, opened: Opened, pipelines: Sequence[PipelineConfig], identity: AgentIdentity, platform: AgentPlatform, *, finite: bool
+        self,
+        opened: Opened,
+        pipelines: Sequence[PipelineConfig],
+        identity: AgentIdentity,
+        platform: AgentPlatform,
+        *,
+        machine: Machine,
+        finite: bool,
     ) -> None:
         content = opened.content
         self._pipelines = pipelines
@@ -78,8 +85,7 @@ class Session:
             checkpoint=self._checkpoint,
             streams=self._streams,
             epoch=content.epoch,
-            tags=[(b"__hostname__", os.fsencode(socket.gethostname()))],
-            source=address().encode(),
+            machine=machine,
             finite=finite,
             slots=threading.Semaphore(os.cpu_count() or 1),
         )

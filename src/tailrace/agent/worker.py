@@ -16,6 +16,7 @@ from tailrace.agent.session import End, Session
 from tailrace.agent.status import status_file
 from tailrace.errors import ConfigError, ConfigErrors
 from tailrace.pipeline.age import with_default as with_default_age
+from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.loading import resolve
 from tailrace.pipeline.model import PipelineConfig
 
@@ -70,7 +71,8 @@ class Worker:
 
     def _one_session(self, identity: AgentIdentity, pipelines: Sequence[PipelineConfig]) -> End:
         opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
-        session = self._session = Session(opened, pipelines, identity, self._platform, finite=self._finite)
+        machine = Machine.here(self._home, identities.address())
+        session = self._session = Session(opened, pipelines, identity, self._platform, machine=machine, finite=self._finite)
         end = asyncio.run(session.run())
         if end is End.FORKED:
             telemetry.logger("agent").warning("renewing the epoch: the server knows other data under our identities")

@@ -54,8 +54,8 @@ class FlusherFile:
     def start(self, context: FlusherContext) -> None:
         """Needs nothing."""
 
-    def encode(self, batch: EventBatch, identity: Identity) -> list[Payload]:
-        return payloads(batch, identity)
+    def encode(self, batch: EventBatch, identity: Identity, *, nanoseconds: bool = False) -> list[Payload]:
+        return payloads(batch, identity, nanoseconds=nanoseconds)
 
     async def open(self) -> None:
         """The file is opened with the first write, so that a disk that is away delays nothing else."""

@@ -38,8 +38,8 @@ class FlusherStdout:
     def start(self, context: FlusherContext) -> None:
         """Needs nothing."""
 
-    def encode(self, batch: EventBatch, identity: Identity) -> list[Payload]:
-        return payloads(batch, identity)
+    def encode(self, batch: EventBatch, identity: Identity, *, nanoseconds: bool = False) -> list[Payload]:
+        return payloads(batch, identity, nanoseconds=nanoseconds)
 
     async def open(self) -> None:
         """Standard output is open."""

@@ -18,6 +18,10 @@ REFERENCE: Final = re.compile(r"\$\{(env|file):([^{}]+)\}")
 """`${env:NAME}` or `${file:PATH}`: stays as written until `tailrace.pipeline.secrets.resolve`, which only the agent calls."""
 
 
+DEFAULT_TAG: Final = "__default__"
+"""In place of a tag's name: the name that it has by itself."""
+
+
 def has_reference(text: str) -> bool:
     """Whether `text` holds something that is only known on the agent, so that it cannot be checked before."""
     return REFERENCE.search(text) is not None
@@ -182,6 +186,10 @@ class OptionGroup(BaseModel):
 
 class PluginConfig(OptionGroup):
     """The options of one plugin, without its `Type`."""
+
+    def tag_names(self) -> Mapping[str, str]:
+        """For inputs: tag that the input puts on its batches → the name that this config gives it; an empty name leaves it out."""
+        return {}
 
     def document(self) -> dict[str, Any]:
         """The keys that were given, in canonical spelling, as plain data. Secrets are in it as they were written."""

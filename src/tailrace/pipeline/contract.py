@@ -268,8 +268,9 @@ class Flusher(Protocol):
         """Before anything else; ConfigError when it can never work (no key)."""
         ...
 
-    def encode(self, batch: EventBatch, identity: Identity) -> list[Payload]:
-        """Log groups of one range; `identity.part` and `.parts` are filled in here. Runs on a pool thread. Empty for an empty batch."""
+    def encode(self, batch: EventBatch, identity: Identity, *, nanoseconds: bool = False) -> list[Payload]:
+        """Log groups of one range; `identity.part` and `.parts` are filled in here. Runs on a pool thread. Empty for an empty batch.
+        `nanoseconds`: the part of the time below a second is encoded, too."""
         ...
 
     async def open(self) -> None: ...

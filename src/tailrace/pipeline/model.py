@@ -5,35 +5,64 @@ A `PipelineConfig` is made by `tailrace.pipeline.loading`, never by hand, so tha
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal, TypeAlias
 
 from tailrace.pipeline import registry
-from tailrace.pipeline.config import OptionGroup, PluginConfig, option
+from tailrace.pipeline.config import OptionGroup, PluginConfig, Problem, option
+from tailrace.pipeline.explain import near
 from tailrace.pipeline.registry import Kind, PluginEntry
 
 _BATCHED = "batches are bounded in bytes and time by the flusher here"
+_NO_POLLING = "no input here is called at intervals; those that poll have an interval of their own"
+_NO_WAITING = "each target has a queue and connections of its own, so that none waits for another"
+_ENDLESS = "a pipeline here runs until it is removed; history is imported by a command of its own"
+
+META_TAGS: Final[dict[str, tuple[str, bool]]] = {
+    "HOST_NAME": ("__hostname__", True),
+    "AGENT_TAG": ("__user_defined_id__", True),
+    "HOST_IP": ("__host_ip__", False),
+    "HOST_ID": ("__host_id__", False),
+}
+"""What tells of the machine: public name → its tag, and whether that is there without being asked for."""
+
+TopicType: TypeAlias = Literal["none", "default", "filepath", "machine_group_topic", "custom"]
 
 
 class GlobalConfig(OptionGroup):
     """The section `global`: what holds for the whole pipeline."""
 
-    not_yet = frozenset(
-        {
-            "TopicType",
-            "TopicFormat",
-            "Priority",
-            "EnableTimestampNanosecond",
-            "UsingOldContentTag",
-            "PipelineMetaTagKey",
-            "AgentEnvMetaTagKey",
-            "InputIntervalMs",
-            "InputMaxFirstCollectDelayMs",
-            "ExcutionTimeout",
-            "ForceRerunWhenUpdate",
-        }
+    topic_type: TopicType = option(
+        "none",
+        doc="Where the topic comes from: `none`; `default`, the path of the file; `filepath`, what the pattern `TopicFormat` finds in the "
+        "path; `machine_group_topic`, the topic of the machine group; `custom`, the text `TopicFormat`.",
     )
-
+    topic_format: str = option(
+        "",
+        doc="With `filepath` a pattern that must match the whole path: one group without a name is the topic, several groups or groups "
+        "with names become tags. With `custom` or `machine_group_topic` the topic itself; `customized://` before it is taken off.",
+        examples=["/data/logs/(.*)/app/.*", "customized://payments"],
+    )
+    pipeline_meta_tag_key: dict[str, str] = option(
+        factory=dict,
+        doc="Names of the tags that tell of the machine: `HOST_NAME` (`__hostname__`), `AGENT_TAG` (`__user_defined_id__`), and, only when "
+        "asked for, `HOST_IP` (`__host_ip__`) and `HOST_ID` (`__host_id__`). `__default__` is that name, an empty text leaves the tag out.",
+        examples=[{"HOST_NAME": "host", "HOST_IP": "__default__"}],
+    )
+    agent_env_meta_tag_key: dict[str, str] | None = option(
+        None,
+        doc="Which variables of the agent's environment become tags, and under which names. Only those that `ALIYUN_LOG_ENV_TAGS` lists "
+        "(separated by `|`) can; without this key all of them do, under their own names.",
+        examples=[{"POD_ZONE": "zone"}],
+    )
+    enable_timestamp_nanosecond: bool = option(
+        False, doc="Whether the part of an event's time below a second is sent, too (`__time_ns_part__`)."
+    )
+    using_old_content_tag: bool = option(
+        False, doc="Whether tags are fields of each event, named `__tag__:NAME`, instead of standing once with its log group."
+    )
+    priority: int = option(0, doc="Priority of the pipeline.", ge=0, le=3, ignored=_NO_WAITING)
     structure_type: str = option(
         "v2", doc="Shape of events inside the agent.", examples=["v1", "v2"], ignored="there is one shape of events here, the column batch"
     )
@@ -51,6 +80,43 @@ class GlobalConfig(OptionGroup):
     )
     default_log_queue_size: int = option(1000, doc="Length of the queue of events.", unit="events", ge=1, ignored=_BATCHED)
     default_log_group_queue_size: int = option(4, doc="Length of the queue of log groups.", unit="log groups", ge=1, ignored=_BATCHED)
+    input_interval_ms: int = option(1000, doc="How often an input is asked for events.", unit="ms", ge=1, ignored=_NO_POLLING)
+    input_max_first_collect_delay_ms: int = option(
+        10_000, doc="Longest delay of an input's first run.", unit="ms", ge=0, ignored=_NO_POLLING
+    )
+    excution_timeout: int = option(
+        604_800,
+        doc="How long a one-time pipeline may run.",
+        unit="seconds",
+        ge=600,
+        le=604_800,
+        aliases=("ExecutionTimeout",),
+        ignored=_ENDLESS,
+    )
+    force_rerun_when_update: bool = option(False, doc="Whether a changed one-time pipeline runs once more.", ignored=_ENDLESS)
+
+    def problems(self) -> Iterator[Problem]:
+        for name in self.pipeline_meta_tag_key:
+            if name not in META_TAGS:
+                yield Problem(f"PipelineMetaTagKey.{name}", "nothing of that name is known here", near(name, META_TAGS, "names"))
+        if self.topic_type == "custom" and not self.topic_format:
+            yield Problem("TopicFormat", "is missing", "`TopicType: custom` needs the topic")
+        if self.topic_type in ("none", "default") and self.topic_format:
+            yield Problem("TopicFormat", f"has no meaning with `TopicType: {self.topic_type}`", "remove it, or choose another `TopicType`")
+        if self.topic_type == "filepath" and self.topic_format:
+            yield from _topic_problems(self.topic_format)
+
+
+def _topic_problems(text: str) -> Iterator[Problem]:
+    from tailrace.batch import Pattern, PatternError  # noqa: PLC0415 - models without patterns need no engine
+
+    try:
+        pattern = Pattern(text)
+    except PatternError as error:
+        yield Problem("TopicFormat", f"{error}, in `{text}`", "docs/reference/patterns.md lists what a pattern may hold")
+        return
+    if not pattern.groups:
+        yield Problem("TopicFormat", f"`{text}` has no group", "put the part of the path that is the topic into `(…)`")
 
 
 @dataclass(frozen=True, slots=True)

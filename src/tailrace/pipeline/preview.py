@@ -1,5 +1,6 @@
 """Runs sample data through a pipeline's processors without an agent: for `tailrace parse`, reference pages and the console's preview."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Final, cast
 from tailrace.batch import EventBatch
 from tailrace.pipeline.age import KEY, SECOND, in_words, oldest_kept_ns
 from tailrace.pipeline.explain import counted
+from tailrace.pipeline.labels import PATH, Labels, Machine
 from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
 
 TIME: Final = "__time__"
@@ -91,9 +93,14 @@ class _Recorder:
         self.preview.discarded.append(Mishap(self.where, count, reason))
 
 
-def preview(config: PipelineConfig, block: bytes) -> Preview:
-    """`block` cut into events as the pipeline's first input does it, then through all processors."""
+def preview(config: PipelineConfig, block: bytes, *, path: str = "", machine: Machine | None = None) -> Preview:
+    """`block` cut into events as the pipeline's first input does it, then through all processors.
+
+    With the `path` of the file that it stands for, and the `machine`, the batch has the topic and the tags that it would have.
+    """
     batch = _split(config.inputs[0], block)
+    batch.tags = [(PATH, os.fsencode(path))] if path else []
+    Labels(config.global_options, config.inputs[0].config, machine or Machine()).put(batch)
     result = Preview(batch, len(batch), max(batch.times, default=0))
     if batch.discarded:
         result.discarded.append(Mishap(f"inputs[0] {config.inputs[0].type}", batch.discarded, "belongs to no record"))

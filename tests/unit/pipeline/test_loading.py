@@ -41,7 +41,7 @@ enable: yes
 global:
   StructureTyp: v2
   FlushIntervalMs: fast
-  TopicType: filepath
+  TopicType: path
 inputs:
   - Type: input_test
     Path: /a
@@ -62,7 +62,7 @@ extensions: []
         "p.yaml:3 enable: expected true or false, got the string `yes`",
         "p.yaml:5 global.StructureTyp: unknown key (did you mean `StructureType`?)",
         "p.yaml:6 global.FlushIntervalMs: expected a whole number, got the string `fast`",
-        "p.yaml:7 global.TopicType: this release cannot do that yet (remove the key)",
+        "p.yaml:7 global.TopicType: expected one of `none`, `default`, `filepath`, `machine_group_topic`, `custom`, got the string `path`",
         "p.yaml:9 inputs[0].Paths: is missing (Where to read.)",
         "p.yaml:10 inputs[0].Path: unknown key (did you mean `Paths`?)",
         "p.yaml:11 inputs[0].SizeKB: must be at least 1, got 0",

@@ -98,7 +98,7 @@ class FlusherSls:
         self.recognises_repeats = enrolled == self._key() and context.offers(config.url, config.project, MODE)
         self.limits = self._limits(many=self.recognises_repeats)
 
-    def encode(self, batch: EventBatch, identity: Identity) -> list[Payload]:
+    def encode(self, batch: EventBatch, identity: Identity, *, nanoseconds: bool = False) -> list[Payload]:
         count, compression = len(batch), self.config.compress_type
         alone = not self.recognises_repeats and self.config.sign_version == "v4"
         digest = "sha256" if alone else "none"  # in company it would not be the digest of the whole body
@@ -107,7 +107,9 @@ class FlusherSls:
         payloads: list[Payload] = []
         for part in range(parts):
             first, stop = count * part // parts, count * (part + 1) // parts
-            group = batch.encode(compression=compression, digest=digest, first=first, count=stop - first, tags=tags)
+            group = batch.encode(
+                compression=compression, digest=digest, first=first, count=stop - first, tags=tags, time_ns_part=nanoseconds
+            )
             own = replace(identity, part=part, parts=parts) if parts > 1 else identity
             payloads.append(Payload(own, group.body, group.raw_size, compression, group.events, batch.topic, group.digest))
         return payloads

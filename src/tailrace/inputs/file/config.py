@@ -1,9 +1,9 @@
 """The options of `input_file`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from tailrace.pipeline.config import OptionGroup, PluginConfig, Problem, option
+from tailrace.pipeline.config import DEFAULT_TAG, OptionGroup, PluginConfig, Problem, option
 
 KIB = 1024
 
@@ -21,6 +21,24 @@ class Multiline(OptionGroup):
     unmatched_content_treatment: Literal["single_line", "discard"] = option(
         "single_line", doc="What becomes of lines before the first record: one event each, or discarded and counted."
     )
+
+
+_NO_CONTAINERS = "files of containers are not collected by this release"
+
+
+class FileTags(OptionGroup):
+    """Names of the tags that tell of the file. `__default__` is the tag's own name, an empty text leaves it out."""
+
+    file_path_tag_key: str = option(DEFAULT_TAG, doc="Tag with the file's path, by itself `__path__`.", examples=["path"])
+    file_inode_tag_key: str = option(
+        "", doc="Tag with the file's inode, by itself `__inode__`; it is there when this key or `AppendingLogPositionMeta` asks for it."
+    )
+    k8s_namespace_tag_key: str = option(DEFAULT_TAG, key="K8sNamespaceTagKey", doc="Tag with the pod's namespace.", ignored=_NO_CONTAINERS)
+    k8s_pod_name_tag_key: str = option(DEFAULT_TAG, key="K8sPodNameTagKey", doc="Tag with the pod's name.", ignored=_NO_CONTAINERS)
+    k8s_pod_uid_tag_key: str = option(DEFAULT_TAG, key="K8sPodUidTagKey", doc="Tag with the pod's id.", ignored=_NO_CONTAINERS)
+    container_name_tag_key: str = option(DEFAULT_TAG, doc="Tag with the container's name.", ignored=_NO_CONTAINERS)
+    container_ip_tag_key: str = option(DEFAULT_TAG, doc="Tag with the container's address.", ignored=_NO_CONTAINERS)
+    container_image_tag_key: str = option(DEFAULT_TAG, doc="Tag with the container's image.", ignored=_NO_CONTAINERS)
 
 
 class FileConfig(PluginConfig):
@@ -61,6 +79,16 @@ class FileConfig(PluginConfig):
         False, doc="Whether events get the tag `__inode__` and the field `__file_offset__`, their record's position in the file."
     )
     file_offset_key: str = option("", doc="A field that gets the record's position in the file, in bytes; empty means none.")
+
+    tags: FileTags = option(factory=FileTags, doc="Names of the tags that tell of the file.")
+
+    def tag_names(self) -> Mapping[str, str]:
+        names = {"__path__": self.tags.file_path_tag_key, "__inode__": self.tags.file_inode_tag_key or DEFAULT_TAG}
+        return {old: new for old, new in names.items() if new != DEFAULT_TAG}
+
+    @property
+    def with_inode(self) -> bool:
+        return self.appending_log_position_meta or bool(self.tags.file_inode_tag_key)
 
     def problems(self) -> Iterator[Problem]:
         for index, path in enumerate(self.file_paths):

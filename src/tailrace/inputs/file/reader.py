@@ -19,7 +19,7 @@ class Shaping:
 
     def __init__(self, config: FileConfig, framing: Framing) -> None:
         self.framing = framing
-        self._with_inode = config.appending_log_position_meta
+        self._with_inode = config.with_inode
         keys = (FILE_OFFSET if config.appending_log_position_meta else b"", config.file_offset_key.encode())
         self._offset_keys = [key for key in keys if key]
 
