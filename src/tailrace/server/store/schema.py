@@ -18,24 +18,26 @@ FOREVER_DAYS = 3650
 """SLS keeps logs of this many days or more for ever."""
 
 BASE_COLUMNS = (
-    ("time", "DateTime64(9, 'UTC')", "CODEC(Delta(8), ZSTD(1))"),
-    ("recv", "DateTime64(3, 'UTC')", "CODEC(Delta(8), ZSTD(1))"),
-    ("shard", "UInt16", "CODEC(ZSTD(1))"),
-    ("seq", "UInt64", "CODEC(DoubleDelta, ZSTD(1))"),
-    ("group_cursor", "UInt64", "CODEC(Delta(8), ZSTD(1))"),
-    ("group_size", "UInt32", "CODEC(ZSTD(1))"),
+    ("time", "DateTime64(9, 'UTC')", "CODEC(Delta(8), Default)"),
+    ("recv", "DateTime64(3, 'UTC')", "CODEC(Delta(8), Default)"),
+    ("shard", "UInt16", "CODEC(Default)"),
+    ("seq", "UInt64", "CODEC(DoubleDelta, Default)"),
+    ("group_cursor", "UInt64", "CODEC(Delta(8), Default)"),
+    ("group_size", "UInt32", "CODEC(Default)"),
     ("agent", "LowCardinality(String)", ""),
     ("epoch", "LowCardinality(String)", ""),
-    ("stream", "UInt64", "CODEC(ZSTD(1))"),
-    ("pack_seq", "UInt64", "CODEC(Delta(8), ZSTD(1))"),
-    ("pack_part", "UInt16", "CODEC(ZSTD(1))"),
-    ("pack_index", "UInt32", "CODEC(Delta(4), ZSTD(1))"),
+    ("stream", "UInt64", "CODEC(Default)"),
+    ("pack_seq", "UInt64", "CODEC(Delta(8), Default)"),
+    ("pack_part", "UInt16", "CODEC(Default)"),
+    ("pack_index", "UInt32", "CODEC(Delta(4), Default)"),
     ("source", "LowCardinality(String)", ""),
     ("topic", "LowCardinality(String)", ""),
-    ("tags", "Map(LowCardinality(String), String)", "CODEC(ZSTD(1))"),
-    ("fields", "Map(LowCardinality(String), String)", "CODEC(ZSTD(1))"),
+    ("tags", "Map(LowCardinality(String), String)", "CODEC(Default)"),
+    ("fields", "Map(LowCardinality(String), String)", "CODEC(Default)"),
 )
-"""`seq` numbers the rows of a shard, `group_cursor` its log groups, both from 0 without holes; `pack_index` is the row's place in its
+"""The codec `Default` is the engine's choice by size: LZ4 for what was just inserted, ZSTD for what a merge wrote (docs/adr/0004).
+
+`seq` numbers the rows of a shard, `group_cursor` its log groups, both from 0 without holes; `pack_index` is the row's place in its
 group. `stream`, `pack_seq`, `pack_part` are the pack id (0 without one). `agent` and `epoch` are empty where the writer was no agent."""
 
 _BASE_INDEXES: tuple[str, ...] = (
@@ -53,6 +55,8 @@ _SETTINGS = (
     "non_replicated_deduplication_window = 10000",
     "map_serialization_version = 'with_buckets'",
     "map_serialization_version_for_zero_level_parts = 'basic'",
+    # What was just inserted lies in few files; a merge gives each column its own (docs/adr/0004).
+    "min_bytes_for_wide_part = 134217728",
     # Each row is then merged about once per power of ten of its partition, not twice: a fifth of all CPU of ingestion (docs/adr/0001).
     "min_parts_to_merge_at_once = 10",
     "parts_to_delay_insert = 1000",
@@ -176,7 +180,7 @@ def _has_text_index(index: FieldIndex) -> bool:
 
 def _field_column(index: FieldIndex) -> str:
     kind, expression = _COLUMN_TYPES[index.type]
-    return f"{index.column} {kind} MATERIALIZED {expression.format(value=_value(index.key))} CODEC(ZSTD(1))"
+    return f"{index.column} {kind} MATERIALIZED {expression.format(value=_value(index.key))} CODEC(Default)"
 
 
 def _value(key: str) -> str:
