@@ -79,6 +79,12 @@ class Failures:
     def sample(self) -> bytes:
         """The first failing value, cut at 1 KiB (empty when there is none)."""
     @property
+    def partial(self) -> int:
+        """How many rows were parsed with something missing, as the parsing step says; they are no failures."""
+    @property
+    def partial_sample(self) -> bytes:
+        """The first such value, cut at 1 KiB."""
+    @property
     def rows(self) -> list[int]:
         """Indexes of the failed rows as they were before removal."""
 
@@ -207,13 +213,14 @@ class EventBatch:
         pattern: Pattern,
         keys: Sequence[bytes],
         *,
+        omit_empty: bool = False,
         keep_on_success: bool = False,
         keep_on_fail: bool = True,
         renamed: bytes | None = None,
         copy_raw: bool = False,
     ) -> Failures:
-        """Full match; group i goes to keys[i]; a group that took no part gives an empty value. `len(keys) == pattern.groups`, else
-        ValueError."""
+        """Full match; group i goes to keys[i]; a group that took no part gives an empty value, or with `omit_empty` no field, like a group
+        that is empty. `len(keys) == pattern.groups`, else ValueError."""
     def parse_json(
         self,
         source: bytes,
@@ -233,18 +240,77 @@ class EventBatch:
         keys: Sequence[bytes],
         *,
         quote: bytes | None = None,
+        trim: bool = False,
         allow_short: bool = True,
         overflow: Literal["extend", "keep", "discard"] = "extend",
+        surplus: bytes | None = None,
         keep_on_success: bool = False,
         keep_on_fail: bool = True,
         renamed: bytes | None = None,
         copy_raw: bool = False,
     ) -> Failures:
-        r"""Separator of 1–4 bytes. `quote` (one byte, only with a one-byte separator) encloses a field at its very start; doubled inside,
+        r"""Separator of one byte or more. `quote` (one byte, only with a one-byte separator) encloses a field at its very start; doubled inside,
         it stands for itself; after the closing quote only a separator or the end may follow, else the row fails. Fewer fields than keys:
         failure unless `allow_short`. More: `extend` puts each under `__column<i>__` (i from 0; `__column255__` holds all the rest as
         written), `keep` puts the rest as written (separators included) under `__column0__`, `discard` drops them; what is not told apart
-        is not looked at, so that a broken quote there does no harm."""
+        is not looked at, so that a broken quote there does no harm. With `surplus` the names are `<surplus>1`, `<surplus>2`, … and, with
+        `keep`, `surplus` itself. `trim` (only with a quote): spaces and tabs before a field do not count. Partial is a row with fewer
+        fields than keys, or one whose surplus was dropped."""
+    def expand_json(
+        self,
+        source: bytes,
+        *,
+        root: bytes = b"",
+        connector: bytes = b"_",
+        depth: int = 0,
+        arrays: bool = False,
+        keep_on_success: bool = False,
+        keep_on_fail: bool = True,
+        renamed: bytes | None = None,
+        copy_raw: bool = False,
+    ) -> Failures:
+        """As `parse_json`, but the members of nested objects become fields too: the key is `root`, then the names on the way with
+        `connector` between them. Objects at `depth` stay JSON text (top-level members are at 1; 0: no limit), and so do arrays, unless
+        `arrays`: then their elements are called `name[0]`, `name[1]` (arrays directly inside an array stay text). An empty object or
+        array is a value. A value whose keys together have more than 16 times its own bytes and 64 KiB fails."""
+    def parse_key_value(
+        self,
+        source: bytes,
+        delimiter: bytes,
+        separator: bytes,
+        *,
+        quote: bytes | None = None,
+        empty_key: bytes = b"empty_key_",
+        no_separator_key: bytes | None = b"no_separator_key_",
+        note_empty: bool = True,
+        note_loose: bool = True,
+        keep_on_success: bool = False,
+        keep_on_fail: bool = True,
+        renamed: bytes | None = None,
+        copy_raw: bool = False,
+    ) -> Failures:
+        r"""Pairs `key<separator>value` between delimiters; the first separator counts. `quote` at the very start of a value (or of text
+        without a separator) encloses it, if the first quote after it that has no odd number of backslashes before it stands before a
+        delimiter or the end; what is inside stays as written. Nothing between two delimiters is nothing. A pair with an empty key is
+        called `<empty_key>0`, `…1`; text without a separator `<no_separator_key>0`, … (None: dropped); number 255 of either kind holds
+        all the rest. A value of which nothing comes fails. Partial (as `note_empty` and `note_loose` want it) is a row with an empty key,
+        or with text without a separator."""
+    def parse_apsara(
+        self,
+        source: bytes,
+        *,
+        utc_offset_secs: int,
+        keep_on_success: bool = False,
+        keep_on_fail: bool = True,
+        renamed: bytes | None = None,
+        copy_raw: bool = False,
+    ) -> Failures:
+        r"""`[time]`, then up to 9 brackets, then pairs `key:value` between tabs; blanks between brackets do not count, and a bracket closes
+        only before a blank, a newline, another bracket or the end. The time sets the event's: `%Y-%m-%d %H:%M:%S` with up to 9 digits of
+        fraction, or a Unix time of 10, 13, 16 or 19 digits; without it the value fails. The first bracket of upper-case letters is
+        `__LEVEL__`, the first of digits `__THREAD__`, the first with a `/` or `.` `__FILE__` and, behind its first colon, `__LINE__`.
+        Other brackets and text without a colon are `no_separator_key_0`, `…1`, up to 255, which holds all the rest. Last comes
+        `microtime`: microseconds since the Unix epoch."""
     def parse_time(
         self, source: bytes, format: str, *, utc_offset_secs: int, year: int | None = None, now_ns: int = 0, keep_source: bool = True
     ) -> Failures:
@@ -280,6 +346,13 @@ class EventBatch:
         """Drop the rows whose time is not in `[lower_ns, upper_ns]`; None is no bound. Returns how many."""
     def reorder(self, order: Sequence[int]) -> None:
         """Row `i` becomes what row `order[i]` was. ValueError when `order` does not name every row once."""
+
+    def repeat(self, counts: Sequence[int], starts: Sequence[int] | None = None) -> None:
+        """Every row as often as `counts` says (one per row); rows that become none count as `discarded`. `starts` gives for each new row
+        where in its old row's raw bytes it begins: the first of an old row begins with it, and each runs to the next. Without `starts`
+        every copy has the raw bytes of the whole."""
+    def absent(self, key: bytes) -> int:
+        """How many rows lack the field."""
 
     # --- out --------------------------------------------------------------------------------------------------------------------
     def encode(

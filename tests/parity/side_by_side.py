@@ -72,7 +72,7 @@ def plain(found: Any) -> Any:
     """Engine objects as tuples of what the contract says of them."""
     match type(found).__name__:
         case "Failures":
-            return found.count, found.removed, found.sample, found.rows
+            return found.count, found.removed, found.sample, found.rows, found.partial, found.partial_sample
         case "Encoded":
             return found.body, found.raw_size, found.digest, found.events
         case "MapColumns":

@@ -41,14 +41,17 @@ FIELDS = st.just(b"content") | KEYS
 def by_regex(draw: st.DrawFn) -> Step:
     text = draw(st.sampled_from(WHOLE))
     keys = draw(st.lists(KEYS, min_size=GROUPS[text], max_size=GROUPS[text] + draw(st.integers(0, 20)) // 20))
-    return "parse_regex", (draw(FIELDS), ("pattern", text), keys), draw(POLICY)
+    return "parse_regex", (draw(FIELDS), ("pattern", text), keys), {"omit_empty": draw(st.booleans()), **draw(POLICY)}
 
 
 @st.composite
 def by_delimiter(draw: st.DrawFn) -> Step:
     separator = draw(st.sampled_from([b"|", b",", b" ", b"||", b"\x00", b"aba", b"\t", b"", b"12345"]))
+    quote = draw(st.sampled_from([None, b'"', b'"', b"'", b"|"])) if len(separator) == 1 else None
     options = {
-        "quote": draw(st.sampled_from([None, b'"', b'"', b"'", b"|"])) if len(separator) == 1 else None,
+        "quote": quote,
+        "trim": draw(st.sampled_from([False, False, True])),
+        "surplus": draw(st.sampled_from([None, None, b"more_", b"a", b""])),
         "allow_short": draw(st.booleans()),
         "overflow": draw(st.sampled_from(["extend", "keep", "discard"])),
     }

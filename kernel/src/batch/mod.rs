@@ -7,6 +7,7 @@ pub mod build;
 mod edit;
 pub mod keys;
 mod order;
+mod repeat;
 mod rows;
 pub mod span;
 

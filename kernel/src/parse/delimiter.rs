@@ -19,18 +19,34 @@ pub enum Overflow {
 }
 
 pub struct Shape<'a> {
-    /// 1–4 bytes.
+    /// Not empty.
     pub separator: &'a [u8],
     /// Only with a separator of one byte.
     pub quote: Option<u8>,
+    /// Only with a quote: blanks before a field do not count.
+    pub trim: bool,
     pub keys: &'a [&'a [u8]],
     pub allow_short: bool,
     pub overflow: Overflow,
+    /// What surplus fields are called: the beginning of a name that a number from 1 completes, or with `Keep` the name.
+    pub surplus: Option<&'a [u8]>,
+}
+
+impl Shape<'_> {
+    /// The name of surplus field number `extra`.
+    fn name(&self, extra: usize) -> Vec<u8> {
+        match self.surplus {
+            None => format!("__column{extra}__").into_bytes(),
+            Some(name) if self.overflow == Overflow::Keep => name.to_vec(),
+            Some(prefix) => [prefix, (extra + 1).to_string().as_bytes()].concat(),
+        }
+    }
 }
 
 pub fn parse(batch: &mut Batch, policy: &Policy, shape: &Shape) -> Result<Failures, TooBig> {
     let keys = shape.keys;
-    let distinct = (0..keys.len()).all(|i| !keys[..i].contains(&keys[i]) && !keys[i].starts_with(b"__column"));
+    let surplus = shape.surplus.unwrap_or(b"__column");
+    let distinct = (0..keys.len()).all(|i| !keys[..i].contains(&keys[i]) && !keys[i].starts_with(surplus));
     let keys = keys.iter().map(|key| batch.key_id(key)).collect::<Result<Vec<u32>, TooBig>>()?;
     run(batch, policy, shape, keys, distinct)
 }
@@ -39,7 +55,9 @@ fn run(batch: &mut Batch, policy: &Policy, shape: &Shape, keys: Vec<u32>, distin
     with_lanes!(
         L => Result<Failures, TooBig>,
         (batch: &mut Batch, policy: &Policy, shape: &Shape, keys: Vec<u32>, distinct: bool),
-        batch.parse(policy, &mut ByDelimiter::<L> { shape, keys, extra: Vec::new(), distinct, lanes: std::marker::PhantomData })
+        batch.parse(policy, &mut ByDelimiter::<L> {
+            shape, keys, extra: Vec::new(), distinct, partial: false, lanes: std::marker::PhantomData
+        })
     )
 }
 
@@ -49,12 +67,15 @@ struct ByDelimiter<'a, L> {
     /// Keys of `__column0__`, … as far as they were needed.
     extra: Vec<u32>,
     distinct: bool,
+    /// The value at work has fewer fields than keys, or more and they were discarded.
+    partial: bool,
     lanes: std::marker::PhantomData<L>,
 }
 
 impl<L: Lanes> Parser for ByDelimiter<'_, L> {
     #[inline(always)]
     fn parse(&mut self, value: Hay, span: Span, home: &mut Home, out: &mut Vec<Field>) -> Result<bool, TooBig> {
+        self.partial = false;
         match (self.shape.quote, self.shape.separator) {
             (Some(quote), [separator, ..]) => self.quoted(value.bytes, span, *separator, quote, home, out),
             (None, [separator]) => self.plain(value, span, *separator, home, out),
@@ -64,6 +85,11 @@ impl<L: Lanes> Parser for ByDelimiter<'_, L> {
 
     fn distinct(&self) -> bool {
         self.distinct
+    }
+
+    #[inline(always)]
+    fn is_partial(&self) -> bool {
+        self.partial
     }
 }
 
@@ -112,26 +138,27 @@ impl<L: Lanes> ByDelimiter<'_, L> {
     fn last(&mut self, span: Span, begin: usize, end: usize, index: usize, home: &mut Home, out: &mut Vec<Field>) -> Result<bool, TooBig> {
         if index < self.keys.len() {
             out.push(Field { key: self.keys[index], span: span.part(begin, end) });
-            return Ok(index + 1 == self.keys.len() || self.shape.allow_short);
+            return Ok(self.is_long_enough(index + 1));
         }
         self.surplus(span.part(begin, end), 0, home, out)?;
         Ok(true)
     }
 
+    /// Whether a value of `count` fields, which ends here, will do.
+    #[inline(always)]
+    fn is_long_enough(&mut self, count: usize) -> bool {
+        self.partial = count < self.keys.len();
+        !self.partial || self.shape.allow_short
+    }
+
     /// The field number `extra` beyond the keys.
     fn surplus(&mut self, span: Span, extra: usize, home: &mut Home, out: &mut Vec<Field>) -> Result<(), TooBig> {
         if self.shape.overflow == Overflow::Discard {
+            self.partial = true;
             return Ok(());
         }
         while self.extra.len() <= extra {
-            let name = format!("__column{}__", self.extra.len());
-            let key = match home.keys.intern(name.as_bytes()) {
-                Some(key) => key,
-                None => {
-                    let name = home.arena.put(name.as_bytes())?;
-                    home.keys.add_own(name)
-                }
-            };
+            let key = home.key(&self.shape.name(self.extra.len()))?;
             self.extra.push(key);
         }
         out.push(Field { key: self.extra[extra], span });
@@ -189,6 +216,9 @@ impl<L: Lanes> ByDelimiter<'_, L> {
                 self.surplus(span.part(begin, data.len()), extra, home, out)?;
                 return Ok(true);
             }
+            if self.shape.trim {
+                begin += data[begin..].iter().take_while(|b| matches!(b, b' ' | b'\t') && **b != separator).count();
+            }
             let Some((value, end)) = quoted_field(data, begin, span, separator, quote, home)? else { return Ok(false) };
             if index < count {
                 out.push(Field { key: self.keys[index], span: value });
@@ -197,7 +227,7 @@ impl<L: Lanes> ByDelimiter<'_, L> {
             }
             index += 1;
             if end == data.len() {
-                return Ok(index >= count || self.shape.allow_short);
+                return Ok(index >= count || self.is_long_enough(index));
             }
             begin = end + 1;
         }

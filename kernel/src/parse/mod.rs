@@ -1,7 +1,12 @@
 //! Parsing a field of every row into new fields: the policy that regex, JSON and delimiter parsing share.
 
+pub mod apsara;
 pub mod delimiter;
+mod distinct;
+pub mod expand;
 pub mod json;
+mod json_text;
+pub mod key_value;
 pub mod regex;
 pub mod time;
 pub mod time_format;
@@ -21,6 +26,9 @@ pub struct Failures {
     pub removed: usize,
     /// The first failing value, cut.
     pub sample: Vec<u8>,
+    /// Rows that were parsed with something missing, and the first such value, cut.
+    pub partial: usize,
+    pub partial_sample: Vec<u8>,
 }
 
 impl Failures {
@@ -31,6 +39,14 @@ impl Failures {
             self.sample = value[..value.len().min(Self::SAMPLE)].to_vec();
         }
         self.rows.push(row as u32);
+    }
+
+    #[cold]
+    fn note_partial(&mut self, value: &[u8]) {
+        if self.partial == 0 {
+            self.partial_sample = value[..value.len().min(Self::SAMPLE)].to_vec();
+        }
+        self.partial += 1;
     }
 }
 
@@ -55,14 +71,39 @@ impl Home<'_> {
     pub fn source(&self) -> Source<'_> {
         Source { block: self.block, arena: self.arena.as_slice() }
     }
+
+    /// The id of a key that stands nowhere in the value.
+    pub fn key(&mut self, name: &[u8]) -> Result<u32, TooBig> {
+        match self.keys.intern(name) {
+            Some(key) => Ok(key),
+            None => {
+                let name = self.arena.put(name)?;
+                Ok(self.keys.add_own(name))
+            }
+        }
+    }
 }
 
 pub trait Parser {
+    /// Called before the value of each row that has the source.
+    #[inline(always)]
+    fn begin(&mut self, _row: usize) {}
+
+
     /// Appends the fields of one value, which lies at `span`, to `out`; false when it does not parse (`out` may then hold leftovers).
     fn parse(&mut self, value: Hay, span: Span, home: &mut Home, out: &mut Vec<Field>) -> Result<bool, TooBig>;
 
     /// Whether no two fields of one value ever have the same key.
     fn distinct(&self) -> bool;
+
+    /// Whether the last value, which parsed, lacked something.
+    #[inline(always)]
+    fn is_partial(&self) -> bool {
+        false
+    }
+
+    /// Called when all rows are parsed and none is removed yet, with the rows' times.
+    fn finish(&mut self, _times: &mut [i64]) {}
 }
 
 impl Batch {
@@ -81,6 +122,7 @@ impl Batch {
         (self.arena, self.keys) = (arena, keys);
         let (rows, failures, removed) = done?;
         (self.fields, self.starts) = (rows.fields, rows.starts);
+        parser.finish(&mut self.times);
         if failures.removed > 0 {
             let mut gone = removed.iter().peekable();
             let kept: Vec<bool> = (0..self.times.len()).map(|row| gone.next_if(|r| **r as usize == row).is_none()).collect();
@@ -125,6 +167,7 @@ impl<'a> Run<'a> {
                 continue;
             };
             let span = fields[at].span;
+            parser.begin(row);
             if direct && fields.len() == 1 && (fields[0].key as usize) < INTERNED {
                 // The common case: nothing but the source, so what is found is the new row.
                 let begin = self.rows.fields.len();
@@ -161,10 +204,18 @@ impl<'a> Run<'a> {
         if span.in_arena() {
             self.copy.clear();
             self.copy.extend_from_slice(self.home.source().get(span));
-            return parser.parse(Hay::alone(&self.copy), span, &mut self.home, out);
+            let parsed = parser.parse(Hay::alone(&self.copy), span, &mut self.home, out)?;
+            if parsed && parser.is_partial() {
+                self.failures.note_partial(&self.copy);
+            }
+            return Ok(parsed);
         }
         let value = Source { block: self.home.block, arena: &[] }.with_slack(span);
-        parser.parse(value, span, &mut self.home, out)
+        let parsed = parser.parse(value, span, &mut self.home, out)?;
+        if parsed && parser.is_partial() {
+            self.failures.note_partial(value.bytes);
+        }
+        Ok(parsed)
     }
 
     fn merge(&mut self, old: &[Field], at: usize, found: &[Field]) {

@@ -7,25 +7,32 @@ use crate::bytes::Lanes;
 use crate::pattern::{Matcher, Pattern, UNSET};
 use crate::with_lanes;
 
-/// `keys` has one name per group.
-pub fn parse(batch: &mut Batch, policy: &Policy, pattern: &Pattern, keys: &[&[u8]]) -> Result<Failures, TooBig> {
+/// `keys` has one name per group. With `omit_empty` a group that holds nothing gives no field.
+pub fn parse(batch: &mut Batch, policy: &Policy, pattern: &Pattern, keys: &[&[u8]], omit_empty: bool) -> Result<Failures, TooBig> {
     let distinct = (1..keys.len()).all(|i| !keys[..i].contains(&keys[i]));
     let keys = keys.iter().map(|key| batch.key_id(key)).collect::<Result<Vec<u32>, TooBig>>()?;
-    run(batch, policy, pattern.matcher(), keys, distinct)
+    let groups = Groups { keys, distinct, omit_empty };
+    run(batch, policy, pattern.matcher(), groups)
 }
 
-fn run(batch: &mut Batch, policy: &Policy, matcher: Matcher, keys: Vec<u32>, distinct: bool) -> Result<Failures, TooBig> {
+fn run(batch: &mut Batch, policy: &Policy, matcher: Matcher, groups: Groups) -> Result<Failures, TooBig> {
     with_lanes!(
         L => Result<Failures, TooBig>,
-        (batch: &mut Batch, policy: &Policy, matcher: Matcher, keys: Vec<u32>, distinct: bool),
-        batch.parse(policy, &mut ByRegex::<L> { matcher, keys, distinct, lanes: std::marker::PhantomData })
+        (batch: &mut Batch, policy: &Policy, matcher: Matcher, groups: Groups),
+        batch.parse(policy, &mut ByRegex::<L> { matcher, groups, lanes: std::marker::PhantomData })
     )
+}
+
+/// What becomes of the groups of a match.
+struct Groups {
+    keys: Vec<u32>,
+    distinct: bool,
+    omit_empty: bool,
 }
 
 struct ByRegex<'p, L> {
     matcher: Matcher<'p>,
-    keys: Vec<u32>,
-    distinct: bool,
+    groups: Groups,
     lanes: std::marker::PhantomData<L>,
 }
 
@@ -35,13 +42,18 @@ impl<L: Lanes> Parser for ByRegex<'_, L> {
         if !self.matcher.full::<L>(value) {
             return Ok(false);
         }
-        let groups = self.matcher.slots().chunks_exact(2).skip(1);
-        out.extend(self.keys.iter().zip(groups).map(|(key, place)| Field { key: *key, span: part(span, place) }));
+        let places = self.matcher.slots().chunks_exact(2).skip(1);
+        let fields = self.groups.keys.iter().zip(places).map(|(key, place)| Field { key: *key, span: part(span, place) });
+        if self.groups.omit_empty {
+            out.extend(fields.filter(|field| field.span.len > 0));
+        } else {
+            out.extend(fields);
+        }
         Ok(true)
     }
 
     fn distinct(&self) -> bool {
-        self.distinct
+        self.groups.distinct
     }
 }
 

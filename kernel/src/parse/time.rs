@@ -68,7 +68,7 @@ impl Batch {
 
 impl Clock {
     /// None when the parts make no time between 1970 and 2262.
-    fn instant(&self, read: &Read) -> Option<i64> {
+    pub(super) fn instant(&self, read: &Read) -> Option<i64> {
         if let Some((unix, whole)) = read.unix {
             let fraction = if whole { i128::from(read.fraction) } else { 0 };
             return i64::try_from(unix + fraction).ok();

@@ -5,6 +5,7 @@ mod batch;
 mod functions;
 mod parsing;
 mod pattern;
+mod splitting;
 mod values;
 
 use pyo3::create_exception;

@@ -20,7 +20,7 @@ fn slices(keys: &[PyBackedBytes]) -> Vec<&[u8]> {
 
 #[pymethods]
 impl EventBatch {
-    #[pyo3(signature = (source, pattern, keys, *, keep_on_success=false, keep_on_fail=true, renamed=None, copy_raw=false))]
+    #[pyo3(signature = (source, pattern, keys, *, omit_empty=false, keep_on_success=false, keep_on_fail=true, renamed=None, copy_raw=false))]
     #[expect(clippy::too_many_arguments, reason = "the contract's own")]
     fn parse_regex(
         &mut self,
@@ -28,6 +28,7 @@ impl EventBatch {
         source: &[u8],
         pattern: &Bound<Pattern>,
         keys: Vec<PyBackedBytes>,
+        omit_empty: bool,
         keep_on_success: bool,
         keep_on_fail: bool,
         renamed: Option<&[u8]>,
@@ -40,7 +41,7 @@ impl EventBatch {
         }
         let policy = Policy { source, keep_on_success, keep_on_fail, renamed, copy_raw };
         let inner = &mut self.inner;
-        py.detach(|| regex::parse(inner, &policy, &pattern, &slices(&keys))).map(Failures::from).map_err(too_big)
+        py.detach(|| regex::parse(inner, &policy, &pattern, &slices(&keys), omit_empty)).map(Failures::from).map_err(too_big)
     }
 
     #[pyo3(signature = (source, *, keep_on_success=false, keep_on_fail=true, renamed=None, copy_raw=false))]
@@ -59,7 +60,7 @@ impl EventBatch {
     }
 
     #[pyo3(signature = (
-        source, separator, keys, *, quote=None, allow_short=true, overflow="extend",
+        source, separator, keys, *, quote=None, trim=false, allow_short=true, overflow="extend", surplus=None,
         keep_on_success=false, keep_on_fail=true, renamed=None, copy_raw=false
     ))]
     #[expect(clippy::too_many_arguments, reason = "the contract's own")]
@@ -70,15 +71,21 @@ impl EventBatch {
         separator: &[u8],
         keys: Vec<PyBackedBytes>,
         quote: Option<&[u8]>,
+        trim: bool,
         allow_short: bool,
         overflow: &str,
+        surplus: Option<&[u8]>,
         keep_on_success: bool,
         keep_on_fail: bool,
         renamed: Option<&[u8]>,
         copy_raw: bool,
     ) -> PyResult<Failures> {
         let keys = slices(&keys);
-        let shape = Shape { separator, quote: quote_byte(separator, quote)?, keys: &keys, allow_short, overflow: overflow_of(overflow)? };
+        let quote = quote_byte(separator, quote)?;
+        if trim && quote.is_none() {
+            return Err(PyValueError::new_err("`trim` goes with a quote"));
+        }
+        let shape = Shape { separator, quote, trim, keys: &keys, allow_short, overflow: overflow_of(overflow)?, surplus };
         let policy = Policy { source, keep_on_success, keep_on_fail, renamed, copy_raw };
         let inner = &mut self.inner;
         py.detach(|| delimiter::parse(inner, &policy, &shape)).map(Failures::from).map_err(too_big)
@@ -196,9 +203,8 @@ fn one_per_row(rows: usize, given: usize) -> PyResult<()> {
 }
 
 fn quote_byte(separator: &[u8], quote: Option<&[u8]>) -> PyResult<Option<u8>> {
-    if !(1..=4).contains(&separator.len()) {
-        let given = separator.len();
-        return Err(PyValueError::new_err(format!("a separator has 1 to 4 bytes, this one has {given}")));
+    if separator.is_empty() {
+        return Err(PyValueError::new_err("a separator has at least one byte"));
     }
     match (quote, separator) {
         (None, _) => Ok(None),

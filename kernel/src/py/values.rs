@@ -34,6 +34,16 @@ impl Failures {
     }
 
     #[getter]
+    fn partial(&self) -> usize {
+        self.inner.partial
+    }
+
+    #[getter]
+    fn partial_sample<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.inner.partial_sample)
+    }
+
+    #[getter]
     fn rows(&self) -> Vec<u32> {
         self.inner.rows.clone()
     }

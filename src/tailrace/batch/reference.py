@@ -13,13 +13,17 @@ from tailrace.batch.twin.codec import compress, decompress, fingerprint
 from tailrace.batch.twin.decode import Bounds, decode_group
 from tailrace.batch.twin.encode import Encoded, log_group, seal
 from tailrace.batch.twin.errors import DecodeError, PatternError
+from tailrace.batch.twin.expand_json import LeafParser
 from tailrace.batch.twin.map_columns import MapColumns, distinct_keys, map_columns
+from tailrace.batch.twin.parse_apsara import parse_apsara
 from tailrace.batch.twin.parse_delimiter import DelimiterParser
 from tailrace.batch.twin.parse_json import JsonParser
+from tailrace.batch.twin.parse_key_value import KeyValueParser, Shape
 from tailrace.batch.twin.parse_regex import RegexParser
 from tailrace.batch.twin.parse_time import parse_time
 from tailrace.batch.twin.pattern import Pattern
 from tailrace.batch.twin.policy import Failures, Policy, apply
+from tailrace.batch.twin.repeat import repeat_rows
 from tailrace.batch.twin.split import record_end, split_lines, split_records
 from tailrace.batch.twin.table import Event, Origin, Span, Table, from_events
 from tailrace.batch.twin.time_format import compile_format
@@ -150,13 +154,14 @@ class EventBatch:
         pattern: Pattern,
         keys: Sequence[bytes],
         *,
+        omit_empty: bool = False,
         keep_on_success: bool = False,
         keep_on_fail: bool = True,
         renamed: bytes | None = None,
         copy_raw: bool = False,
     ) -> Failures:
         policy = Policy(source, keep_on_success, keep_on_fail, renamed, copy_raw)
-        return apply(self._table, RegexParser(pattern, keys), policy)
+        return apply(self._table, RegexParser(pattern, keys, omit_empty=omit_empty), policy)
 
     def parse_json(
         self,
@@ -170,6 +175,55 @@ class EventBatch:
         policy = Policy(source, keep_on_success, keep_on_fail, renamed, copy_raw)
         return apply(self._table, JsonParser(), policy)
 
+    def expand_json(
+        self,
+        source: bytes,
+        *,
+        root: bytes = b"",
+        connector: bytes = b"_",
+        depth: int = 0,
+        arrays: bool = False,
+        keep_on_success: bool = False,
+        keep_on_fail: bool = True,
+        renamed: bytes | None = None,
+        copy_raw: bool = False,
+    ) -> Failures:
+        policy = Policy(source, keep_on_success, keep_on_fail, renamed, copy_raw)
+        return apply(self._table, LeafParser(root=root, connector=connector, depth=depth, arrays=arrays), policy)
+
+    def parse_key_value(
+        self,
+        source: bytes,
+        delimiter: bytes,
+        separator: bytes,
+        *,
+        quote: bytes | None = None,
+        empty_key: bytes = b"empty_key_",
+        no_separator_key: bytes | None = b"no_separator_key_",
+        note_empty: bool = True,
+        note_loose: bool = True,
+        keep_on_success: bool = False,
+        keep_on_fail: bool = True,
+        renamed: bytes | None = None,
+        copy_raw: bool = False,
+    ) -> Failures:
+        policy = Policy(source, keep_on_success, keep_on_fail, renamed, copy_raw)
+        shape = Shape(delimiter, separator, quote, empty_key, no_separator_key, note_empty, note_loose)
+        return apply(self._table, KeyValueParser(shape), policy)
+
+    def parse_apsara(
+        self,
+        source: bytes,
+        *,
+        utc_offset_secs: int,
+        keep_on_success: bool = False,
+        keep_on_fail: bool = True,
+        renamed: bytes | None = None,
+        copy_raw: bool = False,
+    ) -> Failures:
+        policy = Policy(source, keep_on_success, keep_on_fail, renamed, copy_raw)
+        return parse_apsara(self._table, utc_offset_secs, policy)
+
     def parse_delimiter(
         self,
         source: bytes,
@@ -177,15 +231,19 @@ class EventBatch:
         keys: Sequence[bytes],
         *,
         quote: bytes | None = None,
+        trim: bool = False,
         allow_short: bool = True,
         overflow: Literal["extend", "keep", "discard"] = "extend",
+        surplus: bytes | None = None,
         keep_on_success: bool = False,
         keep_on_fail: bool = True,
         renamed: bytes | None = None,
         copy_raw: bool = False,
     ) -> Failures:
         policy = Policy(source, keep_on_success, keep_on_fail, renamed, copy_raw)
-        parser = DelimiterParser(separator, keys, quote=quote, allow_short=allow_short, overflow=overflow)
+        parser = DelimiterParser(
+            separator, keys, quote=quote, trim=trim, allow_short=allow_short, overflow=overflow, surplus=surplus
+        )  # fmt: skip
         return apply(self._table, parser, policy)
 
     def parse_time(
@@ -248,6 +306,14 @@ class EventBatch:
     def reorder(self, order: Sequence[int]) -> None:
         self._check_one_per_row(len(order))
         self._table.reorder(order)
+
+    def repeat(self, counts: Sequence[int], starts: Sequence[int] | None = None) -> None:
+        self._check_one_per_row(len(counts))
+        repeat_rows(self._table, counts, starts)
+        self._discarded += list(counts).count(0)
+
+    def absent(self, key: bytes) -> int:
+        return self._table.column(key).count(None)
 
     def _check_one_per_row(self, given: int) -> None:
         if given != len(self):

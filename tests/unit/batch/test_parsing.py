@@ -103,7 +103,7 @@ def test_long_separators_and_bad_ones(engine: ModuleType) -> None:
     batch = batch_of(engine, b"a||b|c||d")
     batch.parse_delimiter(b"c", b"||", [b"x", b"y", b"z"])
     assert [value for _, value in fields(batch)] == [b"a", b"b|c", b"d"]
-    for separator, quote in [(b"", None), (b"12345", None), (b"||", b"'"), (b"|", b"''")]:
+    for separator, quote in [(b"", None), (b"||", b"'"), (b"|", b"''")]:
         with pytest.raises(ValueError, match=r"separator|quote"):
             batch_of(engine).parse_delimiter(b"c", separator, [b"x"], quote=quote)
 

@@ -8,8 +8,9 @@ import re
 MAX_NESTING = 512
 
 SPACE = re.compile(rb"[ \t\n\r]*+")
-STRING = re.compile(rb'"([^"\\]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\]*+)*+)"')
-SCALAR = re.compile(rb"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+|true|false|null")
+# Atomic groups: a group that is repeated possessively takes half a repetition with it in Python 3.11.2, which Debian 12 has.
+STRING = re.compile(rb'"([^"\\]*+(?>(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\]*+)*))"')
+SCALAR = re.compile(rb"-?+(?:0|[1-9][0-9]*+)(?>(?:\.[0-9]++)?)(?>(?:[eE][+-]?+[0-9]++)?)|true|false|null")
 ESCAPE = re.compile(rb"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 PLAIN = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 LONE = "\ufffd".encode()
@@ -45,6 +46,19 @@ def members(text: bytes) -> list[tuple[Slice, Slice]] | None:
                 return None
             at = _skip_space(text, at + 1)
     return found if _skip_space(text, at + 1) == len(text) else None
+
+
+def elements(text: bytes) -> list[Slice]:
+    """The slices of an array's elements; `text` is a valid array, from bracket to bracket."""
+    found: list[Slice] = []
+    at = _skip_space(text, 1)
+    while text[at : at + 1] != b"]":
+        end = _skip_value(text, at)
+        found.append((at, end))
+        at = _skip_space(text, end)
+        if text[at : at + 1] == b",":
+            at = _skip_space(text, at + 1)
+    return found
 
 
 def unescape(inside: bytes) -> bytes:

@@ -15,23 +15,41 @@ Cut: TypeAlias = tuple[int, int, bool]
 
 
 class DelimiterParser:
-    def __init__(self, separator: bytes, keys: Sequence[bytes], *, quote: bytes | None, allow_short: bool, overflow: Overflow) -> None:
-        if not 1 <= len(separator) <= 4:
-            raise ValueError(f"a separator has 1 to 4 bytes, this one has {len(separator)}")
+    def __init__(
+        self,
+        separator: bytes,
+        keys: Sequence[bytes],
+        *,
+        quote: bytes | None,
+        trim: bool,
+        allow_short: bool,
+        overflow: Overflow,
+        surplus: bytes | None,
+    ) -> None:
+        if not separator:
+            raise ValueError("a separator has at least one byte")
         if quote is not None and (len(quote) != 1 or len(separator) != 1 or quote == separator):
             raise ValueError("a quote is one byte, goes with a separator of one byte, and differs from it")
+        if trim and quote is None:
+            raise ValueError("`trim` goes with a quote")
         if overflow not in ("extend", "keep", "discard"):
             raise ValueError(f"`{overflow}` is no way to treat surplus fields: use extend, keep or discard")
         self._separator = separator
         self._quote = quote
+        self._blanks = b" \t".replace(separator, b"") if trim else b""
         self._keys: Keys = tuple(keys)
         self._allow_short = allow_short
         self._overflow: Overflow = overflow
+        self._surplus = surplus
         self._named: dict[int, Keys] = {}
+        self.partial: list[int] = []
 
     def parse(self, values: list[bytes]) -> Parsed:
-        found = [
-            self._parse_plain(value) if self._quote is None or self._quote not in value else self._parse_quoted(value) for value in values
+        found = [self._parse_plain(value) if self._is_plain(value) else self._parse_quoted(value) for value in values]
+        self.partial = [
+            index
+            for index, (value, fields) in enumerate(zip(values, found, strict=True))
+            if fields is not None and (len(fields) < len(self._keys) or (self._overflow == "discard" and self._has_more(value)))
         ]
         return [() if fields is None else self._names(len(fields)) for fields in found], found
 
@@ -42,9 +60,29 @@ class DelimiterParser:
     def _names(self, count: int) -> Keys:
         """The keys of a row with `count` fields."""
         if count not in self._named:
-            extra = tuple(b"__column%d__" % index for index in range(count - len(self._keys)))
+            extra = tuple(map(self._surplus_name, range(count - len(self._keys))))
             self._named[count] = (self._keys + extra)[:count]
         return self._named[count]
+
+    def _is_plain(self, value: bytes) -> bool:
+        return self._quote is None or (self._quote not in value and not self._blanks)
+
+    def _surplus_name(self, index: int) -> bytes:
+        if self._surplus is None:
+            return b"__column%d__" % index
+        return self._surplus if self._overflow == "keep" else b"%s%d" % (self._surplus, index + 1)
+
+    def _has_more(self, value: bytes) -> bool:
+        """Whether a value that parses has more fields than keys."""
+        if self._quote is None:
+            return value.count(self._separator) >= len(self._keys)
+        at = 0
+        for _ in self._keys:
+            cut = self._cut(value, at)
+            if cut is None:
+                return False
+            _, at = cut
+        return at <= len(value)
 
     def _parse_plain(self, value: bytes) -> Values | None:
         wanted = len(self._keys)
@@ -82,6 +120,8 @@ class DelimiterParser:
 
     def _cut(self, value: bytes, at: int) -> tuple[Cut, int] | None:
         """The field at `at`, and where the next one begins: beyond the end when there is none."""
+        while at < len(value) and value[at] in self._blanks:
+            at += 1
         if self._quote is None or not value.startswith(self._quote, at):
             end = value.find(self._separator, at)
             return ((at, len(value), False), len(value) + 1) if end < 0 else ((at, end, False), end + len(self._separator))

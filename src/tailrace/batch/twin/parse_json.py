@@ -17,6 +17,8 @@ MAX_SHAPES = 1024
 
 
 class JsonParser:
+    partial = ()
+
     def __init__(self) -> None:
         self._shapes: dict[tuple[str, ...], Keys] = {}
 

@@ -15,7 +15,7 @@ UNIX_SECONDS_DIGITS = 10
 def parse_time(table: Table, source: bytes, form: TimeFormat, clock: Clock, *, keep_source: bool) -> Failures:
     """A failed row keeps its time and its field."""
     failures = Failures()
-    reader = _Reader(form, clock)
+    reader = TimeReader(form, clock)
     parsed = [False] * len(table)
     times = list(table.times)
     for row, value in enumerate(table.column(source)):
@@ -33,7 +33,7 @@ def parse_time(table: Table, source: bytes, form: TimeFormat, clock: Clock, *, k
     return failures
 
 
-class _Reader:
+class TimeReader:
     """Neighbouring events mostly fall into the same second: all but the fraction is worked out once."""
 
     def __init__(self, form: TimeFormat, clock: Clock) -> None:

@@ -28,7 +28,6 @@ from tailrace.batch.twin.tree import (
 )
 
 LOOK_MARK = {(False, False): b"(?=", (False, True): b"(?!", (True, False): b"(?<=", (True, True): b"(?<!"}
-GREED_MARK = {"greedy": b"", "lazy": b"?", "possessive": b"+"}
 SHORT: dict[tuple[int, int | None], bytes] = {(0, None): b"*", (1, None): b"+", (0, 1): b"?"}
 
 
@@ -81,7 +80,9 @@ def _written(node: Node) -> bytes:
         case Concat(nodes):
             return b"".join(_grouped(part) if isinstance(part, Either) else _written(part) for part in nodes)
         case Repeat(body, least, most, how):
-            return _grouped(body) + _written_bounds(least, most) + GREED_MARK[how]
+            repeated = _grouped(body) + _written_bounds(least, most) + (b"?" if how == "lazy" else b"")
+            # As an atomic group: `)*+` takes half a repetition with it in Python 3.11.2.
+            return b"(?>%s)" % repeated if how == "possessive" else repeated
         case Set(members):
             return _written_set(members)
         case Back(group, folded):

@@ -17,6 +17,8 @@ class Failures:
     rows: list[int] = field(default_factory=list[int])
     sample: bytes = b""
     removed: int = 0
+    partial: int = 0
+    partial_sample: bytes = b""
 
     @property
     def count(self) -> int:
@@ -26,6 +28,10 @@ class Failures:
         if not self.rows:
             self.sample = value[:SAMPLE_SIZE]
         self.rows.append(row)
+
+    def note_partial(self, values: Sequence[bytes]) -> None:
+        self.partial = len(values)
+        self.partial_sample = values[0][:SAMPLE_SIZE] if values else b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,11 @@ Parsed: TypeAlias = tuple[Sequence[Keys], Sequence[Values | None]]
 
 
 class Parser(Protocol):
+    @property
+    def partial(self) -> Sequence[int]:
+        """Of the values last parsed those that parsed with something missing."""
+        ...
+
     def parse(self, values: list[bytes]) -> Parsed: ...
     def spans(self, value: bytes) -> Spans:
         """Where in `value`, which parses, its fields lie."""
@@ -56,9 +67,10 @@ def apply(table: Table, parser: Parser, policy: Policy) -> Failures:
     sources = [table.values[row][place] for row, place in enumerate(places) if place is not None]
     parsed = parser.parse(sources)
     is_alone = table.is_uniform() and bool(table.keys) and table.keys[0] == (policy.source,) and not policy.keep_on_success
-    if is_alone and _replace_all(table, parser, policy.source, parsed):
-        return Failures()
-    return _merge_all(table, parser, policy, places, parsed)
+    replaced = is_alone and _replace_all(table, parser, policy.source, parsed)
+    failures = Failures() if replaced else _merge_all(table, parser, policy, places, parsed)
+    failures.note_partial([sources[index] for index in parser.partial])
+    return failures
 
 
 def _replace_all(table: Table, parser: Parser, source: bytes, parsed: Parsed) -> bool:

@@ -70,7 +70,7 @@ FORMS = {
     "f": rb"([0-9]{1,9}+)",
     "s": rb" *+([0-9]++)",
     "p": rb"([AaPp][Mm])",
-    "z": rb" *+([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?+)",
+    "z": rb" *+([Zz]|[+-][0-9]{2}(?>(?::?[0-9]{2})?))",
 } | {letter: rb" *+([0-9]{1,%d}+)" % digits for letter, (digits, _, _) in NUMBERS.items()}
 
 
@@ -103,7 +103,7 @@ def compile_format(text: str) -> TimeFormat:
 def _fraction_unless(following: str) -> bytes:
     """A fraction behind the seconds, but not where the format itself goes on with its mark."""
     marks = {".": b",", ",": b"."}.get(following, b".,")
-    return rb"(?:[%s]([0-9]++))?+" % marks
+    return rb"(?>(?:[%s]([0-9]++))?)" % marks
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
