@@ -105,7 +105,7 @@ impl Batch {
             };
             fields.extend_from_slice(self.row(row));
             let at = fields[begin..].iter().position(is_it).map(|at| begin + at);
-            if !at.is_some_and(|at: usize| bytes.get(fields[at].span) == *value) {
+            if at.is_none_or(|at: usize| bytes.get(fields[at].span) != *value) {
                 let span = self.arena.put(value)?;
                 match at {
                     Some(at) => fields[at].span = span,

@@ -77,7 +77,15 @@ impl ByApsara {
     }
 
     /// Level, thread and place, in any order; where the pairs begin.
-    fn brackets(&self, data: &[u8], mut at: usize, span: Span, loose: &mut usize, home: &mut Home, out: &mut Vec<Field>) -> Result<usize, TooBig> {
+    fn brackets(
+        &self,
+        data: &[u8],
+        mut at: usize,
+        span: Span,
+        loose: &mut usize,
+        home: &mut Home,
+        out: &mut Vec<Field>,
+    ) -> Result<usize, TooBig> {
         let (mut level, mut thread, mut place) = (false, false, false);
         for _ in 1..MAX_BRACKETS {
             let Some((from, to, end)) = bracket(data, at) else { break };

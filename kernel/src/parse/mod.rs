@@ -89,7 +89,6 @@ pub trait Parser {
     #[inline(always)]
     fn begin(&mut self, _row: usize) {}
 
-
     /// Appends the fields of one value, which lies at `span`, to `out`; false when it does not parse (`out` may then hold leftovers).
     fn parse(&mut self, value: Hay, span: Span, home: &mut Home, out: &mut Vec<Field>) -> Result<bool, TooBig>;
 
