@@ -116,6 +116,13 @@ class Lane:
         """Why it is not well, or nothing."""
         return self._route.age.degraded
 
+    @property
+    def address(self) -> tuple[str, str]:
+        """(project, logstore) that it sends to; of a target that is no logstore: (kind of the target, its address)."""
+        config = self.target.flusher.config
+        kind, _, address = self.target.flusher.target.partition(":")
+        return str(getattr(config, "project", kind)), str(getattr(config, "logstore", address or kind))
+
     def sources(self) -> list[tuple[SourceStatus, Stream | None]]:
         """What its input says of its streams, each with what we know of it."""
         if not isinstance(self.input, ReportsSources):
@@ -187,6 +194,7 @@ class Lane:
     # --- Sender -----------------------------------------------------------------------------------------------------------------
     def acknowledged(self, events: int) -> None:
         self.tally.add("out_events", events)
+        self.tally.add("acknowledged_ranges")
 
     def retried(self, events: int, outcome: Outcome) -> None:
         self.tally.add("retried", events)

@@ -19,6 +19,7 @@ from tailrace.agent.control import stored_ends
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
+from tailrace.agent.desk import Desk
 from tailrace.agent.identity import AgentIdentity
 from tailrace.agent.lane import Lane, Surroundings
 from tailrace.agent.platform import AgentPlatform
@@ -71,10 +72,12 @@ class Session:
         platform: AgentPlatform,
         *,
         machine: Machine,
+        desk: Desk,
         finite: bool,
     ) -> None:
         content = opened.content
         self._pipelines = pipelines
+        self._desk = desk
         self._identity = identity
         self._rolled_back = content.rolled_back
         self._configs = content.configs
@@ -114,7 +117,8 @@ class Session:
         try:
             for target in self._targets.values():
                 await target.flusher.open()
-            return await self._over
+            async with self._desk.open():
+                return await self._over
         finally:
             await self._shut_down(tasks)
 
@@ -138,6 +142,8 @@ class Session:
                 processors = [processor.build() for processor in pipeline.processors]
                 lane = Lane(pipeline, input_.build(), processors, self._targets[name], self._around)
                 self._groups.setdefault((lane.target.flusher.target, lane.input.key), Group()).lanes.append(lane)
+        self._desk.overview.lanes = [lane for group in self._groups.values() for lane in group.lanes]
+        self._desk.overview.targets = list(self._targets.values())
 
     def _target(self, flusher: Flusher, limit: int) -> Target:
         flusher.start(self._identity)

@@ -10,8 +10,10 @@ from tailrace import telemetry
 from tailrace.agent import identity as identities
 from tailrace.agent.checkpoint import open_checkpoint
 from tailrace.agent.control import enrol_local
+from tailrace.agent.desk import Desk
 from tailrace.agent.identity import AgentIdentity
 from tailrace.agent.platform import current
+from tailrace.agent.sampling import sampling
 from tailrace.agent.session import End, Session
 from tailrace.agent.status import status_file
 from tailrace.errors import ConfigError, ConfigErrors
@@ -36,6 +38,7 @@ class Worker:
         self._pipelines = [with_default_age(pipeline, max_log_age_secs) for pipeline in pipelines]
         self._finite = finite
         self._platform = current([home])
+        self._desk = Desk(home)
         self._session: Session | None = None
         self._stopped = False
         self._ran_before = False
@@ -52,7 +55,7 @@ class Worker:
             pipelines = self._resolved()
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._signalled)
-            with status_file(self._home / "run" / "agent.json"):
+            with status_file(self._home / "run" / "agent.json", self._desk.overview), sampling(self._desk.overview, self._home):
                 end = End.FORKED
                 while end is End.FORKED and not self._stopped:
                     end = self._one_session(identity, pipelines)
@@ -72,7 +75,9 @@ class Worker:
     def _one_session(self, identity: AgentIdentity, pipelines: Sequence[PipelineConfig]) -> End:
         opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
         machine = Machine.here(self._home, identities.address())
-        session = self._session = Session(opened, pipelines, identity, self._platform, machine=machine, finite=self._finite)
+        session = self._session = Session(
+            opened, pipelines, identity, self._platform, machine=machine, desk=self._desk, finite=self._finite
+        )
         end = asyncio.run(session.run())
         if end is End.FORKED:
             telemetry.logger("agent").warning("renewing the epoch: the server knows other data under our identities")

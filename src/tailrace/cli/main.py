@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "parse": "Show what a pipeline makes of sample lines.",
     "config": "Check pipeline files.",
     "plugin": "List and describe inputs, processors and flushers.",
-    "agent": "Run the agent.",
+    "agent": "Run the agent, see how it is, import history.",
     "server": "Run the server.",
 }
 

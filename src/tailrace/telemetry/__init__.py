@@ -7,7 +7,7 @@
 Nothing is written before `setup` was called; a process calls it once, at its start. Names and levels: docs/specs/telemetry.md.
 """
 
-from tailrace.telemetry.alarms import Alarm, alarm, recent_alarms
+from tailrace.telemetry.alarms import Alarm, alarm, alarm_reports, recent_alarms
 from tailrace.telemetry.log import Logger, context, logger, setup
 from tailrace.telemetry.metrics import counter, gauge, histogram, render, values
 
@@ -15,6 +15,7 @@ __all__ = [
     "Alarm",
     "Logger",
     "alarm",
+    "alarm_reports",
     "context",
     "counter",
     "gauge",

@@ -24,6 +24,10 @@ class Share:
             self._changed.wait_for(lambda: self._used < self.limit or stopping.is_set())
         return not stopping.is_set()
 
+    @property
+    def used(self) -> int:
+        return self._used
+
     def take(self, amount: int) -> None:
         with self._changed:
             self._used += amount

@@ -53,6 +53,10 @@ class Target:
         self._backoff = Backoff()
         self._retry_at = 0.0
         self._missing_since: float | None = None
+        self.trouble = ""
+        """What the target answered last, when that was no success."""
+        self.sent_at = 0.0
+        """Wall clock of the last success; 0: none yet."""
         self._prepared: dict[Entry, asyncio.Future[None]] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
         self._durable: dict[Stream, Durable] = {}
@@ -91,6 +95,15 @@ class Target:
     def idle(self) -> bool:
         """Whether everything that was put in is acknowledged."""
         return not self._entries
+
+    @property
+    def waiting(self) -> tuple[int, float, float]:
+        """(ranges that are not acknowledged, how long the oldest and the newest payload that is not under way have waited, in seconds)."""
+        now = time.monotonic()
+        try:
+            return self._entries, now - self._pending[0].arrived, now - self._pending[-1].arrived
+        except IndexError:
+            return self._entries, 0.0, 0.0
 
     async def finish(self, seconds: float) -> None:
         """Give what was put in a last chance to be sent; a target that fails gets none."""
@@ -182,6 +195,7 @@ class Target:
             self._say(delivery, now)
         elif delivery.outcome is Outcome.ACKNOWLEDGED:
             self._backoff.succeeded()
+            self.trouble, self.sent_at = "", time.time()
             self._missing_since = None
         return delivery
 
@@ -191,6 +205,7 @@ class Target:
             self._missing_since = self._missing_since if self._missing_since is not None else now
             if now - self._missing_since > PARKED_ALARM_SECS:
                 message = "the target has not existed for a day; its data is kept"
+        self.trouble = f"{message} ({delivery.code or delivery.outcome.value})"
         telemetry.alarm(kind, message, target=self.flusher.target, code=delivery.code, reason=delivery.message)
 
     # --- acknowledged -----------------------------------------------------------------------------------------------------------

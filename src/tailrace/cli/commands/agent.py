@@ -1,11 +1,12 @@
-"""`tailrace agent`: run the agent in the foreground."""
+"""`tailrace agent`: run the agent in the foreground, and ask the one that runs."""
 
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-app = App(name="agent", help="Run the agent.")
+app = App(name="agent", help="Run the agent, see how it is, import history.")
+app.command("tailrace.cli.agent.status:status", name="status")
 
 
 @app.command
