@@ -26,9 +26,11 @@ INSTANTS: Final = ("at", "sent_at", "read_at", "began_at")
 
 
 def status(
-    what: str = "",
+    what: Annotated[
+        str, Parameter(help="files, pipelines, targets, alarms, imports, metrics, or one of the manual's; nothing: the whole.")
+    ] = "",
     /,
-    *words: str,
+    *words: Annotated[str, Parameter(help="What follows one of the manual's.")],
     home: Annotated[Path, Parameter(help="Home of the agent.")] = DEFAULT,
     output: Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")] = "table",
     pattern: Annotated[str, Parameter(help="Only files whose path matches, with `*`, `?` and `[...]`.")] = "",

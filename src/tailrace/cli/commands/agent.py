@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 app = App(name="agent", help="Run the agent, see how it is, import history.")
-app.command("tailrace.cli.agent.status:status", name="status")
+app.command("tailrace.cli.agent.status:status", name="status", help_format="plaintext")
 
 
 @app.command
