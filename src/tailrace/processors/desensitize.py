@@ -1,89 +1,74 @@
-"""Mask parts of a field: replace what follows a pattern by a fixed text, or by its MD5 so that equal values stay recognisable.
+"""Mask a field, or what follows a pattern in it: by a fixed text, or by its MD5 so that equal values stay recognisable.
 
-`const` runs in the kernel; `md5` walks the events one by one and is slow.
+`RegexContent` is looked for behind each match of `RegexBegin`; what stands between the two stays. The native processor has more options.
 """
 
-import hashlib
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from tailrace.batch import EventBatch, Pattern, PatternError
 from tailrace.pipeline.config import PluginConfig, Problem, has_reference, option
 from tailrace.pipeline.registry import Example, processor
 from tailrace.processors.base import BatchProcessor
+from tailrace.processors.masking import Masking
+from tailrace.processors.md5 import md5_hex
+
+ONLY_REGEX: Final = "has a meaning only with `Match: regex`"
 
 
 class DesensitizeConfig(PluginConfig):
-    source_key: str = option("content", doc="The field to mask.", min_length=1)
+    source_key: str = option(doc="The field to mask.", min_length=1)
     method: Literal["const", "md5"] = option(
-        "const", doc="What is put in: `const` puts `ReplacingString`, `md5` the upper-case MD5 of the replaced part."
+        doc="What is put in: `const` puts `ReplaceString`, `md5` the lower-case MD5 of what is replaced."
     )
-    replacing_string: str = option("", doc="The text that `const` puts; nothing in it is special.", examples=["********"])
-    content_pattern_before_replaced_string: str = option(
-        "", doc="The pattern of what stands just before the part to replace; it stays.", regex=True, examples=["password=", "'password':'"]
+    match: Literal["full", "regex"] = option(doc="What is replaced: the `full` field, or what the patterns (`regex`) find, each time.")
+    replace_string: str = option("", doc="The text that `const` puts; nothing in it is special.", examples=["********"])
+    regex_begin: str = option(
+        "", doc="The pattern of what stands before the part to replace; it stays.", regex=True, examples=["'password':'"]
     )
-    replaced_content_pattern: str = option(doc="The pattern of the part to replace.", regex=True, min_length=1, examples=["[^']*"])
-    replacing_all: bool = option(True, doc="Replace every occurrence, not only the first.")
+    regex_content: str = option("", doc="The pattern of the part to replace.", regex=True, examples=["[^']*"])
 
     def pattern(self) -> str:
-        """Before and content in one; group 1 is what stays."""
-        return f"({self.content_pattern_before_replaced_string})(?:{self.replaced_content_pattern})"
+        """Group 1 is what stays, the rest what goes."""
+        return f"((?:{self.regex_begin})(?s:.*?))(?:{self.regex_content})"
 
     def problems(self) -> Iterator[Problem]:
-        if self.method == "const" and "replacing_string" not in self.model_fields_set:
-            yield Problem("ReplacingString", "is missing", "`Method: const` needs the text to put; an empty text removes the part")
-        if self.method == "md5" and self.replacing_string:
-            yield Problem("ReplacingString", "has no meaning with `Method: md5`", "remove it, or use `Method: const`")
-        if not has_reference(self.pattern()):
+        if self.method == "const" and not self.replace_string:
+            yield Problem("ReplaceString", "is missing", "`Method: const` needs the text to put")
+        for key, text in (("RegexBegin", self.regex_begin), ("RegexContent", self.regex_content)):
+            if self.match == "regex" and not text:
+                yield Problem(key, "is missing", "`Match: regex` needs `RegexBegin` and `RegexContent`")
+            elif self.match == "full" and text:
+                yield Problem(key, ONLY_REGEX, "remove it")
+        if self.regex_begin and self.regex_content and not has_reference(self.pattern()):
             try:
                 Pattern(self.pattern())
             except PatternError as error:
-                yield Problem("ReplacedContentPattern", f"does not go together with `ContentPatternBeforeReplacedString`: {error}")
+                yield Problem("RegexContent", f"does not go together with `RegexBegin`: {error}")
 
 
-@processor("processor_desensitize_native")
+@processor("processor_desensitize")
 class Desensitize(BatchProcessor[DesensitizeConfig]):
     Config = DesensitizeConfig
 
     def __init__(self, config: DesensitizeConfig) -> None:
         super().__init__(config)
         self.source = config.source_key.encode()
-        self.pattern = Pattern(config.pattern())
-        # A pattern that is bound to the beginning must not match again where the search goes on.
-        self.first_only = not config.replacing_all or config.content_pattern_before_replaced_string.startswith("^")
-        self.replacement = rb"\1" + config.replacing_string.encode().replace(b"\\", rb"\\")
+        self.constant = config.replace_string.encode() if config.method == "const" else None
+        self.masking = Masking(Pattern(config.pattern()), self.constant, md5_hex) if config.match == "regex" else None
 
     def process(self, batch: EventBatch) -> None:
-        if self.config.method == "const":
-            batch.mask(self.source, self.pattern, self.replacement, all=self.config.replacing_all)
+        if self.masking is not None:
+            self.masking.apply(batch, self.source)
             return
-        rows = batch.rows()
-        for _, fields in rows:
-            for index, (key, value) in enumerate(fields):
-                if key == self.source:
-                    fields[index] = (key, self.hashed(value))
-        batch.replace(rows)
-
-    def hashed(self, value: bytes) -> bytes:
-        """`value` with an MD5 in place of each part, or of the first."""
-        done, rest = b"", value
-        while rest and (span := self.pattern.search(rest)):
-            start, end = span
-            if start == end:
-                done, rest = done + rest[: end + 1], rest[end + 1 :]
-                continue
-            groups = self.pattern.full_match(rest[start:end])
-            before = (groups[0] or b"") if groups else b""
-            digest = hashlib.md5(rest[start + len(before) : end], usedforsecurity=False).hexdigest().upper()
-            done, rest = done + rest[:start] + before + digest.encode(), rest[end:]
-            if self.first_only:
-                break
-        return done + rest
+        column = batch.column(self.source)
+        batch.set_column(self.source, [None if value is None else self.constant or md5_hex(value) for value in column])
 
     @classmethod
     def sample(cls) -> dict[str, Any]:
-        return {"ReplacingString": "********", "ContentPatternBeforeReplacedString": "password=", "ReplacedContentPattern": r"\S+"}
+        return {"SourceKey": "token", "Method": "const", "Match": "full", "ReplaceString": "********"}
 
     @classmethod
     def example(cls) -> Example:
-        return Example([cls.sample()], "login user=ann password=hunter2 ok\nchange password=old password=new\n")
+        config = {"SourceKey": "content", "Method": "md5", "Match": "regex", "RegexBegin": "'password':'", "RegexContent": "[^']*"}
+        return Example([config], "[{'account':'1812','password':'04a23f38'}, {'account':'1813','password':'123a'}]\n")

@@ -1,71 +1,62 @@
-"""processor_desensitize_native."""
+"""processor_desensitize."""
 
 import hashlib
 
 import pytest
 
-TYPE = "processor_desensitize_native"
-BASE = {"ReplacingString": "***", "ContentPatternBeforeReplacedString": "password=", "ReplacedContentPattern": r"\S+"}
-MD5 = {"Method": "md5", "ContentPatternBeforeReplacedString": "password=", "ReplacedContentPattern": r"\S+"}
+TYPE = "processor_desensitize"
+REGEX = {"Method": "const", "Match": "regex", "ReplaceString": "***", "RegexBegin": "'password':'", "RegexContent": "[^']*"}
+LINE = "[{'account':'1812','password':'04a23f38'}, {'account':'1813','password':'123a'}]"
 
 
 def md5(text: str) -> str:
-    return hashlib.md5(text.encode()).hexdigest().upper()
+    return hashlib.md5(text.encode()).hexdigest()
 
 
 @pytest.mark.parametrize(
-    ("options", "line", "masked"),
+    ("options", "value", "masked"),
     [
-        (BASE, "user=a password=x1 ok password=y2", "user=a password=*** ok password=***"),
-        ({**BASE, "ReplacingAll": False}, "password=x1 password=y2", "password=*** password=y2"),
-        ({**BASE, "ReplacingString": ""}, "password=x1 ok", "password= ok"),
-        ({**BASE, "ReplacingString": r"\1\0$&"}, "password=x1", r"password=\1\0$&"),
-        (BASE, "nothing here", "nothing here"),
-        ({"ReplacingString": "N", "ReplacedContentPattern": r"\d+"}, "a1b22", "aNbN"),
-        ({**BASE, "ContentPatternBeforeReplacedString": "(user|pass)=(?:x)?"}, "pass=xyz user=q", "pass=x*** user=***"),
-        (MD5, "password=x1 ok password=y2", f"password={md5('x1')} ok password={md5('y2')}"),
-        ({**MD5, "ReplacingAll": False}, "password=x1 password=y2", f"password={md5('x1')} password=y2"),
-        ({**MD5, "ReplacedContentPattern": r"\w*"}, "password= password=a", f"password={md5('')} password={md5('a')}"),
-        ({**MD5, "ContentPatternBeforeReplacedString": "^(?:a=)?"}, "a=b c", f"a={md5('b')} c"),
-        ({**MD5, "ContentPatternBeforeReplacedString": "", "ReplacedContentPattern": r"\d*"}, "a1b", f"a{md5('1')}b"),
-        (MD5, "nothing here", "nothing here"),
+        ({"Method": "const", "Match": "full", "ReplaceString": "***"}, LINE, "***"),
+        ({"Method": "md5", "Match": "full"}, "secret", md5("secret")),
+        (REGEX, LINE, "[{'account':'1812','password':'***'}, {'account':'1813','password':'***'}]"),
+        (
+            {**REGEX, "Method": "md5"},
+            LINE,
+            LINE.replace("04a23f38", "9c525f463ba1c89d6badcd78b2b7bd79").replace("123a", "1552c03e78d38d5005d4ce7b8018addf"),
+        ),
+        ({**REGEX, "RegexBegin": "pass", "RegexContent": r"\d+"}, "password is 12 or 34; pass 5", "password is *** or 34; pass ***"),
+        ({**REGEX, "RegexBegin": "a|b", "RegexContent": "x|y"}, "ay bx cx", "a*** b*** cx"),
+        ({**REGEX, "RegexBegin": r"\n", "RegexContent": "x"}, "x\n\nx", "x\n\n***"),
+        ({**REGEX, "ReplaceString": r"\1$1"}, "'password':'x'", r"'password':'\1$1'"),
+        (REGEX, "nothing here", "nothing here"),
     ],
 )
-def test_masking(run, options, line, masked):
-    out = run(TYPE, options, {"content": line, "other": line})
-    assert out.events == [[("content", masked), ("other", line)]]
+def test_masking(run, options, value, masked):
+    out = run(TYPE, {"SourceKey": "s", **options}, {"s": value, "t": value}, {"t": "x"})
+    assert out.events == [[("s", masked), ("t", value)], [("t", "x")]]
     assert out.failures == []
 
 
-def test_alternatives_in_the_content_belong_together(run):
-    out = run(TYPE, {**BASE, "ReplacedContentPattern": "cat|dog"}, "password=dog cat")
-    assert out.events == [[("content", "password=*** cat")]]
-
-
 @pytest.mark.parametrize(
-    ("options", "mistake"),
+    ("options", "mistakes"),
     [
+        ({"Method": "const", "Match": "full"}, ["ReplaceString: is missing (`Method: const` needs the text to put)"]),
         (
-            {"ReplacedContentPattern": "x"},
-            "ReplacingString: is missing (`Method: const` needs the text to put; an empty text removes the part)",
+            {"Method": "md5", "Match": "regex"},
+            [f"{key}: is missing (`Match: regex` needs `RegexBegin` and `RegexContent`)" for key in ("RegexBegin", "RegexContent")],
         ),
         (
-            {**MD5, "ReplacingString": "x"},
-            "ReplacingString: has no meaning with `Method: md5` (remove it, or use `Method: const`)",
+            {"Method": "md5", "Match": "full", "RegexBegin": "a"},
+            ["RegexBegin: has a meaning only with `Match: regex` (remove it)"],
         ),
-        ({"ReplacingString": "x", "Method": "sha"}, None),
-        (
-            {"ReplacingString": "x", "ReplacedContentPattern": ""},
-            "ReplacedContentPattern: must not be empty (The pattern of the part to replace.)",
-        ),
+        ({"Method": "sha1", "Match": "full"}, ["Method: expected one of `const`, `md5`, got the string `sha1`"]),
+        ({"Method": "md5", "Match": "part"}, ["Match: expected one of `full`, `regex`, got the string `part`"]),
     ],
 )
-def test_refusals(refusals, options, mistake):
-    found = refusals(TYPE, options)
-    if mistake is None:
-        assert found == [
-            "Method: expected one of `const`, `md5`, got the string `sha`",
-            "ReplacedContentPattern: is missing (The pattern of the part to replace.)",
-        ]
-    else:
-        assert found == [mistake]
+def test_refusals(refusals, options, mistakes):
+    assert refusals(TYPE, {"SourceKey": "s", **options}) == mistakes
+
+
+def test_patterns_that_do_not_go_together(refusals):
+    found = refusals(TYPE, {"SourceKey": "s", **REGEX, "RegexContent": r"(?i)x"})
+    assert found[0].startswith("RegexContent: does not go together with `RegexBegin`: ")

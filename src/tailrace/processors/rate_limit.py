@@ -1,0 +1,85 @@
+"""Let only so many events through per second, minute or hour, for each combination of some fields. The excess is counted as discarded.
+
+A combination that was quiet may send its whole limit at once; after that it may go on as fast as the limit says.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tailrace.batch import EventBatch
+from tailrace.pipeline.config import PluginConfig, Problem, has_reference, option
+from tailrace.pipeline.registry import Example, processor
+from tailrace.processors.base import BatchProcessor
+
+_LIMIT: Final = re.compile(r"([1-9][0-9]{0,9})/([smh])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
+MAX_BUCKETS: Final = 10_000
+"""Combinations that are remembered before those are forgotten that have been quiet long enough."""
+
+Values = tuple[bytes | None, ...]
+
+
+class RateLimitConfig(PluginConfig):
+    fields: list[str] = option(
+        factory=list, doc="The fields whose values are limited together; none limits all events as one.", examples=[["ip"]]
+    )
+    limit: str = option(doc="How many events per second (`s`), minute (`m`) or hour (`h`).", examples=["100/s", "5000/m"])
+
+    def problems(self) -> Iterator[Problem]:
+        if not has_reference(self.limit) and not _LIMIT.fullmatch(self.limit):
+            yield Problem("Limit", f"`{self.limit}` is no limit", "write it as `100/s`, `5000/m` or `20000/h`")
+
+
+@dataclass(slots=True)
+class Bucket:
+    """How many events one combination may still send at a moment."""
+
+    tokens: float
+    filled_at: float
+
+
+@processor("processor_rate_limit")
+class RateLimit(BatchProcessor[RateLimitConfig]):
+    Config = RateLimitConfig
+
+    def __init__(self, config: RateLimitConfig) -> None:
+        super().__init__(config)
+        self.keys = [field.encode() for field in config.fields]
+        match = _LIMIT.fullmatch(config.limit)
+        self.most, self.per_sec = (int(match[1]), int(match[1]) / _SECONDS[match[2]]) if match else (0, 0.0)
+        self.buckets: dict[Values, Bucket] = {}
+        self.clock = time.monotonic
+
+    def process(self, batch: EventBatch) -> None:
+        columns = [batch.column(key) for key in self.keys]
+        now = self.clock()
+        rows = zip(*columns, strict=True) if columns else iter([()] * len(batch))
+        kept = [self._is_allowed(values, now) for values in rows]
+        self.keep_rows(batch, kept, f"is beyond the limit of {self.config.limit}")
+        if len(self.buckets) > MAX_BUCKETS:
+            self.buckets = {values: bucket for values, bucket in self.buckets.items() if self._filled(bucket, now) < self.most}
+
+    def _is_allowed(self, values: Values, now: float) -> bool:
+        bucket = self.buckets.get(values)
+        if bucket is None:
+            bucket = self.buckets[values] = Bucket(self.most, now)
+        bucket.tokens, bucket.filled_at = self._filled(bucket, now), now
+        if bucket.tokens < 1:
+            return False
+        bucket.tokens -= 1
+        return True
+
+    def _filled(self, bucket: Bucket, now: float) -> float:
+        return min(self.most, bucket.tokens + (now - bucket.filled_at) * self.per_sec)
+
+    @classmethod
+    def sample(cls) -> dict[str, Any]:
+        return {"Fields": ["ip"], "Limit": "100/s"}
+
+    @classmethod
+    def example(cls) -> Example:
+        lines = ['{"ip": "10.0.0.7", "id": 1}', '{"ip": "10.0.0.7", "id": 2}', '{"ip": "10.0.0.9", "id": 3}']
+        return Example([{"Type": "processor_parse_json_native"}, {"Fields": ["ip"], "Limit": "1/h"}], "\n".join(lines) + "\n")

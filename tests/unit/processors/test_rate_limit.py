@@ -1,0 +1,71 @@
+"""processor_rate_limit."""
+
+from typing import Any
+
+import pytest
+
+from tailrace.batch import EventBatch
+from tailrace.pipeline import registry
+from tailrace.processors import rate_limit
+
+TYPE = "processor_rate_limit"
+
+
+class Limited:
+    """A limiter under a clock that the test moves."""
+
+    def __init__(self, **options: Any) -> None:
+        entry = registry.get("processor", TYPE)
+        self.plugin = entry.cls(entry.config_model.model_validate(options))
+        self.plugin.start(self)
+        self.now = 1000.0
+        self.plugin.clock = lambda: self.now
+        self.discards: list[tuple[str, int, str]] = []
+
+    def discarded(self, *counted: Any) -> None:
+        self.discards.append(counted)
+
+    def kept(self, *events: dict[str, str]) -> list[int]:
+        batch = EventBatch.from_events([(row, [(k.encode(), v.encode()) for k, v in event.items()]) for row, event in enumerate(events)])
+        self.plugin.process(batch)
+        return batch.times
+
+
+def test_the_excess_is_discarded_and_counted():
+    limited = Limited(Limit="2/s")
+    assert limited.kept({"a": "1"}, {"a": "2"}, {"a": "3"}) == [0, 1]
+    assert limited.discards == [(TYPE, 1, "is beyond the limit of 2/s")]
+
+
+@pytest.mark.parametrize(("limit", "seconds"), [("2/s", 0.5), ("2/m", 30), ("2/h", 1800)])
+def test_the_unit(limit, seconds):
+    limited = Limited(Limit=limit)
+    assert limited.kept({}, {}, {}) == [0, 1]
+    limited.now += seconds * 0.99
+    assert limited.kept({}) == []
+    limited.now += seconds * 0.02
+    assert limited.kept({}, {}) == [0]
+    limited.now += seconds * 100
+    assert limited.kept({}, {}, {}) == [0, 1], "what was not used does not add up beyond the limit"
+
+
+def test_each_combination_has_its_own_limit():
+    limited = Limited(Fields=["ip", "user"], Limit="1/s")
+    a, b, c, without = {"ip": "1", "user": "x"}, {"ip": "1", "user": "y"}, {"ip": "2", "user": "x"}, {"ip": "1"}
+    assert limited.kept(a, b, c, without, a, b, c, without) == [0, 1, 2, 3]
+
+
+def test_a_flood_of_combinations_is_forgotten_once_they_are_quiet(monkeypatch):
+    monkeypatch.setattr(rate_limit, "MAX_BUCKETS", 10)
+    limited = Limited(Fields=["ip"], Limit="1/s")
+    limited.kept(*({"ip": str(number)} for number in range(50)))
+    limited.now += 0.5
+    assert limited.kept({"ip": "7"}) == [], "those that are not quiet are remembered"
+    limited.now += 0.6
+    limited.kept({"ip": "new"})
+    assert set(limited.plugin.buckets) == {(b"new",)}
+
+
+@pytest.mark.parametrize("limit", ["", "5", "0/s", "5/d", "s/5", "5 / s", "-1/s", "1.5/s"])
+def test_refusals(refusals, limit):
+    assert refusals(TYPE, {"Limit": limit}) == [f"Limit: `{limit}` is no limit (write it as `100/s`, `5000/m` or `20000/h`)"]
