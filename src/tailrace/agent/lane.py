@@ -32,6 +32,7 @@ from tailrace.pipeline.contract import (
 from tailrace.pipeline.labels import Labels, Machine
 from tailrace.pipeline.model import PipelineConfig
 from tailrace.pipeline.platform import Platform
+from tailrace.pipeline.sharing import Claims, FileBounds
 
 SAMPLE_SHOWN = 200
 """Bytes of a failed event that a log line shows."""
@@ -44,6 +45,8 @@ class Surroundings:
     platform: Platform
     checkpoint: CheckpointWriter
     streams: StreamTable
+    claims: Claims
+    bounds: FileBounds
     epoch: bytes
     machine: Machine
     finite: bool
@@ -76,6 +79,8 @@ class Lane:
     ) -> None:
         self.pipeline = config.name
         self.platform = around.platform
+        self.claims = around.claims
+        self.bounds = around.bounds
         self.finite = around.finite
         self.input = input_
         self.target = target
@@ -203,6 +208,9 @@ class Lane:
     def end_stream(self, stream: str) -> None:
         self._route.age.forget(stream)
         self.target.end(self._taken.pop(stream))
+
+    def leave_stream(self, stream: str, position: Position) -> None:
+        self._around.streams.leave(self._taken.pop(stream), position)
 
     def alarm(self, kind: str, message: str, **values: object) -> None:
         telemetry.alarm(kind, message, pipeline=self.pipeline, **values)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter, Opened
+from tailrace.agent.claims import Claims
 from tailrace.agent.control import stored_ends
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.share import Share
@@ -26,9 +27,10 @@ from tailrace.agent.platform import AgentPlatform
 from tailrace.agent.replay import Replay
 from tailrace.agent.streams import StreamTable
 from tailrace.errors import ApiError, TailraceError, UnreachableError
-from tailrace.pipeline.contract import Flusher
+from tailrace.pipeline.contract import Claiming, Flusher
 from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.model import PipelineConfig
+from tailrace.pipeline.sharing import FileBounds
 
 QUEUE_BYTES = 32 * 1_048_576
 """For all targets together; each has an equal share of it."""
@@ -71,6 +73,7 @@ class Session:
         identity: AgentIdentity,
         platform: AgentPlatform,
         *,
+        bounds: FileBounds,
         machine: Machine,
         desk: Desk,
         finite: bool,
@@ -87,6 +90,8 @@ class Session:
             platform=platform,
             checkpoint=self._checkpoint,
             streams=self._streams,
+            claims=Claims(),
+            bounds=bounds,
             epoch=content.epoch,
             machine=machine,
             finite=finite,
@@ -141,6 +146,8 @@ class Session:
             for input_ in pipeline.inputs:
                 processors = [processor.build() for processor in pipeline.processors]
                 lane = Lane(pipeline, input_.build(), processors, self._targets[name], self._around)
+                if isinstance(lane.input, Claiming):
+                    lane.input.stake(pipeline.name, self._around.claims)
                 self._groups.setdefault((lane.target.flusher.target, lane.input.key), Group()).lanes.append(lane)
         self._desk.overview.lanes = [lane for group in self._groups.values() for lane in group.lanes]
         self._desk.overview.targets = list(self._targets.values())
@@ -180,6 +187,7 @@ class Session:
             try:
                 lane.start()
             except TailraceError as error:
+                self._around.claims.withdraw(lane.pipeline)
                 telemetry.alarm("USER_CONFIG_ALARM", "cannot start the pipeline", pipeline=lane.pipeline, reason=error.message)
         self._loop.call_soon_threadsafe(started.set)
 

@@ -58,6 +58,8 @@ class Stream:
     tally: StreamTally = field(default_factory=StreamTally)
     owner: object | None = None
     ended: bool = False
+    left_at: Position | None = None
+    """Where its last reader left it, for the next one."""
     under_way: deque[Entry] = field(default_factory=deque[Entry])
     """In sequence order. The event loop's."""
 
@@ -123,6 +125,11 @@ class StreamTable:
         with self._lock:
             return {stream.id: stream for stream in self._group(target, input_key).values()}
 
+    def leave(self, stream: Stream, position: Position) -> None:
+        """Its reader goes, the stream stays: another one may open it."""
+        with self._lock:
+            stream.left_at, stream.owner = position, None
+
     def drop(self, stream: Stream) -> None:
         with self._lock:
             self._group(stream.row.target, stream.row.input).pop(stream.row.key, None)
@@ -151,5 +158,5 @@ class StreamTable:
         return self._streams.setdefault((target, input_key), {})
 
     def _state(self, stream: Stream) -> StreamState:
-        row = stream.row
-        return StreamState(row.id, row.key, row.committed, row.next, row.next_sequence, list(self._prepared.get(row.id, ())))
+        row, following = stream.row, stream.left_at if stream.left_at is not None else stream.row.next
+        return StreamState(row.id, row.key, row.committed, following, stream.next_sequence, list(self._prepared.get(row.id, ())))

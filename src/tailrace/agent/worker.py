@@ -8,7 +8,9 @@ from types import FrameType
 
 from tailrace import telemetry
 from tailrace.agent import identity as identities
+from tailrace.agent import settings as agent_settings
 from tailrace.agent.checkpoint import open_checkpoint
+from tailrace.agent.claims import file_bounds
 from tailrace.agent.control import enrol_local
 from tailrace.agent.desk import Desk
 from tailrace.agent.identity import AgentIdentity
@@ -37,7 +39,9 @@ class Worker:
         self._home = home
         self._pipelines = [with_default_age(pipeline, max_log_age_secs) for pipeline in pipelines]
         self._finite = finite
-        self._platform = current([home])
+        settings = agent_settings.load(home)
+        self._platform = current([home], roots=[Path(root) for root in settings.allowed_roots])
+        self._bounds = file_bounds(settings)
         self._desk = Desk(home)
         self._session: Session | None = None
         self._stopped = False
@@ -76,7 +80,14 @@ class Worker:
         opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
         machine = Machine.here(self._home, identities.address())
         session = self._session = Session(
-            opened, pipelines, identity, self._platform, machine=machine, desk=self._desk, finite=self._finite
+            opened,
+            pipelines,
+            identity,
+            self._platform,
+            bounds=self._bounds,
+            machine=machine,
+            desk=self._desk,
+            finite=self._finite,
         )
         end = asyncio.run(session.run())
         if end is End.FORKED:

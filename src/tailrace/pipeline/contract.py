@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 from tailrace.batch import EventBatch
 from tailrace.pipeline.config import PluginConfig
 from tailrace.pipeline.platform import Platform
+from tailrace.pipeline.sharing import Claims, FileBounds
 from tailrace.wire.identity import Identity
 
 Position: TypeAlias = dict[str, Any]
@@ -64,6 +65,8 @@ class InputContext(Protocol):
 
     pipeline: str
     platform: Platform
+    claims: Claims
+    bounds: FileBounds
     finite: bool
     """The agent ends when everything is read: what stands there is complete, unfinished records too (`--exit-when-drained`)."""
 
@@ -98,6 +101,10 @@ class InputContext(Protocol):
 
     def end_stream(self, stream: str) -> None:
         """Nothing more will ever come from this stream; its rows are forgotten when all its ranges are acknowledged."""
+        ...
+
+    def leave_stream(self, stream: str, position: Position) -> None:
+        """Stop reading a stream that goes on: another lane may take it, at this position. Its state is kept."""
         ...
 
     def alarm(self, kind: str, message: str, **values: object) -> None:
@@ -165,6 +172,13 @@ class ReportsSources(Protocol):
     def sources(self) -> Sequence[SourceStatus]:
         """May be called from any thread while the input works; what it says is a moment old."""
         ...
+
+
+@runtime_checkable
+class Claiming(Protocol):
+    """An input that names files. All of them stake their claims before the first one starts."""
+
+    def stake(self, pipeline: str, claims: Claims) -> None: ...
 
 
 class ProcessorContext(Protocol):

@@ -13,10 +13,11 @@ from tailrace.errors import UsageError
 __all__ = ["AgentPlatform", "OwnerLock", "current"]
 
 
-def current(own_state: Sequence[Path] = ()) -> AgentPlatform:
-    """The adapter for this system; `own_state` are the agent's directories, which no input may read. UsageError where there is none."""
+def current(own_state: Sequence[Path] = (), *, roots: Sequence[Path] = (Path("/"),)) -> AgentPlatform:
+    """The adapter for this system. `own_state` are the agent's directories, which no input may read; `roots` are where inputs may read at
+    all. UsageError where there is none."""
     if sys.platform == "linux":
         from tailrace.agent.platform.linux import Linux  # noqa: PLC0415 - exists on Linux only
 
-        return Linux(own_state)
+        return Linux(own_state, roots)
     raise UsageError(f"the agent does not run on `{sys.platform}` yet", hint="run it on Linux")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tailrace.agent.platform.linux_watch import InotifyWatcher
 from tailrace.errors import BusyError
-from tailrace.pipeline.platform import FileIdentity, Watcher
+from tailrace.pipeline.platform import FileIdentity, Reach, Watcher, is_below
 
 KERNEL_ROOTS = ("/proc", "/sys", "/dev")
 
@@ -28,20 +28,25 @@ BTIME_OFFSET = 80
 class Linux:
     """Implements `AgentPlatform`."""
 
-    def __init__(self, own_state: Sequence[Path]) -> None:
-        self.never_read: Sequence[str] = (*KERNEL_ROOTS, *(os.path.realpath(path) for path in own_state))
+    def __init__(self, own_state: Sequence[Path], roots: Sequence[Path]) -> None:
+        never = (*KERNEL_ROOTS, *(os.path.realpath(path) for path in own_state))
+        self.reach = Reach(never, tuple(os.path.realpath(path) for path in roots))
         self._statx = getattr(ctypes.CDLL(None, use_errno=True), "statx", None)  # absent from C libraries older than 2018
 
-    def open_file(self, path: str) -> int:
-        real = os.path.realpath(path)
-        if any(real == root or real.startswith(f"{root}/") for root in self.never_read):
-            raise PermissionError(errno.EPERM, "the agent never reads below this directory", path)
-        # O_NONBLOCK: opening a fifo would wait for its writer. O_NOFOLLOW: the path was resolved just now, a link in its place is a swap.
-        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise OSError(errno.EINVAL, "not a regular file", path)
-        return descriptor
+    def open_file(self, path: str, *, beneath: str = "/") -> int:
+        # O_PATH takes hold of whatever the path leads to without opening it: a fifo does not wait, a device does nothing. What was checked
+        # is what is opened then, whatever happens to the path and its links in between.
+        held = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            handle = f"/proc/self/fd/{held}"
+            real = str(Path(handle).readlink())
+            if not (self.reach.allows(real) and is_below(real, beneath)):
+                raise PermissionError(errno.EPERM, "the agent's own policy forbids to read it", path)
+            if not stat.S_ISREG(os.fstat(held).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", path)
+            return os.open(handle, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        finally:
+            os.close(held)
 
     def identity(self, descriptor: int) -> FileIdentity:
         status = os.fstat(descriptor)

@@ -1,23 +1,23 @@
-"""Watching directories with inotify."""
+"""Watching directories with inotify.
+
+One directory may stand at several paths (links), and another directory may come to stand at a watched path. A watch belongs to the inode:
+both ways are kept here.
+"""
 
 import contextlib
 import os
 import select
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 from inotify_simple import INotify, flags
 
 from tailrace import telemetry
+from tailrace.agent.platform.linux_mounts import tells_all_changes
 from tailrace.pipeline.platform import Change
 
 MASK = flags.MODIFY | flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO | flags.ONLYDIR
 OVERFLOW = Change("", "")
-REMOTE_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "lustre", "afs", "fuse.sshfs", "fuse.s3fs", "virtiofs"}
-)
-"""Writes by other machines raise no event here."""
 
 
 class InotifyWatcher:
@@ -28,8 +28,9 @@ class InotifyWatcher:
         self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._closing = threading.Lock()
         self._closed = False
-        self._directories: dict[int, str] = {}
-        self._remote = _remote_devices()
+        self._paths: dict[int, list[str]] = {}
+        """Watch → the paths that lead to its directory."""
+        self._watches: dict[str, int] = {}
         self._poll = select.poll()
         if self._inotify:
             self._poll.register(self._inotify.fileno(), select.POLLIN)
@@ -39,12 +40,26 @@ class InotifyWatcher:
         if not self._inotify:
             return False
         try:
-            if Path(directory).stat().st_dev in self._remote:
-                return False
-            self._directories[self._inotify.add_watch(directory, MASK)] = directory
+            watch = int(self._inotify.add_watch(directory, MASK))
         except OSError:
+            self.remove(directory)
             return False
-        return True
+        if self._watches.get(directory) != watch:
+            self.remove(directory)
+            self._watches[directory] = watch
+            self._paths.setdefault(watch, []).append(directory)
+        return tells_all_changes(directory)
+
+    def remove(self, directory: str) -> None:
+        watch = self._watches.pop(directory, None)
+        if watch is None or watch not in self._paths:
+            return
+        self._paths[watch].remove(directory)
+        if not self._paths[watch]:
+            del self._paths[watch]
+            if self._inotify:
+                with contextlib.suppress(OSError):  # it went with its directory
+                    self._inotify.rm_watch(watch)
 
     def wait(self, timeout: float) -> bool:
         ready = [descriptor for descriptor, _ in self._poll.poll(max(0.0, timeout) * 1000)]
@@ -59,9 +74,12 @@ class InotifyWatcher:
             if mask & flags.Q_OVERFLOW:
                 found[OVERFLOW] = None
             elif mask & flags.IGNORED:
-                self._directories.pop(watch, None)
-            elif directory := self._directories.get(watch):
-                found[Change(directory, name, bool(mask & flags.ISDIR))] = None
+                for directory in self._paths.pop(watch, ()):
+                    del self._watches[directory]
+                    found[Change(directory, "", is_directory=True)] = None
+            else:
+                for directory in self._paths.get(watch, ()):
+                    found[Change(directory, name, bool(mask & flags.ISDIR))] = None
         return list(found)
 
     def wake(self) -> None:
@@ -84,15 +102,3 @@ def _inotify() -> INotify | None:
     except OSError as error:
         telemetry.alarm("REGISTER_INOTIFY_FAIL_ALARM", "cannot watch directories, files are polled instead", reason=str(error))
         return None
-
-
-def _remote_devices() -> set[int]:
-    """Device numbers of network mounts (proc(5), mountinfo: `id parent major:minor root mount-point options … - type …`)."""
-    devices: set[int] = set()
-    with contextlib.suppress(OSError), Path("/proc/self/mountinfo").open(encoding="utf-8", errors="replace") as mounts:
-        for line in mounts:
-            head, _, tail = line.partition(" - ")
-            if tail.split(" ", 1)[0] in REMOTE_FILE_SYSTEMS:
-                major, minor = head.split()[2].split(":")
-                devices.add(os.makedev(int(major), int(minor)))
-    return devices

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from tailrace.inputs.file.patterns import WILDCARD
 from tailrace.pipeline.config import DEFAULT_TAG, OptionGroup, PluginConfig, Problem, option
 
 KIB = 1024
@@ -55,6 +56,19 @@ class FileConfig(PluginConfig):
     exclude_dirs: list[str] = option(
         factory=list, doc="Directories that are not searched, nor what is below them, with `*`, `?`, `[…]` and `**`."
     )
+    allowing_included_by_multi_configs: bool = option(
+        False,
+        doc="Whether files are read even when other pipelines name them too; without it a file belongs to the one that names it best.",
+    )
+    allowing_collecting_files_in_root_dir: bool = option(
+        False, doc="Whether `FilePaths` may name files in `/` itself, or begin their search there."
+    )
+    preserved_dir_depth: int = option(
+        -1,
+        doc="Directories deeper than this below the fixed part of a path are no longer watched, nor their files looked at, after 30 min "
+        "without an update, until a file appears in them or goes; -1 watches all of them for ever.",
+        ge=-1, le=1000,
+    )  # fmt: skip
     tail_size_kb: int = option(
         1024,
         key="TailSizeKB",
@@ -98,6 +112,8 @@ class FileConfig(PluginConfig):
                 yield Problem(key, f"`{path}` is not an absolute path", "begin it with `/`")
             elif not name or "**" in name:
                 yield Problem(key, f"`{path}` names no file", "end it with a file name, such as `*.log`")
+            elif not self.allowing_collecting_files_in_root_dir and WILDCARD.search(directories[1] if len(directories) > 1 else "*"):
+                yield Problem(key, f"`{path}` searches the root directory", "name a directory, or set `AllowingCollectingFilesInRootDir`")
             elif any("**" in part for part in directories[:-1]) or directories[-1] not in ("**", directories[-1].replace("**", "")):
                 yield Problem(key, f"in `{path}` the `**` does not stand right before the file name", "write `/dir/**/name`")
 

@@ -1,105 +1,167 @@
-"""Finding files: one scan lists every file that the config names, and every directory that may get one."""
+"""What an input knows of its directories: kept by walks and by single changes, asked by the follower."""
 
-import os
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from tailrace.inputs.file.config import FileConfig
-from tailrace.inputs.file.patterns import Excluded, PathPattern, path_pattern
+from tailrace.inputs.file.generation import FileId
+from tailrace.inputs.file.patterns import Excluded, PathPattern
+from tailrace.inputs.file.roots import HOST, Root, Roots
+from tailrace.inputs.file.walk import Directory, Look, Rules, Scan, Walk, child
+from tailrace.pipeline.contract import InputContext
+from tailrace.pipeline.sharing import Rank
 
-MAX_FILES = 100_000
-"""Files of one agent (the manual's bound); what lies beyond is left out with an alarm."""
 
+class Paths:
+    """The paths of a config, in one root after the other, and what they leave out."""
 
-@dataclass(slots=True)
-class Scan:
-    """What one scan found."""
+    def __init__(self, config: FileConfig) -> None:
+        self._config = config
+        self.excluded = Excluded.of(directories=config.exclude_dirs, names=config.exclude_files, paths=config.exclude_file_paths)
 
-    files: dict[str, os.stat_result] = field(default_factory=dict[str, os.stat_result])
-    """By path, in the order of the patterns and then of the directories."""
-    first_pattern: dict[str, str] = field(default_factory=dict[str, str])
-    """Path → text of the pattern that found it first."""
-    directories: dict[str, list[re.Pattern[str]]] = field(default_factory=dict[str, list[re.Pattern[str]]])
-    """Directory → the names that are collected right in it; none for one that is only on the way to others."""
-    unreadable: dict[str, OSError] = field(default_factory=dict[str, OSError])
-    complete: bool = True
-    """False when MAX_FILES was reached."""
+    def patterns(self, root: Root) -> list[PathPattern]:
+        made = [root.pattern(text, self._config.max_dir_search_depth) for text in self._config.file_paths]
+        return [pattern for pattern in made if pattern is not None]
+
+    def ranking(self, roots: Roots) -> Callable[[str], Rank | None]:
+        """How well a path fits, in the roots of this moment."""
+        patterns = [pattern for root in roots.all for pattern in self.patterns(root)]
+        return lambda path: self._rank(path, patterns)
+
+    def _rank(self, path: str, patterns: list[PathPattern]) -> Rank | None:
+        fitting = [pattern for pattern in patterns if pattern.matches(path)]
+        if not fitting or self.excluded.file(path, path.rpartition("/")[2]):
+            return None
+        open_ = [pattern.rank for pattern in fitting if not self.excluded.above(path, pattern.base)]
+        return max(open_, default=None)
 
 
 class Discovery:
-    """The scans of one `input_file`."""
+    """The directories of one `input_file`."""
 
-    def __init__(self, config: FileConfig, never_read: Sequence[str]) -> None:
-        self.patterns = [path_pattern(text, config.max_dir_search_depth) for text in config.file_paths]
-        self._never_read = never_read
-        self._excluded = Excluded.of(directories=config.exclude_dirs, names=config.exclude_files, paths=config.exclude_file_paths)
+    def __init__(
+        self, config: FileConfig, context: InputContext, roots: Roots, *, watch: Callable[[str], bool], unwatch: Callable[[str], None]
+    ) -> None:
+        self._config = config
+        self._context = context
+        self._roots = roots
+        self._paths = Paths(config)
+        self._watch, self._unwatch = watch, unwatch
+        self._watched: set[str] = set()
+        self._scanned = False
+        self._claims = -1
+        self.leaving: list[Root] = []
+        """Removed roots that have not been walked once more."""
+        self.directories: dict[str, Directory] = {}
+        self.unwatched: dict[str, Directory] = {}
+        self.sentinels: dict[str, FileId | None] = {}
+        """Directories whose appearance or change raises no event: bases of patterns, and what links lead to → what stood there."""
+        self.crowd = 0
+        """Directories that had no room among the watched ones."""
 
-    def scan(self) -> Scan:
-        found = Scan()
-        for pattern in self.patterns:
-            if not self._forbidden(os.path.realpath(pattern.base)):
-                self._descend(found, pattern, pattern.base, 0, set())
-        return found
+    def walk(self) -> Generator[None, None, Scan]:
+        """Look at everything anew."""
+        bounds = self._context.bounds
+        room = min(bounds.files_per_config, bounds.files.room(self))
+        claims = self._context.claims.version
+        rules = Rules(
+            self._config,
+            self._paths.excluded,
+            self._context.platform.reach,
+            bounds.wildcard_directories,
+            self._enter,
+            self._leave,
+            self._better,
+        )
+        self.crowd = 0
+        walk = Walk(rules, self.directories, room=room, judge_again=claims != self._claims, first=not self._scanned)
+        leaving, self.leaving = self.leaving, []
+        patterns = [(root, pattern) for root in [*self._roots.all, *leaving] for pattern in self._paths.patterns(root)]
+        scan = yield from walk.run(patterns)
+        self._claims, self._scanned = claims, True
+        self.directories = scan.directories
+        self.unwatched = {path: one for path, one in scan.directories.items() if not one.watched and not one.asleep}
+        self.sentinels = {pattern.base: None for _, pattern in patterns}
+        self.sentinels |= {path: one.identity for path, one in scan.directories.items() if one.linked or path in self.sentinels}
+        bounds.files.hold(self, sum(len(directory.files) for directory in scan.directories.values()))
+        return scan
 
-    def collects(self, scan: Scan, directory: str, name: str) -> bool:
-        """Whether a name that turned up in a known directory is one of ours."""
-        names = scan.directories.get(directory, ())
-        return any(pattern.match(name) for pattern in names) and not self._excluded.file(join(directory, name), name)
-
-    def _descend(self, found: Scan, pattern: PathPattern, directory: str, level: int, above: set[tuple[int, int]]) -> None:
-        """`level` counts directories below the pattern's base; `above` are those on the way here, against loops of links."""
-        if self._excluded.directory(directory):
-            return
-        try:
-            status = Path(directory).stat()
-            entries = list(os.scandir(directory))
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            found.unreadable[directory] = error
-            return
-        here = (status.st_dev, status.st_ino)
-        if here in above:
-            return
-        names = found.directories.setdefault(directory, [])
-        collecting = level >= len(pattern.steps)
-        if collecting and pattern.name not in names:
-            names.append(pattern.name)
-        for entry in entries:
-            if collecting and pattern.name.match(entry.name) and not self._excluded.file(entry.path, entry.name):
-                self._file(found, pattern, entry)
-            if self._leads_on(pattern, level, entry):
-                self._descend(found, pattern, entry.path, level + 1, above | {here})
-
-    def _leads_on(self, pattern: PathPattern, level: int, entry: "os.DirEntry[str]") -> bool:
-        if level >= len(pattern.steps) + pattern.depth or (level < len(pattern.steps) and not pattern.steps[level].match(entry.name)):
+    def saw(self, directory: str, name: str, look: Look) -> bool:
+        """A name turned up in a known directory, or changed there. Whether it is one of our files, and there is room for it."""
+        known = self.directories.get(directory)
+        if known is None:
             return False
-        try:
-            if not entry.is_dir():
+        if name not in known.files:
+            path = child(directory, name)
+            collected = any(pattern.name.match(name) for pattern in known.patterns) and not self._paths.excluded.file(path, name)
+            if not collected or self._is_full() or self._better(path):
                 return False
-        except OSError:
+        known.files[name] = look
+        return True
+
+    def gone(self, directory: str, name: str) -> bool:
+        """No file stands there any more; whether one of ours did."""
+        known = self.directories.get(directory)
+        return known is not None and known.files.pop(name, None) is not None
+
+    def forget(self, path: str) -> None:
+        """The file at this path could not be taken up: the next walk reports it as changed."""
+        directory, _, name = path.rpartition("/")
+        known = self.directories.get(directory or "/")
+        if known is not None and name in known.files:
+            known.files[name] = known.files[name]._replace(st_size=-1)
+
+    def moved(self) -> bool:
+        """Whether another directory stands where a link leads, or where a pattern begins."""
+        return any(_identity(path) != stood for path, stood in self.sentinels.items())
+
+    def polled(self) -> list[tuple[str, str]]:
+        """Directory and name of files whose changes raise no event there, because they are links."""
+        return [(path, name) for path, one in self.directories.items() if one.links and not one.asleep for name in one.links]
+
+    def is_polled(self, path: str) -> bool:
+        """Whether changes of the file at this path may raise no event."""
+        directory, _, name = path.rpartition("/")
+        known = self.directories.get(directory or "/")
+        return known is None or not known.watched or name in known.links
+
+    def root_of(self, path: str) -> Root:
+        known = self.directories.get(path.rpartition("/")[0] or "/")
+        return known.root if known is not None else HOST
+
+    def close(self) -> None:
+        self._context.bounds.files.release(self)
+        self._context.bounds.watches.release(self)
+
+    def _is_full(self) -> bool:
+        bounds = self._context.bounds
+        return sum(len(one.files) for one in self.directories.values()) >= min(bounds.files_per_config, bounds.files.room(self))
+
+    def _better(self, path: str) -> str:
+        if self._config.allowing_included_by_multi_configs:
+            return ""
+        return self._context.claims.better(self._context.pipeline, path)
+
+    def _enter(self, directory: Directory) -> bool:
+        """Watch it; again in each walk, because another directory may stand there by now."""
+        watches = self._context.bounds.watches
+        if directory.path not in self._watched and len(self._watched) >= watches.room(self):
+            self.crowd += 1
             return False
-        return not self._forbidden(os.path.realpath(entry.path) if entry.is_symlink() else entry.path)
+        self._watched.add(directory.path)
+        watches.hold(self, len(self._watched))
+        return self._watch(directory.path)
 
-    def _file(self, found: Scan, pattern: PathPattern, entry: "os.DirEntry[str]") -> None:
-        if entry.path in found.files:
-            return
-        if len(found.files) >= MAX_FILES:
-            found.complete = False
-            return
-        try:
-            if entry.is_file():
-                found.files[entry.path] = entry.stat()
-                found.first_pattern[entry.path] = pattern.text
-        except OSError:
-            return  # it went away between listing and looking
-
-    def _forbidden(self, path: str) -> bool:
-        return any(path == root or path.startswith(f"{root}/") for root in self._never_read)
+    def _leave(self, path: str) -> None:
+        if path in self._watched:
+            self._watched.discard(path)
+            self._unwatch(path)
+            self._context.bounds.watches.hold(self, len(self._watched))
 
 
-def join(directory: str, name: str) -> str:
-    """As `os.scandir` forms paths."""
-    return f"/{name}" if directory == "/" else f"{directory}/{name}"
+def _identity(path: str) -> FileId | None:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

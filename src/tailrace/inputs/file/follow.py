@@ -1,57 +1,70 @@
 """The thread of one `input_file`: reads what is ready, fair between files; between that it looks for changes.
 
-Changes come from the watcher; files that grew lately are also looked at every second, everything else at each scan of the directories.
+Changes come from the watcher. What raises no event there is looked at every second: links, directories that cannot be watched, and, in
+turn, files that grew lately. Everything else is looked at in each walk over the directories.
 """
 
 import os
 import threading
 import time
 from collections import deque
+from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tailrace.inputs.file.config import FileConfig
-from tailrace.inputs.file.discover import Discovery, Scan, join
+from tailrace.inputs.file.discover import Discovery
 from tailrace.inputs.file.files import Files
 from tailrace.inputs.file.generation import Generation
 from tailrace.inputs.file.reader import Reader
 from tailrace.inputs.file.report import source_status
+from tailrace.inputs.file.roots import Root, Roots
+from tailrace.inputs.file.walk import Look, Scan, child
 from tailrace.pipeline.contract import InputContext, SourceStatus
 from tailrace.pipeline.platform import Change
 
 SETTLE_SECS = 0.1
 """How long changes are left to gather before they are looked at: at most ten reads per second of one file."""
+TURN_SECS = 0.05
+"""So long is read, or walked, before changes are taken in again: the system keeps only so many of them."""
 HOT_SECS = 1.0
 HOT_FOR_SECS = 300.0
+POLL_FILES = 1000
+"""Files that are looked at every second without need; of more of them these many, in turn."""
 SCAN_SECS = 60.0
 SCAN_COST = 100
 """Without a watch directories are scanned every second, but never more than 1 % of the time."""
-MAX_WATCHED = 3000
 DELETED_SECS = 30.0
 """How long a deleted file that is read to its end is held open for its writer."""
+
+Item = TypeVar("Item")
 
 
 class Follower:
     """Follows the files of one config until it is told to stop."""
 
-    def __init__(self, config: FileConfig, context: InputContext) -> None:
+    def __init__(self, config: FileConfig, context: InputContext, roots: Roots) -> None:
         self._config = config
         self._context = context
+        self._roots = roots
         self._ready: deque[Generation] = deque()
-        self._discovery = Discovery(config, context.platform.never_read)
+        self._watcher = context.platform.watcher()
+        self._discovery = Discovery(config, context, roots, watch=self._watcher.add, unwatch=self._watcher.remove)
         self._files = Files(config, context, self._want)
         self._reader = Reader(config, context, self._files)
-        self._watcher = context.platform.watcher()
-        self._watched: set[str] = set()
-        self._scan = Scan()
+        self._walking: Generator[None, None, Scan] | None = None
+        self._walked_for = 0.0
+        self._leaving: list[tuple[Root, float]] = []
         self._scan_at = self._hot_at = 0.0
+        self._turn = 0
         self._stopping = threading.Event()
         self.drained = False
 
     def run(self) -> None:
         try:
-            self._rescan(first=True)
+            self._walk_to_the_end()
             while not self._stopping.is_set():
-                busy = self._read_ready()
+                busy = self._read_ready() or self._walk_on()
                 if self._watcher.wait(0 if busy else min(self._scan_at, self._hot_at) - time.monotonic()):
                     if not busy:
                         self._stopping.wait(SETTLE_SECS)
@@ -59,10 +72,11 @@ class Follower:
                         self._notice(change)
                 self._keep_time()
                 if self._context.finite and not self._ready and not self.drained:
-                    self._rescan()
+                    self._walk_to_the_end()
                     self.drained = not self._ready
         finally:
             self._files.close()
+            self._discovery.close()
             self._watcher.close()
 
     def stop(self) -> None:
@@ -73,6 +87,11 @@ class Follower:
         """From any thread."""
         return [source_status(generation) for generation in self._files.generations]
 
+    def roots_changed(self) -> None:
+        """From any thread: `roots` holds others now."""
+        self._scan_at = 0.0
+        self._watcher.wake()
+
     # --- reading ----------------------------------------------------------------------------------------------------------------
     def _want(self, generation: Generation) -> None:
         if not generation.queued and generation.after is None:
@@ -80,9 +99,10 @@ class Follower:
             self._ready.append(generation)
 
     def _read_ready(self) -> bool:
-        """One block of each file that is ready; whether there is more to read."""
+        """One block of each file that is ready, as far as the turn goes; whether there is more to read."""
+        until = time.monotonic() + TURN_SECS
         for _ in range(len(self._ready)):
-            if self._stopping.is_set():
+            if self._stopping.is_set() or time.monotonic() > until:
                 break
             generation = self._ready.popleft()
             generation.queued = False
@@ -96,70 +116,136 @@ class Follower:
                 self._want(generation)
         return bool(self._ready)
 
-    # --- looking ----------------------------------------------------------------------------------------------------------------
+    # --- single changes ---------------------------------------------------------------------------------------------------------
     def _notice(self, change: Change) -> None:
         if change.overflow:
             self._context.alarm("INOTIFY_EVENT_OVERFLOW_ALARM", "changes came faster than they could be noted; all directories are scanned")
             self._scan_at = 0.0
         elif change.is_directory:
             self._scan_at = min(self._scan_at, time.monotonic() + SETTLE_SECS)
-        elif self._discovery.collects(self._scan, change.directory, change.name):
-            self._look(join(change.directory, change.name))
+        else:
+            self._look(change.directory, change.name)
 
-    def _look(self, path: str) -> None:
+    def _look(self, directory: str, name: str) -> None:
+        path = child(directory, name)
         try:
-            status = Path(path).stat()
+            look = Look.of(Path(path).stat())
         except OSError:
-            self._files.vanished(path)
+            if self._discovery.gone(directory, name):
+                self._files.vanished(path)
             return
-        self._files.look(path, status)
+        if self._discovery.saw(directory, name, look) and not self._files.look(path, look):
+            self._discovery.forget(path)
 
     def _keep_time(self) -> None:
         now = time.monotonic()
-        if now >= self._scan_at:
-            self._rescan()
-        elif now >= self._hot_at:
+        if now >= self._scan_at and self._walking is None:
+            self._begin_walk()
+        if now >= self._hot_at:
+            if self._discovery.moved():
+                self._scan_at = now
             self._look_at_hot(now)
+            for path in self._some(self._discovery.polled()):
+                self._look(*path)
+            self._turn += 1
             self._hot_at = now + HOT_SECS
 
     def _look_at_hot(self, now: float) -> None:
+        """What no event tells: that a half line is due, that a deleted file is done; and growth where events may be missing."""
+        quick: list[Generation] = []
         for generation in self._files.open_generations:
-            status = os.fstat(generation.descriptor)
-            if now - generation.grown_at < HOT_FOR_SECS and not generation.displaced:
-                self._look(generation.location)
-            changed = (status.st_size, status.st_mtime_ns) != (generation.size, generation.modified)
-            overdue = status.st_size > generation.offset and now - generation.grown_at >= self._config.flush_timeout_secs
-            if changed or overdue:
+            if generation.displaced or self._discovery.is_polled(generation.location):
+                self._poll(generation, now)
+            elif generation.size > generation.offset and now - generation.grown_at >= self._config.flush_timeout_secs:
                 self._want(generation)
-            elif not status.st_nlink and generation.drained and now - generation.grown_at >= DELETED_SECS:
-                self._files.end(generation)
+            elif now - generation.grown_at < HOT_FOR_SECS:
+                quick.append(generation)
+        for generation in self._some(quick):
+            self._poll(generation, now)
 
-    def _rescan(self, *, first: bool = False) -> None:
-        began = time.monotonic()
-        self._scan = self._discovery.scan()
-        for path, error in self._scan.unreadable.items():
-            self._context.alarm(
-                "LOGDIR_PERMINSSION_ALARM", "cannot list the directory", path=path, reason=(error.strerror or str(error)).lower()
-            )
-        if not self._scan.complete:
-            self._context.alarm("STAT_LIMIT_ALARM", "there are too many files; those beyond the limit are not collected")
-        self._watch()
-        if first:
-            self._scan = self._discovery.scan()  # what came before the watch was set
-            self._files.begin(self._scan)
-        else:
-            self._files.rescan(self._scan)
+    def _poll(self, generation: Generation, now: float) -> None:
+        status = os.fstat(generation.descriptor)
+        if now - generation.grown_at < HOT_FOR_SECS and not generation.displaced:
+            directory, _, name = generation.location.rpartition("/")
+            self._look(directory or "/", name)
+        changed = (status.st_size, status.st_mtime_ns) != (generation.size, generation.modified)
+        overdue = status.st_size > generation.offset and now - generation.grown_at >= self._config.flush_timeout_secs
+        if changed or overdue:
+            self._want(generation)
+        elif not status.st_nlink and generation.drained and now - generation.grown_at >= DELETED_SECS:
+            self._files.end(generation)
+
+    def _some(self, items: Sequence[Item]) -> Sequence[Item]:
+        """All of a few, else another part of them each time."""
+        if len(items) <= POLL_FILES:
+            return items
+        begin = self._turn * POLL_FILES % len(items)
+        return [*items[begin : begin + POLL_FILES], *items[: max(0, begin + POLL_FILES - len(items))]]
+
+    # --- walks ------------------------------------------------------------------------------------------------------------------
+    def _begin_walk(self) -> None:
+        removed = self._roots.take_removed()
         now = time.monotonic()
-        unwatched = len(self._watched) < len(self._scan.directories)
-        self._scan_at = now + (min(SCAN_SECS, max(HOT_SECS, SCAN_COST * (now - began))) if unwatched else SCAN_SECS)
+        self._discovery.leaving += removed
+        self._leaving += [(root, now + root.life_secs) for root in removed]
+        self._walking, self._walked_for = self._discovery.walk(), 0.0
+        self._scan_at = now + SCAN_SECS
 
-    def _watch(self) -> None:
-        """Watch new directories; those that are gone have lost their watch already."""
-        self._watched &= self._scan.directories.keys()
-        room = MAX_WATCHED - len(self._watched)
-        new = [directory for directory in self._scan.directories if directory not in self._watched]
-        if len(new) > room:
-            self._context.alarm(
-                "DIR_EXCEED_LIMIT_ALARM", "there are too many directories to watch; the rest is scanned", directories=len(new)
+    def _walk_to_the_end(self) -> None:
+        if self._walking is None:
+            self._begin_walk()
+        while not self._stopping.is_set() and self._walk_on():
+            pass
+
+    def _walk_on(self) -> bool:
+        """One turn of the walk; whether there is more of it."""
+        if self._walking is None:
+            return False
+        began = now = time.monotonic()
+        try:
+            while now - began < TURN_SECS:
+                next(self._walking)
+                now = time.monotonic()
+        except StopIteration as done:
+            self._walking = None
+            self._walked(done.value, self._walked_for + time.monotonic() - began)
+        self._walked_for += now - began
+        return self._walking is not None
+
+    def _walked(self, scan: Scan, seconds: float) -> None:
+        self._report(scan)
+        for path in scan.gone:
+            self._files.vanished(path)
+        for path in scan.lost:
+            self._files.let_go(path)
+        for path in self._files.begin(scan) if scan.first else self._files.rescan(scan):
+            self._discovery.forget(path)
+        now = time.monotonic()
+        if self._discovery.unwatched:
+            self._scan_at = min(self._scan_at, now + min(SCAN_SECS, max(HOT_SECS, SCAN_COST * seconds)))
+
+    def _report(self, scan: Scan) -> None:
+        alarm = self._context.alarm
+        for path, error in scan.unreadable.items():
+            alarm("LOGDIR_PERMINSSION_ALARM", "cannot list the directory", path=path, reason=(error.strerror or str(error)).lower())
+        if scan.left_out:
+            bound = self._context.bounds.files_per_config
+            alarm(
+                "STAT_LIMIT_ALARM",
+                "there are too many files; those beyond the bound are not collected",
+                left_out=scan.left_out,
+                bound=bound,
             )
-        self._watched.update(directory for directory in new[:room] if self._watcher.add(directory))
+        for path, count in scan.crowded.items():
+            bound = self._context.bounds.wildcard_directories
+            alarm("STAT_LIMIT_ALARM", "a wildcard stands for too many directories", path=path, directories=count, bound=bound)
+        if self._discovery.crowd:
+            bound = self._context.bounds.watches.bound
+            alarm(
+                "DIR_EXCEED_LIMIT_ALARM",
+                "there are too many directories to watch; the rest is scanned",
+                unwatched=self._discovery.crowd,
+                bound=bound,
+            )
+        for path, other in scan.lost.items():
+            alarm("MULTI_CONFIG_MATCH_ALARM", "another pipeline names this file more exactly and reads it", path=path, reader=other)

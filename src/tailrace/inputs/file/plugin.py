@@ -13,14 +13,17 @@ from typing import Any
 
 from tailrace.batch import EventBatch, fingerprint
 from tailrace.inputs.file.config import FileConfig
+from tailrace.inputs.file.discover import Paths
 from tailrace.inputs.file.follow import Follower
 from tailrace.inputs.file.framing import Framing
 from tailrace.inputs.file.generation import file_of
 from tailrace.inputs.file.reader import Shaping
+from tailrace.inputs.file.roots import Root, Roots
 from tailrace.inputs.file.rotation import find_file
 from tailrace.pipeline.config import PluginConfig
 from tailrace.pipeline.contract import InputContext, Range, SourceStatus, StreamState
 from tailrace.pipeline.registry import input_plugin
+from tailrace.pipeline.sharing import Claims
 
 
 @input_plugin("input_file", stability="beta")
@@ -32,17 +35,39 @@ class InputFile:
 
     def __init__(self, config: FileConfig) -> None:
         self.config = config
+        self.roots = Roots()
         self._follower: Follower | None = None
         self._thread: threading.Thread | None = None
+        self._context: InputContext | None = None
 
     @classmethod
     def sample(cls) -> dict[str, Any]:
         return {"FilePaths": ["/var/log/app/*.log"]}
 
     def start(self, context: InputContext) -> None:
-        self._follower = Follower(self.config, context)
+        self._context = context
+        self._follower = Follower(self.config, context, self.roots)
         self._thread = threading.Thread(target=self._follower.run, name=f"input_file {context.pipeline}", daemon=True)
         self._thread.start()
+
+    def stake(self, pipeline: str, claims: Claims) -> None:
+        if not self.config.allowing_included_by_multi_configs:
+            claims.stake(pipeline, Paths(self.config).ranking(self.roots))
+
+    def add_root(self, root: Root) -> None:
+        """Search another tree from now on, from any thread: what stands in it is read like new files."""
+        self.roots.add(root)
+        self._roots_changed()
+
+    def remove_root(self, name: str) -> None:
+        """Search a tree once more, then read its files to their end and let them go."""
+        self.roots.remove(name)
+        self._roots_changed()
+
+    def _roots_changed(self) -> None:
+        if self._follower is not None and self._context is not None:
+            self.stake(self._context.pipeline, self._context.claims)
+            self._follower.roots_changed()
 
     def stop(self, deadline: float) -> None:
         if self._follower is not None and self._thread is not None:

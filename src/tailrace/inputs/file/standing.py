@@ -11,13 +11,14 @@ from collections.abc import Iterable
 
 from tailrace.inputs.file.config import KIB, FileConfig
 from tailrace.inputs.file.generation import LAYOUT
+from tailrace.inputs.file.walk import Look
 from tailrace.pipeline.contract import Position, StreamState
 
 MARK_PREFIX = "scanned:"
 SEARCH_SIZE = 65_536
 
 
-def noted(status: os.stat_result, path: str) -> Position:
+def noted(status: Look, path: str) -> Position:
     """The position of a file that stood there."""
     return {"v": LAYOUT, "standing": [status.st_size, status.st_mtime_ns], "path": path}
 
@@ -26,7 +27,7 @@ def is_noted(position: Position) -> bool:
     return "standing" in position
 
 
-def changed(position: Position, status: os.stat_result) -> bool:
+def changed(position: Position, status: Look) -> bool:
     """Whether a noted file has changed since."""
     return list(position["standing"]) != [status.st_size, status.st_mtime_ns]
 

@@ -5,7 +5,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from tailrace.agent.claims import Claims, file_bounds
 from tailrace.agent.platform import current
+from tailrace.agent.settings import AgentSettings
 from tailrace.inputs.file import FileConfig, InputFile
 from tailrace.pipeline.contract import Range, StreamState
 
@@ -18,14 +20,16 @@ class RememberingLane:
     pipeline = "test"
     finite = False
 
-    def __init__(self, never_read=()):
-        self.platform = current([Path(path) for path in never_read])
+    def __init__(self, never_read=(), roots=("/",), **bounds):
+        self.platform = current([Path(path) for path in never_read], roots=[Path(root) for root in roots])
+        self.claims, self.bounds = Claims(), file_bounds(AgentSettings(**bounds))
         self.known: dict[str, StreamState] = {}
         self.events: list[dict[str, str]] = []
         self.ranges: list[tuple[str, Range]] = []
         self.alarms: list[tuple[str, dict]] = []
         self.counts: dict[str, int] = {}
         self.ended: list[str] = []
+        self.left: list[str] = []
         self.stored: dict[str, int] = {}
         self.taken_by_others: set[str] = set()
         self.room = threading.Event()
@@ -62,6 +66,10 @@ class RememberingLane:
         self.ended.append(stream)
         self.known.pop(stream, None)
 
+    def leave_stream(self, stream, position):
+        self.left.append(stream)
+        self.known[stream].next = position
+
     def alarm(self, kind, message, **values):
         self.alarms.append((kind, values))
 
@@ -72,17 +80,18 @@ class RememberingLane:
 class Following:
     """Starts and stops inputs over one lane."""
 
-    def __init__(self, directory, **options):
+    def __init__(self, directory, lane=None, **options):
         self.directory = Path(directory)
-        self.lane = RememberingLane()
+        self.lane = lane or RememberingLane()
         self.options = {"FilePaths": [f"{directory}/*.log"], **options}
         self.input = None
 
     def start(self, **options):
         self.input = InputFile(FileConfig.model_validate({**self.options, **options}))
+        self.input.stake(self.lane.pipeline, self.lane.claims)
         self.input.start(self.lane)
         follower = self.input._follower
-        wait_for(lambda: follower._scan_at > 0)  # the first scan is over
+        wait_for(lambda: follower._hot_at > 0)  # the first scan is over
         return self
 
     def stop(self):

@@ -9,7 +9,7 @@ from tailrace.inputs.file.framing import Framing
 
 
 def framing(start="", *, limit_kb=1, treatment="single_line", block_size=None):
-    options = {"FilePaths": ["/x"], "MaxEventSizeKB": limit_kb}
+    options = {"FilePaths": ["/d/x"], "MaxEventSizeKB": limit_kb}
     if start:
         options["Multiline"] = {"StartPattern": start, "UnmatchedContentTreatment": treatment}
     made = Framing(FileConfig.model_validate(options))

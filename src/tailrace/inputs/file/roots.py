@@ -1,0 +1,84 @@
+"""Roots: the file trees that an input searches. A config alone searches one, the host's own; containers will bring more at run time.
+
+A root says where a tree lies on this host, what its paths are called in events, which tags they get, how far links may lead, and how long
+its files may still be read once it is gone.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tailrace.inputs.file.patterns import PathPattern, path_pattern
+from tailrace.pipeline.platform import is_below
+
+LIFE_SECS = 3600.0
+"""How long files of a removed root are read on, when nothing else is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One tree. Paths of configs are paths below `shown`; on this host they lie below `host`."""
+
+    name: str = ""
+    """Unique within an input."""
+    host: str = "/"
+    """Absolute, without links: the directory on this host."""
+    shown: str = "/"
+    """What that directory is called in configs and events."""
+    tags: Sequence[tuple[bytes, bytes]] = ()
+    """Put on every batch from it."""
+    beneath: str = "/"
+    """Links may lead to what is below this real directory and no further; for a container its own tree."""
+    life_secs: float = LIFE_SECS
+    """So long after its removal its files are read on; what is unread then is counted as lost."""
+
+    def pattern(self, text: str, max_depth: int) -> PathPattern | None:
+        """A path of a config, in this tree; None when it lies outside of it."""
+        if not is_below(text, self.shown):
+            return None
+        return path_pattern(self.host_path(text), max_depth, text=text)
+
+    def host_path(self, shown: str) -> str:
+        return _moved(shown, self.shown, self.host)
+
+    def shown_path(self, host: str) -> str:
+        return _moved(host, self.host, self.shown) if is_below(host, self.host) else host
+
+
+HOST = Root()
+
+
+class Roots:
+    """The roots of one input. Any thread may change them; the follower sees it at its next turn."""
+
+    def __init__(self, first: Sequence[Root] = (HOST,)) -> None:
+        self._lock = threading.Lock()
+        self._roots = {root.name: root for root in first}
+        self._removed: list[Root] = []
+
+    def add(self, root: Root) -> None:
+        """Search another tree. What stands in it already is read like new files; again with the same name replaces the root."""
+        with self._lock:
+            self._roots[root.name] = root
+
+    def remove(self, name: str) -> None:
+        """Search a tree once more, read its files to their end, then let them go."""
+        with self._lock:
+            if root := self._roots.pop(name, None):
+                self._removed.append(root)
+
+    @property
+    def all(self) -> list[Root]:
+        with self._lock:
+            return [*self._roots.values()]
+
+    def take_removed(self) -> list[Root]:
+        """Roots that were removed since the last call."""
+        with self._lock:
+            removed, self._removed = self._removed, []
+            return removed
+
+
+def _moved(path: str, of: str, to: str) -> str:
+    rest = path if of == "/" else path[len(of) :]
+    return (rest if to == "/" else to + rest) or "/"
