@@ -234,8 +234,8 @@ def test_back_pressure_holds_reading_and_memory(agent, sink):
 
 def test_a_bad_target_does_not_delay_a_good_one(agent, sink):
     agent.enrol()
-    agent.pipeline("bad", flushers=[{**agent.with_key(), "Endpoint": "http://127.0.0.1:1"}])
-    agent.pipeline("good")
+    agent.pipeline("bad", AllowingIncludedByMultiConfigs=True, flushers=[{**agent.with_key(), "Endpoint": "http://127.0.0.1:1"}])
+    agent.pipeline("good", AllowingIncludedByMultiConfigs=True)
     (agent.logs / "a.log").write_text(numbered(200))
     agent.start()
     wait_for(lambda: len(sink.events) == 200)
