@@ -155,7 +155,14 @@ class Session:
     def _target(self, flusher: Flusher, limit: int) -> Target:
         flusher.start(self._identity)
         share = Share(flusher.target, limit)
-        return Target(flusher, self._checkpoint, share, forked=lambda: self._end(End.FORKED), ended=self._streams.drop)
+        return Target(
+            flusher,
+            self._checkpoint,
+            share,
+            epoch=self._around.epoch,
+            forked=lambda: self._end(End.FORKED),
+            ended=self._streams.drop,
+        )
 
     # --- starting ---------------------------------------------------------------------------------------------------------------
     async def _start(self) -> None:

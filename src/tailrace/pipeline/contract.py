@@ -283,8 +283,9 @@ class Flusher(Protocol):
         ...
 
     def encode(self, batch: EventBatch, identity: Identity, *, nanoseconds: bool = False) -> list[Payload]:
-        """Log groups of one range; `identity.part` and `.parts` are filled in here. Runs on a pool thread. Empty for an empty batch.
-        `nanoseconds`: the part of the time below a second is encoded, too."""
+        """Log groups of one range; `identity.part` and `.parts` are filled in here. Runs on a pool thread. Empty for an empty batch, unless
+        the identity says `ended` and the target recognises repeats: it is told so. `nanoseconds`: the part of the time below a second is
+        encoded, too."""
         ...
 
     async def open(self) -> None: ...

@@ -88,7 +88,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """The parts of a server on `settings.home`, opened in the order in which they need each other, closed in the other order."""
     settings.server_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = open_database(settings.server_directory / DATABASE)
-    store = EmbeddedStore(settings.server_directory)
+    store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs)
     catalog = Catalog(engine, store, threads=settings.database_threads)
     ingest = Ingest(store, settings)
     try:

@@ -46,6 +46,7 @@ class Settings(BaseModel):
     write_future_secs: int | None = Field(
         900, ge=0, description="How far ahead a written event may be; null is any time. Never holds for agents."
     )
+    ended_stream_secs: float = Field(600.0, ge=1, le=86_400, description="How long repeats of an agent's ended stream are recognised.")
     stop_grace_secs: float = Field(10.0, ge=0, le=600, description="How long running requests may go on when the server stops.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 

@@ -28,6 +28,8 @@ class Sink:
     events: list[dict[str, str]] = field(default_factory=list)
     packages: dict[tuple, Identity] = field(default_factory=dict)
     repeats: int = 0
+    ended: list[Identity] = field(default_factory=list)
+    """Farewells."""
     requests: int = 0
     attempts: Counter = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
@@ -100,11 +102,13 @@ class Sink:
             self._add(EventBatch.decode(body, compression=compression, raw_size=raw_size))
             return True
         packages = batch_form.decode(body)
+        assert sum(package.raw_size for package in packages) == raw_size
+        self.ended += [package.identity for package in packages if package.identity.ended]
+        packages = [package for package in packages if not package.identity.ended]
         known = [self.packages.get(_key(package.identity)) for package in packages]
         for package, before in zip(packages, known, strict=True):
             if before and (before.fingerprint, before.start, before.end) != _content(package.identity):
                 return False
-        assert sum(package.raw_size for package in packages) == raw_size
         for package, before in zip(packages, known, strict=True):
             if before:
                 self.repeats += 1

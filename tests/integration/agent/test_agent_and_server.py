@@ -1,6 +1,7 @@
 """The worker towards a real server: what only both together can show."""
 
 import json
+import os
 from pathlib import Path
 
 from tests.conftest import RunningServer, running_server
@@ -26,6 +27,32 @@ def key_of(agent: Agent) -> tuple[str, str]:
 
 def run_to_the_end(agent: Agent) -> None:
     assert agent.start("--exit-when-drained", "--enrol-local", agent.endpoint).wait(60) == 0, agent.log()
+
+
+def streams_at(server: RunningServer) -> int:
+    return json.loads(server.request("GET", "/api/v1/status").body)["store"]["streams"]
+
+
+def test_a_stream_that_ended_is_forgotten_by_the_server(tmp_path: Path):
+    agent = Agent(tmp_path)
+    (agent.home / "server.yaml").write_text("ended_stream_secs: 3\n")
+    with running_server(agent.home) as server:
+        server.make_logstore("test", "app", INDEX)
+        agent.endpoint = server.endpoint
+        agent.pipeline()
+        for number in range(5):
+            (agent.logs / f"{number}.log").write_text(f"line of file {number}\n")
+        agent.start("--enrol-local", agent.endpoint)
+        wait_for(lambda: len(found(server, "line")) == 5)
+        assert streams_at(server) == 5
+        for number in range(4):
+            os.truncate(agent.logs / f"{number}.log", 0)
+        wait_for(lambda: streams_at(server) == 1, "the four streams that ended are forgotten")
+        with (agent.logs / "4.log").open("a") as log:
+            log.write("one more line\n")
+        wait_for(lambda: len(found(server, "line")) == 6)
+        agent.stop()
+        assert streams_at(server) == 1
 
 
 def test_a_server_that_lost_its_metadata_gives_the_agent_a_new_key(tmp_path: Path):

@@ -8,6 +8,7 @@ from collections import deque
 import pytest
 
 from tailrace.agent.checkpoint import CheckpointWriter, open_checkpoint
+from tailrace.agent.delivery import farewell
 from tailrace.agent.delivery import target as targets
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.request import Item, fitting
@@ -31,11 +32,18 @@ class ScriptedFlusher:
         self.prepared_when_sent: list[list[int]] = []
         self.at_once = self.most_at_once = 0
         self.checkpoint = None
+        self.farewells: list[Identity] = []
+
+    def encode(self, batch, identity):
+        assert identity.ended
+        assert not len(batch)
+        return [Payload(identity, b"", 0, "lz4", 0)]
 
     async def send(self, payloads):
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
-        self.sent.append([(one.identity.sequence, one.identity.part) for one in payloads])
+        self.sent.append([(one.identity.sequence, one.identity.part) for one in payloads if not one.identity.ended])
+        self.farewells += [one.identity for one in payloads if one.identity.ended]
         await asyncio.sleep(self.seconds)
         self.at_once -= 1
         return Delivery(self.script.popleft()) if self.script else Delivery(Outcome.ACKNOWLEDGED)
@@ -55,7 +63,8 @@ class Bench:
         self.forks = 0
         self.durable: list[int] = []
         self.flusher = flusher
-        self.target = Target(flusher, self.writer, Share("scripted", share_limit), forked=self._forked, ended=self.table.drop)
+        share = Share("scripted", share_limit)
+        self.target = Target(flusher, self.writer, share, epoch=b"e" * 16, forked=self._forked, ended=self.table.drop)
         self.task = asyncio.create_task(self.target.run())
 
     def _forked(self):
@@ -212,6 +221,45 @@ async def test_an_ended_stream_is_forgotten_after_its_last_range(tmp_path):
     content = await bench.close()
     assert not content.streams
     assert bench.table.states("scripted", "input") == []
+
+
+async def test_the_server_is_told_of_an_end_only_when_nothing_of_the_stream_can_be_sent_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(farewell, "LINGER_SECS", 0.0)
+    bench = Bench(tmp_path, ScriptedFlusher())
+    forgotten_when_told: list[bool] = []
+    sending = bench.flusher.send
+
+    async def send(payloads):
+        if any(one.identity.ended for one in payloads):
+            forgotten_when_told.append(not bench.writer._database.load().streams)
+        return await sending(payloads)
+
+    bench.flusher.send = send
+    for number in range(3):
+        bench.submit(number)
+    bench.target.end(bench.stream)
+    async with asyncio.timeout(10):
+        while not bench.flusher.farewells:
+            await asyncio.sleep(0.005)
+    await bench.close()
+    (told,) = bench.flusher.farewells
+    following = bench.first + 3
+    assert (told.stream, told.sequence, told.acknowledged_below, told.epoch) == (bench.stream.id, following, following, b"e" * 16)
+    assert forgotten_when_told == [True]
+
+
+async def test_a_farewell_rides_along_with_the_next_request(tmp_path):
+    bench = Bench(tmp_path, ScriptedFlusher())
+    bench.submit(0)
+    await bench.idle()
+    bench.target.end(bench.stream)
+    await asyncio.sleep(0.5)  # more than the checkpoint waits for company
+    bench.stream = bench.table.open(bench, "scripted", "input", "other", {"v": 1, "at": 0})
+    bench.submit(1)
+    await bench.idle()
+    await bench.close()
+    assert len(bench.flusher.farewells) == 1
+    assert bench.flusher.sent == [[(0, 0)], [(1, 0)]]
 
 
 async def test_the_first_payload_waits_for_company_only_so_long(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from tailrace.errors import ForkError
 from tailrace.pipeline.contract import Identity
-from tailrace.server.store.identities import EXPIRY_MS, MAX_ABOVE, Identities, Verdict, stream_key
+from tailrace.server.store.identities import ENDED_MS, EXPIRY_MS, MAX_ABOVE, Identities, Verdict, stream_key
 from tailrace.server.store.records import PackageRecord, RequestRecord, StateRecord
 
 EPOCH = b"e" * 16
@@ -83,12 +83,53 @@ def test_an_agent_that_never_acknowledges_does_not_grow_the_state_without_end() 
     assert check(known, identity(0)) is Verdict.DUPLICATE
 
 
-def test_an_ended_and_acknowledged_stream_is_forgotten() -> None:
+def farewell(sequence: int) -> Identity:
+    return identity(sequence, start=0, end=0, acknowledged_below=sequence, ended=True)
+
+
+def test_an_ended_stream_is_known_for_a_while_and_then_forgotten() -> None:
+    known = Identities()
+    for sequence in (1, 2):
+        store(known, identity(sequence))
+    assert check(known, farewell(3)) is Verdict.NEW
+    store(known, farewell(3), at_ms=NOW + 1000)
+    known.forget_ended(NOW + 1000 + ENDED_MS - 1)
+    assert [check(known, item) for item in (identity(1), identity(2), farewell(3))] == [Verdict.DUPLICATE] * 3
+    known.forget_ended(NOW + 1000 + ENDED_MS)
+    assert len(known) == 0
+
+
+def test_the_end_is_kept_in_a_snapshot() -> None:
+    known, again = Identities(), Identities()
+    store(known, identity(1))
+    store(known, farewell(2))
+    again.restore(StateRecord(0, known.snapshot(NOW), []))
+    assert check(again, identity(1)) is Verdict.DUPLICATE
+    again.forget_ended(NOW + ENDED_MS)
+    assert len(again) == 0
+
+
+def test_a_stream_that_ended_before_it_is_acknowledged_is_kept() -> None:
     known = Identities()
     store(known, identity(1))
-    store(known, identity(2, ended=True))
-    assert len(known) == 1
-    store(known, identity(3, acknowledged_below=4, ended=True))
+    store(known, identity(2, acknowledged_below=2, ended=True))
+    known.forget_ended(NOW + ENDED_MS)
+    assert check(known, identity(2)) is Verdict.DUPLICATE
+
+
+def test_a_stream_that_comes_back_is_not_forgotten_and_may_begin_at_the_farewells_sequence() -> None:
+    known = Identities()
+    store(known, identity(1))
+    store(known, farewell(2))
+    assert check(known, identity(2)) is Verdict.NEW
+    store(known, identity(2), at_ms=NOW + 10)
+    known.forget_ended(NOW + ENDED_MS + 10)
+    assert check(known, identity(2)) is Verdict.DUPLICATE
+
+
+def test_a_farewell_to_an_unknown_stream_leaves_nothing() -> None:
+    known = Identities()
+    assert check(known, farewell(5)) is Verdict.DUPLICATE
     assert len(known) == 0
 
 

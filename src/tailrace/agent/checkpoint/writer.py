@@ -101,12 +101,14 @@ class CheckpointWriter:
             row.committed = row.next = position
             self._wait_for_company()
 
-    def forget(self, id_: str) -> None:
-        """A stream that ended and is acknowledged to its end."""
+    def forget(self, id_: str, done: Callback | None = None) -> None:
+        """A stream that ended and is acknowledged to its end. Then `done`, when that is durable."""
         with self._lock:
             self._streams.pop(id_, None)
             self._batch.streams.pop(id_, None)
             self._batch.forgotten.append(id_)
+            if done is not None:
+                self._batch.callbacks.append(done)
             self._wait_for_company()
 
     def barrier(self, done: Callback) -> None:

@@ -22,10 +22,12 @@ class Request:
     """What is sent, acknowledged or refused as a whole."""
 
     items: Sequence[Item]
+    farewells: Sequence[Payload] = ()
+    """They say that streams have ended (docs/specs/batch-form.md)."""
 
     @property
     def payloads(self) -> list[Payload]:
-        return [item.payload for item in self.items]
+        return [*(item.payload for item in self.items), *self.farewells]
 
     @property
     def entries(self) -> list[Entry]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.delivery.farewell import Farewells
 from tailrace.agent.delivery.request import Item, Request, fitting
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.streams import Entry, Sender, Stream
@@ -38,7 +39,14 @@ class Target:
     """Delivers what lanes put in, in their order, several requests at a time."""
 
     def __init__(
-        self, flusher: Flusher, checkpoint: CheckpointWriter, share: Share, *, forked: Callable[[], None], ended: Callable[[Stream], None]
+        self,
+        flusher: Flusher,
+        checkpoint: CheckpointWriter,
+        share: Share,
+        *,
+        epoch: bytes,
+        forked: Callable[[], None],
+        ended: Callable[[Stream], None],
     ) -> None:
         self.flusher = flusher
         self.share = share
@@ -47,6 +55,7 @@ class Target:
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._pending: deque[Item] = deque()
+        self._farewells = Farewells(flusher, epoch)
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._probe = asyncio.Lock()
@@ -118,7 +127,8 @@ class Target:
                 await self._slots.acquire()
                 await self._due()
                 count, _ = fitting(self._pending, self.flusher.limits)
-                request = Request([self._pending.popleft() for _ in range(count)])
+                items = [self._pending.popleft() for _ in range(count)]
+                request = Request(items, self._farewells.take([item.payload for item in items]))
                 self._prepare(request)
                 delivery = asyncio.create_task(self._deliver(request), name=f"deliver {self.flusher.target}")
                 self._deliveries.add(delivery)
@@ -132,13 +142,12 @@ class Target:
         """Until the next request is full, or its first payload has waited long enough."""
         while True:
             self._changed.clear()
-            if not self._pending:
-                await self._changed.wait()
-                continue
-            _, full = fitting(self._pending, self.flusher.limits)
-            linger = BUSY_LINGER if self._deliveries else self.flusher.limits.linger
-            left = self._pending[0].arrived + linger - time.monotonic()
-            if full or left <= 0:
+            left = self._farewells.due_in()
+            if self._pending:
+                _, full = fitting(self._pending, self.flusher.limits)
+                linger = BUSY_LINGER if self._deliveries else self.flusher.limits.linger
+                left = 0.0 if full else self._pending[0].arrived + linger - time.monotonic()
+            if left is not None and left <= 0:
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), left)
@@ -236,8 +245,12 @@ class Target:
     def _forget_if_done(self, stream: Stream) -> None:
         if stream.ended and not stream.under_way:
             self._durable.pop(stream, None)
-            self._checkpoint.forget(stream.id)
+            self._checkpoint.forget(stream.id, lambda: self._loop.call_soon_threadsafe(self._say_farewell, stream))
             self._ended(stream)
+
+    def _say_farewell(self, stream: Stream) -> None:
+        self._farewells.add(stream)
+        self._changed.set()
 
     def _delivered(self, delivery: asyncio.Task[None]) -> None:
         self._deliveries.discard(delivery)

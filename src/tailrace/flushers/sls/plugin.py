@@ -103,7 +103,7 @@ class FlusherSls:
         alone = not self.recognises_repeats and self.config.sign_version == "v4"
         digest = "sha256" if alone else "none"  # in company it would not be the digest of the whole body
         tags = [(PACK_ID, identity.pack_id.encode())]
-        parts = -(-count // MAX_EVENTS)
+        parts = -(-count // MAX_EVENTS) or int(identity.ended)
         payloads: list[Payload] = []
         for part in range(parts):
             first, stop = count * part // parts, count * (part + 1) // parts

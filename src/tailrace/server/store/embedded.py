@@ -20,7 +20,7 @@ from tailrace.server.store.buffers import Pending
 from tailrace.server.store.cursors import Cursors
 from tailrace.server.store.engine import Engine
 from tailrace.server.store.engine_settings import EngineSettings
-from tailrace.server.store.identities import Identities
+from tailrace.server.store.identities import ENDED_MS, Identities
 from tailrace.server.store.intake import Intake
 from tailrace.server.store.port import Committed, EngineQuery, Rows, TableSpec, Write
 from tailrace.server.store.recovery import Recovered, recover
@@ -44,13 +44,14 @@ class EmbeddedStore:
         settings: EngineSettings | None = None,
         clock: Callable[[], float] = time.time,
         segment_bytes: int = SEGMENT_BYTES,
+        ended_stream_secs: float = ENDED_MS / 1000,
     ) -> None:
         self.directory = directory
         self.engine = Engine(directory / "engine", settings)
         self._clock = clock
         self._segment_bytes = segment_bytes
         self._tables: dict[int, TableSpec] = {}
-        self._known = Identities()
+        self._known = Identities(int(ended_stream_secs * 1000))
         self._cursors = Cursors()
         self._applied = 0
         self._cutting = False
@@ -123,6 +124,7 @@ class EmbeddedStore:
 
     def health(self) -> dict[str, object]:
         oldest = self._sealer.oldest()
+        self._known.forget_ended(int(self._clock() * 1000))
         return {
             "engine": "up" if self.engine.is_up else "restarting",
             "engine_restarts": self.engine.restarts,
@@ -152,6 +154,7 @@ class EmbeddedStore:
     def _take(self, pending: Pending) -> None:
         """A request has become durable."""
         self._applied = pending.id
+        self._known.forget_ended(int(self._clock() * 1000))
         self._sealer.add(pending)
         _backlog.set(self._sealer.backlog_bytes)
 

@@ -1,10 +1,12 @@
 """What the store knows of agents' streams, so that every part of every sequence is stored once (DESIGN §4.3).
 
 Per stream: a low watermark, which follows what the agent calls acknowledged, and above it each stored sequence with its content's
-fingerprint. A stream that has ended and is acknowledged is forgotten at once, any other after 30 days without a word.
+fingerprint. A stream that has ended and is acknowledged is forgotten when no late repeat can come any more, any other after 30 days without
+a word.
 """
 
 import enum
+from collections import deque
 from collections.abc import Iterator
 
 from tailrace.errors import ForkError
@@ -14,6 +16,8 @@ from tailrace.server.store.records import PackageRecord, RequestRecord, Sequence
 MAX_ABOVE = 4096
 """Sequences kept above the watermark; an agent that never acknowledges does not grow the state beyond that."""
 EXPIRY_MS = 30 * 86_400_000
+ENDED_MS = 600_000
+"""How long an ended stream is known: a repeat may lie that long in a proxy or in a queue (docs/specs/batch-form.md)."""
 
 
 class Verdict(enum.Enum):
@@ -28,8 +32,11 @@ def stream_key(logstore: int, agent: str, identity: Identity) -> StreamKey:
 class Identities:
     """Changed only by `apply` and `forget`, in journal order."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended_ms: int = ENDED_MS) -> None:
         self._streams: dict[StreamKey, StreamState] = {}
+        self._ended: deque[tuple[int, StreamKey]] = deque()
+        """When a stream ended, in ms, oldest first."""
+        self._ended_ms = ended_ms
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -37,6 +44,8 @@ class Identities:
     def check(self, key: StreamKey, identity: Identity) -> Verdict:
         """Raises ForkError when the sequence is known with other content."""
         stream = self._streams.get(key)
+        if is_farewell(identity):
+            return Verdict.NEW if stream is not None and not (stream.ended and stream.low >= identity.sequence) else Verdict.DUPLICATE
         if stream is None:
             return Verdict.NEW
         known = stream.above.get(identity.sequence)
@@ -69,27 +78,47 @@ class Identities:
                 ends[name] = max(ends.get(name, 0), end)
         return ends
 
+    def forget_ended(self, now_ms: int) -> None:
+        """Drop the streams whose end lies long enough back."""
+        while self._ended and self._ended[0][0] + self._ended_ms <= now_ms:
+            at_ms, key = self._ended.popleft()
+            stream = self._streams.get(key)
+            if stream is not None and _is_over(stream) and stream.seen_ms <= at_ms:
+                del self._streams[key]
+
     def snapshot(self, now_ms: int) -> list[tuple[StreamKey, StreamState]]:
         """The state to journal; what has expired is left out, here and there."""
+        self.forget_ended(now_ms)
         self._streams = {key: state for key, state in self._streams.items() if now_ms - state.seen_ms < EXPIRY_MS}
         return list(self._streams.items())
 
     def restore(self, snapshot: StateRecord) -> None:
         self._streams = dict(snapshot.streams)
+        self._ended = deque(sorted((stream.seen_ms, key) for key, stream in snapshot.streams if _is_over(stream)))
 
     def _apply(self, request: RequestRecord, package: PackageRecord) -> None:
         key = (request.logstore, package.agent, package.epoch, package.stream)
         stream = self._streams.setdefault(key, StreamState(above={}))
         stream.seen_ms = max(stream.seen_ms, request.recv_ms)
-        if package.sequence >= stream.low:
+        # A stream whose file comes back under the same name goes on with higher sequences.
+        stream.ended = package.ended or (stream.ended and package.sequence < stream.low)
+        if package.sequence >= stream.low and not is_farewell(package):
             fresh = SequenceState(package.start, package.end, package.fingerprint, package.parts)
             stream.above.setdefault(package.sequence, fresh).stored |= 1 << package.part
-        stream.ended |= package.ended
         _raise_low(stream, package.acknowledged_below)
         if len(stream.above) > MAX_ABOVE:
             _raise_low(stream, sorted(stream.above)[MAX_ABOVE // 2])
-        if stream.ended and not stream.above:
-            del self._streams[key]
+        if _is_over(stream):
+            self._ended.append((stream.seen_ms, key))
+
+
+def is_farewell(identity: Identity | PackageRecord) -> bool:
+    """Whether it says only that the stream has ended and is acknowledged: it covers nothing, and its sequence stays free."""
+    return identity.ended and identity.start == identity.end and identity.sequence <= identity.acknowledged_below
+
+
+def _is_over(stream: StreamState) -> bool:
+    return stream.ended and not stream.above
 
 
 def same_content(known: SequenceState, identity: Identity) -> bool:

@@ -92,7 +92,7 @@ class Intake:
                 key = identities.stream_key(write.table.logstore, package.agent, package.identity)
                 if self._known.check(key, package.identity) is Verdict.DUPLICATE:
                     verdict = Committed.DUPLICATE
-                else:
+                elif not identities.is_farewell(package.identity):
                     others |= self._first_copies(key, package.identity)
                     verdict = _within_request(own, key, package.identity)
             verdicts.append(verdict)
@@ -111,7 +111,7 @@ class Intake:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         reserved: list[tuple[SequenceKey, int]] = []
         for package in new:
-            if package.agent and (identity := package.identity) is not None:
+            if package.agent and (identity := package.identity) is not None and not identities.is_farewell(identity):
                 key = (identities.stream_key(write.table.logstore, package.agent, identity), identity.sequence)
                 content = records.SequenceState(identity.start, identity.end, identity.fingerprint, identity.parts)
                 self._in_flight.setdefault(key, _InFlight(content)).parts[identity.part] = done
