@@ -6,6 +6,7 @@ Every message about a wrong value says where the value came from.
 import difflib
 import math
 import os
+import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,13 @@ class Settings(BaseModel):
     ended_stream_secs: float = Field(600.0, ge=1, le=86_400, description="How long repeats of an agent's ended stream are recognised.")
     stop_grace_secs: float = Field(10.0, ge=0, le=600, description="How long running requests may go on when the server stops.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in zoneinfo.available_timezones():
+            raise ValueError("it is no time zone of the IANA database")
+        return value
 
     @field_validator("domains", mode="before")
     @classmethod

@@ -242,6 +242,19 @@ class StoreConformance:
         assert await store.stream_ends("agent-drop") == {}
         await store.flush()
 
+    async def test_a_write_that_was_under_way_brings_no_dropped_logstore_back(self, store: Store, table: TableSpec) -> None:
+        writes = [asyncio.create_task(store.commit(Write(table, [package(number, agent="agent-late")]))) for number in range(20)]
+        await asyncio.sleep(0)
+        await store.drop(table.logstore)
+        writes.append(asyncio.create_task(store.commit(Write(table, [package(99, agent="agent-late")]))))
+        results = await asyncio.gather(*writes, return_exceptions=True)
+        assert isinstance(results[-1], ApiError)
+        assert results[-1].error_code == "LogStoreNotExist"
+        await store.flush()
+        with pytest.raises(EngineError):
+            await names(store, table)
+        assert await store.stream_ends("agent-late") == {}
+
     # --- queries ------------------------------------------------------------------------------------------------------------------
     async def test_parameters_are_bound_and_never_pasted(self, store: Store, table: TableSpec) -> None:
         hostile = "x' OR 1=1 -- \\ \n\t{p:String}"

@@ -34,6 +34,12 @@ def test_the_time_window_can_be_taken_away(tmp_path: Path) -> None:
     assert load_settings(tmp_path / "other", environment={}).write_window == (604_800, 900)
 
 
+def test_a_time_zone_is_one_of_the_iana_database(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, {"time_zone": "Asia/Shanghai"}, {}).time_zone == "Asia/Shanghai"
+    with pytest.raises(ConfigErrors, match="setting `time_zone` cannot be `Peking`: .*no time zone of the IANA database"):
+        load_settings(tmp_path, {"time_zone": "Peking"}, {})
+
+
 def test_an_unknown_setting_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
     (tmp_path / "server.yaml").write_text("# ours\nregion: here\nprot: 9480\n")
     with pytest.raises(ConfigErrors) as caught:

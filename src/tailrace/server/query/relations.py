@@ -20,7 +20,7 @@ _RESERVED = (
     ("__source__", Type.VARCHAR, "source"),
     ("__topic__", Type.VARCHAR, "topic"),
 )
-_DATE = "formatDateTime(time, '%Y-%m-%d %H:%i:%S')"
+_DATE = "formatDateTime(toTimeZone(time, timezone()), '%Y-%m-%d %H:%i:%S')"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tailrace.errors import ApiError, EngineError
 from tailrace.server.query import histogram, rows, tailing
@@ -52,10 +52,11 @@ class Answer:
 
 
 class Queries:
-    """Over one store; holds no state."""
+    """Over one store; holds no state. `time_zone` is that of SQL's functions and literals, an IANA name."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, time_zone: str = "UTC") -> None:
         self._store = store
+        self._time_zone = time_zone
 
     async def ask(self, table: TableSpec, name: str, statement: str, window: Window, page: Page) -> Answer:
         """`search`, or `search | SQL`, of the logstore `name`. Raises ApiError 400."""
@@ -88,7 +89,9 @@ class Queries:
         binder = Binder()
         visible = Visible(table, window.conditions(table, search, binder))
         statement = compile_sql(sql, {"log": visible, name: visible}, binder)
-        found = await self._run(EngineQuery(statement.text, binder.parameters, "trino", ANALYTICS), statement.inner_names)
+        found = await self._run(
+            EngineQuery(statement.text, binder.parameters, "trino", ANALYTICS, time_zone=self._time_zone), statement.inner_names
+        )
         cells = [(key, engine_type, kind) for (key, kind), engine_type in zip(statement.columns, found.types, strict=False)]
         made = [
             {key: as_sls(value, engine_type, kind) for (key, engine_type, kind), value in zip(cells, row, strict=True)}
@@ -129,7 +132,7 @@ class Queries:
         """One statement under an id of its own; cancelled in the engine when the caller goes away."""
         query_id = secrets.token_hex(12)
         try:
-            return await self._store.query(EngineQuery(query.sql, query.parameters, query.dialect, query.limits, query_id))
+            return await self._store.query(replace(query, query_id=query_id))
         except asyncio.CancelledError:
             await self._store.cancel(query_id)
             raise

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tailrace import telemetry
-from tailrace.errors import BusyError, EngineError, StateError
+from tailrace.errors import ApiError, BusyError, EngineError, StateError
 from tailrace.journal import GroupCommit, Journal
 from tailrace.server.store import records, schema
 from tailrace.server.store.buffers import Pending
@@ -51,6 +51,8 @@ class EmbeddedStore:
         self._clock = clock
         self._segment_bytes = segment_bytes
         self._tables: dict[int, TableSpec] = {}
+        self._dropped: set[int] = set()
+        """So that a write that was under way brings nothing back."""
         self._known = Identities(int(ended_stream_secs * 1000))
         self._cursors = Cursors()
         self._applied = 0
@@ -86,6 +88,7 @@ class EmbeddedStore:
         await self._engine_ready()
         await self.engine.execute(schema.create_statement(table))
         self._tables[table.logstore] = table
+        self._dropped.discard(table.logstore)
 
     async def alter(self, table: TableSpec) -> None:
         await self._engine_ready()
@@ -95,6 +98,7 @@ class EmbeddedStore:
     async def drop(self, logstore: int) -> None:
         """The logstore is gone once this is durable, even if the engine has to be told again."""
         self._tables.pop(logstore, None)
+        self._dropped.add(logstore)
         dropped = records.DroppedRecord(logstore)
 
         def applied(_: list[int]) -> None:
@@ -107,6 +111,8 @@ class EmbeddedStore:
 
     # --- data -------------------------------------------------------------------------------------------------------------------
     async def commit(self, write: Write) -> list[Committed]:
+        if write.table.logstore in self._dropped:
+            raise ApiError(404, "LogStoreNotExist", "the logstore was deleted")
         self._tables.setdefault(write.table.logstore, write.table)
         return await self._intake.commit(write)
 
@@ -155,6 +161,9 @@ class EmbeddedStore:
         """A request has become durable."""
         self._applied = pending.id
         self._known.forget_ended(int(self._clock() * 1000))
+        if pending.request.logstore in self._dropped:
+            self._known.forget(pending.request.logstore)
+            return
         self._sealer.add(pending)
         _backlog.set(self._sealer.backlog_bytes)
 

@@ -102,6 +102,7 @@ class Engine:
         request = frames.Query(
             self._new_id(), query.sql, parameters.encode(query.parameters), query.dialect,
             limits.pool, limits.seconds, limits.memory, limits.rows, query.query_id or f"query-{self._next_id}",
+            query.time_zone,
         )  # fmt: skip
         async with self._pools[limits.pool]:
             try:

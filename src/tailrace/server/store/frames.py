@@ -43,6 +43,7 @@ class Query(msgspec.Struct, tag=True, array_like=True):
     memory: int
     rows: int
     query_id: str
+    time_zone: str
 
 
 class Cancel(msgspec.Struct, tag=True, array_like=True):

@@ -100,6 +100,8 @@ class EngineQuery:
     dialect: Literal["clickhouse", "trino"] = "clickhouse"
     limits: Limits = Limits()
     query_id: str = ""
+    time_zone: str = "UTC"
+    """Zone of functions and literals of time that name none, an IANA name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def recover(journal: Journal, known: Identities, cursors: Cursors, logstores: Co
             pending = Pending(record.id, request, None, time.monotonic())
             if request.logstore in logstores:
                 _sort_in(pending, marks.seal(record.id, request.logstore), blocks, recovered)
-            else:
+            elif request.logstore not in marks.dropped:
                 orphans.setdefault(request.logstore, Block(request.logstore, [], secrets.token_hex(12))).requests.append(pending)
     recovered.blocks = list(blocks.values())
     recovered.orphans = list(orphans.values())

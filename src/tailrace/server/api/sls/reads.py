@@ -85,7 +85,9 @@ async def _ask(call: Call, parameters: Mapping[str, Any]) -> Answer:
     window, page = _window(parameters), _page(parameters)
     logstore = call.logstore()
     query = str(parameters.get("query") or "")
-    return await _while_connected(call, Queries(call.store).ask(logstore.table, logstore.name, query, window, page))
+    return await _while_connected(
+        call, Queries(call.store, call.settings.time_zone).ask(logstore.table, logstore.name, query, window, page)
+    )
 
 
 def _window(parameters: Mapping[str, Any]) -> Window:
