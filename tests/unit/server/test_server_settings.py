@@ -36,7 +36,7 @@ def test_the_time_window_can_be_taken_away(tmp_path: Path) -> None:
 
 def test_a_time_zone_is_one_of_the_iana_database(tmp_path: Path) -> None:
     assert load_settings(tmp_path, {"time_zone": "Asia/Shanghai"}, {}).time_zone == "Asia/Shanghai"
-    with pytest.raises(ConfigErrors, match="setting `time_zone` cannot be `Peking`: .*no time zone of the IANA database"):
+    with pytest.raises(ConfigErrors, match=r"setting `time_zone` cannot be `Peking`: .*no time zone of the IANA database"):
         load_settings(tmp_path, {"time_zone": "Peking"}, {})
 
 
