@@ -20,8 +20,8 @@ KERNEL ?= $(if $(shell command -v cargo),native,pure)
 ENGINE := $(DONE)/kernel-$(KERNEL)
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 BENCHES := $(foreach name,kernel agent ingest query latency,$(wildcard bench/$(name).py))
-# the yardstick in C that bench/agent.py runs beside the agent
-PEER_PACKAGES := gcc libc6-dev liblz4-dev libssl-dev libzstd-dev
+# the yardstick in C that bench/agent.py runs beside the agent; programs whose real logs are read
+PEER_PACKAGES := gcc libc6-dev liblz4-dev libssl-dev libzstd-dev nginx-light apache2 rsyslog
 
 ifeq ($(KERNEL),pure)
 export TAILRACE_PURE := 1
@@ -29,7 +29,7 @@ endif
 export UV_LINK_MODE := copy
 export PYTHONUNBUFFERED := 1
 
-.PHONY: $(DONE)/kernel-pure help up test test-long check format bench docs kernel lock setup-peers clean
+.PHONY: $(DONE)/kernel-pure help up test test-peers test-long check format bench docs kernel lock setup-peers clean
 
 help: ## what this file can do
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
@@ -39,7 +39,10 @@ up: $(DONE)/server $(ENGINE) ## start everything on this machine: server, agent,
 
 test: $(DONE)/dev $(ENGINE) ## lint, then the tests (at most 5 minutes)
 	$(BIN)/ruff check
-	$(PYTEST) -m 'not long' $(ARGS)
+	$(PYTEST) -m 'not long and not peer' $(ARGS)
+
+test-peers: $(DONE)/dev $(ENGINE) ## tests beside other programs, which `make setup-peers` installs
+	$(BIN)/pytest -m peer $(ARGS)
 
 test-long: $(DONE)/dev $(ENGINE) ## what takes minutes: long crash runs
 	$(BIN)/pytest -m long --timeout 3600 $(ARGS)

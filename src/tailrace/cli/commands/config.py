@@ -1,4 +1,4 @@
-"""`tailrace config check`: all mistakes of pipeline files, or what the files say."""
+"""`tailrace config`: `generate` makes pipelines, `check` says all mistakes of pipeline files, or what the files say."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +10,8 @@ from tailrace.errors import ConfigErrors, UsageError
 from tailrace.pipeline.explain import counted
 from tailrace.pipeline.loading import SUFFIXES, load_file
 
-app = App(name="config", help="Check pipeline files.")
+app = App(name="config", help="Check pipeline files, and make some.")
+app.command("tailrace.cli.commands.generate:app", name="generate", help="Make a pipeline from the log settings of other programs.")
 
 
 @app.command
