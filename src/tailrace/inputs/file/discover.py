@@ -89,7 +89,7 @@ class Discovery:
     def saw(self, directory: str, name: str, look: Look) -> bool:
         """A name turned up in a known directory, or changed there. Whether it is one of our files, and there is room for it."""
         known = self.directories.get(directory)
-        if known is None:
+        if known is None or name in known.others:  # whose it is by now, the next walk judges
             return False
         if name not in known.files:
             path = child(directory, name)
@@ -112,8 +112,8 @@ class Discovery:
             known.files[name] = known.files[name]._replace(st_size=-1)
 
     def moved(self) -> bool:
-        """Whether another directory stands where a link leads, or where a pattern begins."""
-        return any(_identity(path) != stood for path, stood in self.sentinels.items())
+        """Whether another directory stands where a link leads, or where a pattern begins, or other pipelines claim files now."""
+        return self._claims != self._context.claims.version or any(_identity(path) != stood for path, stood in self.sentinels.items())
 
     def polled(self) -> list[tuple[str, str]]:
         """Directory and name of files whose changes raise no event there, because they are links."""

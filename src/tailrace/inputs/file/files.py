@@ -16,7 +16,7 @@ from tailrace.inputs.file.generation import FileId, Generation, born_of, file_of
 from tailrace.inputs.file.rotation import find_file, rotated_between
 from tailrace.inputs.file.walk import Look, Scan
 from tailrace.pipeline.contract import InputContext, Position, StreamState
-from tailrace.pipeline.platform import FileIdentity
+from tailrace.pipeline.platform import FileIdentity, is_below
 
 IDLE_SECS = 300.0
 """A file without growth for so long is closed (the manual's 5 min); a look at its path opens it again."""
@@ -177,11 +177,15 @@ class Files:
         if generation := self._at.get(path):
             generation.leaving_by = math.inf
             self._wanted(generation)
+        for file, (key, position) in list(self._noted.items()):
+            if position["path"] == path and (stream := self._context.open_stream(key, position)):
+                self._context.leave_stream(stream, position)
+                del self._noted[file]
 
-    def let_go_below(self, root: str, until: float) -> None:
-        """A root is gone: its files are read to their end, at most until then (monotonic seconds)."""
+    def let_go_below(self, directory: str, until: float, kept: Callable[[str], bool]) -> None:
+        """A root is gone: its files are read to their end, at most until then (monotonic seconds), unless another root covers them."""
         for generation in self._generations.values():
-            if generation.root == root:
+            if not generation.leaving_by and is_below(generation.path, directory) and not kept(generation.path):
                 generation.leaving_by, generation.root_gone = until, True
                 self._wanted(generation)
 
@@ -369,6 +373,10 @@ class Files:
     def _end_state(self, state: StreamState) -> None:
         if stream := self._context.open_stream(state.key, state.next):
             self._context.end_stream(stream)
+
+    @property
+    def leaving(self) -> list[Generation]:
+        return [one for one in self._generations.values() if one.leaving_by]
 
     # --- for the schedule -------------------------------------------------------------------------------------------------------
     @property

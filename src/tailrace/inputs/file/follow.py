@@ -54,7 +54,8 @@ class Follower:
         self._reader = Reader(config, context, self._files)
         self._walking: Generator[None, None, Scan] | None = None
         self._walked_for = 0.0
-        self._leaving: list[tuple[Root, float]] = []
+        self._gone: list[tuple[Root, float]] = []
+        """Removed roots, and until when their files are read on (monotonic seconds)."""
         self._scan_at = self._hot_at = 0.0
         self._turn = 0
         self._stopping = threading.Event()
@@ -153,6 +154,8 @@ class Follower:
     def _look_at_hot(self, now: float) -> None:
         """What no event tells: that a half line is due, that a deleted file is done; and growth where events may be missing."""
         quick: list[Generation] = []
+        for generation in self._files.leaving:
+            self._let_go(generation, now)
         for generation in self._files.open_generations:
             if generation.displaced or self._discovery.is_polled(generation.location):
                 self._poll(generation, now)
@@ -175,6 +178,19 @@ class Follower:
         elif not status.st_nlink and generation.drained and now - generation.grown_at >= DELETED_SECS:
             self._files.end(generation)
 
+    def _let_go(self, generation: Generation, now: float) -> None:
+        """Leave a file that is let go once it is read, or when its time is over."""
+        unread = max(0, os.fstat(generation.descriptor).st_size - generation.offset) if generation.is_open else 0
+        if generation.drained and not generation.queued and not (unread and generation.root_gone):
+            self._files.leave(generation)
+        elif now >= generation.leaving_by:
+            message = "a file was not read to its end within the life time of its root; the rest is lost"
+            self._context.alarm("DROP_LOG_ALARM", message, path=generation.path, unread_bytes=unread)
+            self._context.count("unread_bytes_deleted", unread)
+            if generation.queued:
+                self._ready.remove(generation)
+            self._files.leave(generation)
+
     def _some(self, items: Sequence[Item]) -> Sequence[Item]:
         """All of a few, else another part of them each time."""
         if len(items) <= POLL_FILES:
@@ -184,12 +200,11 @@ class Follower:
 
     # --- walks ------------------------------------------------------------------------------------------------------------------
     def _begin_walk(self) -> None:
-        removed = self._roots.take_removed()
-        now = time.monotonic()
-        self._discovery.leaving += removed
-        self._leaving += [(root, now + root.life_secs) for root in removed]
+        removed, now = self._roots.take_removed(), time.monotonic()
+        self._discovery.leaving = removed
+        self._gone += [(root, now + root.life_secs) for root in removed]
         self._walking, self._walked_for = self._discovery.walk(), 0.0
-        self._scan_at = now + SCAN_SECS
+        self._scan_at = now + (SETTLE_SECS if removed else SCAN_SECS)  # the next walk drops their directories
 
     def _walk_to_the_end(self) -> None:
         if self._walking is None:
@@ -221,6 +236,9 @@ class Follower:
         for path in self._files.begin(scan) if scan.first else self._files.rescan(scan):
             self._discovery.forget(path)
         now = time.monotonic()
+        for root, until in self._gone:
+            self._files.let_go_below(root.host, until, self._roots.covers)
+        self._gone = [(root, until) for root, until in self._gone if now < until]
         if self._discovery.unwatched:
             self._scan_at = min(self._scan_at, now + min(SCAN_SECS, max(HOT_SECS, SCAN_COST * seconds)))
 

@@ -62,8 +62,6 @@ class Generation:
     after: "Generation | None" = None
     """Read that one to its end first."""
     followers: "list[Generation]" = field(default_factory=list["Generation"])
-    root: str = ""
-    """Name of the root that it was found in."""
     leaving_by: float = 0.0
     """It is let go when it has been read to its end, at the latest at this time (monotonic seconds); 0 when it stays."""
     root_gone: bool = False

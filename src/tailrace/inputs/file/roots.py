@@ -72,6 +72,10 @@ class Roots:
         with self._lock:
             return [*self._roots.values()]
 
+    def covers(self, path: str) -> bool:
+        """Whether a path on this host lies in one of the roots."""
+        return any(is_below(path, root.host) for root in self.all)
+
     def take_removed(self) -> list[Root]:
         """Roots that were removed since the last call."""
         with self._lock:

@@ -30,18 +30,24 @@ class RememberingLane:
         self.counts: dict[str, int] = {}
         self.ended: list[str] = []
         self.left: list[str] = []
+        self.owners: dict[str, RememberingLane] = {}
         self.stored: dict[str, int] = {}
         self.taken_by_others: set[str] = set()
         self.room = threading.Event()
         self.room.set()
+
+    def share_streams_with(self, other):
+        """As lanes of one target do."""
+        self.known, self.owners = other.known, other.owners
 
     @property
     def streams(self):
         return [replace(state) for state in self.known.values()]
 
     def open_stream(self, key, position):
-        if key in self.taken_by_others:
+        if key in self.taken_by_others or self.owners.get(key, self) is not self:
             return None
+        self.owners[key] = self
         self.known.setdefault(key, StreamState(key, key, position, position, 0))
         return key
 
@@ -65,10 +71,12 @@ class RememberingLane:
     def end_stream(self, stream):
         self.ended.append(stream)
         self.known.pop(stream, None)
+        self.owners.pop(stream, None)
 
     def leave_stream(self, stream, position):
         self.left.append(stream)
         self.known[stream].next = position
+        del self.owners[stream]
 
     def alarm(self, kind, message, **values):
         self.alarms.append((kind, values))
@@ -85,9 +93,13 @@ class Following:
         self.lane = lane or RememberingLane()
         self.options = {"FilePaths": [f"{directory}/*.log"], **options}
         self.input = None
+        self.roots = None
+        """Those the input begins with, instead of the host's own."""
 
     def start(self, **options):
         self.input = InputFile(FileConfig.model_validate({**self.options, **options}))
+        if self.roots is not None:
+            self.input.roots = self.roots
         self.input.stake(self.lane.pipeline, self.lane.claims)
         self.input.start(self.lane)
         follower = self.input._follower
@@ -98,6 +110,7 @@ class Following:
         if self.input:
             self.input.stop(time.monotonic() + 5)
             self.input = None
+            self.lane.owners.clear()
 
     def __enter__(self):
         return self.start()

@@ -1,0 +1,182 @@
+"""One file belongs to the pipeline that names it best, and passes from one to another without loss."""
+
+import time
+
+import pytest
+
+from tailrace.agent.claims import Allowance, Claims
+from tailrace.inputs.file import FileConfig
+from tailrace.inputs.file.discover import Paths
+from tailrace.inputs.file.roots import Roots
+from tests.unit.inputs.file.following import Following, RememberingLane, wait_for, write
+
+
+def ranking(*paths, depth=0, **options):
+    config = FileConfig.model_validate({"FilePaths": list(paths), "MaxDirSearchDepth": depth, **options})
+    return Paths(config).ranking(Roots())
+
+
+@pytest.mark.parametrize(
+    ("winner", "loser"),
+    [
+        (["/var/log/app/*.log"], ["/var/log/*/*.log"]),
+        (["/var/log/app/x.log"], ["/var/log/app/*.log"]),
+        (["/var/log/app/*.log"], ["/var/log/**/*.log"]),
+        (["/var/log/*/x.log"], ["/var/log/*/*.log"]),
+        (["/srv/*.log", "/var/log/app/*.log"], ["/var/**/x.log"]),
+    ],
+)
+def test_the_longest_and_most_exact_path_wins_whatever_the_names_are(winner, loser):
+    claims = Claims()
+    claims.stake("b", ranking(*winner, depth=3))
+    for name in ("a", "c"):
+        claims.stake(name, ranking(*loser, depth=3))
+        assert claims.better(name, "/var/log/app/x.log") == "b"
+        assert claims.better("b", "/var/log/app/x.log") == ""
+
+
+def test_of_equals_the_first_by_name_has_it():
+    claims = Claims()
+    for name in ("b", "a", "c"):
+        claims.stake(name, ranking("/var/log/app/*.log"))
+    assert [claims.better(name, "/var/log/app/x.log") for name in "abc"] == ["", "a", "a"]
+
+
+@pytest.mark.parametrize("options", [{"ExcludeFiles": ["x*"]}, {"ExcludeDirs": ["/var/log/app"]}, {"ExcludeFilePaths": ["/var/**/x.log"]}])
+def test_who_leaves_a_file_out_does_not_claim_it(options):
+    claims = Claims()
+    claims.stake("exact", ranking("/var/log/app/*.log", **options))
+    claims.stake("wide", ranking("/var/**/*.log", depth=3))
+    assert claims.better("wide", "/var/log/app/x.log") == ""
+    claims.withdraw("wide")
+    assert claims.better("wide", "/var/log/app/x.log") == ""
+
+
+def test_who_is_too_shallow_does_not_claim_it():
+    claims = Claims()
+    claims.stake("shallow", ranking("/var/**/*.log", depth=1))
+    claims.stake("deep", ranking("/var/**/*.log", depth=9))
+    assert claims.better("deep", "/var/log/app/x.log") == ""
+    assert claims.better("deep", "/var/log/x.log") == "shallow"
+
+
+def test_an_allowance_is_shared():
+    allowance = Allowance(10)
+    first, second = object(), object()
+    allowance.hold(first, 7)
+    assert (allowance.room(first), allowance.room(second)) == (10, 3)
+    allowance.release(first)
+    assert allowance.room(second) == 10
+
+
+class Pair:
+    """Two pipelines over one directory: `wide` names all of it, `exact` one file."""
+
+    def __init__(self, tmp_path, *, same_target=False, **options):
+        self.log = tmp_path / "x.log"
+        self.wide = Following(tmp_path, RememberingLane(), **options)
+        self.exact = Following(tmp_path, RememberingLane(), FilePaths=[str(self.log)], **options)
+        self.wide.lane.pipeline, self.exact.lane.pipeline = "wide", "exact"
+        self.exact.lane.claims = self.wide.lane.claims
+        if same_target:
+            self.exact.lane.share_streams_with(self.wide.lane)
+
+    def stop(self):
+        for one in (self.wide, self.exact):
+            one.stop()
+            one.lane.claims.withdraw(one.lane.pipeline)
+
+
+@pytest.fixture
+def pair(tmp_path):
+    pair = Pair(tmp_path)
+    yield pair
+    pair.stop()
+
+
+def test_the_loser_leaves_it_alone_and_names_the_winner(pair):
+    pair.wide.lane.claims.stake("exact", ranking(str(pair.log)))
+    write(pair.log, "1\n")
+    pair.wide.start(TailingAllMatchedFiles=True)
+    pair.exact.start(TailingAllMatchedFiles=True)
+    pair.exact.expect("1")
+    write(pair.log, "2\n")
+    pair.exact.expect("1", "2")
+    pair.wide.rescan()
+    pair.wide.expect()
+    found = [values for kind, values in pair.wide.lane.alarms if kind == "MULTI_CONFIG_MATCH_ALARM"]
+    assert found == [{"path": str(pair.log), "reader": "exact"}]
+    assert not pair.exact.lane.alarms
+
+
+def test_both_have_it_where_one_allows_it(pair):
+    pair.wide.start()
+    pair.exact.start(AllowingIncludedByMultiConfigs=True)
+    write(pair.log, "1\n")
+    pair.wide.expect("1")
+    pair.exact.expect("1")
+    assert not pair.wide.lane.alarms
+    assert not pair.exact.lane.alarms
+
+
+def test_the_loser_reads_what_was_written_before_and_the_winner_what_comes_after(pair):
+    pair.wide.start()
+    write(pair.log, "1\n")
+    pair.wide.expect("1")
+    pair.exact.start(TailSizeKB=0)
+    pair.wide.rescan()
+    wait_for(lambda: pair.wide.lane.left)
+    write(pair.log, "2\n")
+    pair.exact.expect("2")
+    pair.wide.expect("1")
+
+
+def test_the_loser_that_comes_back_goes_on_where_it_was(pair):
+    pair.wide.start()
+    write(pair.log, "1\n")
+    pair.wide.expect("1")
+    pair.exact.start(TailSizeKB=0)
+    pair.wide.rescan()
+    wait_for(lambda: pair.wide.lane.left)
+    pair.exact.stop()
+    pair.exact.lane.claims.withdraw("exact")
+    write(pair.log, "2\n")
+    pair.wide.rescan()
+    pair.wide.expect("1", "2")
+
+
+def test_with_one_target_the_winner_goes_on_exactly_where_the_loser_stopped(tmp_path):
+    pair = Pair(tmp_path, same_target=True)
+    pair.wide.start()
+    for number in range(5):
+        write(pair.log, f"{number}\n")
+        time.sleep(0.05)
+    pair.wide.expect(*"01234")
+    pair.exact.start()
+    pair.wide.rescan()
+    for number in range(5, 9):
+        write(pair.log, f"{number}\n")
+        time.sleep(0.05)
+    wait_for(lambda: pair.wide.lane.left)
+    pair.exact.rescan()
+    wait_for(lambda: len(pair.wide.contents) + len(pair.exact.contents) == 9)
+    assert [*pair.wide.contents, *pair.exact.contents] == list("012345678")
+    pair.stop()
+
+
+def test_also_when_the_change_came_between_two_runs(tmp_path):
+    pair = Pair(tmp_path, same_target=True)
+    with pair.wide:
+        write(pair.log, "1\n")
+        pair.wide.expect("1")
+    write(pair.log, "2\n")
+    pair.wide.lane.claims.stake("exact", ranking(str(pair.log)))
+    pair.wide.start()
+    pair.exact.start()
+    wait_for(lambda: len(pair.wide.contents) + len(pair.exact.contents) == 2)
+    write(pair.log, "3\n")
+    wait_for(lambda: pair.wide.lane.left or pair.exact.contents)
+    pair.exact.rescan()
+    wait_for(lambda: pair.exact.contents[-1:] == ["3"])
+    assert [*pair.wide.contents, *pair.exact.contents] == ["1", "2", "3"]
+    pair.stop()

@@ -1,0 +1,112 @@
+"""Trees that come and go while an input works, as containers do."""
+
+import time
+
+import pytest
+
+from tailrace.inputs.file.roots import Root, Roots
+from tests.unit.inputs.file.following import Following, wait_for, write
+
+
+def tree(tmp_path, name, text=""):
+    directory = tmp_path / name / "var" / "log"
+    directory.mkdir(parents=True)
+    if text:
+        write(directory / "app.log", text)
+    return directory
+
+
+@pytest.fixture
+def following(tmp_path):
+    following = Following(tmp_path, FilePaths=["/var/log/*.log"])
+    following.roots = Roots(())
+    yield following
+    following.lane.room.set()
+    following.stop()
+
+
+def root_of(tmp_path, name, **more):
+    return Root(name, host=str(tmp_path / name), beneath=str(tmp_path / name), **more)
+
+
+@pytest.mark.parametrize(
+    ("root", "shown", "host"),
+    [
+        (Root(), "/var/log/x", "/var/log/x"),
+        (Root("c", host="/run/c1"), "/var/log/x", "/run/c1/var/log/x"),
+        (Root("v", host="/mnt/v", shown="/var/log"), "/var/log/x", "/mnt/v/x"),
+    ],
+)
+def test_a_path_in_a_root_and_on_the_host(root, shown, host):
+    assert (root.host_path(shown), root.shown_path(host)) == (host, shown)
+
+
+def test_a_config_says_nothing_of_trees_that_its_paths_do_not_lie_in():
+    assert Root("v", host="/mnt/v", shown="/var/log").pattern("/srv/*.log", 0) is None
+
+
+def test_a_root_that_is_added_is_read_like_new_files(following, tmp_path):
+    following.start()
+    tree(tmp_path, "c1", "one\n")
+    following.input.add_root(root_of(tmp_path, "c1"))
+    following.expect("one")
+    write(tmp_path / "c1" / "var" / "log" / "app.log", "two\n")
+    following.expect("one", "two")
+
+
+def test_a_root_that_is_removed_while_behind_loses_nothing(following, tmp_path):
+    """Back-pressure holds reading; the root goes, a file of it is not even known yet; everything in it still comes."""
+    following.start()
+    directory = tree(tmp_path, "c1")
+    following.input.add_root(root_of(tmp_path, "c1"))
+    lines = [f"line {number:05d}" for number in range(20_000)]
+    write(directory / "app.log", "begin\n")
+    following.expect("begin")
+    following.lane.room.clear()
+    write(directory / "app.log", "\n".join(lines * 5) + "\n")
+    wait_for(lambda: following.input._follower._files.open_generations)
+    time.sleep(0.3)
+    write(directory / "late.log", "late\n")
+    following.input.remove_root("c1")
+    following.lane.room.set()
+    wait_for(lambda: len(following.contents) == 100_002)
+    assert [text for text in following.contents if text.startswith("line")] == lines * 5
+    assert "late" in following.contents
+    wait_for(lambda: len(following.lane.ended) == 2)
+    assert not following.input._follower._files.open_generations
+    assert "unread_bytes_deleted" not in following.lane.counts
+
+
+def test_what_a_removed_root_writes_afterwards_is_nobodys(following, tmp_path):
+    following.start()
+    directory = tree(tmp_path, "c1", "one\n")
+    following.input.add_root(root_of(tmp_path, "c1"))
+    following.expect("one")
+    following.input.remove_root("c1")
+    wait_for(lambda: following.lane.ended)
+    wait_for(lambda: str(directory) not in following.input._follower._discovery.directories)
+    write(directory / "app.log", "two\n")
+    time.sleep(0.3)
+    following.expect("one")
+
+
+def test_the_life_time_bounds_how_long_it_is_read_and_what_is_lost_is_counted(following, tmp_path):
+    following.start(FlushTimeoutSecs=3600)
+    tree(tmp_path, "c1", "one\nunfinished")
+    following.input.add_root(root_of(tmp_path, "c1", life_secs=0.5))
+    following.expect("one")
+    following.input.remove_root("c1")
+    wait_for(lambda: following.lane.ended)
+    assert following.lane.counts["unread_bytes_deleted"] == len("unfinished")
+    assert [values["unread_bytes"] for kind, values in following.lane.alarms if kind == "DROP_LOG_ALARM"] == [len("unfinished")]
+
+
+def test_a_root_that_is_removed_and_comes_back_goes_on(following, tmp_path):
+    following.start()
+    directory = tree(tmp_path, "c1", "one\n")
+    following.input.add_root(root_of(tmp_path, "c1"))
+    following.expect("one")
+    following.input.remove_root("c1")
+    following.input.add_root(root_of(tmp_path, "c1"))
+    write(directory / "app.log", "two\n")
+    following.expect("one", "two")
