@@ -37,6 +37,16 @@ class BatchProcessor(Generic[ConfigT]):
         if missing := column.count(None):
             self.context.failed(self.type_name, missing, f"has no field `{key}`")
 
+    def report_absent(self, batch: EventBatch, key: bytes) -> None:
+        """The same before the field is parsed, without looking at its values."""
+        if missing := batch.absent(key):
+            self.context.failed(self.type_name, missing, f"has no field `{key.decode()}`")
+
+    def report_partial(self, failures: Failures, reason: str) -> None:
+        """Count events that were parsed with something missing as failed; they stay."""
+        if failures.partial:
+            self.context.failed(self.type_name, failures.partial, reason, failures.partial_sample)
+
     def keep_rows(self, batch: EventBatch, kept: Sequence[bool], reason: str) -> None:
         """Drop the rows that `kept` denies, and count them as discarded."""
         if dropped := batch.keep_rows(kept):

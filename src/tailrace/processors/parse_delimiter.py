@@ -10,15 +10,18 @@ from tailrace.batch import EventBatch
 from tailrace.pipeline.config import Problem, option
 from tailrace.pipeline.registry import Example, processor
 from tailrace.processors.base import BatchProcessor
-from tailrace.processors.parsing import ParserConfig
+from tailrace.processors.parsing import ParserConfig, separator_bytes
 
 MAX_SEPARATOR: Final = 4
-"""In bytes: the kernel compares a separator as one machine word."""
+"""In bytes, as the ecosystem has it."""
 
 
 class ParseDelimiterConfig(ParserConfig):
     separator: str = option(
-        doc="What stands between two fields; `\\t` is a tab.", unit="1 to 4 bytes", min_length=1, examples=[",", "||", "\\t"]
+        doc="What stands between two fields; hidden characters are typed as `\\t`, `0x01` or `\\u0001`.",
+        unit="1 to 4 bytes",
+        min_length=1,
+        examples=[",", "||", "\\t", "0x01"],
     )
     quote: str = option('"', doc="Encloses a field that holds the separator; empty for none. A separator of several bytes knows no quotes.")
     keys: list[str] = option(doc="The names of the fields, in order.", min_length=1, examples=[["time", "ip", "url"]])
@@ -30,17 +33,18 @@ class ParseDelimiterConfig(ParserConfig):
     )
 
     def separator_bytes(self) -> bytes:
-        return b"\t" if self.separator == "\\t" else self.separator.encode()
+        return separator_bytes(self.separator)
 
     def quote_bytes(self) -> bytes | None:
-        return self.quote.encode() or None if len(self.separator_bytes()) == 1 else None
+        return separator_bytes(self.quote) or None if len(self.separator_bytes()) == 1 else None
 
     def problems(self) -> Iterator[Problem]:
         separator = self.separator_bytes()
         if len(separator) > MAX_SEPARATOR:
             yield Problem("Separator", f"must have 1 to {MAX_SEPARATOR} bytes, has {len(separator)}")
-        if len(self.quote.encode()) > 1:
-            yield Problem("Quote", f"must be one byte or empty, has {len(self.quote.encode())}")
+        quote = separator_bytes(self.quote)
+        if len(quote) > 1:
+            yield Problem("Quote", f"must be one byte or empty, has {len(quote)}")
         elif len(separator) > 1 and self.quote and "quote" in self.model_fields_set:
             yield Problem("Quote", "works only with a separator of one byte", "leave `Quote` out, or set it to an empty text")
         elif self.quote_bytes() == separator:

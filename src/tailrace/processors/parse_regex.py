@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from tailrace.batch import EventBatch, Pattern
-from tailrace.pipeline.config import Problem, has_reference, option
-from tailrace.pipeline.explain import counted
+from tailrace.pipeline.config import Problem, option
 from tailrace.pipeline.registry import Example, processor
 from tailrace.processors.base import BatchProcessor
-from tailrace.processors.parsing import ParserConfig
+from tailrace.processors.parsing import ParserConfig, key_problems
 
 
 class ParseRegexConfig(ParserConfig):
@@ -19,16 +18,7 @@ class ParseRegexConfig(ParserConfig):
     keys: list[str] = option(doc="The names of the fields, one per group.", min_length=1, examples=[["ip", "user", "request"]])
 
     def problems(self) -> Iterator[Problem]:
-        if has_reference(self.regex):
-            return
-        groups, names = Pattern(self.regex).groups, len(self.keys)
-        message = f"{counted(names, 'name')} for {counted(groups, 'group')}"
-        if groups > names:
-            missing = "add a name" if groups - names == 1 else f"add {groups - names} names"
-            has = f"the pattern has {counted(groups, 'capture group')}"
-            yield Problem("Keys", message, f"{has}; {missing} or make one non-capturing: `(?:…)`")
-        elif names > groups:
-            yield Problem("Keys", message, "each name needs a capture group `(…)` in the pattern")
+        yield from key_problems(self.regex, self.keys)
 
 
 @processor("processor_parse_regex_native")

@@ -3,19 +3,15 @@
 Only the beginning of the field has to match the format. An event whose time cannot be read keeps its field and the time it had.
 """
 
-import re
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from tailrace.batch import EventBatch
-from tailrace.pipeline.config import PluginConfig, Problem, has_reference, option
+from tailrace.pipeline.config import PluginConfig, Problem, option
 from tailrace.pipeline.registry import Example, processor
 from tailrace.processors.base import BatchProcessor
-
-_ZONE: Final = re.compile(r"(?:GMT|UTC)([+-])(\d{2}):([0-5]\d)")
-MAX_OFFSET_SECS: Final = 14 * 3600
-"""No place on Earth is further from UTC."""
+from tailrace.processors.zone import utc_offset_secs, zone_problems
 
 
 class ParseTimestampConfig(PluginConfig):
@@ -33,18 +29,7 @@ class ParseTimestampConfig(PluginConfig):
     )
 
     def problems(self) -> Iterator[Problem]:
-        zone = self.source_timezone
-        if zone and not has_reference(zone):
-            match = _ZONE.fullmatch(zone)
-            if match is None:
-                yield Problem("SourceTimezone", f"`{zone}` is not an offset", "write it as `GMT+08:00` or `GMT-03:30`")
-            elif abs(_offset(match)) > MAX_OFFSET_SECS:
-                yield Problem("SourceTimezone", f"`{zone}` is more than 14 hours away from GMT")
-
-    def utc_offset_secs(self, at: float) -> int:
-        """Of the configured zone, or of this machine's zone at the moment `at`."""
-        match = _ZONE.fullmatch(self.source_timezone)
-        return _offset(match) if match else time.localtime(at).tm_gmtoff
+        yield from zone_problems("SourceTimezone", self.source_timezone)
 
 
 @processor("processor_parse_timestamp_native")
@@ -58,7 +43,7 @@ class ParseTimestamp(BatchProcessor[ParseTimestampConfig]):
 
     def process(self, batch: EventBatch) -> None:
         now_ns = time.time_ns()
-        offset = self.config.utc_offset_secs(now_ns / 1e9)
+        offset = utc_offset_secs(self.config.source_timezone, now_ns / 1e9)
         failures = batch.parse_time(self.source, self.config.source_format, utc_offset_secs=offset, year=self.year, now_ns=now_ns)
         self.report(failures, f"`{self.config.source_key}` does not begin with a time in the format `{self.config.source_format}`")
 
@@ -71,8 +56,3 @@ class ParseTimestamp(BatchProcessor[ParseTimestampConfig]):
         parse = {"Type": "processor_parse_regex_native", "Regex": r"\[([^\]]+)\] (.*)", "Keys": ["time", "message"]}
         stamp = {"SourceKey": "time", "SourceFormat": "%d/%b/%Y:%H:%M:%S", "SourceTimezone": "GMT+08:00"}
         return Example([parse, stamp], "[03/May/2026:12:00:01] started\n[03/May/2026:12:00:01.250] ready\n[yesterday] lost\n")
-
-
-def _offset(match: re.Match[str]) -> int:
-    seconds = int(match[2]) * 3600 + int(match[3]) * 60
-    return -seconds if match[1] == "-" else seconds

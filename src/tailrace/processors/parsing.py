@@ -1,8 +1,16 @@
-"""The keys that all parsing processors share: the field they read, and what stays of it after success and failure."""
+"""What parsing processors share: the field they read, what stays of it in the end, how separators and patterns are written."""
 
-from typing import TypedDict
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, TypedDict
 
-from tailrace.pipeline.config import PluginConfig, option
+from tailrace.batch import Pattern
+from tailrace.pipeline.config import PluginConfig, Problem, has_reference, option
+from tailrace.pipeline.explain import counted
+
+_HIDDEN: Final = re.compile(r"(?:0x[0-9a-fA-F]{2})+")
+_ESCAPES: Final = re.compile(r"\\t|\\x([0-9a-fA-F]{2})|\\u00([0-9a-fA-F]{2})")
+_FLAGS: Final = re.compile(r"\(\?([is]+)\)")
 
 
 class Keep(TypedDict):
@@ -30,3 +38,42 @@ class ParserConfig(PluginConfig):
             renamed=self.renamed_source_key.encode() or None,
             copy_raw=self.coping_raw_log,
         )
+
+
+class SourceConfig(PluginConfig):
+    """The field that the processors without the native parsers' keys read."""
+
+    source_key: str = option("content", doc="The field to read.", min_length=1)
+
+
+def separator_bytes(text: str) -> bytes:
+    """What a separator or quote stands for: `0x01` typed as text is that byte, and so are `\\t`, `\\x01` and `\\u0001`."""
+    if _HIDDEN.fullmatch(text):
+        return bytes.fromhex(text.replace("0x", ""))
+    parts: list[bytes] = []
+    at = 0
+    for escape in _ESCAPES.finditer(text):
+        parts += [text[at : escape.start()].encode(), bytes.fromhex(escape[1] or escape[2] or "09")]
+        at = escape.end()
+    return b"".join([*parts, text[at:].encode()])
+
+
+def found_anywhere(regex: str) -> str:
+    """The pattern that matches a whole value of which `regex` matches some part: its first match, as a search would find it."""
+    flags = _FLAGS.match(regex)
+    inner = f"(?{flags[1]}:{regex[flags.end() :]})" if flags else f"(?:{regex})"
+    return f"(?:.*?){inner}(?:.*)"
+
+
+def key_problems(regex: str, keys: Sequence[str]) -> Iterator[Problem]:
+    """There must be one name per group of `Regex`."""
+    if has_reference(regex):
+        return
+    groups, names = Pattern(regex).groups, len(keys)
+    message = f"{counted(names, 'name')} for {counted(groups, 'group')}"
+    if groups > names:
+        missing = "add a name" if groups - names == 1 else f"add {groups - names} names"
+        has = f"the pattern has {counted(groups, 'capture group')}"
+        yield Problem("Keys", message, f"{has}; {missing} or make one non-capturing: `(?:…)`")
+    elif names > groups:
+        yield Problem("Keys", message, "each name needs a capture group `(…)` in the pattern")

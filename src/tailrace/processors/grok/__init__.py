@@ -1,0 +1,5 @@
+"""The plugin `processor_grok`: `plugin` is its face, `expression` makes patterns of expressions, `definitions` are the names they know."""
+
+from tailrace.processors.grok.plugin import Grok, GrokConfig
+
+__all__ = ["Grok", "GrokConfig"]
