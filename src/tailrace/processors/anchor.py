@@ -22,7 +22,7 @@ class Anchor(OptionGroup):
     start: str = option("", doc="The part begins behind this text; empty is the beginning of the field.", examples=["time:"])
     stop: str = option("", doc="The part ends before this text; empty is the end of the field.", examples=["\\t"])
     field_name: str = option(doc="The part's field; for JSON what the names of its fields begin with.", min_length=1, examples=["time"])
-    field_type: Literal["string", "json"] = option("string", doc="`json`: the part is a JSON object, whose members become fields.")
+    field_type: Literal["string", "json"] = option("string", doc="What the part is: `json` is a JSON object, whose members become fields.")
     expond_json: bool = option(
         False,
         doc="With `FieldType: json`: the members of nested objects become fields too.",
