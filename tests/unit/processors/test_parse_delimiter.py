@@ -18,6 +18,14 @@ KEEP = {"KeepingSourceWhenParseFail": True}
         ({"Separator": "\t"}, "1\t2\t3", ["1", "2", "3"]),
         ({"Separator": "\\t"}, "1\t2\t3", ["1", "2", "3"]),
         ({"Separator": "\x01"}, "1\x012\x013", ["1", "2", "3"]),
+        ({"Separator": "0x01"}, "1\x012\x013", ["1", "2", "3"]),
+        ({"Separator": "0x010x02"}, "1\x01\x022\x01\x02\x013", ["1", "2", "\x013"]),
+        ({"Separator": "\\u0001"}, "1\x012\x013", ["1", "2", "3"]),
+        ({"Separator": "\\x1f|"}, "1\x1f|2\x1f3|\x1f|", ["1", "2\x1f3|", ""]),
+        ({"Separator": "0x1"}, "10x1 20x1\x01", ["1", " 2", "\x01"]),
+        ({"Separator": ",", "Quote": "0x02"}, '\x021,"2\x02,\x02\x02,3', ['1,"2', "", "3"]),
+        ({"Separator": "|"}, '"a|b"" c"|"|"|', ['a|b" c', "|", ""]),
+        ({"Separator": "|"}, 'a "b|c" d|e"', ['a "b', 'c" d', 'e"']),
     ],
 )
 def test_splitting(run, options, line, fields):
@@ -50,7 +58,10 @@ def test_text_after_a_closing_quote_fails(run):
     ("options", "mistake"),
     [
         ({"Separator": "12345"}, "Separator: must have 1 to 4 bytes, has 5"),
-        ({"Separator": ""}, "Separator: must not be empty (What stands between two fields; `\\t` is a tab.)"),
+        (
+            {"Separator": ""},
+            "Separator: must not be empty (What stands between two fields; hidden characters are typed as `\\t`, `0x01` or `\\u0001`.)",
+        ),
         ({"Separator": ",", "Quote": "''"}, "Quote: must be one byte or empty, has 2"),
         (
             {"Separator": "||", "Quote": "'"},
