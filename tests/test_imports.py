@@ -11,7 +11,7 @@ import pytest
 from tests.source_tree import PACKAGE, dotted, imports, modules, parsed
 
 BASE = ("errors", "batch", "pipeline", "wire", "telemetry", "journal")
-PLUGINS = ("inputs", "processors", "flushers")
+PLUGINS = ("inputs", "processors", "aggregators", "flushers")
 
 # part → parts of ours that it may import, lazily or not
 ALLOWED: dict[str, tuple[str, ...]] = {

@@ -17,13 +17,16 @@ from tailrace.agent.streams import Entry, Stream, StreamTable
 from tailrace.agent.tally import Tally
 from tailrace.batch import EventBatch
 from tailrace.pipeline.contract import (
+    Aggregator,
     Flusher,
+    Group,
     Identity,
     Input,
     Outcome,
     Payload,
     Position,
     Processor,
+    ProcessorContext,
     Range,
     ReportsSources,
     SourceStatus,
@@ -56,19 +59,36 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a range of one config becomes payloads: its version, its labels, the processors, the rule of age, the flusher's encoding."""
+    """How a range of one config becomes payloads: its version, its labels, the processors, the rule of age, the aggregator, the
+    flusher's encoding."""
 
     version: str
     labels: Labels
     processors: Sequence[Processor]
     age: AgeRule
-    encode: Callable[[EventBatch, Identity], list[Payload]]
+    aggregator: Aggregator | None
+    encode: Callable[[EventBatch, Identity, Sequence[Group]], list[Payload]]
 
     @classmethod
     def of(cls, config: PipelineConfig, input_: Input, processors: Sequence[Processor], flusher: Flusher, machine: Machine) -> "Route":
         options = config.global_options
         encode = partial(flusher.encode, nanoseconds=True) if options.enable_timestamp_nanosecond else flusher.encode
-        return cls(config.version, Labels(options, input_.config, machine), processors, AgeRule(options.max_log_age_secs), encode)
+        aggregator = config.aggregators[0].build() if config.aggregators else None
+        labels, age = Labels(options, input_.config, machine), AgeRule(options.max_log_age_secs)
+        return cls(config.version, labels, processors, age, aggregator, encode)
+
+    def start(self, context: ProcessorContext) -> None:
+        """Load what its plugins need. Raises ConfigError."""
+        for processor in self.processors:
+            processor.start(context)
+        if self.aggregator is not None:
+            self.aggregator.start(context)
+
+    def payloads(self, batch: EventBatch, identity: Identity) -> list[Payload]:
+        """What is left of a batch, as log groups."""
+        if not len(batch):
+            return []
+        return self.encode(batch, identity, self.aggregator.group(batch) if self.aggregator else ())
 
 
 class Lane:
@@ -105,8 +125,7 @@ class Lane:
         with self._lifecycle:
             if self._stopping.is_set():
                 return
-            for processor in self._route.processors:
-                processor.start(self)
+            self._route.start(self)
             self.input.start(self)
 
     def stop(self, deadline: float) -> None:
@@ -189,7 +208,7 @@ class Lane:
             for processor in route.processors:
                 processor.process(batch)
             route.age.apply(batch, done, self)
-            payloads = route.encode(batch, identity) if len(batch) else []
+            payloads = route.payloads(batch, identity)
         stream.tally.add(done.end - done.start, events, self._at_work.failed)
         self.tally.add("in_events", events)
         self.tally.add("in_bytes", done.end - done.start)

@@ -68,6 +68,6 @@ class Replay:
             return None
         flusher.start(self.flusher_context)
         processors = [plugin.build() for plugin in config.processors]
-        for processor in processors:
-            processor.start(self.lane)
-        return input_, Route.of(config, input_, processors, flusher, self.lane.machine)
+        route = Route.of(config, input_, processors, flusher, self.lane.machine)
+        route.start(self.lane)
+        return input_, route

@@ -14,7 +14,7 @@ from tailrace.batch import EventBatch
 from tailrace.flushers.json_lines import payloads
 from tailrace.flushers.ledger import Ledger
 from tailrace.pipeline.config import PluginConfig, Problem, option
-from tailrace.pipeline.contract import BatchLimits, Delivery, FlusherContext, Identity, Outcome, Payload
+from tailrace.pipeline.contract import BatchLimits, Delivery, FlusherContext, Group, Identity, Outcome, Payload
 from tailrace.pipeline.registry import flusher
 
 
@@ -54,8 +54,8 @@ class FlusherFile:
     def start(self, context: FlusherContext) -> None:
         """Needs nothing."""
 
-    def encode(self, batch: EventBatch, identity: Identity, *, nanoseconds: bool = False) -> list[Payload]:
-        return payloads(batch, identity, nanoseconds=nanoseconds)
+    def encode(self, batch: EventBatch, identity: Identity, groups: Sequence[Group] = (), *, nanoseconds: bool = False) -> list[Payload]:
+        return payloads(batch, identity, groups, nanoseconds=nanoseconds)
 
     async def open(self) -> None:
         """The file is opened with the first write, so that a disk that is away delays nothing else."""

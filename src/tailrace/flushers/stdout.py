@@ -11,7 +11,7 @@ from typing import Any
 from tailrace.batch import EventBatch
 from tailrace.flushers.json_lines import payloads
 from tailrace.pipeline.config import PluginConfig
-from tailrace.pipeline.contract import BatchLimits, Delivery, FlusherContext, Identity, Outcome, Payload
+from tailrace.pipeline.contract import BatchLimits, Delivery, FlusherContext, Group, Identity, Outcome, Payload
 from tailrace.pipeline.registry import flusher
 
 
@@ -38,8 +38,8 @@ class FlusherStdout:
     def start(self, context: FlusherContext) -> None:
         """Needs nothing."""
 
-    def encode(self, batch: EventBatch, identity: Identity, *, nanoseconds: bool = False) -> list[Payload]:
-        return payloads(batch, identity, nanoseconds=nanoseconds)
+    def encode(self, batch: EventBatch, identity: Identity, groups: Sequence[Group] = (), *, nanoseconds: bool = False) -> list[Payload]:
+        return payloads(batch, identity, groups, nanoseconds=nanoseconds)
 
     async def open(self) -> None:
         """Standard output is open."""

@@ -1,7 +1,7 @@
-"""What a plugin is: the three kinds, their contexts, and what passes between them.
+"""What a plugin is: the four kinds, their contexts, and what passes between them.
 
-A pipeline at work is a set of *lanes*, one per flusher: input → processors → flusher. Each lane has its own streams and cursors, so
-that one slow target never moves or holds another's position (DESIGN §4.3).
+A pipeline at work is a set of *lanes*, one per flusher: input → processors (→ aggregator) → flusher. Each lane has its own streams and
+cursors, so that one slow target never moves or holds another's position (DESIGN §4.3).
 
 Guarantees the agent gives to plugins
 - `start` is called once, on a thread of the agent; peer libraries are loaded there and not at import.
@@ -203,6 +203,37 @@ class Processor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Neighbouring rows `[first, first + count)` of a batch: one log group (or several, where a target's bounds ask for it)."""
+
+    first: int
+    count: int
+    topic: bytes | None = None
+    """In place of the batch's own."""
+    tags: tuple[tuple[bytes, bytes], ...] = ()
+    """Beside the batch's own."""
+    hash_key: str = ""
+    """32 lower-case hex digits that choose the shard; empty leaves the choice to the target."""
+    packed: bool = True
+    """Whether it carries the tag `__pack_id__`, which context queries need."""
+
+
+class Aggregator(Protocol):
+    """Cuts batches into log groups."""
+
+    config: PluginConfig
+
+    def start(self, context: ProcessorContext) -> None: ...
+    def group(self, batch: EventBatch) -> list[Group]:
+        """Put the rows of each group side by side, in their order, and say where the groups lie: all rows, each once, front to back.
+
+        It must depend on nothing but the batch: a range that is sent again after a crash has to give the same groups in the same order,
+        because each is known by its number.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Payload:
     """One log group, encoded and compressed, not signed."""
 
@@ -214,6 +245,8 @@ class Payload:
     topic: bytes = b""
     digest: str = ""
     """SHA-256 of `body` in lower hex, where its flusher signs with it."""
+    hash_key: str = ""
+    """Chooses the shard (`Group.hash_key`); a request holds payloads of one key only."""
 
 
 class Outcome(enum.Enum):
@@ -282,10 +315,10 @@ class Flusher(Protocol):
         """Before anything else; ConfigError when it can never work (no key)."""
         ...
 
-    def encode(self, batch: EventBatch, identity: Identity, *, nanoseconds: bool = False) -> list[Payload]:
+    def encode(self, batch: EventBatch, identity: Identity, groups: Sequence[Group] = (), *, nanoseconds: bool = False) -> list[Payload]:
         """Log groups of one range; `identity.part` and `.parts` are filled in here. Runs on a pool thread. Empty for an empty batch, unless
-        the identity says `ended` and the target recognises repeats: it is told so. `nanoseconds`: the part of the time below a second is
-        encoded, too."""
+        the identity says `ended` and the target recognises repeats: it is told so. `groups` is what an aggregator made of the batch;
+        without it all rows are one. `nanoseconds`: the part of the time below a second is encoded, too."""
         ...
 
     async def open(self) -> None: ...

@@ -53,7 +53,13 @@ MODULES: Final[dict[str, dict[str, str]]] = {
         "processor_base64_encoding": "tailrace.processors.base64_encoding",
         "processor_base64_decoding": "tailrace.processors.base64_decoding",
     },
-    "aggregator": {},
+    "aggregator": {
+        "aggregator_base": "tailrace.aggregators.base",
+        "aggregator_context": "tailrace.aggregators.context",
+        "aggregator_shardhash": "tailrace.aggregators.shardhash",
+        "aggregator_content_value_group": "tailrace.aggregators.content_value_group",
+        "aggregator_metadata_group": "tailrace.aggregators.metadata_group",
+    },
     "flusher": {
         "flusher_sls": "tailrace.flushers.sls",
         "flusher_stdout": "tailrace.flushers.stdout",

@@ -10,6 +10,7 @@ from typing import Final, cast
 
 from tailrace.batch import EventBatch
 from tailrace.pipeline.age import KEY, SECOND, in_words, oldest_kept_ns
+from tailrace.pipeline.contract import Aggregator, Group
 from tailrace.pipeline.explain import counted
 from tailrace.pipeline.labels import PATH, Labels, Machine
 from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
@@ -40,6 +41,8 @@ class Preview:
     failed: list[Mishap] = field(default_factory=list["Mishap"])
     discarded: list[Mishap] = field(default_factory=list["Mishap"])
     max_age_secs: int = 0
+    groups: list[str] = field(default_factory=list[str])
+    """What an aggregator makes of the events, a line for each log group."""
     zone: str = ""
     """Of times without one, where a processor reads times."""
 
@@ -56,7 +59,7 @@ class Preview:
             first = ", the first" if mishap.sample and mishap.count > 1 else ""
             lines.append(f"{mishap.where}: {counted(mishap.count, 'event')} failed: {mishap.reason}{first}{shown}")
         lines += [f"{mishap.where}: {counted(mishap.count, 'event')} discarded: {mishap.reason}" for mishap in self.discarded]
-        return lines
+        return lines + self.groups
 
     def ages(self) -> list[str]:
         """What an agent would make of the events' times, if the lines were written just now."""
@@ -111,7 +114,21 @@ def preview(config: PipelineConfig, block: bytes, *, path: str = "", machine: Ma
         result.zone = _zone(plugin, result.read_at_ns) or result.zone
         processor.start(_Recorder(config.name, f"processors[{index}] {plugin.type}", result))
         processor.process(batch)
+    for plugin in config.aggregators if len(batch) else ():
+        aggregator: Aggregator = plugin.build()
+        aggregator.start(_Recorder(config.name, f"aggregators[0] {plugin.type}", result))
+        result.groups = list(map(_describe, aggregator.group(batch)))
     return result
+
+
+def _describe(group: Group) -> str:
+    told = [f"log group of {counted(group.count, 'event')}"]
+    if group.topic is not None:
+        told.append(f"topic `{_text(group.topic)}`")
+    told += [f"tag `{_text(key)}` = `{_text(value)}`" for key, value in group.tags]
+    if group.hash_key:
+        told.append(f"hash key {group.hash_key}")
+    return ", ".join(told)
 
 
 def _zone(plugin: ConfiguredPlugin, at_ns: int) -> str:

@@ -144,10 +144,12 @@ def write(directory: Path) -> None:
 
 def _example(entry: PluginEntry) -> Iterator[str]:
     example = entry.cls.example()
-    processors = [{"Type": entry.type, **options} for options in example.processors]
+    plugins = [{"Type": entry.type, **options} for options in example.processors]
+    own = [plugin for plugin in plugins if plugin["Type"] == entry.type] if entry.kind == "aggregator" else []
+    sections = {"processors": [plugin for plugin in plugins if plugin not in own], "aggregators": own}
     document = {
         "inputs": [{"Type": "input_file", "FilePaths": ["/var/log/app/*.log"]}],
-        "processors": processors,
+        **{name: section for name, section in sections.items() if section},
         **_SINK,
     }
     result = preview(from_document(document, "example.yaml"), example.sample.encode())

@@ -30,7 +30,8 @@ PluginClass = TypeVar("PluginClass", bound=type)
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A case for the reference page, run by a test: processors (without `Type`: the one that is documented) and what stands in the file."""
+    """A case for the reference page, run by a test: processors (without `Type`: the plugin that is documented, an aggregator too), and what
+    stands in the file."""
 
     processors: list[dict[str, Any]]
     sample: str

@@ -44,12 +44,21 @@ class Agent:
         document = {"format": 1, "agent_id": "a" * 32, "enrolments": [{**enrolment, "features": ["batch_group"]}]}
         (self.home / "secret" / "agent.json").write_text(json.dumps(document))
 
-    def pipeline(self, name: str = "app", flushers: list[dict] | None = None, processors: list[dict] | None = None, **options) -> None:
+    def pipeline(
+        self,
+        name: str = "app",
+        flushers: list[dict] | None = None,
+        processors: list[dict] | None = None,
+        aggregators: list[dict] | None = None,
+        **options,
+    ) -> None:
         """JSON is YAML enough. `options` go into the input."""
         source = {"Type": "input_file", "FilePaths": [f"{self.logs}/*.log"], "TailingAllMatchedFiles": True, **options}
         document = {"inputs": [source], "flushers": flushers or [self.to_sink()]}
         if processors:
             document["processors"] = processors
+        if aggregators:
+            document["aggregators"] = aggregators
         (self.directory / "pipelines" / f"{name}.json").write_text(json.dumps(document))
 
     def to_sink(self, **options) -> dict:

@@ -40,6 +40,8 @@ class Sink:
     stored_ends: dict[str, int] | None = None
     fork_once: bool = False
     arrived_at: list[float] = field(default_factory=list)
+    placed: dict[tuple, str] = field(default_factory=dict)
+    """The hash key that each package came with."""
 
     def start(self) -> "Sink":
         self._ready = threading.Event()
@@ -56,6 +58,7 @@ class Sink:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         app = web.Application(client_max_size=64 << 20)
         app.router.add_post("/logstores/{logstore}/shards/lb", self._put)
+        app.router.add_post("/logstores/{logstore}/shards/route", self._put)
         app.router.add_get("/api/v1/agents/streams", self._streams)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
@@ -107,13 +110,14 @@ class Sink:
         packages = [package for package in packages if not package.identity.ended]
         known = [self.packages.get(_key(package.identity)) for package in packages]
         for package, before in zip(packages, known, strict=True):
-            if before and (before.fingerprint, before.start, before.end) != _content(package.identity):
+            if before and _content(before) != _content(package.identity):
                 return False
         for package, before in zip(packages, known, strict=True):
             if before:
                 self.repeats += 1
                 continue
             self.packages[_key(package.identity)] = package.identity
+            self.placed[_key(package.identity)] = request.query.get("key", "")
             self._add(EventBatch.decode(package.data, compression=compression, raw_size=package.raw_size))
         return True
 
@@ -132,7 +136,7 @@ def _key(identity: Identity) -> tuple:
 
 
 def _content(identity: Identity) -> tuple:
-    return identity.fingerprint, identity.start, identity.end
+    return identity.fingerprint, identity.start, identity.end, identity.parts
 
 
 def _error(status: int, code: str) -> web.Response:

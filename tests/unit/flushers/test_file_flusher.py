@@ -8,7 +8,7 @@ from tailrace.batch import EventBatch
 from tailrace.flushers.file import FileFlusherConfig, FlusherFile
 from tailrace.flushers.json_lines import lines
 from tailrace.flushers.stdout import FlusherStdout, StdoutConfig
-from tailrace.pipeline.contract import Identity, Outcome
+from tailrace.pipeline.contract import Group, Identity, Outcome
 
 
 def flusher(path, **options):
@@ -32,14 +32,29 @@ def contents(*paths):
 def test_one_object_per_event():
     batch = EventBatch.from_events([(1_700_000_000_123_000_000, [(b"content", b"caf\xc3\xa9 \xff"), (b"level", b"info")])])
     batch.topic, batch.source, batch.tags = b"t", b"10.0.0.1", [(b"__path__", b"/x")]
-    assert json.loads(b"".join(lines(batch, batch.tags))) == {
+    assert json.loads(b"".join(lines(batch, b"P-1"))) == {
         "__time__": 1_700_000_000,
         "content": "café �",
         "level": "info",
         "__tag__:__path__": "/x",
+        "__tag__:__pack_id__": "P-1",
         "__topic__": "t",
         "__source__": "10.0.0.1",
     }
+
+
+def test_groups_stand_behind_each_other_in_one_payload(tmp_path):
+    made = flusher(tmp_path / "out.jsonl")
+    batch = EventBatch.split_lines(b"a\nb\nc\n")
+    batch.topic = b"own"
+    groups = [Group(0, 2, tags=((b"s", b"1"),)), Group(2, 1, topic=b"other", packed=False)]
+    (payload,) = made.encode(batch, Identity(b"e" * 16, "00000000000000AA", 1, 0, 1, b"f" * 16), groups)
+    events = [json.loads(line) for line in payload.body.splitlines()]
+    assert [(one["content"], one["__topic__"], one.get("__tag__:s"), "__tag__:__pack_id__" in one) for one in events] == [
+        ("a", "own", "1", True),
+        ("b", "own", "1", True),
+        ("c", "other", None, False),
+    ]
 
 
 async def test_a_repeat_is_not_written_again(tmp_path):

@@ -1,6 +1,7 @@
 """flusher_sls: what goes over the wire, and what each answer means."""
 
 import asyncio
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,8 +13,9 @@ from tailrace.errors import ConfigError
 from tailrace.flushers.connection import MAX_ANSWER_BYTES, Answer, HttpConnections
 from tailrace.flushers.sls import FlusherSls, SlsConfig
 from tailrace.flushers.sls.answer import clock_offset, judge
-from tailrace.pipeline.contract import Credentials, Identity, Outcome
+from tailrace.pipeline.contract import Credentials, Group, Identity, Outcome
 from tailrace.wire import batch_form
+from tailrace.wire.signature import SignedRequest, parse_authorization, split_target, verify
 
 IDENTITY = Identity(b"e" * 16, "00000000000000AA", 26, 0, 10, b"f" * 16)
 
@@ -89,6 +91,63 @@ def test_a_range_is_cut_into_parts_of_at_most_4096_events(events, sizes):
     assert all((b"__pack_id__", b"00000000000000AA-1A") in one.tags for one in decoded)
 
 
+def test_groups_become_log_groups_with_their_own_topic_tags_and_shard():
+    made = flusher(**OWN_KEY)
+    batch = EventBatch.split_lines(b"".join(b"%d\n" % number for number in range(5000)))
+    batch.topic, batch.tags = b"own", [(b"t", b"1")]
+    groups = [
+        Group(0, 2, tags=((b"service", b"cart"),)),
+        Group(2, 4997, topic=b"shop", hash_key="80" + "0" * 30),
+        Group(4999, 1, packed=False),
+    ]
+    payloads = made.encode(batch, IDENTITY, groups)
+    decoded = [EventBatch.decode(one.body, compression="lz4", raw_size=one.raw_size) for one in payloads]
+    pack = (b"__pack_id__", b"00000000000000AA-1A")
+    assert [(one.topic, one.tags) for one in decoded] == [
+        (b"own", [(b"t", b"1"), (b"service", b"cart"), pack]),
+        (b"shop", [(b"t", b"1"), pack]),
+        (b"shop", [(b"t", b"1"), pack]),
+        (b"own", [(b"t", b"1")]),
+    ]
+    assert [one.events for one in payloads] == [2, 2498, 2499, 1]
+    assert [(one.identity.part, one.identity.parts) for one in payloads] == [(part, 4) for part in range(4)]
+    assert [one.hash_key for one in payloads] == ["", *["80" + "0" * 30] * 2, ""]
+    assert [one.topic for one in payloads] == [one.topic for one in decoded]
+    assert batch.topic == b"own"
+    assert made.encode(EventBatch.from_events([]), IDENTITY) == []
+
+
+def test_tags_topic_and_source_may_choose_the_shard():
+    made = flusher(ShardHashKeys=["__source__", "__tag__:__path__", "__topic__", "missing"], **OWN_KEY)
+    batch = EventBatch.split_lines(b"x\ny\n")
+    batch.topic, batch.source, batch.tags = b"t", b"10.0.0.1", [(b"__path__", b"/a")]
+    groups = [Group(0, 1), Group(1, 1, hash_key="0" * 32)]
+    key = hashlib.md5(b"10.0.0.1_/a_t_").hexdigest()
+    assert [one.hash_key for one in made.encode(batch, IDENTITY, groups)] == [key, "0" * 32], "an aggregator's key goes before"
+    assert flusher(**OWN_KEY).encode(batch, IDENTITY)[0].hash_key == ""
+
+
+@pytest.mark.parametrize("version", ["v4", "v1"])
+async def test_a_hash_key_goes_into_the_signed_target_and_extra_headers_beside(version):
+    async with Scripted(OK, OK) as server:
+        endpoint = f"http://127.0.0.1:{server.port}"
+        made = flusher(endpoint, SignVersion=version, ExtraHeaders={"x-team": "shop"}, **OWN_KEY)
+        await made.open()
+        batch = EventBatch.split_lines(b"x\n")
+        for groups in ([Group(0, 1, hash_key="8" * 32)], []):
+            assert (await made.send(made.encode(batch, IDENTITY, groups))).outcome is Outcome.ACKNOWLEDGED
+        await made.close()
+    first, second = (request.partition(b"\r\n\r\n") for request in server.requests)
+    line, *lines = first[0].decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (one.partition(": ") for one in lines)}
+    method, target, _ = line.split(" ")
+    assert (method, target) == ("POST", f"/logstores/app/shards/route?key={'8' * 32}")
+    assert headers["x-team"] == "shop"
+    signed = SignedRequest("POST", *split_target(target), headers, first[2])
+    assert verify(signed, parse_authorization(headers["authorization"]), "secret")
+    assert second[0].startswith(b"POST /logstores/app/shards/lb HTTP/1.1\r\n")
+
+
 def test_repeats_are_known_only_under_the_enrolled_key():
     enrolled = {"key": Credentials("agent", "s"), "features": ("batch_group",)}
     assert flusher(**enrolled).recognises_repeats
@@ -109,6 +168,11 @@ def test_without_any_key_it_says_what_to_do():
         ({"AccessKeyId": "x"}, "AccessKeySecret: is missing"),
         ({"Endpoint": "http://"}, "is no address"),
         ({"CompressType": "snappy"}, "CompressType"),
+        ({"TelemetryType": "metrics"}, "TelemetryType"),
+        ({"ExtraHeaders": {"Host": "x"}}, r"ExtraHeaders\.Host: is a header that the request has itself"),
+        ({"ExtraHeaders": {"x-log-mode": "x"}}, r"ExtraHeaders\.x-log-mode: is a header that the request has itself"),
+        ({"ExtraHeaders": {"x-a": "b\r\nc: d"}}, r"ExtraHeaders\.x-a: is no header of HTTP"),
+        ({"ExtraHeaders": {"x a": "b"}}, r"ExtraHeaders\.x a: is no header of HTTP"),
     ],
 )
 def test_configs_that_cannot_work(options, problem):
@@ -138,7 +202,8 @@ class Scripted:
 
     async def __aenter__(self):
         self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.connection = HttpConnections("127.0.0.1", self.server.sockets[0].getsockname()[1])
+        self.port = self.server.sockets[0].getsockname()[1]
+        self.connection = HttpConnections("127.0.0.1", self.port)
         return self
 
     async def __aexit__(self, *error):

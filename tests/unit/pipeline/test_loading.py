@@ -52,7 +52,7 @@ processors:
   - Type: processor_dorp
   - just text
 aggregators:
-  - Type: aggregator_base
+  - Type: aggregator_bass
 flushers: flusher_test
 extensions: []
 """
@@ -70,7 +70,7 @@ extensions: []
         "p.yaml:13 inputs[1].Type: is missing (it names the input: `tailrace plugin list`)",
         "p.yaml:15 processors[0].Type: unknown processor type `processor_dorp` (did you mean `processor_drop`?)",
         "p.yaml:16 processors[1]: expected a map with `Type`, got the string `just text`",
-        "p.yaml:18 aggregators[0].Type: unknown aggregator type `aggregator_base` (there are no aggregators)",
+        "p.yaml:18 aggregators[0].Type: unknown aggregator type `aggregator_bass` (did you mean `aggregator_base`?)",
         "p.yaml:19 flushers: expected a list of plugins, got the string `flusher_test`",
         "p.yaml:20 extensions: this release cannot do that yet (remove the key)",
     ]

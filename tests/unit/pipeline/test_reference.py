@@ -23,9 +23,9 @@ def test_no_page_is_stale() -> None:
         assert (DIRECTORY / name).read_text(encoding="utf-8") == content, f"{name} is stale: run `make docs`"
 
 
-def test_every_processor_has_an_example_that_shows_something() -> None:
+def test_every_processor_and_aggregator_has_an_example_that_shows_something() -> None:
     for entry in registry.all_plugins():
-        if entry.kind == "processor":
+        if entry.kind in ("processor", "aggregator"):
             example = entry.cls.example()
             assert example.sample.endswith("\n")
             assert "## Example" in reference.page(entry)

@@ -43,11 +43,12 @@ class Request:
 def fitting(pending: deque[Item], limits: BatchLimits) -> tuple[int, bool]:
     """How many items from the front go into one request, and whether that makes it full.
 
-    Bytes and events may overshoot by the last item, so that a range of a full block is never sent alone. One request has one compression.
+    Bytes and events may overshoot by the last item, so that a range of a full block is never sent alone. One request has one compression
+    and goes to one shard.
     """
     size = events = count = 0
     for item in pending:
-        if item.payload.compression != pending[0].payload.compression:
+        if item.payload.compression != pending[0].payload.compression or item.payload.hash_key != pending[0].payload.hash_key:
             return count, True
         count += 1
         size += item.payload.raw_size

@@ -35,7 +35,7 @@ def parse(sample: Path | None = None, /, *, config: Path, output: Output = "tabl
     from tailrace.pipeline.preview import preview
 
     # Where the events would go does not matter here, so neither do the secrets that it takes.
-    pipeline = resolve(replace(load_file(config), aggregators=(), flushers=()))
+    pipeline = resolve(replace(load_file(config), flushers=()))
     result = preview(pipeline, _read(sample))
     rows = result.rows()
     print_table(rows, columns=list(dict.fromkeys(key for row in rows for key in row)), output=output)

@@ -5,6 +5,7 @@ other endpoint gets one log group per request, at least once.
 """
 
 import ipaddress
+import re
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,15 +17,21 @@ from tailrace.batch import EventBatch
 from tailrace.errors import ConfigError
 from tailrace.flushers.connection import HttpConnections
 from tailrace.flushers.sls.answer import clock_offset, judge
+from tailrace.flushers.sls.groups import bounded, hash_key, whole
 from tailrace.flushers.sls.request import Address, many_groups, one_group, signed
 from tailrace.pipeline.config import OptionGroup, PluginConfig, Problem, Secret, has_reference, option
-from tailrace.pipeline.contract import BatchLimits, Credentials, Delivery, FlusherContext, Identity, Outcome, Payload
+from tailrace.pipeline.contract import BatchLimits, Credentials, Delivery, FlusherContext, Group, Identity, Outcome, Payload
 from tailrace.pipeline.registry import flusher
 from tailrace.wire.batch_form import MODE
 
-MAX_EVENTS = 4096
-"""Events of one log group (the manual's bound)."""
 PACK_ID = b"__pack_id__"
+TAG = "__tag__:"
+HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
+HEADER_BREAK = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
+RESERVED = frozenset(
+    {"host", "content-length", "content-type", "content-md5", "authorization", "date", "connection", "transfer-encoding", "expect"}
+)
+"""Headers that are the request's own, in lower case."""
 
 
 class Batch(OptionGroup):
@@ -51,6 +58,18 @@ class SlsConfig(PluginConfig):
     access_key_secret: Secret = option(Secret(), doc="Secret of the access key.", examples=["${env:SLS_KEY_SECRET}"])
     sign_version: Literal["v4", "v1"] = option("v4", doc="Version of the request signature.")
     batch: Batch = option(factory=Batch, doc="When a request is sent.")
+    telemetry_type: Literal["logs"] = option("logs", doc="What is sent.")
+    shard_hash_keys: list[str] = option(
+        factory=list,
+        doc="Tags (`__hostname__`, `__path__` …), `__topic__` or `__source__` whose values choose the shard: log groups in which they are "
+        "equal go to the same one. Empty leaves the choice to the service.",
+        examples=[["__source__", "__topic__"]],
+    )
+    extra_headers: dict[str, str] = option(
+        factory=dict,
+        doc="Further headers of each request. They are not signed, and cannot replace one of its own.",
+        examples=[{"x-team": "shop"}],
+    )
 
     def problems(self) -> Iterator[Problem]:
         if bool(self.access_key_id) != bool(self.access_key_secret):
@@ -58,6 +77,12 @@ class SlsConfig(PluginConfig):
             yield Problem(missing, "is missing: `AccessKeyId` and `AccessKeySecret` go together", "give both or neither")
         if not has_reference(self.endpoint) and not urlsplit(self.url).hostname:
             yield Problem("Endpoint", f"`{self.endpoint}` is no address", "write it like `http://127.0.0.1:9480`")
+
+        for name, value in self.extra_headers.items():
+            if not HEADER_NAME.fullmatch(name) or HEADER_BREAK.search(value):
+                yield Problem(f"ExtraHeaders.{name}", "is no header of HTTP", "a name is letters, digits and dashes; a value is one line")
+            elif name.lower() in RESERVED or name.lower().startswith(("x-log-", "x-acs-")):
+                yield Problem(f"ExtraHeaders.{name}", "is a header that the request has itself", "remove it")
 
     @property
     def url(self) -> str:
@@ -98,21 +123,37 @@ class FlusherSls:
         self.recognises_repeats = enrolled == self._key() and context.offers(config.url, config.project, MODE)
         self.limits = self._limits(many=self.recognises_repeats)
 
-    def encode(self, batch: EventBatch, identity: Identity, *, nanoseconds: bool = False) -> list[Payload]:
-        count, compression = len(batch), self.config.compress_type
+    def encode(self, batch: EventBatch, identity: Identity, groups: Sequence[Group] = (), *, nanoseconds: bool = False) -> list[Payload]:
         alone = not self.recognises_repeats and self.config.sign_version == "v4"
         digest = "sha256" if alone else "none"  # in company it would not be the digest of the whole body
-        tags = [(PACK_ID, identity.pack_id.encode())]
-        parts = -(-count // MAX_EVENTS) or int(identity.ended)
+        pack = (PACK_ID, identity.pack_id.encode())
+        pieces = [piece for group in groups or whole(batch, farewell=identity.ended) for piece in bounded(group)]
         payloads: list[Payload] = []
-        for part in range(parts):
-            first, stop = count * part // parts, count * (part + 1) // parts
-            group = batch.encode(
-                compression=compression, digest=digest, first=first, count=stop - first, tags=tags, time_ns_part=nanoseconds
+        own_topic = batch.topic
+        for part, group in enumerate(pieces):
+            batch.topic = own_topic if group.topic is None else group.topic
+            encoded = batch.encode(
+                compression=self.config.compress_type,
+                digest=digest,
+                first=group.first,
+                count=group.count,
+                tags=[*group.tags, pack] if group.packed else group.tags,
+                time_ns_part=nanoseconds,
             )
-            own = replace(identity, part=part, parts=parts) if parts > 1 else identity
-            payloads.append(Payload(own, group.body, group.raw_size, compression, group.events, batch.topic, group.digest))
+            named = replace(identity, part=part, parts=len(pieces)) if len(pieces) > 1 else identity
+            key = group.hash_key or self._hash_key(batch, group)
+            payloads.append(
+                Payload(named, encoded.body, encoded.raw_size, self.config.compress_type, encoded.events, batch.topic, encoded.digest, key)
+            )
+        batch.topic = own_topic
         return payloads
+
+    def _hash_key(self, batch: EventBatch, group: Group) -> str:
+        """Of a log group that no aggregator has given one, by `ShardHashKeys`."""
+        if not self.config.shard_hash_keys:
+            return ""
+        known = {**dict([*batch.tags, *group.tags]), b"__topic__": batch.topic, b"__source__": batch.source}
+        return hash_key([known.get(key.removeprefix(TAG).encode(), b"") for key in self.config.shard_hash_keys])
 
     async def open(self) -> None:
         url = urlsplit(self.config.url)
@@ -129,10 +170,11 @@ class FlusherSls:
         if self._connections is None or key is None:
             return Delivery(Outcome.UNAUTHORIZED, message="there is no access key any more")
         content = many_groups(payloads) if self.recognises_repeats else one_group(payloads[0])
+        address = self._address.to_shard(payloads[0].hash_key)
         now = datetime.now(UTC) + self._clock_offset
         try:
-            headers = signed(self._address, content, key=key, now=now)
-            answer = await self._connections.post(self._address.path, headers, content.pieces)
+            headers = signed(address, content, key=key, now=now)
+            answer = await self._connections.post(address.target, {**self.config.extra_headers, **headers}, content.pieces)
         except TimeoutError:
             return Delivery(Outcome.RETRY, "Timeout", "no answer in time")
         except OSError as error:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tailrace.pipeline.contract import Credentials, Payload
@@ -19,10 +19,24 @@ class Address:
     logstore: str
     region: str
     sign_version: str
+    hash_key: str = ""
+    """Chooses the shard, 32 hex digits; empty lets the service choose."""
+
+    def to_shard(self, hash_key: str) -> "Address":
+        return replace(self, hash_key=hash_key) if hash_key else self
 
     @property
     def path(self) -> str:
-        return f"/logstores/{self.logstore}/shards/lb"
+        return f"/logstores/{self.logstore}/shards/{'route' if self.hash_key else 'lb'}"
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        return [("key", self.hash_key)] if self.hash_key else []
+
+    @property
+    def target(self) -> str:
+        """Path and query as they stand in the request line."""
+        return f"{self.path}?key={self.hash_key}" if self.hash_key else self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +64,9 @@ def signed(address: Address, content: Content, *, key: Credentials, now: datetim
     """All headers of the request."""
     headers = {"host": address.host, **content.headers}
     if address.sign_version == "v1":
-        request = SignedRequest("POST", address.path, [], headers, b"".join(content.pieces))
+        request = SignedRequest("POST", address.path, address.query, headers, b"".join(content.pieces))
         return headers | sign_v1(request, key.key_id, key.key_secret, now)
-    request = SignedRequest("POST", address.path, [], headers)
+    request = SignedRequest("POST", address.path, address.query, headers)
     digest = content.sha256 or _sha256(content.pieces)
     return headers | sign_v4(request, key.key_id, key.key_secret, address.region, now, content_sha256=digest)
 

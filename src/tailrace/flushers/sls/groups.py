@@ -1,0 +1,30 @@
+"""How a batch's groups become log groups of the SLS API: within its bounds, and each with its shard."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from tailrace.batch import EventBatch
+from tailrace.pipeline.contract import Group
+
+MAX_EVENTS: Final = 4096
+"""Events of one log group (the manual's bound)."""
+
+
+def whole(batch: EventBatch, *, farewell: bool) -> list[Group]:
+    """All rows as one group; of an empty batch none, unless it says farewell for its stream."""
+    return [Group(0, len(batch))] if len(batch) or farewell else []
+
+
+def bounded(group: Group) -> Iterator[Group]:
+    """The group, in as few pieces of about one size as the bound allows."""
+    parts = -(-group.count // MAX_EVENTS) or 1
+    for part in range(parts):
+        first, stop = group.count * part // parts, group.count * (part + 1) // parts
+        yield replace(group, first=group.first + first, count=stop - first)
+
+
+def hash_key(values: Sequence[bytes]) -> str:
+    """The MD5 of some values, joined by `_`: a place in the range of all hash keys."""
+    return hashlib.md5(b"_".join(values), usedforsecurity=False).hexdigest()
