@@ -1,6 +1,7 @@
 """Let only so many events through per second, minute or hour, for each combination of some fields. The excess is counted as discarded.
 
-A combination that was quiet may send its whole limit at once; after that it may go on as fast as the limit says.
+A combination that was quiet may send its whole limit at once; after that it may go on as fast as the limit says. A restarted agent knows
+nothing of what it let through before, also of events that it had read and has to send again.
 """
 
 import re

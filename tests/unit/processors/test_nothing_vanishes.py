@@ -18,6 +18,24 @@ CHAIN = [
     ("processor_filter_regex_native", {"Exclude": {"level": "DEBUG"}}),
     ("processor_drop", {"DropKeys": ["t"]}),
     ("processor_add_fields", {"Fields": {"service": "shop"}}),
+    ("processor_string_replace", {"SourceKey": "payload", "Method": "unquote", "DestKey": "plain"}),
+    ("processor_base64_decoding", {"SourceKey": "payload", "DecodeError": True}),
+    ("processor_strptime", {"SourceKey": "plain", "Format": "%d"}),
+    ("processor_gotime", {"SourceKey": "plain", "SourceFormat": "seconds", "DestKey": "day", "DestFormat": "Mon", "KeepSource": False}),
+    ("processor_timestamp_filter_native", {"SourceKey": "plain", "LowerBound": 5}),
+    (
+        "processor_filter_regex_native",
+        {"ConditionExp": {"operator": "not", "operands": [{"key": "level", "exp": "A+"}]}, "DiscardingNonUTF8": True},
+    ),
+    ("processor_fields_with_condition", {"Switch": [{"Case": {"RelationOperator": "contains", "FieldConditions": {"payload": "x"}}}]}),
+    ("processor_dict_map", {"SourceKey": "level", "MapDict": {"INFO": "i"}, "HandleMissing": True}),
+    ("processor_appender", {"Key": "labels", "Value": "|{{__host__}}", "SortLabels": True}),
+    ("processor_md5", {"SourceKey": "payload", "MD5Key": "md5"}),
+    ("processor_encrypt", {"SourceKeys": ["payload"], "EncryptionParameters": {"Key": "00" * 16}}),
+    ("processor_desensitize", {"SourceKey": "plain", "Method": "md5", "Match": "regex", "RegexBegin": "^|1", "RegexContent": "[0-9]"}),
+    ("processor_filter_regex", {"Exclude": {"plain": r"\d{8}"}}),
+    ("processor_drop_last_key", {"Include": ["plain"], "DropKey": "payload"}),
+    ("processor_pick_key", {"Exclude": ["day"]}),
 ]
 LINES = st.lists(
     st.binary(max_size=20) | st.builds(b"%s %s".__mod__, st.tuples(st.sampled_from([b"INFO", b"DEBUG"]), st.binary(max_size=12)))
