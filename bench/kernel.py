@@ -52,9 +52,16 @@ class Kernel:
 
     def __init__(self, engine: Any, fmt: Format) -> None:
         self.engine = engine
-        start = fmt.input_options.get("Multiline", {}).get("StartPattern")
-        self.start = engine.Pattern(start) if start else None
+        self.rule = self._rule(fmt.input_options.get("Multiline", {}))
         self.parse = self._parser(fmt.processors[0]) if fmt.processors else None
+
+    def _rule(self, options: dict[str, str]) -> Any:
+        """None for plain lines."""
+        if options.get("Mode") == "JSON":
+            return self.engine.RecordRule.objects()
+        patterns = {name: options.get(f"{key}Pattern") for name, key in (("start", "Start"), ("more", "Continue"), ("end", "End"))}
+        given = {name: self.engine.Pattern(text) for name, text in patterns.items() if text}
+        return self.engine.RecordRule(**given) if given else None
 
     def _parser(self, processor: dict[str, Any]) -> Callable[[Any], Any]:
         keys = [key.encode() for key in processor.get("Keys", [])]
@@ -71,13 +78,13 @@ class Kernel:
     def blocks(self, data: bytes) -> Iterator[bytes]:
         at = 0
         while at < len(data):
-            size = self.engine.record_end(data[at : at + BLOCK], self.start) if at + BLOCK < len(data) else len(data) - at
+            size = self.engine.record_end(data[at : at + BLOCK], self.rule) if at + BLOCK < len(data) else len(data) - at
             yield data[at : at + size]
             at += size
 
     def split(self, block: bytes) -> Any:
         batches = self.engine.EventBatch
-        return batches.split_records(block, self.start, time_ns=TIME_NS) if self.start else batches.split_lines(block, time_ns=TIME_NS)
+        return batches.split_records(block, self.rule, time_ns=TIME_NS) if self.rule else batches.split_lines(block, time_ns=TIME_NS)
 
     def batch(self, block: bytes) -> Any:
         batch = self.split(block)
@@ -157,7 +164,7 @@ def bench(fmt: Format, options: argparse.Namespace, engine: Any) -> Row:
     kernel = Kernel(engine, fmt)
     data = path.read_bytes()
     head = data[:CHECKED]
-    check(kernel, fmt, head[: engine.record_end(head, kernel.start)] if len(data) > CHECKED else data)
+    check(kernel, fmt, head[: engine.record_end(head, kernel.rule)] if len(data) > CHECKED else data)
     blocks = list(kernel.blocks(data))
     yardsticks = [yardstick(path, options.mb, fmt.yardstick)]
     spent = measure(kernel, blocks, options.rounds)

@@ -67,6 +67,33 @@ class Pattern:
         """Span of the leftmost match."""
 
 @final
+class RecordRule:
+    r"""What a record of several lines is. Patterns see one line at a time, without `\n` or `\r\n`, and need only match its beginning.
+
+    - start: a record begins at a line that matches, and runs to the next such line.
+    - start and more: it begins at a line that matches `start` and goes on over the lines that match `more` (which is asked first).
+    - start and end: it begins at a line that matches `start` and ends with the next that matches `end`, which may be the same line unless
+      both patterns are the same text.
+    - more and end: lines that match `more`, up to and with one that matches `end`. If a line matches neither, it and the lines at work
+      belong to no record.
+    - end: each record ends with a line that matches.
+    - objects: one JSON object each, from a `{` before which there are only blanks on its line, or which follows an object, to the brace
+      that closes it; only strings and nesting are looked at. Blanks between objects belong to nothing.
+
+    Whatever belongs to no record is *unmatched*, line by line. Other combinations are a ValueError. All take linear time.
+    """
+
+    def __init__(self, start: Pattern | None = None, more: Pattern | None = None, end: Pattern | None = None) -> None: ...
+    @staticmethod
+    def objects() -> RecordRule: ...
+    def state(self, block: bytes, state: int = 0, *, begun: bytes = b"") -> int:
+        """What has to be known to go on behind `block`, which itself began with `state`: 0 where a record may begin, else a number that
+        only `rest` and `state` understand. `begun` is what of the block's first line lies before it."""
+    def rest(self, block: bytes, state: int, *, begun: bytes = b"", last: bool = False) -> int | None:
+        """How many bytes of `block` still belong to the record (or the unmatched line) within which it begins; None when its end does not
+        show. `last`: a last line without newline is judged as it is."""
+
+@final
 class Failures:
     """Which rows a parsing step could not handle. Rows stay in the batch unless the source policy removed them."""
 
@@ -141,11 +168,11 @@ class EventBatch:
         length of the events partition `[offset, offset + len(block))`."""
     @staticmethod
     def split_records(
-        block: bytes, start: Pattern, *, offset: int = 0, time_ns: int = 0, key: bytes = b"content", discard_unmatched: bool = False
+        block: bytes, rule: RecordRule, *, offset: int = 0, time_ns: int = 0, key: bytes = b"content", discard_unmatched: bool = False
     ) -> EventBatch:
-        r"""One event per record: a record begins at a line on which `start` matches a prefix (it sees the line without `\n` or `\r\n`),
-        and runs to the next such line; the last newline (and its `\r`) is not part of the value. Lines before the first start are one
-        event each (`single_line`), or discarded and counted in `discarded`."""
+        r"""One event per record of a block that begins between records; the last newline (and its `\r`) is not part of the value. A record
+        that the block ends in is an event too. Unmatched lines are one event each (`single_line`), or discarded and counted in
+        `discarded`."""
     @staticmethod
     def from_events(events: Sequence[Event]) -> EventBatch: ...
     @staticmethod
@@ -190,6 +217,9 @@ class EventBatch:
         """0 in batches that were decoded or built from events, and so are the raw lengths."""
     @property
     def raw_lengths(self) -> list[int]: ...
+    def set_raw(self, offsets: Sequence[int], lengths: Sequence[int]) -> None:
+        """Say anew where in their stream the events stood, when the block was made from its bytes (decoded). One of each per row, else
+        ValueError."""
     def rows(self) -> list[Event]:
         """All events as Python objects: the slow, easy way."""
     def replace(self, events: Sequence[Event | None]) -> None:
@@ -370,9 +400,10 @@ class EventBatch:
         set), LogTags. lz4 is the raw block format."""
     def map_columns(self, *, first: int = 0, count: int | None = None) -> MapColumns: ...
 
-def record_end(block: bytes, start: Pattern | None = None) -> int:
-    r"""How many bytes of `block` are whole records: up to and with the last `\n`, or with `start`, up to the beginning of the last whole
-    line on which a record begins (the last record may still grow, and a line without its `\n` is not looked at). 0 when there is none."""
+def record_end(block: bytes, rule: RecordRule | None = None) -> int:
+    r"""How many bytes at the front of `block`, which begins between records, are whole records and whole unmatched lines that more bytes
+    cannot change: with None up to and with the last `\n`; else a record that the block ends in is not counted, and a line without its
+    `\n` is not looked at (but an object that is closed is whole). 0 when there is none."""
 
 def fingerprint(data: bytes) -> bytes:
     """XXH3-128 of `data`, 16 bytes big-endian: the hash of ranges and file heads (not cryptographic)."""

@@ -12,5 +12,6 @@ mod mask;
 mod parse;
 mod pattern;
 mod py;
+mod records;
 mod split;
 mod varint;

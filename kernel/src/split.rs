@@ -1,9 +1,8 @@
-//! Cutting a block into rows: one per line, or one per record that begins on a line of its own kind.
+//! Cutting a block into rows: one per line. Records of several lines stand in `records`.
 
 use crate::batch::span::{Field, Hay, Span};
 use crate::batch::{Batch, Block, TooBig};
-use crate::bytes::{Lanes, Narrow};
-use crate::pattern::{Matcher, Pattern};
+use crate::bytes::Lanes;
 use crate::with_lanes;
 
 /// What every row of a new batch gets.
@@ -37,78 +36,16 @@ fn cut_lines(data: &[u8], rows: &mut Rows) {
     })
 }
 
-/// Records begin at lines whose beginning matches `start`; lines before the first are rows of their own, or are discarded.
-pub fn records(block: Block, start: &Pattern, origin: &Origin, discard_unmatched: bool) -> Result<Batch, TooBig> {
-    let mut batch = Batch::empty(block, true)?;
-    let key = batch.key_id(origin.key)?;
-    let data = batch.block.as_ref().as_ref();
-    let mut rows = Rows::new(key, origin.offset, data.len() / 512 + 1);
-    let discarded = cut_records(data, start.matcher(), &mut rows, discard_unmatched);
-    rows.finish(&mut batch, origin.time, discarded);
-    Ok(batch)
-}
-
-fn cut_records(data: &[u8], start: Matcher, rows: &mut Rows, discard: bool) -> u64 {
-    with_lanes!(L => u64, (data: &[u8], start: Matcher, rows: &mut Rows, discard: bool), {
-        let mut records = Records { data, start, rows, discard, discarded: 0, open: None, end: 0, next: 0 };
-        newlines::<L>(data, |at| records.line::<L>(at, at + 1));
-        if records.next < data.len() {
-            records.line::<L>(data.len(), data.len());
-        }
-        records.close();
-        records.discarded
-    })
-}
-
-struct Records<'a> {
-    data: &'a [u8],
-    start: Matcher<'a>,
-    rows: &'a mut Rows,
-    discard: bool,
-    discarded: u64,
-    /// Where the record at work begins.
-    open: Option<usize>,
-    /// Where the last line ended, and where the next begins.
-    end: usize,
-    next: usize,
-}
-
-impl Records<'_> {
-    #[inline(always)]
-    fn line<L: Lanes>(&mut self, end: usize, next: usize) {
-        let begin = self.next;
-        let starts = self.start.prefix::<L>(without_carriage(self.data, begin, end));
-        if starts {
-            self.close();
-            self.open = Some(begin);
-        } else if self.open.is_none() {
-            if self.discard {
-                self.discarded += 1;
-            } else {
-                self.rows.push(self.data, begin, end, next);
-            }
-        }
-        (self.end, self.next) = (end, next);
-    }
-
-    #[inline(always)]
-    fn close(&mut self) {
-        if let Some(begin) = self.open.take() {
-            self.rows.push(self.data, begin, self.end, self.next);
-        }
-    }
-}
-
-/// The line `[begin, end)` as `start` sees it.
+/// The line `[begin, end)` as patterns see it.
 #[inline(always)]
-fn without_carriage(data: &[u8], begin: usize, end: usize) -> Hay<'_> {
+pub(crate) fn without_carriage(data: &[u8], begin: usize, end: usize) -> Hay<'_> {
     let end = if end > begin && data[end - 1] == b'\r' { end - 1 } else { end };
     Hay { bytes: &data[begin..end], slack: data.len() - end }
 }
 
 /// Calls `visit` with the place of every newline.
 #[inline(always)]
-fn newlines<L: Lanes>(data: &[u8], mut visit: impl FnMut(usize)) {
+pub(crate) fn newlines<L: Lanes>(data: &[u8], mut visit: impl FnMut(usize)) {
     let mut at = 0;
     while L::WIDTH > 0 && at + L::WIDTH <= data.len() {
         // SAFETY: a full width is left; the lanes were chosen by `with_lanes`.
@@ -122,7 +59,7 @@ fn newlines<L: Lanes>(data: &[u8], mut visit: impl FnMut(usize)) {
     memchr::memchr_iter(b'\n', &data[at..]).for_each(|i| visit(at + i));
 }
 
-struct Rows {
+pub(crate) struct Rows {
     key: u32,
     offset: u64,
     fields: Vec<Field>,
@@ -132,7 +69,7 @@ struct Rows {
 }
 
 impl Rows {
-    fn new(key: u32, offset: u64, expected: usize) -> Rows {
+    pub(crate) fn new(key: u32, offset: u64, expected: usize) -> Rows {
         let mut starts = Vec::with_capacity(expected + 1);
         starts.push(0);
         let (fields, raw_offsets, raw_lengths) = (Vec::with_capacity(expected), Vec::with_capacity(expected), Vec::with_capacity(expected));
@@ -141,7 +78,7 @@ impl Rows {
 
     /// A row of the bytes `[begin, next)`, whose value ends at `end` or before the `\r` there.
     #[inline(always)]
-    fn push(&mut self, data: &[u8], begin: usize, end: usize, next: usize) {
+    pub(crate) fn push(&mut self, data: &[u8], begin: usize, end: usize, next: usize) {
         let carriage = next > end && end > begin && data[end - 1] == b'\r';
         self.fields.push(Field { key: self.key, span: Span::block(begin, end - begin - usize::from(carriage)) });
         self.starts.push(self.fields.len() as u32);
@@ -149,7 +86,7 @@ impl Rows {
         self.raw_lengths.push((next - begin) as u32);
     }
 
-    fn finish(self, batch: &mut Batch, time: i64, discarded: u64) {
+    pub(crate) fn finish(self, batch: &mut Batch, time: i64, discarded: u64) {
         let Rows { fields, starts, raw_offsets, raw_lengths, .. } = self;
         batch.times = vec![time; fields.len()];
         (batch.fields, batch.starts, batch.raw_offsets, batch.raw_lengths) = (fields, starts, raw_offsets, raw_lengths);
@@ -157,20 +94,7 @@ impl Rows {
     }
 }
 
-/// Bytes of `data` that are whole records: up to its last newline, or up to the beginning of the last record.
-pub fn record_end(data: &[u8], start: Option<&Pattern>) -> usize {
-    let Some(start) = start else {
-        return memchr::memrchr(b'\n', data).map_or(0, |at| at + 1);
-    };
-    let mut matcher = start.matcher();
-    // Backwards over the whole lines: one that is still being written may yet turn out to begin no record.
-    let mut end = memchr::memrchr(b'\n', data);
-    while let Some(newline) = end {
-        end = memchr::memrchr(b'\n', &data[..newline]);
-        let begin = end.map_or(0, |at| at + 1);
-        if matcher.prefix::<Narrow>(without_carriage(data, begin, newline)) {
-            return begin;
-        }
-    }
-    0
+/// Bytes of `data` that are whole lines.
+pub fn line_end(data: &[u8]) -> usize {
+    memchr::memrchr(b'\n', data).map_or(0, |at| at + 1)
 }

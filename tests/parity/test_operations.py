@@ -24,6 +24,13 @@ WHOLE = [
     r"(a)\1(.*)",
 ]
 SEARCHED = [r"\d+", r"a", r"(a)(b)?", r"[|,]", r"\w*", r"\b", r"(?:)", r"\xff", r'"[^"]*"', r"(?<=a)b", r".", r"a*?"]
+RULES = st.one_of(
+    st.sampled_from([("rule",), *(("rule", start) for start in STARTS)]),
+    st.tuples(st.just("rule"), st.sampled_from(STARTS), st.sampled_from(STARTS)),
+    st.tuples(st.just("rule"), st.none() | st.sampled_from(STARTS), st.none() | st.just(r"\s"), st.sampled_from(STARTS)).filter(
+        lambda rule: rule[1] is None or rule[2] is None
+    ),
+)
 GROUPS = {text: text.count("(") - text.count("(?") for text in WHOLE}
 POLICY = st.fixed_dictionaries(
     {},
@@ -85,6 +92,7 @@ SHAPING = st.one_of(
     st.tuples(st.just("drop"), st.tuples(st.lists(KEYS, max_size=2)), st.just({})),
     st.tuples(st.just("add"), st.tuples(KEYS, TEXTS), st.fixed_dictionaries({"overwrite": st.booleans()})),
     st.tuples(st.just("set_column"), st.tuples(KEYS, rows_of(st.none() | TEXTS)), st.just({})),
+    st.tuples(st.just("set_raw"), st.tuples(rows_of(st.integers(0, 2**50)), rows_of(st.integers(0, 2**31))), st.just({})),
     st.tuples(st.just("set_times"), st.tuples(rows_of(TIMES)), st.just({})),
     st.tuples(st.just("keep_rows"), st.tuples(rows_of(st.booleans())), st.just({})),
     st.tuples(st.just("keep_times"), st.tuples(st.none() | TIMES, st.none() | TIMES), st.just({})),
@@ -105,7 +113,7 @@ SOURCES = st.one_of(
     ),
     st.tuples(
         st.just("split_records"),
-        st.tuples(BLOCKS, st.sampled_from(STARTS).map(lambda text: ("pattern", text))),
+        st.tuples(BLOCKS, RULES),
         st.fixed_dictionaries({"offset": st.integers(0, 2**50), "discard_unmatched": st.booleans()}),
     ),
     st.tuples(st.just("from_events"), st.tuples(EVENTS), st.just({})),
@@ -113,7 +121,13 @@ SOURCES = st.one_of(
 
 
 def for_engine(engine: ModuleType, value: Any) -> Any:
-    """Patterns are named by their text until an engine is known."""
+    """Patterns are named by their text until an engine is known, and so are rules (of objects, without patterns)."""
+    if isinstance(value, tuple) and value[:1] == ("rule",):
+        return (
+            engine.RecordRule(*(None if text is None else pattern(engine, text) for text in value[1:]))
+            if value[1:]
+            else engine.RecordRule.objects()
+        )
     if isinstance(value, tuple) and value[:1] == ("pattern",):
         return pattern(engine, value[1])
     if isinstance(value, list | tuple):
@@ -199,9 +213,37 @@ def test_encoding_parts(engines: Engines, source: Step, first: int, count: int |
             assert opened == batch.encode(compression="none", **options).body
 
 
-@given(block=BLOCKS, start=st.none() | st.sampled_from(STARTS))
-def test_the_end_of_whole_records(engines: Engines, block: bytes, start: str | None) -> None:
-    native, twin = (engine.record_end(block, None if start is None else pattern(engine, start)) for engine in engines)
+JSONS = st.lists(st.sampled_from([b"{", b"}", b"[", b"]", b'"', b"\\", b"\n", b"\r\n", b" ", b"a", b'{"k": "}"}']), max_size=14).map(
+    b"".join
+)
+
+
+@examples(300)
+@given(block=BLOCKS | JSONS, rule=st.none() | RULES)
+def test_the_end_of_whole_records(engines: Engines, block: bytes, rule: tuple[Any, ...] | None) -> None:
+    native, twin = (engine.record_end(block, for_engine(engine, rule)) for engine in engines)
+    assert native == twin
+
+
+@examples(300)
+@given(block=BLOCKS | JSONS, rule=RULES)
+def test_splitting_into_records(engines: Engines, block: bytes, rule: tuple[Any, ...]) -> None:
+    for discard in (False, True):
+        native, twin = (
+            seen(engine.EventBatch.split_records(block, for_engine(engine, rule), discard_unmatched=discard)) for engine in engines
+        )
+        assert native == twin
+
+
+@examples(500)
+@given(first=BLOCKS | JSONS, rest=BLOCKS | JSONS, rule=RULES, last=st.booleans())
+def test_going_on_within_a_record(engines: Engines, first: bytes, rest: bytes, rule: tuple[Any, ...], last: bool) -> None:
+    begun = first.rpartition(b"\n")[2]
+    native, twin = (
+        (state := for_engine(engine, rule).state(first), for_engine(engine, rule).rest(rest, state, begun=begun, last=last),
+         for_engine(engine, rule).state(rest, state, begun=begun))
+        for engine in engines
+    )  # fmt: skip
     assert native == twin
 
 

@@ -102,6 +102,12 @@ impl Batch {
         self.times = times;
     }
 
+    /// `offsets` and `lengths` have one entry per row.
+    pub fn set_raw(&mut self, offsets: Vec<u64>, lengths: Vec<u32>) {
+        debug_assert_eq!((offsets.len(), lengths.len()), (self.len(), self.len()));
+        (self.raw_offsets, self.raw_lengths) = (offsets, lengths);
+    }
+
     pub fn raw_offsets(&self) -> &[u64] {
         &self.raw_offsets
     }

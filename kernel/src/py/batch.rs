@@ -5,9 +5,9 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
 
-use super::pattern::Pattern;
+use super::records::RecordRule;
 use super::values::{Encoded, MapColumns};
-use super::{compression, digest, refused, too_big};
+use super::{compression, digest, one_per_row, refused, too_big};
 use crate::batch::build::Event;
 use crate::batch::{Batch, Block, Pair};
 use crate::decode::{self, Bounds};
@@ -75,18 +75,18 @@ impl EventBatch {
     }
 
     #[staticmethod]
-    #[pyo3(signature = (block, start, *, offset=0, time_ns=0, key=CONTENT, discard_unmatched=false))]
+    #[pyo3(signature = (block, rule, *, offset=0, time_ns=0, key=CONTENT, discard_unmatched=false))]
     fn split_records(
         py: Python,
         block: Bound<PyBytes>,
-        start: &Bound<Pattern>,
+        rule: &Bound<RecordRule>,
         offset: u64,
         time_ns: i64,
         key: &[u8],
         discard_unmatched: bool,
     ) -> PyResult<EventBatch> {
-        let (block, start) = (self::block(block), start.get().engine());
-        let inner = py.detach(|| split::records(block, &start, &Origin { offset, time: time_ns, key }, discard_unmatched));
+        let (block, rule) = (self::block(block), &rule.get().rule);
+        let inner = py.detach(|| rule.split(block, &Origin { offset, time: time_ns, key }, discard_unmatched));
         EventBatch::new(py, inner.map_err(too_big)?)
     }
 
@@ -197,6 +197,13 @@ impl EventBatch {
     #[getter]
     fn raw_lengths(&self) -> Vec<u32> {
         self.inner.raw_lengths().to_vec()
+    }
+
+    fn set_raw(&mut self, offsets: Vec<u64>, lengths: Vec<u32>) -> PyResult<()> {
+        one_per_row(self.inner.len(), offsets.len())?;
+        one_per_row(self.inner.len(), lengths.len())?;
+        self.inner.set_raw(offsets, lengths);
+        Ok(())
     }
 
     fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {

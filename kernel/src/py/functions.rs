@@ -3,16 +3,16 @@
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::pattern::Pattern;
+use super::records::RecordRule;
 use super::{compression, refused, too_big};
 use crate::batch::TooBig;
 use crate::{compress as packing, digest, split};
 
 #[pyfunction]
-#[pyo3(signature = (block, start=None))]
-pub fn record_end(py: Python, block: &[u8], start: Option<&Bound<Pattern>>) -> usize {
-    let start = start.map(|pattern| pattern.get().engine());
-    py.detach(|| split::record_end(block, start.as_deref()))
+#[pyo3(signature = (block, rule=None))]
+pub fn record_end(py: Python, block: &[u8], rule: Option<&Bound<RecordRule>>) -> usize {
+    let rule = rule.map(|rule| &rule.get().rule);
+    py.detach(|| rule.map_or_else(|| split::line_end(block), |rule| rule.end(block)))
 }
 
 #[pyfunction]

@@ -5,6 +5,7 @@ mod batch;
 mod functions;
 mod parsing;
 mod pattern;
+mod records;
 mod splitting;
 mod values;
 
@@ -25,6 +26,7 @@ fn tailrace_kernel(module: &Bound<PyModule>) -> PyResult<()> {
     module.add("PatternError", module.py().get_type::<PatternError>())?;
     module.add("DecodeError", module.py().get_type::<DecodeError>())?;
     module.add_class::<pattern::Pattern>()?;
+    module.add_class::<records::RecordRule>()?;
     module.add_class::<values::Failures>()?;
     module.add_class::<values::Encoded>()?;
     module.add_class::<values::MapColumns>()?;
@@ -69,4 +71,11 @@ fn digest(name: &str) -> PyResult<Digest> {
         "sha256" => Ok(Digest::Sha256),
         other => Err(PyValueError::new_err(format!("the digest `{other}` is not known"))),
     }
+}
+
+fn one_per_row(rows: usize, given: usize) -> PyResult<()> {
+    if rows == given {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!("the batch has {rows} events, {given} values are given")))
 }

@@ -8,8 +8,8 @@ use pyo3::pybacked::PyBackedBytes;
 
 use super::batch::EventBatch;
 use super::pattern::Pattern;
-use super::too_big;
 use super::values::Failures;
+use super::{one_per_row, too_big};
 use crate::parse::delimiter::{self, Overflow, Shape};
 use crate::parse::time::Clock;
 use crate::parse::{Policy, json, regex, time_format};
@@ -193,13 +193,6 @@ impl EventBatch {
         let inner = &mut self.inner;
         py.detach(|| inner.keep_times(lower_ns.unwrap_or(i64::MIN), upper_ns.unwrap_or(i64::MAX)))
     }
-}
-
-fn one_per_row(rows: usize, given: usize) -> PyResult<()> {
-    if rows == given {
-        return Ok(());
-    }
-    Err(PyValueError::new_err(format!("the batch has {rows} events, {given} values are given")))
 }
 
 fn quote_byte(separator: &[u8], quote: Option<&[u8]>) -> PyResult<Option<u8>> {

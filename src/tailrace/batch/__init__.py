@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         MapColumns,
         Pattern,
         PatternError,
+        RecordRule,
         compress,
         decompress,
         fingerprint,
@@ -39,6 +40,7 @@ else:
     MapColumns = _engine.MapColumns
     Pattern = _engine.Pattern
     PatternError = _engine.PatternError
+    RecordRule = _engine.RecordRule
     compress = _engine.compress
     decompress = _engine.decompress
     fingerprint = _engine.fingerprint
@@ -53,6 +55,7 @@ __all__ = [
     "MapColumns",
     "Pattern",
     "PatternError",
+    "RecordRule",
     "compress",
     "decompress",
     "fingerprint",

@@ -23,8 +23,9 @@ from tailrace.batch.twin.parse_regex import RegexParser
 from tailrace.batch.twin.parse_time import parse_time
 from tailrace.batch.twin.pattern import Pattern
 from tailrace.batch.twin.policy import Failures, Policy, apply
+from tailrace.batch.twin.records import RecordRule, record_end, split_records
 from tailrace.batch.twin.repeat import repeat_rows
-from tailrace.batch.twin.split import record_end, split_lines, split_records
+from tailrace.batch.twin.split import split_lines
 from tailrace.batch.twin.table import Event, Origin, Span, Table, from_events
 from tailrace.batch.twin.time_format import compile_format
 
@@ -36,6 +37,7 @@ __all__ = [
     "MapColumns",
     "Pattern",
     "PatternError",
+    "RecordRule",
     "compress",
     "decompress",
     "fingerprint",
@@ -70,9 +72,9 @@ class EventBatch:
 
     @staticmethod
     def split_records(
-        block: bytes, start: Pattern, *, offset: int = 0, time_ns: int = 0, key: bytes = CONTENT, discard_unmatched: bool = False
+        block: bytes, rule: RecordRule, *, offset: int = 0, time_ns: int = 0, key: bytes = CONTENT, discard_unmatched: bool = False
     ) -> "EventBatch":
-        return EventBatch(*split_records(block, start, Origin(offset, time_ns, key), discard_unmatched=discard_unmatched))
+        return EventBatch(*split_records(block, rule, Origin(offset, time_ns, key), discard_unmatched=discard_unmatched))
 
     @staticmethod
     def from_events(events: Sequence[Event]) -> "EventBatch":
@@ -132,6 +134,11 @@ class EventBatch:
     @property
     def raw_lengths(self) -> list[int]:
         return list(self._table.lengths)
+
+    def set_raw(self, offsets: Sequence[int], lengths: Sequence[int]) -> None:
+        self._check_one_per_row(len(offsets))
+        self._check_one_per_row(len(lengths))
+        self._table.offsets, self._table.lengths = list(offsets), list(lengths)
 
     def rows(self) -> list[Event]:
         return self._table.events()

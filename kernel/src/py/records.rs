@@ -1,0 +1,42 @@
+//! `RecordRule`.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use super::pattern::Pattern;
+use crate::records::{Patterns, Rule};
+
+const NOTHING: &[u8] = b"";
+
+#[pyclass(frozen, module = "tailrace_kernel")]
+pub struct RecordRule {
+    pub rule: Rule,
+}
+
+#[pymethods]
+impl RecordRule {
+    #[new]
+    #[pyo3(signature = (start=None, more=None, end=None))]
+    fn new(start: Option<&Bound<Pattern>>, more: Option<&Bound<Pattern>>, end: Option<&Bound<Pattern>>) -> PyResult<RecordRule> {
+        let engine = |pattern: Option<&Bound<Pattern>>| pattern.map(|pattern| pattern.get().engine());
+        match Patterns::new(engine(start), engine(more), engine(end)) {
+            Some(patterns) => Ok(RecordRule { rule: Rule::Patterns(patterns) }),
+            None => Err(PyValueError::new_err("records are told apart by start, start and more, start and end, more and end, or end")),
+        }
+    }
+
+    #[staticmethod]
+    fn objects() -> RecordRule {
+        RecordRule { rule: Rule::Objects }
+    }
+
+    #[pyo3(signature = (block, state, *, begun=NOTHING, last=false))]
+    fn rest(&self, py: Python, block: &[u8], state: u64, begun: &[u8], last: bool) -> Option<usize> {
+        py.detach(|| self.rule.rest(block, state, begun, last))
+    }
+
+    #[pyo3(signature = (block, state=0, *, begun=NOTHING))]
+    fn state(&self, py: Python, block: &[u8], state: u64, begun: &[u8]) -> u64 {
+        py.detach(|| self.rule.state(block, state, begun))
+    }
+}

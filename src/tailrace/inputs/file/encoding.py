@@ -1,0 +1,222 @@
+"""The encodings of files: their bytes as UTF-8 text, and where in the file each place of that text lies.
+
+Records are found in the text and cut there, ranges and positions are those of the file. NULs at the beginning of a line, as a sparse hole
+or a crash leaves them, are no part of the text, nor is the mark of the byte order at the head of a file.
+"""
+
+import codecs
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import Literal, NamedTuple, Protocol
+
+Invalid = Literal["keep", "replace"]
+
+HOLE = re.compile(rb"\n(\0+)")
+UTF8_MARK = codecs.BOM_UTF8
+GB18030_MARK = "\ufeff".encode("gb18030")
+
+
+class Segment(NamedTuple):
+    """From `text` on the text is what the raw bytes `[raw, end)` hold."""
+
+    text: int
+    raw: int
+    end: int
+
+
+class Text:
+    """The UTF-8 of a block: `data`. Positions in it are turned into positions in the block."""
+
+    __slots__ = ("_encoding", "_raw", "_segments", "_starts", "data", "nuls")
+
+    def __init__(self, data: bytes, raw: bytes, segments: list[Segment] | None = None, *, encoding: "Encoding | None" = None) -> None:
+        """`segments` lie side by side in the text, the last is an empty one at its end; None when the text is the block itself.
+        `encoding`: what the segments are written in, where that is not UTF-8."""
+        self.data = data
+        self.nuls = 0
+        """Bytes of NULs that are left out."""
+        self._raw, self._segments, self._encoding = raw, segments, encoding
+        self._starts = [segment.text for segment in segments or ()]
+
+    @property
+    def is_block(self) -> bool:
+        return self._segments is None
+
+    def raw(self, at: int) -> int:
+        """Where the text from `at` on begins, behind NULs that are left out."""
+        if self._segments is None:
+            return at
+        return self._place(self._segments[bisect_right(self._starts, at) - 1], at)
+
+    def raw_end(self, at: int) -> int:
+        """Where the text before `at`, which is not 0, ends."""
+        if self._segments is None:
+            return at
+        index = bisect_right(self._starts, at - 1) - 1
+        return self._segments[index].end if at == self._starts[index + 1] else self._place(self._segments[index], at)
+
+    def _place(self, segment: Segment, at: int) -> int:
+        size = at - segment.text
+        if size and self._encoding is not None:
+            size = _raw_size(self._encoding, self._raw[segment.raw : segment.end], self.data[segment.text : at])
+        return segment.raw + size
+
+
+class Encoding(Protocol):
+    """How one kind of file is written."""
+
+    def text(self, block: bytes, *, at_head: bool, mid_line: bool) -> Text:
+        """Whole characters of the block; an unfinished one at its end only if there is nothing else. `at_head`: the file begins with the
+        block; `mid_line`: the block begins within a line."""
+        ...
+
+    def utf8(self, raw: bytes) -> bytes: ...
+
+    def raw_lines(self, raw: bytes) -> list[bytes]:
+        """`raw` cut behind each newline."""
+        ...
+
+
+class Utf8:
+    """The bytes as they are."""
+
+    def text(self, block: bytes, *, at_head: bool, mid_line: bool) -> Text:
+        start = len(UTF8_MARK) if at_head and block.startswith(UTF8_MARK) else 0
+        if not start and b"\0" not in block:
+            return Text(block, block)
+        begin = start if mid_line else len(block) - len(block[start:].lstrip(b"\0"))
+        segments: list[Segment] = []
+        text = 0
+        for hole in HOLE.finditer(block, begin):
+            segments.append(Segment(text, begin, hole.start(1)))
+            text += hole.start(1) - begin
+            begin = hole.end(1)
+        if begin < len(block):
+            segments.append(Segment(text, begin, len(block)))
+            text += len(block) - begin
+        segments.append(Segment(text, len(block), len(block)))
+        made = Text(b"".join(block[segment.raw : segment.end] for segment in segments), block, segments)
+        made.nuls = len(block) - start - text
+        return made
+
+    def utf8(self, raw: bytes) -> bytes:
+        return raw
+
+    def raw_lines(self, raw: bytes) -> list[bytes]:
+        return raw.splitlines(keepends=True) if b"\r" not in raw else _cut_behind(raw, [match.end() for match in re.finditer(b"\n", raw)])
+
+
+class _Decoded:
+    """What the encodings share that have to be turned into UTF-8: a segment per line."""
+
+    marks: tuple[bytes, ...] = ()
+    nul = b"\0"
+
+    def text(self: "Gbk | Utf16", block: bytes, *, at_head: bool, mid_line: bool) -> Text:
+        start = next((len(mark) for mark in self.marks if at_head and block.startswith(mark)), 0)
+        body = block[start:]
+        body = body[: self.whole(body)] or body
+        raw_lines = self.raw_lines(body)
+        data = self.utf8(body)
+        lines = data.split(b"\n")
+        texts = [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+        if len(texts) != len(raw_lines):  # an unfinished character before a newline took that for its own
+            texts = [self.utf8(line) for line in raw_lines]
+        nuls = [0] * len(texts)
+        if b"\0" in data:
+            nuls = [len(line) - len(line.lstrip(b"\0")) for line in texts]
+            if mid_line:
+                nuls[0] = 0
+            texts = [line[skipped:] for line, skipped in zip(texts, nuls, strict=True)]
+        made = Text(b"".join(texts), block, _segments(texts, raw_lines, [skipped * len(self.nul) for skipped in nuls], start), encoding=self)
+        made.nuls = sum(nuls) * len(self.nul)
+        return made
+
+
+class Gbk(_Decoded):
+    """GBK, and GB18030, which holds all of it."""
+
+    marks = (GB18030_MARK,)
+
+    def __init__(self, invalid: Invalid) -> None:
+        self._errors = {"keep": "surrogateescape", "replace": "replace"}[invalid]
+        """A byte that begins no character stays as it is, or becomes U+FFFD."""
+
+    def utf8(self, raw: bytes) -> bytes:
+        return raw.decode("gb18030", self._errors).encode("utf-8", "surrogateescape")
+
+    def raw_lines(self, raw: bytes) -> list[bytes]:
+        return _cut_behind(raw, [match.end() for match in re.finditer(b"\n", raw)])
+
+    def whole(self, raw: bytes) -> int:
+        """A newline is never part of a character: only what follows the last one has to be looked at."""
+        decoder = codecs.getincrementaldecoder("gb18030")(self._errors)
+        decoder.decode(raw[raw.rfind(b"\n") + 1 :])
+        return len(raw) - len(decoder.getstate()[0])
+
+
+class Utf16(_Decoded):
+    """UTF-16 of one byte order; blocks begin at an even place."""
+
+    nul = b"\0\0"
+
+    def __init__(self, invalid: Invalid, *, big_endian: bool) -> None:
+        self._codec = "utf-16-be" if big_endian else "utf-16-le"
+        self._errors = {"keep": "surrogatepass", "replace": "replace"}[invalid]
+        """Half of a pair stays alone, as three bytes, or becomes U+FFFD."""
+        self._high = 0 if big_endian else 1
+        self.marks = (codecs.BOM_UTF16_BE if big_endian else codecs.BOM_UTF16_LE,)
+
+    def utf8(self, raw: bytes) -> bytes:
+        even = len(raw) & ~1
+        text = raw[:even].decode(self._codec, self._errors).encode("utf-8", "surrogatepass")
+        lone = raw[even:] if self._errors == "surrogatepass" else b"\xef\xbf\xbd"
+        return text + lone if even < len(raw) else text
+
+    def raw_lines(self, raw: bytes) -> list[bytes]:
+        high, low = raw[self._high :: 2], raw[1 - self._high :: 2]
+        return _cut_behind(raw, [2 * match.end() for match in re.finditer(b"\n", low) if high[match.start() : match.end()] == b"\0"])
+
+    def whole(self, raw: bytes) -> int:
+        even = len(raw) & ~1
+        is_first_of_pair = even and 0xD8 <= raw[even - 2 + self._high] <= 0xDB
+        return even - 2 if is_first_of_pair else even
+
+
+def whole_utf8(data: bytes) -> int:
+    """How many bytes of `data` end with a whole character, as far as they are UTF-8 at all."""
+    for back in range(1, min(4, len(data) + 1)):
+        byte = data[-back]
+        if byte >= 0xC0:
+            wanted = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return len(data) - back if back < wanted else len(data)
+        if byte < 0x80:
+            break
+    return len(data)
+
+
+def _cut_behind(raw: bytes, ends: list[int]) -> list[bytes]:
+    bounds = [0, *ends] if ends and ends[-1] == len(raw) else [0, *ends, len(raw)]
+    return [raw[begin:end] for begin, end in zip(bounds, bounds[1:], strict=False) if begin < end]
+
+
+def _segments(texts: Iterable[bytes], raw_lines: Iterable[bytes], skipped: Iterable[int], start: int) -> list[Segment]:
+    lengths, sizes = list(map(len, texts)), list(map(len, raw_lines))
+    starts, raws = list(accumulate(lengths, initial=0)), list(accumulate(sizes, initial=start))
+    lines = zip(starts, raws, raws[1:], skipped, strict=False)
+    made = [Segment(text, raw + nuls, end) for text, raw, end, nuls in lines if raw + nuls < end]
+    return [*made, Segment(starts[-1], raws[-1], raws[-1])]
+
+
+def _raw_size(encoding: Encoding, raw: bytes, text: bytes) -> int:
+    """How many bytes at the front of a line's `raw` make `text`: the fewest that give as much. Asked for where a line is cut in two."""
+    low, high = 0, len(raw)
+    while low < high:
+        middle = (low + high) // 2
+        if len(encoding.text(raw[:middle], at_head=False, mid_line=True).data) < len(text):
+            low = middle + 1
+        else:
+            high = middle
+    return low
