@@ -75,7 +75,8 @@ class RecordRule:
     - start and end: it begins at a line that matches `start` and ends with the next that matches `end`, which may be the same line unless
       both patterns are the same text.
     - more and end: lines that match `more`, up to and with one that matches `end`. If a line matches neither, it and the lines at work
-      belong to no record.
+      belong to no record; but lines at work that are longer than `limit` bytes (without the last line's end) are a record all the same, so
+      that whoever sees the lines in steps need not go back further.
     - end: each record ends with a line that matches.
     - objects: one JSON object each, from a `{` before which there are only blanks on its line, or which follows an object, to the brace
       that closes it; only strings and nesting are looked at. Blanks between objects belong to nothing.
@@ -83,7 +84,9 @@ class RecordRule:
     Whatever belongs to no record is *unmatched*, line by line. Other combinations are a ValueError. All take linear time.
     """
 
-    def __init__(self, start: Pattern | None = None, more: Pattern | None = None, end: Pattern | None = None) -> None: ...
+    def __init__(
+        self, start: Pattern | None = None, more: Pattern | None = None, end: Pattern | None = None, *, limit: int | None = None
+    ) -> None: ...
     @staticmethod
     def objects() -> RecordRule: ...
     def state(self, block: bytes, state: int = 0, *, begun: bytes = b"") -> int:

@@ -124,7 +124,7 @@ def for_engine(engine: ModuleType, value: Any) -> Any:
     """Patterns are named by their text until an engine is known, and so are rules (of objects, without patterns)."""
     if isinstance(value, tuple) and value[:1] == ("rule",):
         return (
-            engine.RecordRule(*(None if text is None else pattern(engine, text) for text in value[1:]))
+            engine.RecordRule(*(None if text is None else pattern(engine, text) for text in value[1:]), limit=9)
             if value[1:]
             else engine.RecordRule.objects()
         )

@@ -16,10 +16,15 @@ pub struct RecordRule {
 #[pymethods]
 impl RecordRule {
     #[new]
-    #[pyo3(signature = (start=None, more=None, end=None))]
-    fn new(start: Option<&Bound<Pattern>>, more: Option<&Bound<Pattern>>, end: Option<&Bound<Pattern>>) -> PyResult<RecordRule> {
+    #[pyo3(signature = (start=None, more=None, end=None, *, limit=None))]
+    fn new(
+        start: Option<&Bound<Pattern>>,
+        more: Option<&Bound<Pattern>>,
+        end: Option<&Bound<Pattern>>,
+        limit: Option<usize>,
+    ) -> PyResult<RecordRule> {
         let engine = |pattern: Option<&Bound<Pattern>>| pattern.map(|pattern| pattern.get().engine());
-        match Patterns::new(engine(start), engine(more), engine(end)) {
+        match Patterns::new(engine(start), engine(more), engine(end), limit.unwrap_or(usize::MAX)) {
             Some(patterns) => Ok(RecordRule { rule: Rule::Patterns(patterns) }),
             None => Err(PyValueError::new_err("records are told apart by start, start and more, start and end, more and end, or end")),
         }

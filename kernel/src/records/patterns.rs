@@ -14,6 +14,8 @@ pub struct Patterns {
     start: Option<Arc<Pattern>>,
     more: Option<Arc<Pattern>>,
     end: Option<Arc<Pattern>>,
+    /// Lines at work that are longer than this are a record, whatever follows.
+    limit: usize,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -43,7 +45,7 @@ enum Step {
 
 impl Patterns {
     /// `None` for a combination that tells no records apart, or says one thing twice.
-    pub fn new(start: Option<Arc<Pattern>>, more: Option<Arc<Pattern>>, end: Option<Arc<Pattern>>) -> Option<Patterns> {
+    pub fn new(start: Option<Arc<Pattern>>, more: Option<Arc<Pattern>>, end: Option<Arc<Pattern>>, limit: usize) -> Option<Patterns> {
         let kind = match (&start, &more, &end) {
             (Some(_), None, None) => Kind::Start,
             (Some(_), Some(_), None) => Kind::StartMore,
@@ -52,7 +54,7 @@ impl Patterns {
             (None, None, Some(_)) => Kind::End,
             _ => return None,
         };
-        Some(Patterns { kind, start, more, end })
+        Some(Patterns { kind, start, more, end, limit })
     }
 
     fn machine(&self) -> Machine<'_> {
@@ -63,6 +65,7 @@ impl Patterns {
             more: self.more.as_deref().map(Pattern::matcher),
             end: self.end.as_deref().map(Pattern::matcher),
             may_end_at_once: !same,
+            limit: self.limit,
         }
     }
 
@@ -108,8 +111,8 @@ impl Patterns {
             next = newline.map_or(end, |at| at + 1);
             match machine.step::<Narrow>(without_carriage(data, begin, end), true) {
                 Step::Extends => {}
-                Step::Begins | Step::Alone | Step::Unmatched => return Some(begin),
-                Step::Ends | Step::Aborts => return Some(next),
+                Step::Begins | Step::Alone | Step::Unmatched | Step::Aborts => return Some(begin),
+                Step::Ends => return Some(next),
             }
         }
         None
@@ -147,6 +150,7 @@ struct Machine<'p> {
     end: Option<Matcher<'p>>,
     /// Whether the line on which a record begins may be its last; not when both patterns are one.
     may_end_at_once: bool,
+    limit: usize,
 }
 
 impl Machine<'_> {
@@ -248,9 +252,15 @@ impl Splitter<'_, '_> {
         }
     }
 
-    /// The lines at work and the one that ends at `end` are no record: each is unmatched by itself.
+    /// The lines at work and the one that ends at `end` are no record: each is unmatched by itself. If they are too long already, as
+    /// whoever reads on in steps cannot go back that far, they are one, and only the last is unmatched.
     #[inline(never)]
     fn abort(&mut self, end: usize, next: usize) {
+        let begin = self.open.unwrap_or(self.next);
+        if without_carriage(self.data, begin, self.end.max(begin)).bytes.len() > self.machine.limit {
+            self.close();
+            return self.sink.unmatched(self.next, end, next);
+        }
         let mut begin = self.open.take().unwrap_or(self.next);
         while let Some(newline) = memchr::memchr(b'\n', &self.data[begin..end]).map(|at| begin + at) {
             self.sink.unmatched(begin, newline, newline + 1);

@@ -100,6 +100,12 @@ def test_a_line_that_begins_and_ends_a_record(engine: ModuleType) -> None:
     assert values(engine.EventBatch.split_records(b"---\na\n---\n", fence)) == [b"---\na\n---"]
 
 
+def test_lines_at_work_that_are_too_long_already_are_a_record(engine: ModuleType) -> None:
+    for limit, expected in ((2, [b"m\nm", b"x"]), (3, [b"m", b"m", b"x"])):
+        rule = engine.RecordRule(more=engine.Pattern("m"), end=engine.Pattern("e"), limit=limit)
+        assert values(engine.EventBatch.split_records(b"m\nm\nx\n", rule)) == expected
+
+
 @pytest.mark.parametrize("names", [(), ("more",), ("start", "more", "end")])
 def test_combinations_that_say_nothing_or_too_much(engine: ModuleType, names: tuple[str, ...]) -> None:
     patterns = {name: engine.Pattern("a") for name in names}
@@ -135,7 +141,7 @@ def test_json_objects(engine: ModuleType) -> None:
         ("se", b"s\nx", b"x\ne\ns\n", 4),
         ("se", b"s\ne", b"e\nx\n", 2),
         ("me", b"m\n", b"m\ne\nm\n", 4),
-        ("me", b"m\n", b"x\nm\n", 2),
+        ("me", b"m\n", b"x\nm\n", 0),
         ("e", b"x\n", b"x\n", None),
         ("s", b"s\nx\n", b"s", None),
         ("", b'{"a": "}', b'}"}\n{}', 3),

@@ -26,10 +26,11 @@ class Rule(Protocol):
 class Patterns:
     """Records by patterns that their lines begin with."""
 
-    def __init__(self, start: Pattern | None, more: Pattern | None, end: Pattern | None) -> None:
+    def __init__(self, start: Pattern | None, more: Pattern | None, end: Pattern | None, limit: int | None) -> None:
         if (start is not None, more is not None, end is not None) not in COMBINATIONS:
             raise ValueError("records are told apart by start, start and more, start and end, more and end, or end")
         self._start, self._more, self._end = start, more, end
+        self._limit = limit
         self._may_end_at_once = start is None or end is None or start.pattern != end.pattern
 
     def step(self, line: bytes, *, is_open: bool) -> int:
@@ -67,7 +68,8 @@ class Patterns:
         at_work: list[Part] = []
         for line in lines_of(block):
             step = self.step(block[line.begin : line.end].removesuffix(b"\r"), is_open=bool(at_work))
-            if step in (BEGINS, ALONE, UNMATCHED) and at_work:
+            closes = step in (BEGINS, ALONE, UNMATCHED) or (step == ABORTS and self._is_too_long(block, at_work))
+            if closes and at_work:
                 yield _joined(at_work)
                 at_work = []
             at_work.append(line)
@@ -79,6 +81,9 @@ class Patterns:
                 at_work = []
         if at_work:
             yield _joined(at_work)
+
+    def _is_too_long(self, block: bytes, lines: list[Part]) -> bool:
+        return self._limit is not None and len(without_return(block, _joined(lines))) > self._limit
 
     def end(self, block: bytes) -> int:
         if self._start is not None and self._more is None and self._end is None:
@@ -107,10 +112,10 @@ class Patterns:
             if line.next == line.end and not last:
                 return None
             step = self.step(block[line.begin : line.end].removesuffix(b"\r"), is_open=True)
-            if step in (BEGINS, ALONE, UNMATCHED):
-                return line.begin
-            if step in (ENDS, ABORTS):
+            if step == ENDS:
                 return line.next
+            if step != EXTENDS:
+                return line.begin
         return None
 
     def state(self, block: bytes, state: int, begun: bytes) -> int:
@@ -172,8 +177,10 @@ class RecordRule:
 
     __slots__ = ("rule",)
 
-    def __init__(self, start: Pattern | None = None, more: Pattern | None = None, end: Pattern | None = None) -> None:
-        self.rule: Rule = Patterns(start, more, end)
+    def __init__(
+        self, start: Pattern | None = None, more: Pattern | None = None, end: Pattern | None = None, *, limit: int | None = None
+    ) -> None:
+        self.rule: Rule = Patterns(start, more, end, limit)
 
     @staticmethod
     def objects() -> "RecordRule":

@@ -10,18 +10,43 @@ KIB = 1024
 
 
 class Multiline(OptionGroup):
-    """How lines form records."""
+    """How lines form records. A pattern sees one line and need only match its beginning."""
 
-    mode: Literal["custom"] = option("custom", doc="How records are found; `custom` means by `StartPattern`.")
+    mode: Literal["custom", "JSON"] = option(
+        "custom",
+        doc="How records are found: `custom` by the patterns (without any, every line is a record), `JSON` as one JSON object each, over "
+        "any number of lines.",
+    )
     start_pattern: str = option(
         "",
-        doc="Pattern that a record's first line begins with; empty means that every line is a record.",
+        doc="Pattern that a record's first line begins with. Alone: a record runs to the next such line.",
         regex=True,
         examples=[r"\[\d+-\d+-\d+"],
     )
-    unmatched_content_treatment: Literal["single_line", "discard"] = option(
-        "single_line", doc="What becomes of lines before the first record: one event each, or discarded and counted."
+    continue_pattern: str = option(
+        "",
+        doc="Pattern that a record's further lines begin with; goes with `StartPattern` or with `EndPattern`.",
+        regex=True,
+        examples=[r"\s+at\s.*"],
     )
+    end_pattern: str = option(
+        "",
+        doc="Pattern that a record's last line begins with; goes with `StartPattern`, with `ContinuePattern` or alone.",
+        regex=True,
+        examples=[r".*;$"],
+    )
+    unmatched_content_treatment: Literal["single_line", "discard"] = option(
+        "single_line", doc="What becomes of lines that belong to no record: one event each, or discarded and counted."
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        given = [bool(text) for text in (self.start_pattern, self.continue_pattern, self.end_pattern)]
+        if self.mode == "JSON" and any(given):
+            yield Problem("Mode", "`JSON` finds records by their braces, the patterns would do nothing", "leave the patterns out")
+        elif given == [False, True, False]:
+            yield Problem("ContinuePattern", "does not say where a record begins or ends", "add `StartPattern` or `EndPattern`")
+        elif all(given):
+            yield Problem("ContinuePattern", "does nothing where both ends of a record are given", "leave one of the three patterns out")
 
 
 _NO_CONTAINERS = "files of containers are not collected by this release"
@@ -80,13 +105,22 @@ class FileConfig(PluginConfig):
     tailing_all_matched_files: bool = option(
         False, doc="Whether files that stand there already are read at once and from their beginning (history on purpose)."
     )
+    file_encoding: Literal["utf8", "gbk", "utf16"] = option(
+        "utf8",
+        doc="What the files are written in; events are UTF-8. `gbk` is GB18030 too; `utf16` takes its byte order from the mark at the head "
+        "of the file, without one it is little-endian.",
+    )
+    invalid_bytes: Literal["keep", "replace"] = option(
+        "keep", doc="What becomes of bytes that are no characters of `FileEncoding`: they stay as they are, or become U+FFFD each."
+    )
     multiline: Multiline = option(factory=Multiline, doc="How lines form records; without it every line is one.")
     flush_timeout_secs: int = option(
         60, doc="After this time without growth an unfinished record is sent as it is; what follows later is an event of its own, marked.",
         unit="seconds", ge=1, le=86_400,
     )  # fmt: skip
     max_event_size_kb: int = option(
-        512, key="MaxEventSizeKB", doc="A longer record is cut into parts of this size, each marked in `__truncate_info__` and counted.",
+        512, key="MaxEventSizeKB",
+        doc="A longer record is cut into parts of this size (of UTF-8), each marked in `__truncate_info__`, and counted.",
         unit="KiB", ge=1, le=8192,
     )  # fmt: skip
     appending_log_position_meta: bool = option(

@@ -6,9 +6,10 @@ or a crash leaves them, are no part of the text, nor is the mark of the byte ord
 
 import codecs
 import re
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Literal, NamedTuple, Protocol
 
 Invalid = Literal["keep", "replace"]
@@ -67,22 +68,16 @@ class Text:
 class Encoding(Protocol):
     """How one kind of file is written."""
 
-    def text(self, block: bytes, *, at_head: bool, mid_line: bool) -> Text:
-        """Whole characters of the block; an unfinished one at its end only if there is nothing else. `at_head`: the file begins with the
-        block; `mid_line`: the block begins within a line."""
-        ...
-
-    def utf8(self, raw: bytes) -> bytes: ...
-
-    def raw_lines(self, raw: bytes) -> list[bytes]:
-        """`raw` cut behind each newline."""
+    def text(self, block: bytes, *, at_head: bool, mid_line: bool, to_its_end: bool) -> Text:
+        """The whole characters of the block, or `to_its_end` also an unfinished one there. `at_head`: the file begins with the block;
+        `mid_line`: the block begins within a line."""
         ...
 
 
 class Utf8:
     """The bytes as they are."""
 
-    def text(self, block: bytes, *, at_head: bool, mid_line: bool) -> Text:
+    def text(self, block: bytes, *, at_head: bool, mid_line: bool, to_its_end: bool) -> Text:  # noqa: ARG002 - cut where text ends
         start = len(UTF8_MARK) if at_head and block.startswith(UTF8_MARK) else 0
         if not start and b"\0" not in block:
             return Text(block, block)
@@ -101,36 +96,41 @@ class Utf8:
         made.nuls = len(block) - start - text
         return made
 
-    def utf8(self, raw: bytes) -> bytes:
-        return raw
 
-    def raw_lines(self, raw: bytes) -> list[bytes]:
-        return raw.splitlines(keepends=True) if b"\r" not in raw else _cut_behind(raw, [match.end() for match in re.finditer(b"\n", raw)])
-
-
-class _Decoded:
+class _Decoded(ABC):
     """What the encodings share that have to be turned into UTF-8: a segment per line."""
 
-    marks: tuple[bytes, ...] = ()
+    mark = b""
     nul = b"\0"
 
-    def text(self: "Gbk | Utf16", block: bytes, *, at_head: bool, mid_line: bool) -> Text:
-        start = next((len(mark) for mark in self.marks if at_head and block.startswith(mark)), 0)
+    @abstractmethod
+    def utf8(self, raw: bytes) -> bytes: ...
+    @abstractmethod
+    def raw_lines(self, raw: bytes) -> list[bytes]:
+        """`raw` cut behind each newline."""
+
+    @abstractmethod
+    def whole(self, raw: bytes) -> int:
+        """How many bytes of `raw` are whole characters."""
+
+    def text(self, block: bytes, *, at_head: bool, mid_line: bool, to_its_end: bool) -> Text:
+        start = len(self.mark) if at_head and block.startswith(self.mark) else 0
         body = block[start:]
-        body = body[: self.whole(body)] or body
+        if not to_its_end:
+            body = body[: self.whole(body)]
         raw_lines = self.raw_lines(body)
         data = self.utf8(body)
         lines = data.split(b"\n")
         texts = [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
-        if len(texts) != len(raw_lines):  # an unfinished character before a newline took that for its own
-            texts = [self.utf8(line) for line in raw_lines]
         nuls = [0] * len(texts)
         if b"\0" in data:
             nuls = [len(line) - len(line.lstrip(b"\0")) for line in texts]
             if mid_line:
                 nuls[0] = 0
             texts = [line[skipped:] for line, skipped in zip(texts, nuls, strict=True)]
-        made = Text(b"".join(texts), block, _segments(texts, raw_lines, [skipped * len(self.nul) for skipped in nuls], start), encoding=self)
+        made = Text(
+            b"".join(texts), block, _segments(texts, raw_lines, [skipped * len(self.nul) for skipped in nuls], start), encoding=self
+        )
         made.nuls = sum(nuls) * len(self.nul)
         return made
 
@@ -138,14 +138,18 @@ class _Decoded:
 class Gbk(_Decoded):
     """GBK, and GB18030, which holds all of it."""
 
-    marks = (GB18030_MARK,)
+    mark = GB18030_MARK
 
     def __init__(self, invalid: Invalid) -> None:
         self._errors = {"keep": "surrogateescape", "replace": "replace"}[invalid]
         """A byte that begins no character stays as it is, or becomes U+FFFD."""
 
     def utf8(self, raw: bytes) -> bytes:
-        return raw.decode("gb18030", self._errors).encode("utf-8", "surrogateescape")
+        try:
+            return raw.decode("gb18030").encode()
+        except UnicodeDecodeError:
+            # Line by line: what a broken character does must not depend on the lines that happen to follow it.
+            return b"\n".join(line.decode("gb18030", self._errors).encode("utf-8", "surrogateescape") for line in raw.split(b"\n"))
 
     def raw_lines(self, raw: bytes) -> list[bytes]:
         return _cut_behind(raw, [match.end() for match in re.finditer(b"\n", raw)])
@@ -167,7 +171,7 @@ class Utf16(_Decoded):
         self._errors = {"keep": "surrogatepass", "replace": "replace"}[invalid]
         """Half of a pair stays alone, as three bytes, or becomes U+FFFD."""
         self._high = 0 if big_endian else 1
-        self.marks = (codecs.BOM_UTF16_BE if big_endian else codecs.BOM_UTF16_LE,)
+        self.mark = codecs.BOM_UTF16_BE if big_endian else codecs.BOM_UTF16_LE
 
     def utf8(self, raw: bytes) -> bytes:
         even = len(raw) & ~1
@@ -199,7 +203,7 @@ def whole_utf8(data: bytes) -> int:
 
 def _cut_behind(raw: bytes, ends: list[int]) -> list[bytes]:
     bounds = [0, *ends] if ends and ends[-1] == len(raw) else [0, *ends, len(raw)]
-    return [raw[begin:end] for begin, end in zip(bounds, bounds[1:], strict=False) if begin < end]
+    return [raw[begin:end] for begin, end in pairwise(bounds) if begin < end]
 
 
 def _segments(texts: Iterable[bytes], raw_lines: Iterable[bytes], skipped: Iterable[int], start: int) -> list[Segment]:
@@ -215,7 +219,7 @@ def _raw_size(encoding: Encoding, raw: bytes, text: bytes) -> int:
     low, high = 0, len(raw)
     while low < high:
         middle = (low + high) // 2
-        if len(encoding.text(raw[:middle], at_head=False, mid_line=True).data) < len(text):
+        if len(encoding.text(raw[:middle], at_head=False, mid_line=True, to_its_end=False).data) < len(text):
             low = middle + 1
         else:
             high = middle

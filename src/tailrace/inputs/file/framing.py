@@ -6,19 +6,26 @@ before.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tailrace.batch import EventBatch, Pattern, record_end
-from tailrace.inputs.file.config import FileConfig
+from tailrace.batch import EventBatch, Pattern, RecordRule, record_end
+from tailrace.inputs.file.config import FileConfig, Multiline
+from tailrace.inputs.file.encoding import Encoding, Gbk, Invalid, Text, Utf8, Utf16, whole_utf8
 
 CONTENT = b"content"
 TRUNCATE_INFO = b"__truncate_info__"
 CUT = "cut"
 CONTINUED = "continued"
 CUT_AND_CONTINUED = "cut,continued"
+UNMATCHED = "unmatched"
+"""The piece holds lines that what follows them shows to be no record. For ourselves, not for `__truncate_info__`."""
+TRUNCATIONS = (CUT, CONTINUED, CUT_AND_CONTINUED)
 
 BLOCK_SIZE = 1_048_576
 WINDOW_SIZE = 65_536
+
+UNFINISHED_LINE = 1
+"""What has to be known of a line that goes on, where every line is a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,117 +34,250 @@ class Piece:
 
     size: int
     mark: str = ""
-    """For `__truncate_info__`; a marked piece is one event."""
+    """For `__truncate_info__`: the piece is one event. Or UNMATCHED."""
     unfinished: int = 0
     """When the record goes on behind it: what has to be known to go on; else 0."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in its file a block stands."""
+
+    offset: int = 0
+    state: int = 0
+    """0, or `Piece.unfinished` of the piece before."""
+    before: bytes = b""
+    """Some of the bytes before the block."""
+    big_endian: bool = False
+    """The byte order of UTF-16."""
+
+
 class Framing:
-    """How one config forms records. `block_size` is how much one read takes: twice the longest record where that is small."""
+    """How one config forms records.
+
+    `block_size` is how much one read takes. A block of `most` bytes always decides where its first record ends, however long it is.
+    """
 
     def __init__(self, config: FileConfig) -> None:
         self.limit = config.max_event_bytes
-        self.block_size = max(self.limit, min(BLOCK_SIZE, 2 * self.limit))
-        self.start = Pattern(config.multiline.start_pattern) if config.multiline.start_pattern else None
+        self._invalid: Invalid = config.invalid_bytes
+        self._encoding = config.file_encoding
+        self.unit = 2 if self._encoding == "utf16" else 1
+        """Bytes of the smallest character."""
+        # Two records of the longest kind: UTF-16 takes up to two bytes for one of UTF-8, and line ends come on top.
+        self.most = (2 * self.limit + 4) * self.unit
+        self.block_size = min(BLOCK_SIZE + 4, self.most)
+        self._rule = rule_of(config.multiline, self.limit)
+        self._starts_records = bool(config.multiline.start_pattern) and not (
+            config.multiline.continue_pattern or config.multiline.end_pattern
+        )
         self._discard_unmatched = config.multiline.unmatched_content_treatment == "discard"
+        self._encodings: dict[bool, Encoding] = {}
 
+    # --- where to cut -----------------------------------------------------------------------------------------------------------
     def boundary(self, window: bytes) -> int:
         """Where in a window from the middle of a file the last record begins; 0 when that does not show.
 
         Who reads up to there has whole records in one block, and saves copying them out of a larger one.
         """
         line = window.find(b"\n") + 1
-        if self.start is None or not line:
+        if self._encoding != "utf8" or not line or not (self._rule is None or self._starts_records):
+            return 0
+        if self._rule is None:
             return window.rfind(b"\n") + 1
-        end = record_end(window[line:], self.start)
-        return line + end if end else 0
+        end = record_end(window[line:], self._rule)
+        return line + end if line + end < window.rfind(b"\n") + 1 else 0
 
     def whole(self, block: bytes) -> Piece | None:
         """A block that ends at a boundary, as one piece; None when a line in it is too long."""
-        if self.start is None and len(block) > self.limit and self._before_long_line(block, len(block)) < len(block):
+        if self._rule is None and len(block) > self.limit and self._before_long_line(block, len(block)) < len(block):
             return None
         return Piece(len(block))
 
-    def cut(self, block: bytes, *, continued: bool, at_line_start: bool, complete: bool) -> Piece | None:
-        """How much of a block makes whole records; None when it must grow first. `complete`: nothing will follow, or not soon.
+    def cut(self, block: bytes, place: Place, *, complete: bool) -> Piece | None:
+        """How much of a block makes whole records; None when it must grow first. `complete`: nothing will follow, or not soon."""
+        if not block:
+            return None
+        complete = complete or len(block) >= self.most
+        text = self._text(block, place)
+        if not text.data and complete:
+            text = self._text(block, place, to_its_end=True)
+        if not text.data:
+            return _skip(text)
+        if place.state:
+            piece = self._cut_within(text, place, complete=complete)
+            if piece is None or piece.size:
+                return piece
+        return self._cut_between(text, complete=complete)
 
-        `continued`: the block begins within a record whose beginning was sent; `at_line_start`: though at the beginning of a line.
-        """
-        if continued:
-            rest = self._rest(block, at_line_start=at_line_start)
-            if rest is None:
-                return self._whole(block, CUT_AND_CONTINUED, CONTINUED, complete=complete)
-            if rest > self.limit:
-                return Piece(self.limit, CUT_AND_CONTINUED, unfinished=1)
-            if rest:
-                return Piece(rest, CONTINUED)
-        end = self._end(block)
-        return Piece(end) if end else self._whole(block, CUT, "", complete=complete)
+    def _cut_within(self, text: Text, place: Place, *, complete: bool) -> Piece | None:
+        """The rest of a record; of size 0 when that ended before the block."""
+        data, begun = text.data, self._begun(place)
+        known = data.rfind(b"\n") + 1
+        rest = self._rest(data, place.state, begun, last=complete)
+        if rest is None and _value_size(data, known) <= self.limit:
+            if len(data) - known <= self.limit + 1:
+                unfinished = self._state(data, place.state, begun)
+                return self._limited(text, Piece(len(data), CONTINUED, unfinished), place, begun) if complete else None
+            # The last line is too long by itself. What its first part says holds for all of it.
+            rest = self._rest(data[: known + self.limit], place.state, begun, last=True)
+        if rest is None:
+            return self._cut_at_limit(text, CUT_AND_CONTINUED, place.state, begun)
+        return self._limited(text, Piece(rest, CONTINUED), place, begun)
 
-    def _whole(self, block: bytes, cut: str, mark: str, *, complete: bool) -> Piece | None:
-        """No record ends in the block."""
-        if len(block) >= self.limit:
-            return Piece(self.limit, cut, unfinished=1)
-        return Piece(len(block), mark, unfinished=1) if complete else None
+    def _limited(self, text: Text, piece: Piece, place: Place, begun: bytes) -> Piece:
+        """A piece of the text as one of the block, or if it is too long its first part."""
+        if _value_size(text.data, piece.size) > self.limit:
+            return self._cut_at_limit(text, CUT_AND_CONTINUED, place.state, begun)
+        return replace(piece, size=text.raw(piece.size) if piece.size else 0)
 
-    def _end(self, block: bytes) -> int:
-        """Whole records at the front of the block, in bytes, up to the first that is longer than the limit."""
-        if self.start is None:
-            end = record_end(block, None)
-            return self._before_long_line(block, end) if end > self.limit else end
-        end = record_end(block, self.start)
-        if not end and not self.start.prefix_match(_first_line(block)):
-            end = record_end(block, None)  # no record begins here: lines without one do not wait
+    def _cut_between(self, text: Text, *, complete: bool) -> Piece | None:
+        """The block begins where a record may."""
+        whole = record_end(text.data, self._rule)
+        end = self._before_long_line(text.data, whole) if self._rule is None else whole
+        if end:
+            return Piece(text.raw(end))
+        if whole:
+            return self._cut_at_limit(text, CUT, 0, b"")
+        return _skip(text) or self._cut_open(text, complete=complete)
+
+    def _cut_open(self, text: Text, *, complete: bool) -> Piece | None:
+        """The block begins with a record that does not end in it."""
+        data = text.data
+        known = data.rfind(b"\n") + 1
+        if _value_size(data, known) <= self.limit:
+            if len(data) - known <= self.limit + 1:
+                return Piece(text.raw(len(data)), unfinished=self._state(data, 0, b"")) if complete else None
+            # The last line is too long by itself. What its first part says holds for all of it.
+            if known and self._rule is not None:
+                records = EventBatch.split_records(data[: known + self.limit], self._rule, discard_unmatched=True).raw_lengths
+                if not records or records[0] == known:
+                    return Piece(text.raw(known), "" if records else UNMATCHED)
+        return self._cut_at_limit(text, CUT, 0, b"")
+
+    def _cut_at_limit(self, text: Text, mark: str, state: int, begun: bytes) -> Piece:
+        size = whole_utf8(text.data[: self.limit]) or self.limit
+        return Piece(text.raw_end(size), mark, unfinished=self._state(text.data[:size], state, begun))
+
+    def _before_long_line(self, data: bytes, end: int) -> int:
+        # A line that is too long covers one of these places.
+        for place in range(self.limit, end, self.limit):
+            begin, stop = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place, end) + 1
+            if _value_size(data, stop) - begin > self.limit:
+                return begin
         return end
 
-    def _before_long_line(self, block: bytes, end: int) -> int:
-        # A line longer than half of the block covers the byte at the limit; no other can be too long.
-        begin, stop = block.rfind(b"\n", 0, self.limit) + 1, block.find(b"\n", self.limit, end)
-        return begin if stop - begin > self.limit else end
+    def _rest(self, data: bytes, state: int, begun: bytes, *, last: bool) -> int | None:
+        if self._rule is None:
+            return data.find(b"\n") + 1 or None
+        return self._rule.rest(data, state, begun=begun, last=last)
 
-    def _rest(self, block: bytes, *, at_line_start: bool) -> int | None:
-        """Size of what still belongs to the record before the block; None when its end is not in it."""
-        if self.start is None:
-            return block.find(b"\n") + 1 or None
-        position = 0 if at_line_start else block.find(b"\n") + 1
-        if not at_line_start and not position:
-            return None
-        while position < len(block):
-            end = block.find(b"\n", position)
-            if self.start.prefix_match(block[position : end if end >= 0 else len(block)]):
-                return position
-            if end < 0:
-                return None
-            position = end + 1
-        return None
-
-    def split(self, block: bytes, *, offset: int, mark: str = "", now_ns: int | None = None) -> EventBatch:
-        """The events of one piece."""
-        now_ns = time.time_ns() if now_ns is None else now_ns
-        if mark in (CONTINUED, CUT_AND_CONTINUED):
-            batch = _one_event(block, now_ns)
-        elif self.start is None:
-            batch = EventBatch.split_lines(block, offset=offset, time_ns=now_ns)
-        else:
-            batch = EventBatch.split_records(block, self.start, offset=offset, time_ns=now_ns, discard_unmatched=self._discard_unmatched)
-        if mark and len(batch):
-            batch.add(TRUNCATE_INFO, mark.encode())
-        return batch
+    def _state(self, data: bytes, state: int, begun: bytes) -> int:
+        if self._rule is None:
+            return 0 if data.endswith(b"\n") else UNFINISHED_LINE
+        return self._rule.state(data, state, begun=begun)
 
     def long_record(self, batch: EventBatch, offset: int) -> int | None:
         """Where in a piece that began at `offset` a record of several lines is longer than the limit; None when none is."""
         lengths = batch.raw_lengths
-        if not lengths or max(lengths) <= self.limit:
+        # One byte of another encoding becomes at most three.
+        if self._rule is None or not lengths or max(lengths) * (1 if self._encoding == "utf8" else 3) <= self.limit:
             return None
-        return next(start - offset for start, length in zip(batch.raw_offsets, lengths, strict=True) if length > self.limit)
+        rows = zip(batch.raw_offsets, batch.column(CONTENT), strict=True)
+        return next((start - offset for start, value in rows if value is not None and len(value) > self.limit), None)
+
+    def first_part(self, block: bytes, place: Place) -> Piece:
+        """The piece of the longest size, of a block that begins with a longer record."""
+        return self._cut_at_limit(self._text(block, place), CUT, 0, b"")
+
+    # --- what a piece holds -----------------------------------------------------------------------------------------------------
+    def split(self, block: bytes, *, offset: int, mark: str = "", now_ns: int | None = None, big_endian: bool = False) -> EventBatch:
+        """The events of one piece."""
+        now_ns = time.time_ns() if now_ns is None else now_ns
+        text = self._text(block, Place(offset, int(CONTINUED in mark), big_endian=big_endian), to_its_end=True)
+        base = offset if text.is_block else 0
+        if mark in TRUNCATIONS:
+            batch = _one_event(text.data, mark, base, now_ns)
+        elif self._rule is None or mark == UNMATCHED:
+            batch = EventBatch.split_lines(text.data, offset=base, time_ns=now_ns)
+            if mark and self._discard_unmatched:
+                batch.keep_rows([False] * len(batch))
+        else:
+            batch = EventBatch.split_records(text.data, self._rule, offset=base, time_ns=now_ns, discard_unmatched=self._discard_unmatched)
+        if not text.is_block:
+            _place(batch, text, offset)
+        if self._invalid == "replace" and self._encoding == "utf8":
+            _replace_invalid(batch, text.data)
+        if mark in TRUNCATIONS:
+            batch.add(TRUNCATE_INFO, mark.encode())
+        return batch
+
+    def skipped_nuls(self, block: bytes, *, offset: int, mark: str, big_endian: bool) -> int:
+        """How many bytes of NULs at line beginnings are no part of the events of a piece."""
+        if b"\0" not in block:
+            return 0
+        return self._text(block, Place(offset, int(CONTINUED in mark), big_endian=big_endian), to_its_end=True).nuls
+
+    def _text(self, block: bytes, place: Place, *, to_its_end: bool = False) -> Text:
+        encoding = self._encodings.get(place.big_endian) or self._encodings.setdefault(place.big_endian, self._new(place.big_endian))
+        return encoding.text(block, at_head=not place.offset, mid_line=bool(place.state), to_its_end=to_its_end)
+
+    def _new(self, big_endian: bool) -> Encoding:
+        match self._encoding:
+            case "gbk":
+                return Gbk(self._invalid)
+            case "utf16":
+                return Utf16(self._invalid, big_endian=big_endian)
+            case _:
+                return Utf8()
+
+    def _begun(self, place: Place) -> bytes:
+        """What of the block's first line lies before it."""
+        if not place.state or self._rule is None or not place.before:
+            return b""
+        return self._text(place.before[len(place.before) % self.unit :], place).data.rpartition(b"\n")[2]
 
 
-def _one_event(block: bytes, now_ns: int) -> EventBatch:
-    """The rest of a record; none when it is but the end of the line."""
-    value = block.removesuffix(b"\n").removesuffix(b"\r")
-    return EventBatch.from_events([(now_ns, [(CONTENT, value)])] if value else [])
+def rule_of(options: Multiline, limit: int) -> RecordRule | None:
+    """What a record is; None when each line is one."""
+    if options.mode == "JSON":
+        return RecordRule.objects()
+    patterns = {"start": options.start_pattern, "more": options.continue_pattern, "end": options.end_pattern}
+    given = {name: Pattern(text) for name, text in patterns.items() if text}
+    return RecordRule(**given, limit=limit) if given else None
 
 
-def _first_line(block: bytes) -> bytes:
-    end = block.find(b"\n")
-    return block if end < 0 else block[:end]
+def _skip(text: Text) -> Piece | None:
+    """The bytes before a text: NULs, or the mark of the byte order."""
+    skipped = text.raw(0)
+    return Piece(skipped) if skipped else None
+
+
+def _value_size(data: bytes, end: int) -> int:
+    """The length of a value that ends at `end`, without the end of its last line."""
+    return end - (2 if data.endswith(b"\r\n", 0, end) else 1 if data.endswith(b"\n", 0, end) else 0)
+
+
+def _one_event(data: bytes, mark: str, offset: int, now_ns: int) -> EventBatch:
+    """A part of a record; none when it is but the end of the line."""
+    value = data if mark.startswith(CUT) else data[: _value_size(data, len(data))]
+    batch = EventBatch.from_events([(now_ns, [(CONTENT, value)])] if value else [])
+    if value:
+        batch.set_raw([offset], [len(data)])
+    return batch
+
+
+def _place(batch: EventBatch, text: Text, offset: int) -> None:
+    """Say where in the file the events of a text stood."""
+    begins = batch.raw_offsets
+    offsets = [text.raw(begin) for begin in begins]
+    ends = [text.raw_end(begin + length) for begin, length in zip(begins, batch.raw_lengths, strict=True)]
+    batch.set_raw([offset + begin for begin in offsets], [end - begin for begin, end in zip(offsets, ends, strict=True)])
+
+
+def _replace_invalid(batch: EventBatch, data: bytes) -> None:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        column = batch.column(CONTENT)
+        batch.set_column(CONTENT, [value and value.decode(errors="replace").encode() for value in column])

@@ -4,6 +4,7 @@ Each generation of a file is a stream of its own. A file that stood there before
 changes; a file that appears later is read from its beginning.
 """
 
+import codecs
 import os
 import threading
 import time
@@ -81,10 +82,7 @@ class InputFile:
         block = _read_again(context, stream, done)
         if block is None:
             return None
-        position = done.position
-        return Shaping(self.config, Framing(self.config)).batch(
-            block, offset=done.start, mark=str(position.get("mark", "")), path=str(position["path"]), inode=file_of(stream.key)[1]
-        )
+        return Shaping(self.config, Framing(self.config)).batch(block, done.position, offset=done.start, inode=file_of(stream.key)[1])
 
     def on_durable(self, done: Range) -> None:
         """Nothing to do: the checkpoint holds all that a file needs."""
@@ -118,4 +116,4 @@ def _read_again(context: InputContext, stream: StreamState, done: Range) -> byte
 
 def split(block: bytes, config: FileConfig, offset: int = 0) -> EventBatch:
     """The events of a whole block as `input_file` would form them (`tailrace parse`)."""
-    return Framing(config).split(block, offset=offset)
+    return Framing(config).split(block, offset=offset, big_endian=not offset and block.startswith(codecs.BOM_UTF16_BE))

@@ -1,15 +1,17 @@
 """Reading: one block of one generation becomes one range."""
 
+import codecs
 import os
 import time
 
 from tailrace.batch import EventBatch, fingerprint
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.files import Files
-from tailrace.inputs.file.framing import BLOCK_SIZE, CUT, CUT_AND_CONTINUED, WINDOW_SIZE, Framing, Piece
+from tailrace.inputs.file.framing import BLOCK_SIZE, CUT, CUT_AND_CONTINUED, WINDOW_SIZE, Framing, Piece, Place
 from tailrace.inputs.file.generation import Generation
+from tailrace.inputs.file.nuls import NulsAtEnd
 from tailrace.inputs.file.rotation import is_compressed
-from tailrace.pipeline.contract import InputContext
+from tailrace.pipeline.contract import InputContext, Position
 
 FILE_OFFSET = b"__file_offset__"
 
@@ -23,23 +25,18 @@ class Shaping:
         keys = (FILE_OFFSET if config.appending_log_position_meta else b"", config.file_offset_key.encode())
         self._offset_keys = [key for key in keys if key]
 
-    def batch(self, block: bytes, *, offset: int, mark: str, path: str, inode: int) -> EventBatch:
-        batch = self.framing.split(block, offset=offset, mark=mark)
+    def batch(self, block: bytes, position: Position, *, offset: int, inode: int) -> EventBatch:
+        """`position` is that of the range's end."""
+        mark, path = str(position.get("mark", "")), str(position["path"])
+        batch = self.framing.split(block, offset=offset, mark=mark, big_endian=bool(position.get("big_endian")))
         batch.tags = [(b"__path__", os.fsencode(path))]
         if self._with_inode:
             batch.tags = [*batch.tags, (b"__inode__", str(inode).encode())]
-        if self._offset_keys and len(batch):
-            self._add_offsets(batch, offset, whole=bool(mark))
+        if self._offset_keys:
+            offsets = [str(offset).encode() for offset in batch.raw_offsets]
+            for key in self._offset_keys:
+                batch.set_column(key, offsets)
         return batch
-
-    def _add_offsets(self, batch: EventBatch, offset: int, *, whole: bool) -> None:
-        offsets = [offset] if whole else batch.raw_offsets
-        batch.replace(
-            [
-                (when, [*fields, *((key, str(position).encode()) for key in self._offset_keys)])
-                for (when, fields), position in zip(batch.rows(), offsets, strict=True)
-            ]
-        )
 
 
 class Reader:
@@ -47,6 +44,8 @@ class Reader:
 
     def __init__(self, config: FileConfig, context: InputContext, files: Files) -> None:
         self._framing = Framing(config)
+        self._nuls = NulsAtEnd(self._framing.unit)
+        self._utf16 = config.file_encoding == "utf16"
         self._shaping = Shaping(config, self._framing)
         self._patience = config.flush_timeout_secs
         self._history = config.tailing_all_matched_files
@@ -67,11 +66,16 @@ class Reader:
             return False
         to_the_end = not ahead and len(block) < self._framing.block_size
         complete = to_the_end and self._is_complete(generation)
-        piece = (self._framing.whole(block) if ahead else None) or self._cut(generation, block, complete=complete)
+        settled = block if ahead else self._nuls.settled(generation, block, complete=complete)
+        piece = (self._framing.whole(block) if ahead else None) or self._cut(generation, settled, complete=complete)
+        if piece is None and not to_the_end and len(settled) == len(block) < self._framing.most:
+            block = settled = os.pread(generation.descriptor, self._framing.most, generation.offset)  # one long record
+            piece = self._cut(generation, settled, complete=False)
         if piece is None:
-            return self._at_end(generation, looked_at)
-        taken = self._submit(generation, block, piece)
-        if taken and to_the_end and not (complete and piece.size < len(block)):
+            self._at_end(generation, looked_at)
+            return self._context.finite and len(settled) < len(block)
+        taken = self._submit(generation, settled, piece)
+        if taken and to_the_end and piece.size == len(block):
             return self._at_end(generation, looked_at)
         return taken
 
@@ -105,19 +109,26 @@ class Reader:
     def _cut(self, generation: Generation, block: bytes, *, complete: bool) -> Piece | None:
         if not block:
             return None
-        return self._framing.cut(block, continued=bool(generation.unfinished), at_line_start=generation.at_line_start, complete=complete)
+        if self._utf16 and not generation.offset:
+            generation.big_endian = block.startswith(codecs.BOM_UTF16_BE)
+        return self._framing.cut(block, self._place(generation), complete=complete)
+
+    def _place(self, generation: Generation) -> Place:
+        return Place(generation.offset, generation.unfinished, generation.tail, generation.big_endian)
 
     def _submit(self, generation: Generation, block: bytes, piece: Piece) -> bool:
         start = generation.offset
         data, batch = self._shape(generation, block, piece)
-        if self._framing.start is not None and not piece.mark and (at := self._framing.long_record(batch, start)) is not None:
-            piece = Piece(at) if at else Piece(self._framing.limit, CUT, unfinished=1)
+        if not piece.mark and (at := self._framing.long_record(batch, start)) is not None:
+            piece = Piece(at) if at else self._framing.first_part(block, self._place(generation))
             data, batch = self._shape(generation, block, piece)
         if piece.mark in (CUT, CUT_AND_CONTINUED):
             self._context.count("records_cut")
             self._context.alarm("LOG_TRUNCATE_ALARM", "a record is longer than the limit and is cut", path=generation.path, offset=start)
         if batch.discarded:
             self._context.count("unmatched_lines_discarded", batch.discarded)
+        if nuls := self._framing.skipped_nuls(data, offset=start, mark=piece.mark, big_endian=generation.big_endian):
+            self._context.count("nul_bytes_skipped", nuls)
         generation.moved(data, unfinished=piece.unfinished)
         return self._context.submit(
             batch,
@@ -131,7 +142,8 @@ class Reader:
 
     def _shape(self, generation: Generation, block: bytes, piece: Piece) -> tuple[bytes, EventBatch]:
         data = block if piece.size == len(block) else block[: piece.size]
-        batch = self._shaping.batch(data, offset=generation.offset, mark=piece.mark, path=generation.path, inode=generation.file[1])
+        position = generation.position(mark=piece.mark)
+        batch = self._shaping.batch(data, position, offset=generation.offset, inode=generation.file[1])
         return data, batch
 
     def _at_end(self, generation: Generation, looked_at: int) -> bool:

@@ -1,45 +1,58 @@
 """Cutting blocks into records: the same events whatever the blocks are, and long or unfinished records marked."""
 
+import codecs
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailrace.inputs.file.config import FileConfig
-from tailrace.inputs.file.framing import Framing
+from tailrace.inputs.file.framing import Framing, Piece, Place
 
 
-def framing(start="", *, limit_kb=1, treatment="single_line", block_size=None):
-    options = {"FilePaths": ["/d/x"], "MaxEventSizeKB": limit_kb}
-    if start:
-        options["Multiline"] = {"StartPattern": start, "UnmatchedContentTreatment": treatment}
+def framing(start="", *, limit_kb=1, treatment="single_line", block_size=None, multiline=None, **options):
+    options = {"FilePaths": ["/d/x"], "MaxEventSizeKB": limit_kb, **options}
+    multiline = multiline or ({"StartPattern": start} if start else {})
+    if multiline:
+        options["Multiline"] = {"UnmatchedContentTreatment": treatment, **multiline}
     made = Framing(FileConfig.model_validate(options))
     if block_size:
         made.block_size = block_size
     return made
 
 
-def read_all(made, data, *, seen_at=()):
+def pieces(made, data, *, seen_at=()):
     """Read `data` as a reader does; at the offsets `seen_at` the file ends for a while and its unfinished record is flushed.
 
-    Events as (content, mark); also checks that the ranges lie side by side.
+    (offset, piece, batch), side by side.
     """
-    events, offset, unfinished = [], 0, 0
+    place = Place(big_endian=data.startswith(codecs.BOM_UTF16_BE))
     for end in [*seen_at, len(data)]:
-        while offset < end:
-            block = data[offset : min(end, offset + made.block_size)]
-            complete = len(block) < made.block_size
-            at_line_start = offset == 0 or data[offset - 1 : offset] == b"\n"
-            piece = made.cut(block, continued=bool(unfinished), at_line_start=at_line_start, complete=complete)
+        while place.offset < end:
+            block = data[place.offset : min(end, place.offset + made.block_size)]
+            piece = made.cut(block, place, complete=len(block) < made.block_size)
+            if piece is None:
+                block = data[place.offset : min(end, place.offset + made.most)]
+                piece = made.cut(block, place, complete=len(block) < made.most)
             assert piece is not None
-            batch = made.split(block[: piece.size], offset=offset, mark=piece.mark)
-            if made.start and not piece.mark and (at := made.long_record(batch, offset)) is not None:
-                piece = type(piece)(at) if at else type(piece)(made.limit, "cut", unfinished=1)
-                batch = made.split(block[: piece.size], offset=offset, mark=piece.mark)
-            for _, fields in batch.rows():
-                values = dict(fields)
-                events.append((values.get(b"content", b""), values.get(b"__truncate_info__", b"").decode()))
-            offset, unfinished = offset + piece.size, piece.unfinished
-    return events
+            assert 0 < piece.size <= len(block)
+            batch = split(made, block[: piece.size], place, piece)
+            if not piece.mark and (at := made.long_record(batch, place.offset)) is not None:
+                piece = Piece(at) if at else made.first_part(block, place)
+                batch = split(made, block[: piece.size], place, piece)
+            yield place.offset, piece, batch
+            offset = place.offset + piece.size
+            place = Place(offset, piece.unfinished, data[max(0, offset - 1024) : offset], place.big_endian)
+
+
+def split(made, block, place, piece):
+    return made.split(block, offset=place.offset, mark=piece.mark, big_endian=place.big_endian)
+
+
+def read_all(made, data, *, seen_at=()):
+    """Events as (content, mark)."""
+    rows = [dict(fields) for _, _, batch in pieces(made, data, seen_at=seen_at) for _, fields in batch.rows()]
+    return [(values.get(b"content", b""), values.get(b"__truncate_info__", b"").decode()) for values in rows]
 
 
 def contents(events):
@@ -52,8 +65,8 @@ def test_lines():
 
 def test_a_last_line_without_newline_waits_until_it_is_complete():
     made = framing()
-    assert made.cut(b"half", continued=False, at_line_start=True, complete=False) is None
-    piece = made.cut(b"one\nhalf", continued=False, at_line_start=True, complete=False)
+    assert made.cut(b"half", Place(), complete=False) is None
+    piece = made.cut(b"one\nhalf", Place(), complete=False)
     assert (piece.size, piece.mark, piece.unfinished) == (4, "", 0)
 
 
@@ -106,9 +119,9 @@ def test_records_of_several_lines():
 
 def test_the_last_record_waits_because_it_may_grow():
     made = framing(START)
-    piece = made.cut(b"[1] a\n[2] b\n  at x\n", continued=False, at_line_start=True, complete=False)
+    piece = made.cut(b"[1] a\n[2] b\n  at x\n", Place(), complete=False)
     assert piece.size == 6
-    assert made.cut(b"[2] b\n  at x\n", continued=False, at_line_start=True, complete=False) is None
+    assert made.cut(b"[2] b\n  at x\n", Place(), complete=False) is None
 
 
 def test_lines_before_the_first_record():
@@ -132,7 +145,7 @@ def test_a_long_record_of_several_lines_is_cut():
 LINE = st.one_of(
     st.binary(max_size=40), st.integers(0, 99).map(lambda number: b"[%d] start" % number), st.integers(0, 700).map(lambda n: b"x" * n)
 )
-FILE = st.tuples(st.lists(LINE.map(lambda line: line.replace(b"\n", b" ")), max_size=60), st.booleans()).map(
+FILE = st.tuples(st.lists(LINE.map(lambda line: line.replace(b"\n", b" ").replace(b"\0", b" ")), max_size=60), st.booleans()).map(
     lambda file: b"\n".join(file[0]) + (b"\n" if file[1] else b"")
 )
 
