@@ -42,7 +42,9 @@ examples = settings(max_examples=40, deadline=None)
 
 def framing(mode, encoding="utf8", *, block_size=None, **options):
     multiline = {"Multiline": MODES[mode]} if MODES[mode] else {}
-    made = Framing(FileConfig.model_validate({"FilePaths": ["/d/x"], "FileEncoding": encoding, "MaxEventSizeKB": 1, **multiline, **options}))
+    made = Framing(
+        FileConfig.model_validate({"FilePaths": ["/d/x"], "FileEncoding": encoding, "MaxEventSizeKB": 1, **multiline, **options})
+    )
     made.block_size = block_size or made.most
     return made
 
