@@ -118,6 +118,9 @@ class FileConfig(PluginConfig):
         60, doc="After this time without growth an unfinished record is sent as it is; what follows later is an event of its own, marked.",
         unit="seconds", ge=1, le=86_400,
     )  # fmt: skip
+    close_unused_reader_interval_sec: int = option(
+        300, doc="A file that has not grown for so long is closed; a look at its path opens it again.", unit="seconds", ge=1, le=86_400,
+    )  # fmt: skip
     max_event_size_kb: int = option(
         512, key="MaxEventSizeKB",
         doc="A longer record is cut into parts of this size (of UTF-8), each marked in `__truncate_info__`, and counted.",

@@ -125,9 +125,9 @@ class Follower:
         elif change.is_directory:
             self._scan_at = min(self._scan_at, time.monotonic() + SETTLE_SECS)
         else:
-            self._look(change.directory, change.name)
+            self._look(change.directory, change.name, changed=True)
 
-    def _look(self, directory: str, name: str) -> None:
+    def _look(self, directory: str, name: str, *, changed: bool = False) -> None:
         path = child(directory, name)
         try:
             look = Look.of(Path(path).stat())
@@ -135,7 +135,7 @@ class Follower:
             if self._discovery.gone(directory, name):
                 self._files.vanished(path)
             return
-        if self._discovery.saw(directory, name, look) and not self._files.look(path, look):
+        if self._discovery.saw(directory, name, look) and not self._files.look(path, look, changed=changed):
             self._discovery.forget(path)
 
     def _keep_time(self) -> None:
@@ -171,7 +171,7 @@ class Follower:
         if now - generation.grown_at < HOT_FOR_SECS and not generation.displaced:
             directory, _, name = generation.location.rpartition("/")
             self._look(directory or "/", name)
-        changed = (status.st_size, status.st_mtime_ns) != (generation.size, generation.modified)
+        changed = generation.differs(status.st_size, status.st_mtime_ns)
         overdue = status.st_size > generation.offset and now - generation.grown_at >= self._config.flush_timeout_secs
         if changed or overdue:
             self._want(generation)
@@ -183,10 +183,7 @@ class Follower:
         unread = max(0, os.fstat(generation.descriptor).st_size - generation.offset) if generation.is_open else 0
         if generation.drained and not generation.queued and not (unread and generation.root_gone):
             self._files.leave(generation)
-        elif now >= generation.leaving_by:
-            message = "a file was not read to its end within the life time of its root; the rest is lost"
-            self._context.alarm("DROP_LOG_ALARM", message, path=generation.path, unread_bytes=unread)
-            self._context.count("unread_bytes_deleted", unread)
+        elif now >= generation.leaving_by:  # the rest of it is counted as lost
             if generation.queued:
                 self._ready.remove(generation)
             self._files.leave(generation)

@@ -3,19 +3,21 @@
 A file that is truncated or rewritten begins a new generation; one that is renamed does not.
 """
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tailrace.batch import fingerprint
+from tailrace.inputs.file.content import Content
 from tailrace.pipeline.contract import Position
 from tailrace.pipeline.platform import FileIdentity
 
 LAYOUT = 1
 SIGNATURE_SIZE = 1024
 """Bytes of the head, and before the offset, that prove a file to be the one that was read."""
+TICK_NS = 20_000_000
+"""Two writes may get the same mtime within one tick of the system's clock (10 ms at most); twice that, to be safe."""
 
 FileId = tuple[int, int]
 """(device, inode): which file this is among those that exist now."""
@@ -33,6 +35,8 @@ class Generation:
     location: str
     """Where it was seen last."""
     stream: str = ""
+    opened: int = field(default_factory=time.time_ns)
+    """Wall clock in ns at which it was found: generations of one path are read in this order."""
     offset: int = 0
     unfinished: int = 0
     """The offset lies within a record: what its framing has to know of it; 0 between records."""
@@ -41,17 +45,20 @@ class Generation:
     nuls_seen: tuple[int, int] = (0, 0)
     """Where NULs began, up to the end of the file, when that was last looked at; (0, 0) when there were none."""
     head: tuple[int, bytes] = (0, b"")
-    """(size, fingerprint) of the first bytes, at most SIGNATURE_SIZE, as far as they have been read."""
+    """(size, fingerprint) of the first bytes, at most SIGNATURE_SIZE, as far as they were seen."""
     tail: bytes = b""
     """The last bytes before the offset, at most SIGNATURE_SIZE."""
     saved: Position = field(default_factory=dict[str, Any])
     """While it is closed: its position, which proves it when it is opened again."""
-    descriptor: int = -1
+    content: Content | None = None
+    """While it is open."""
     grown_at: float = field(default_factory=time.monotonic)
     size: int = 0
-    """At the last look."""
+    """At the last look, in bytes of the log."""
     modified: int = 0
     """mtime in ns at the last look."""
+    settled: bool = False
+    """The last look came so long after the last change that no other can hide in the same tick of the clock."""
     displaced: bool = False
     """Another file stands at its path, or none."""
     read_to_end_at: int = 0
@@ -67,68 +74,149 @@ class Generation:
     root_gone: bool = False
     """Nobody else will read it on."""
     queued: bool = False
-    trusted: bool = False
-    """The bytes before the offset have been compared since the last pause."""
+    ended: bool = False
+    """Nothing more will come from it."""
 
     @property
     def is_open(self) -> bool:
-        return self.descriptor >= 0
+        return self.content is not None
+
+    @property
+    def descriptor(self) -> int:
+        assert self.content is not None, "only an open generation is asked"
+        return self.content.descriptor
+
+    @property
+    def is_unpacked(self) -> bool:
+        """It is read out of a compressed copy, which never grows."""
+        return self.content is not None and self.content.is_unpacked
+
+    @property
+    def in_copy(self) -> bool:
+        """Its file was truncated or removed, and a copy of it was found: it lies in that one now."""
+        return self.file != file_of(self.key) or self.born != born_of(self.key)
+
+    @property
+    def proof(self) -> Position:
+        """What a file must hold to be this generation's."""
+        return self.position() if self.is_open or not self.saved else self.saved
 
     @property
     def at_line_start(self) -> bool:
         return self.tail.endswith(b"\n") or not self.offset
 
+    @property
+    def unread(self) -> int:
+        """Bytes that were seen and not read."""
+        return max(0, self.size - self.offset)
+
     def position(self, *, mark: str = "") -> Position:
         """What the checkpoint keeps. `mark` belongs to the range that ends here, for its replay."""
         position: Position = {"v": LAYOUT, "offset": self.offset, "path": self.path, "head": [self.head[0], self.head[1].hex()]}
         position["tail"] = [len(self.tail), fingerprint(self.tail).hex()]
+        position["opened"] = self.opened
         position["read_to_end_at"] = self.read_to_end_at
+        position["seen"] = [self.size, self.modified]
         if mark:
             position["mark"] = mark
         if self.unfinished:
             position["unfinished"] = self.unfinished
         if self.big_endian:
             position["big_endian"] = True
+        if self.in_copy:
+            position["file"] = [*self.file, self.born]
         return position
+
+    def look(self, now_ns: int) -> None:
+        """Note how large the open file is."""
+        assert self.content is not None, "only an open generation is looked at"
+        status = self.content.status()
+        if not self.content.is_unpacked:
+            if status.st_size > self.size:
+                self.grown_at = time.monotonic()
+            self.size = status.st_size
+        self.modified = status.st_mtime_ns
+        self.settled = now_ns - status.st_mtime_ns > TICK_NS
+
+    def may_have_changed(self) -> bool:
+        assert self.content is not None, "only an open generation is looked at"
+        status = self.content.status()
+        return self.differs(status.st_size, status.st_mtime_ns)
+
+    def differs(self, size: int, modified: int) -> bool:
+        """Whether the file may have changed since the last look."""
+        return not self.settled or (size, modified) != (self.size, self.modified)
 
     def moved(self, piece: bytes, *, unfinished: int) -> None:
         """The offset is behind `piece` now."""
+        if self.head[0] < SIGNATURE_SIZE:  # all that was read so far is in the tail
+            head = (self.tail + piece[:SIGNATURE_SIZE])[:SIGNATURE_SIZE]
+            if len(head) > self.head[0]:
+                self.head = (len(head), fingerprint(head))
         self.offset += len(piece)
+        self.size = max(self.size, self.offset)
         self.tail = (piece if len(piece) >= SIGNATURE_SIZE else self.tail + piece)[-SIGNATURE_SIZE:]
         self.unfinished = unfinished
-        if self.head[0] < SIGNATURE_SIZE:
-            head = os.pread(self.descriptor, min(SIGNATURE_SIZE, self.offset), 0)
-            self.head = (len(head), fingerprint(head))
 
     def seek(self, offset: int) -> None:
         """Go on at `offset` of the open file."""
         self.offset = offset
         self.unfinished = 0
-        self.tail = os.pread(self.descriptor, min(SIGNATURE_SIZE, offset), max(0, offset - SIGNATURE_SIZE))
-        head = os.pread(self.descriptor, min(SIGNATURE_SIZE, offset), 0)
-        self.head = (len(head), fingerprint(head))
+        self.tail = self.read_at(min(SIGNATURE_SIZE, offset), max(0, offset - SIGNATURE_SIZE))
+        self.note_head()
+
+    def read_at(self, size: int, offset: int) -> bytes:
+        assert self.content is not None, "only an open generation is read"
+        return self.content.read_at(size, offset)
 
     def unchanged(self) -> bool:
-        """Whether the bytes before the offset are still those that were read."""
-        size = len(self.tail)
-        return os.pread(self.descriptor, size, self.offset - size) == self.tail
+        """Whether the file still begins as it did, and the bytes before the offset are those that were read."""
+        if self.content is None or self.content.is_unpacked:
+            return True
+        size, begin = len(self.tail), self.offset - len(self.tail)
+        if size and self.content.read_at(size, begin) != self.tail:
+            return False
+        return self.head[0] <= size or fingerprint(self.content.read_at(self.head[0], 0)) == self.head[1]
+
+    def holds(self, content: Content) -> bool:
+        """Whether a file holds what was read of this one."""
+        return fits(content, self.proof)
 
     def close(self) -> None:
-        if self.is_open:
+        if self.content is not None:
             self.saved = self.position()
-            os.close(self.descriptor)
-            self.descriptor = -1
-        self.trusted = False
+            self.content.close()
+            self.content = None
 
     def resume(self) -> bool:
         """Go on where it was closed, or where a former process was; False when the open file is no longer the one that was read."""
-        if not fits(self.descriptor, self.saved):
+        assert self.content is not None, "who resumes has opened it"
+        if not fits(self.content, self.saved):
             return False
-        unfinished = int(self.saved.get("unfinished", 0))
-        self.seek(int(self.saved["offset"]))
-        self.unfinished = unfinished
-        self.big_endian = bool(self.saved.get("big_endian"))
+        self.go_on(self.saved)
         return True
+
+    def go_on(self, position: Position) -> None:
+        """Go on at a position that the open file has been found to fit."""
+        self.offset = int(position["offset"])
+        self.size = max(self.size, self.offset)
+        self.unfinished = int(position.get("unfinished", 0))
+        self.big_endian = bool(position.get("big_endian"))
+        self.tail = self.read_at(min(SIGNATURE_SIZE, self.offset), max(0, self.offset - SIGNATURE_SIZE))
+        self.head = int(position["head"][0]), bytes.fromhex(position["head"][1])
+
+    def note_head(self) -> None:
+        """What proves the open file to be this one from now on, also before anything of it is read."""
+        head = self.read_at(SIGNATURE_SIZE, 0)
+        self.head = (len(head), fingerprint(head))
+
+    def take(self, content: Content, location: str) -> None:
+        """It lies in another file now: a copy, or the same one under another device number."""
+        if self.content is not None:
+            self.content.close()
+        identity = content.identity
+        self.content, self.location = content, location
+        self.file, self.born = (identity.device, identity.inode), identity.born
 
 
 def stream_key(identity: FileIdentity, suffix: str = "") -> str:
@@ -142,18 +230,18 @@ def file_of(key: str) -> FileId:
 
 
 def born_of(key: str) -> int:
-    return int(key.split(":")[2], 16)
+    return int(key.split("~", maxsplit=1)[0].split(":")[2], 16)
 
 
-def fits(descriptor: int, position: Position) -> bool:
-    """Whether the file behind `descriptor` still holds what was read of it up to `position`."""
+def fits(content: Content, position: Position) -> bool:
+    """Whether a file still holds, or also holds, what was read up to `position`."""
     offset = int(position["offset"])
     head, tail = position["head"], position["tail"]
-    if os.fstat(descriptor).st_size < offset:
+    if not _matches(content, head, 0):
         return False
-    return _matches(descriptor, head, 0) and _matches(descriptor, tail, offset - int(tail[0]))
+    return content.reaches(offset) and _matches(content, tail, offset - int(tail[0]))
 
 
-def _matches(descriptor: int, signature: Sequence[Any], offset: int) -> bool:
+def _matches(content: Content, signature: Sequence[Any], offset: int) -> bool:
     size, expected = signature
-    return fingerprint(os.pread(descriptor, size, offset)).hex() == expected if size else True
+    return fingerprint(content.read_at(size, offset)).hex() == expected if size else True

@@ -5,14 +5,13 @@ changes; a file that appears later is read from its beginning.
 """
 
 import codecs
-import os
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from tailrace.batch import EventBatch, fingerprint
+from tailrace.batch import EventBatch
+from tailrace.inputs.file.again import Again
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.discover import Paths
 from tailrace.inputs.file.follow import Follower
@@ -20,7 +19,6 @@ from tailrace.inputs.file.framing import Framing
 from tailrace.inputs.file.generation import file_of
 from tailrace.inputs.file.reader import Shaping
 from tailrace.inputs.file.roots import Root, Roots
-from tailrace.inputs.file.rotation import find_file
 from tailrace.pipeline.config import PluginConfig
 from tailrace.pipeline.contract import InputContext, Range, SourceStatus, StreamState
 from tailrace.pipeline.registry import input_plugin
@@ -39,6 +37,7 @@ class InputFile:
         self.roots = Roots()
         self._follower: Follower | None = None
         self._thread: threading.Thread | None = None
+        self._again = Again()
         self._context: InputContext | None = None
 
     @classmethod
@@ -79,7 +78,7 @@ class InputFile:
         return config == self.config
 
     def replay(self, context: InputContext, stream: StreamState, done: Range) -> EventBatch | None:
-        block = _read_again(context, stream, done)
+        block = self._again.read(context, stream, done)
         if block is None:
             return None
         return Shaping(self.config, Framing(self.config)).batch(block, done.position, offset=done.start, inode=file_of(stream.key)[1])
@@ -93,25 +92,6 @@ class InputFile:
     @property
     def drained(self) -> bool:
         return self._follower is not None and self._follower.drained
-
-
-def _read_again(context: InputContext, stream: StreamState, done: Range) -> bytes | None:
-    """The bytes of a range, from wherever its file is now; None when they are gone or have changed."""
-    path, file = str(done.position["path"]), file_of(stream.key)
-    for candidate in (path, find_file(str(Path(path).parent), file)):
-        if candidate is None:
-            continue
-        try:
-            descriptor = context.platform.open_file(candidate)
-        except OSError:
-            continue
-        try:
-            block = os.pread(descriptor, done.end - done.start, done.start)
-        finally:
-            os.close(descriptor)
-        if len(block) == done.end - done.start and fingerprint(block) == done.fingerprint:
-            return block
-    return None
 
 
 def split(block: bytes, config: FileConfig, offset: int = 0) -> EventBatch:

@@ -6,11 +6,11 @@ import time
 
 from tailrace.batch import EventBatch, fingerprint
 from tailrace.inputs.file.config import FileConfig
+from tailrace.inputs.file.content import is_compressed
 from tailrace.inputs.file.files import Files
 from tailrace.inputs.file.framing import BLOCK_SIZE, CUT, CUT_AND_CONTINUED, WINDOW_SIZE, Framing, Piece, Place
 from tailrace.inputs.file.generation import Generation
 from tailrace.inputs.file.nuls import NulsAtEnd
-from tailrace.inputs.file.rotation import is_compressed
 from tailrace.pipeline.contract import InputContext, Position
 
 FILE_OFFSET = b"__file_offset__"
@@ -55,21 +55,21 @@ class Reader:
     def read(self, generation: Generation) -> bool:
         """Read and submit the next range; whether there may be more right now."""
         looked_at = time.time_ns()  # before the bytes: what comes while we look was readable later
+        if generation.ended or generation.after is not None:  # since it was queued
+            return False
         if not generation.is_open and not self._files.reopen(generation):
             return self._pause(generation)
-        if not generation.trusted and not self._trust(generation):
-            return self.read(self._files.truncated(generation))
-        ahead = self._whole_records(generation)
-        block = ahead or os.pread(generation.descriptor, self._framing.block_size, generation.offset)
-        if not generation.offset and is_compressed(block):
-            self._files.leave_compressed(generation)
+        ahead, block = self._block(generation, looked_at)
+        if block is None:
             return False
         to_the_end = not ahead and len(block) < self._framing.block_size
         complete = to_the_end and self._is_complete(generation)
-        settled = block if ahead else self._nuls.settled(generation, block, complete=complete)
+        settled = block if ahead or generation.is_unpacked else self._nuls.settled(generation, block, complete=complete)
         piece = (self._framing.whole(block) if ahead else None) or self._cut(generation, settled, complete=complete)
         if piece is None and not to_the_end and len(settled) == len(block) < self._framing.most:
-            block = settled = os.pread(generation.descriptor, self._framing.most, generation.offset)  # one long record
+            block = settled = generation.read_at(self._framing.most, generation.offset)  # one long record
+            if not generation.unchanged():
+                return True  # the next turn sees what became of it
             piece = self._cut(generation, settled, complete=False)
         if piece is None:
             self._at_end(generation, looked_at)
@@ -79,32 +79,42 @@ class Reader:
             return self._at_end(generation, looked_at)
         return taken
 
+    def _block(self, generation: Generation, looked_at: int) -> tuple[bool, bytes | None]:
+        """The next bytes, and whether they end with a record; None when others must be read instead."""
+        before = generation.size, generation.modified
+        if not generation.head[0] and generation.may_have_changed() and self._files.came_before(generation):
+            return False, None
+        generation.look(looked_at)
+        ahead = self._whole_records(generation)
+        block = ahead or generation.read_at(self._framing.block_size, generation.offset)
+        if not generation.unchanged():  # looked at after reading: what was read before that is from the file as it was
+            generation.size, generation.modified = before
+            self._files.truncated(generation)
+            return False, None
+        if not generation.offset and is_compressed(block) and not generation.in_copy:
+            self._files.leave_compressed(generation)
+            return False, None
+        if generation.size < before[0]:
+            self._files.shortened(generation, before[0])
+        return bool(ahead), block
+
     def _whole_records(self, generation: Generation) -> bytes:
         """A block that ends where a record ends, when the file has much more to read; else nothing."""
         size = self._framing.block_size
         if generation.unfinished or size < BLOCK_SIZE or generation.size - generation.offset < size:
             return b""
         window_at = generation.offset + size - WINDOW_SIZE
-        boundary = self._framing.boundary(os.pread(generation.descriptor, WINDOW_SIZE, window_at))
+        boundary = self._framing.boundary(generation.read_at(WINDOW_SIZE, window_at))
         if not boundary:
             return b""
         wanted = window_at + boundary - generation.offset
-        block = os.pread(generation.descriptor, wanted, generation.offset)
+        block = generation.read_at(wanted, generation.offset)
         return block if len(block) == wanted else b""
 
-    def _trust(self, generation: Generation) -> bool:
-        """Look at the file anew after a pause; False when it is not what was read before."""
-        status = os.fstat(generation.descriptor)
-        if status.st_size < generation.offset or not generation.unchanged():
-            return False
-        if status.st_size > generation.size:
-            generation.grown_at = time.monotonic()
-        generation.size, generation.modified = status.st_size, status.st_mtime_ns
-        generation.trusted = True
-        return True
-
     def _is_complete(self, generation: Generation) -> bool:
-        return self._context.finite or time.monotonic() - generation.grown_at >= self._patience
+        if self._context.finite or generation.is_unpacked:
+            return True
+        return time.monotonic() - generation.grown_at >= self._patience
 
     def _cut(self, generation: Generation, block: bytes, *, complete: bool) -> Piece | None:
         if not block:
@@ -153,6 +163,6 @@ class Reader:
 
     def _pause(self, generation: Generation) -> bool:
         generation.drained = True
-        generation.trusted = False
         self._files.release_followers(generation)
+        self._files.paused(generation)
         return False

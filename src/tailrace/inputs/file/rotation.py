@@ -1,19 +1,59 @@
-"""Files that were rotated away while nobody looked: finding them again by inode, and finding those between two known ones."""
+"""Where rotation puts files: by name beside the live one, found again by inode or by what they hold."""
 
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from tailrace.inputs.file.content import Content, is_compressed, unpacking
 from tailrace.inputs.file.generation import FileId
-from tailrace.pipeline.platform import FileIdentity, Platform
+from tailrace.pipeline.platform import Platform
 
-MAX_ENTRIES = 10_000
-"""Entries of one directory that a search looks at."""
 COUNTER = r"[.\-_]\d[\d.\-_T:]*"
 """What rotation puts into a name: `.1`, `-20261122`, `.2026-11-22_07`."""
-COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\x00", b"BZh")
-"""How gzip, zstd, xz and bzip2 begin: copies of what has been read, not logs."""
+PACKED = r"\.(?:gz|zst|xz|bz2|Z)"
+ROTATED = re.compile(rf"{COUNTER}(?P<extension>(?:\.(?!(?:gz|zst|xz|bz2|Z)$)[A-Za-z]\w*)?)(?:{PACKED})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """One file beside a live one whose name says that it was rotated away from there."""
+
+    path: str
+    file: FileId
+    modified: int
+    """mtime in ns: when it was last written. Copying sets it, compressing keeps it."""
+    size: int
+
+
+def live_names(name: str) -> Iterator[str]:
+    """What a file may have been called before rotation gave it this name; nothing for a name that rotation does not make."""
+    for separator in re.finditer(r"(?<=.)[.\-_](?=\d)", name, re.DOTALL):
+        if match := ROTATED.fullmatch(name, separator.start()):
+            yield name[: separator.start()] + match["extension"]
+
+
+def rotated_from(path: str) -> list[Rotated]:
+    """The rotated files beside a live one, those last written first in time."""
+    live = Path(path)
+    found: list[Rotated] = []
+    for entry in _entries(str(live.parent)):
+        if entry.name == live.name or live.name not in live_names(entry.name):
+            continue
+        try:
+            if entry.is_file(follow_symlinks=False):
+                status = entry.stat(follow_symlinks=False)
+                found.append(Rotated(entry.path, (status.st_dev, status.st_ino), status.st_mtime_ns, status.st_size))
+        except OSError:
+            continue
+    return sorted(found, key=lambda one: (one.modified, _age(one.path)))
+
+
+def _age(path: str) -> int:
+    """Of files that were written within one tick of the clock, the one with the larger number is the older one, as logrotate counts."""
+    numbers = re.findall(r"\d+", path.rpartition("/")[2])
+    return -int(numbers[-1]) if numbers else 0
 
 
 def find_file(directory: str, file: FileId) -> str | None:
@@ -27,49 +67,25 @@ def find_file(directory: str, file: FileId) -> str | None:
     return None
 
 
-def rotated_between(platform: Platform, path: str, born_after: int, known: set[FileId]) -> list[tuple[FileIdentity, str]]:
-    """Files that were rotated away from `path`, born later than the last known one, the oldest first.
-
-    Such files were created at `path`, filled and renamed between two looks. None where the file system keeps no birth times.
-    """
-    if not born_after:
-        return []
-    found: list[tuple[FileIdentity, str]] = []
-    for entry in _entries(str(Path(path).parent)):
-        if not _is_rotation_of(entry.name, Path(path).name) or (identity := _identity(platform, entry.path)) is None:
-            continue
-        if identity.born > born_after and (identity.device, identity.inode) not in known:
-            found.append((identity, entry.path))
-    return sorted(found, key=lambda one: one[0].born)
-
-
-def is_compressed(head: bytes) -> bool:
-    return head.startswith(COMPRESSED)
-
-
-def _is_rotation_of(name: str, live: str) -> bool:
-    stem, dot, extension = live.rpartition(".")
-    before_extension = rf"|{re.escape(stem)}{COUNTER}\.{re.escape(extension)}" if dot and stem else ""
-    return re.fullmatch(rf"{re.escape(live)}{COUNTER}{before_extension}", name) is not None
-
-
-def _identity(platform: Platform, path: str) -> FileIdentity | None:
+def open_content(platform: Platform, path: str, *, unpack: bool = True) -> Content:
+    """Open a file, with `unpack` as the log that is packed in it. OSError, also when it is packed in a way that cannot be read."""
+    descriptor = platform.open_file(path)
+    content: Content | None = None
     try:
-        descriptor = platform.open_file(path)
-    except OSError:
-        return None
-    try:
-        return None if is_compressed(os.pread(descriptor, 8, 0)) else platform.identity(descriptor)
+        unpacked = unpacking(descriptor) if unpack else None
+        if unpacked is not None or not unpack or not is_compressed(os.pread(descriptor, 8, 0)):
+            content = Content(descriptor, platform.identity(descriptor), unpacked)
     finally:
-        os.close(descriptor)
+        if content is None:
+            os.close(descriptor)
+    if content is None:
+        raise OSError("it is compressed in a way that cannot be read")
+    return content
 
 
 def _entries(directory: str) -> "Iterator[os.DirEntry[str]]":
     try:
         with os.scandir(directory) as entries:
-            for number, entry in enumerate(entries):
-                if number >= MAX_ENTRIES:
-                    return
-                yield entry
+            yield from entries
     except OSError:
         return

@@ -1,0 +1,144 @@
+"""Which generation stands where: the one table that all of an `input_file` shares. One thread uses it."""
+
+import errno
+import math
+import time
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
+
+from tailrace.inputs.file.config import FileConfig
+from tailrace.inputs.file.content import Content
+from tailrace.inputs.file.generation import FileId, Generation, stream_key
+from tailrace.inputs.file.losses import Losses
+from tailrace.inputs.file.rotation import open_content
+from tailrace.inputs.file.walk import Look
+from tailrace.pipeline.contract import InputContext, Position
+
+
+@dataclass(slots=True)
+class Registry:
+    """The generations at work, the files that only stand there, and those that are left alone."""
+
+    config: FileConfig
+    context: InputContext
+    wanted: Callable[[Generation], None]
+    """Takes what is to be read."""
+    losses: Losses
+    generations: dict[FileId, Generation] = field(default_factory=dict[FileId, Generation])
+    at: dict[str, Generation] = field(default_factory=dict[str, Generation])
+    """By path, the generation that was seen there last."""
+    noted: dict[FileId, tuple[str, Position]] = field(default_factory=dict[FileId, tuple[str, Position]])
+    """Files that stood there before the config arrived: stream key and note."""
+    left_alone: dict[FileId, tuple[int, int]] = field(default_factory=dict[FileId, tuple[int, int]])
+    """Compressed files and copies: their size and mtime, at which they are no logs."""
+    taken_elsewhere: set[FileId] = field(default_factory=set[FileId])
+    """Another lane of the same target reads them; it may let them go."""
+    copies: dict[FileId, tuple[str, str]] = field(default_factory=dict[FileId, tuple[str, str]])
+    """Copies of what is read from elsewhere: stream key of the note, and path."""
+    expected: set[FileId] = field(default_factory=set[FileId])
+    """Files that the checkpoint knows and that were not taken up yet."""
+    scanned_at: int = 0
+    """Wall clock in ns at which the last completed scan began; 0 before: what came while no agent ran counts as just found."""
+
+    def is_left(self, look: Look) -> bool:
+        """Whether a file is one that is left alone, and still is what it was then."""
+        return self.left_alone.get(look[:2]) == look[2:]
+
+    # --- opening ----------------------------------------------------------------------------------------------------------------
+    def open(self, path: str) -> Content | None:
+        """The file at `path`, as it is; None, with an alarm where that is called for, when it cannot be opened."""
+        try:
+            return open_content(self.context.platform, path, unpack=False)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            kind = {errno.EACCES: "LOGFILE_PERMINSSION_ALARM", errno.EMFILE: "OPEN_FILE_LIMIT_ALARM"}.get(
+                error.errno or 0, "OPEN_LOGFILE_FAIL_ALARM"
+            )
+            self.context.alarm(kind, "cannot open the file", path=path, reason=(error.strerror or str(error)).lower())
+            return None
+
+    def new(self, content: Content, path: str, *, location: str = "", opened: int = 0) -> Generation | None:
+        """A generation from the beginning of an open file; None, and the file closed, when it is not ours to read."""
+        key = stream_key(content.identity)
+        generation = Generation(key, content.file, content.identity.born, path, location or path, content=content)
+        generation.opened = opened or generation.opened
+        generation.look(time.time_ns())
+        generation.note_head()
+        if not self.take_stream(generation):
+            return None
+        if not self.config.tailing_all_matched_files:
+            generation.read_to_end_at = self.scanned_at
+        return generation
+
+    def take_stream(self, generation: Generation, position: Position | None = None) -> bool:
+        """Open its stream and add it; False, and its file closed, when another pipeline reads it for the same target."""
+        stream = self.context.open_stream(generation.key, position or generation.position())
+        if stream is None:
+            if generation.content is not None:
+                generation.content.close()
+                generation.content = None
+            self.leave_to_other(generation.file, generation.location)
+            return False
+        self.taken_elsewhere.discard(generation.file)
+        generation.stream = stream
+        self.generations[generation.file] = generation
+        return True
+
+    # --- letting go -------------------------------------------------------------------------------------------------------------
+    def let_go(self, path: str) -> None:
+        """Another pipeline has the better claim on this path: what stands there now is read to its end, then it is left to that one."""
+        if generation := self.at.get(path):
+            generation.leaving_by = math.inf
+            self.wanted(generation)
+        for file, (key, position) in list(self.noted.items()):
+            if position["path"] == path and (stream := self.context.open_stream(key, position)):
+                self.context.leave_stream(stream, position)
+                del self.noted[file]
+
+    def leave_to_other(self, file: FileId, path: str) -> None:
+        if file not in self.taken_elsewhere:
+            message = "another pipeline reads this file for the same target; it is read once"
+            self.context.alarm("MULTI_CONFIG_MATCH_ALARM", message, path=path)
+        self.taken_elsewhere.add(file)
+
+    def forget(self, generation: Generation) -> None:
+        """Nothing more will come from it."""
+        generation.close()
+        self.context.end_stream(generation.stream)
+        self.drop(generation)
+
+    def drop(self, generation: Generation) -> None:
+        """It is no longer ours to read."""
+        generation.ended = True
+        self.release_followers(generation)
+        if self.generations.get(generation.file) is generation:
+            del self.generations[generation.file]
+        for path in [path for path, one in self.at.items() if one is generation]:
+            del self.at[path]
+
+    def end_stream(self, key: str, position: Position) -> None:
+        """End a stream that no generation reads."""
+        if stream := self.context.open_stream(key, position):
+            self.context.end_stream(stream)
+
+    def release_followers(self, generation: Generation) -> None:
+        followers, generation.followers = generation.followers, []
+        for follower in followers:
+            follower.after = None
+            self.wanted(follower)
+
+    def prune(self, here: Set[FileId], standing: Callable[[str, FileId], bool]) -> None:
+        """Forget what was left alone and is not there any more: its inode may come back as another file."""
+        self.taken_elsewhere &= here
+        for file in self.left_alone.keys() - here:
+            if file in self.copies and standing(self.copies[file][1], file):
+                continue
+            del self.left_alone[file]
+            if note := self.copies.pop(file, None):
+                self.end_stream(note[0], {})
+
+
+def read_after(first: Generation, second: Generation) -> None:
+    second.after = first
+    first.followers.append(second)

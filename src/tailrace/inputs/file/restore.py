@@ -1,0 +1,218 @@
+"""Taking up what the checkpoint knows: each known stream goes on in its file, wherever that is now, or in a copy of it.
+
+A state's file is found by (device, inode) and birth time. Where the device number of a whole mount has changed, path and content decide.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from tailrace.inputs.file import standing
+from tailrace.inputs.file.content import Content
+from tailrace.inputs.file.generation import FileId, Generation, born_of, file_of, fits
+from tailrace.inputs.file.losses import LOSS_PREFIX
+from tailrace.inputs.file.registry import Registry, read_after
+from tailrace.inputs.file.rotation import find_file, open_content
+from tailrace.inputs.file.succession import Succession
+from tailrace.pipeline.contract import Position, StreamState
+
+NOTES = (standing.MARK_PREFIX, LOSS_PREFIX)
+"""Streams that are no files."""
+
+
+class Restoring:
+    """The states of a former run that are not taken up yet, by the file that they are about."""
+
+    def __init__(self, table: Registry, succession: Succession, states: Iterable[StreamState]) -> None:
+        self._table = table
+        self._context = table.context
+        self._succession = succession
+        self._states: dict[FileId, list[StreamState]] = {}
+        for state in sorted(states, key=lambda one: one.key):
+            if not state.key.startswith(NOTES):
+                self._states.setdefault(file_at(state.key, state.next)[0], []).append(state)
+        table.expected.update(self._states)
+
+    def expect(self, file: FileId) -> None:
+        """Another lane may have let go of a file: look up what is known of it now."""
+        states = [state for state in self._context.streams if not state.key.startswith(NOTES)]
+        if found := [state for state in states if file_at(state.key, state.next)[0] == file]:
+            self._states[file] = sorted(found, key=lambda one: one.key)
+            self._table.expected.add(file)
+
+    def all(self, here: Mapping[FileId, str]) -> None:
+        """Take up everything. `here`: where the scan has found files."""
+        elsewhere = [file for file in self._states if file not in here]
+        for file in [file for file in self._states if file in here]:
+            self.at(file, here[file])
+        for file in elsewhere:
+            self._search(file)
+        self._put_in_order()
+
+    def at(self, file: FileId, location: str) -> bool:
+        """Take up the states of a file that stands at `location`. False when it cannot be taken up now, or turns out to be another."""
+        states = self._states[file]
+        content = self._open(location)
+        if content is None:
+            return False
+        self._forget(file)
+        last = states[-1]
+        same = content.file == file and content.identity.born == file_at(last.key, last.next)[1]
+        for state in states[:-1] if same else states:
+            self._without_file(state)
+        if same:
+            return self._resume(last, content, location)
+        content.close()
+        return False
+
+    # --- where it is ------------------------------------------------------------------------------------------------------------
+    def _search(self, file: FileId) -> None:
+        """Known files that no pattern finds: rotated away, on a mount that has another number now, or gone."""
+        states = self._states[file]
+        path = str(states[-1].next["path"])
+        directory = str(Path(path).parent)
+        device = _device(directory)
+        if location := find_file(directory, file):
+            self.at(file, location)
+            if self._context.claims.better(self._context.pipeline, location):
+                self._table.let_go(location)
+        elif device is not None and device != file[0]:
+            self._remounted(states, path)
+        elif device is not None:
+            self._forget(file)
+            for state in states:
+                self._without_file(state)
+
+    def _remounted(self, states: Sequence[StreamState], path: str) -> None:
+        """Of what is at the same path, under another device number, only content can say whether it is the same file."""
+        last = states[-1]
+        file, born = file_at(last.key, last.next)
+        directory = str(Path(path).parent)
+        moved = find_file(directory, (_device(directory) or 0, file[1]))
+        for location in [path, moved] if moved and moved != path else [path]:
+            content = self._open(location)
+            if content is None:
+                continue
+            if content.file not in self._table.generations and _is_same(content, last.next, file[1], born):
+                self._forget(file)
+                for state in states[:-1]:
+                    self._without_file(state)
+                self._resume(last, content, location)
+                return
+            content.close()
+
+    def _open(self, location: str) -> Content | None:
+        """Opens what is compressed as what is in it; alarms are the registry's."""
+        content = self._table.open(location)
+        if content is None:
+            return None
+        content.close()
+        try:
+            return open_content(self._context.platform, location)
+        except OSError:
+            return self._table.open(location)
+
+    def _forget(self, file: FileId) -> None:
+        del self._states[file]
+        self._table.expected.discard(file)
+
+    # --- going on ---------------------------------------------------------------------------------------------------------------
+    def _resume(self, state: StreamState, content: Content, location: str) -> bool:
+        if standing.is_noted(state.next) or "copy" in state.next:
+            self._note(state, content)
+            return True
+        generation = _generation(state, location)
+        generation.content, generation.saved = content, state.next
+        generation.file, generation.born = content.file, content.identity.born
+        if not self._table.take_stream(generation, state.next):
+            return False
+        path = generation.path
+        self._table.at[location] = generation
+        if location != path and path not in self._table.at:
+            self._table.at[path], generation.displaced = generation, True
+        stored = self._context.stored_end(state.key)
+        if stored is not None and content.reaches(stored):
+            generation.seek(stored)
+            self._context.remember(generation.stream, generation.position())
+        elif not generation.resume():
+            self._succession.truncated(generation, state.next, _seen(state.next))
+            return True
+        self._table.wanted(generation)
+        return True
+
+    def _note(self, state: StreamState, content: Content) -> None:
+        content.close()
+        self._context.open_stream(state.key, state.next)
+        if standing.is_noted(state.next):
+            self._table.noted[content.file] = state.key, state.next
+        else:
+            size, modified = state.next["copy"]
+            self._table.left_alone[content.file] = int(size), int(modified)
+            self._table.copies[content.file] = state.key, str(state.next["path"])
+
+    def _without_file(self, state: StreamState) -> None:
+        """Its file is gone, or holds something else now: it goes on in a copy, or ends."""
+        position = state.next
+        if "head" in position:
+            generation = _generation(state, str(position["path"]))
+            generation.stream = self._context.open_stream(state.key, position) or ""
+            if not generation.stream:
+                return
+            if self._succession.removed(generation, position):
+                return
+            self._table.losses.add(
+                state.key,
+                int(position["offset"]),
+                _seen(position),
+                path=generation.path,
+                why="the file is gone, and no copy of it is there",
+            )
+        self._table.end_stream(state.key, position)
+
+    def _put_in_order(self) -> None:
+        """What stood at one path is read in the order in which it came, and what comes next is read after the last of it."""
+        by_path: dict[str, list[Generation]] = {}
+        for generation in self._table.generations.values():
+            by_path.setdefault(generation.path, []).append(generation)
+        for path, generations in by_path.items():
+            generations.sort(key=lambda one: (one.opened, one.born, one.key))
+            for first, second in itertools.pairwise(generations):
+                if second.after is None and first.after is not second:
+                    read_after(first, second)
+            if generations[-1] is not self._table.at.get(path) and not any(one.location == path for one in generations):
+                self._table.at[path] = generations[-1]
+
+
+def file_at(key: str, position: Position) -> tuple[FileId, int]:
+    """File and birth time that a stream was last read from."""
+    device, inode, born = position.get("file", (*file_of(key), born_of(key)))
+    return (int(device), int(inode)), int(born)
+
+
+def _generation(state: StreamState, location: str) -> Generation:
+    file, born = file_at(state.key, state.next)
+    generation = Generation(state.key, file, born, str(state.next["path"]), location, saved=state.next)
+    generation.opened = int(state.next.get("opened", 0))
+    generation.size, generation.modified = state.next.get("seen", (0, 0))
+    generation.read_to_end_at = int(state.next.get("read_to_end_at", 0))
+    return generation
+
+
+def _seen(position: Position) -> int:
+    return int(position.get("seen", (position["offset"], 0))[0])
+
+
+def _is_same(content: Content, position: Position, inode: int, born: int) -> bool:
+    if standing.is_noted(position) or "copy" in position:
+        return (content.identity.inode, content.identity.born) == (inode, born)
+    try:
+        return bool(position["head"][0]) and fits(content, position)
+    except OSError:
+        return False
+
+
+def _device(directory: str) -> int | None:
+    try:
+        return Path(directory).stat().st_dev
+    except OSError:
+        return None

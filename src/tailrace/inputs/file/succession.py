@@ -1,0 +1,296 @@
+"""What follows what: where a file's bytes are after it was truncated, copied, compressed or removed, and what came in between.
+
+Content decides, not names: a file goes on in the one that holds, at the same offsets, what was read of it (hashes of its head and of the
+bytes before the offset). Names only say where to look: beside the live file, under names that rotation makes.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from tailrace.batch import fingerprint
+from tailrace.inputs.file.content import Content
+from tailrace.inputs.file.generation import LAYOUT, SIGNATURE_SIZE, Generation, fits, stream_key
+from tailrace.inputs.file.registry import Registry
+from tailrace.inputs.file.rotation import Rotated, live_names, open_content, rotated_from
+from tailrace.pipeline.contract import Position
+
+MISSED_NS = 1_000_000
+"""What was missed is dated back by this, so that it stands in order before what follows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """An open file that holds what was read of another one."""
+
+    content: Content
+    rotated: Rotated
+
+
+class Succession:
+    """Works on the table of one `input_file`."""
+
+    def __init__(self, table: Registry) -> None:
+        self._table = table
+        self._context = table.context
+
+    # --- truncated, removed ------------------------------------------------------------------------------------------------------
+    def truncated(self, generation: Generation, position: Position, seen: int) -> Generation:
+        """The open file does not hold any more what was read of it: a new generation begins on it, from its beginning.
+
+        The old one, read up to `position` of the `seen` bytes, goes on in a copy where there is one (copytruncate); otherwise what was not
+        read is lost. Then comes what was rotated away in between.
+        """
+        self._context.count("truncations")
+        fresh = self._begin_anew(generation)
+        before, generation.followers = generation.followers, []
+        modified = _modified(position)
+        candidates = self._candidates(generation.location, modified)
+        copy = self._find(candidates, position)
+        if copy is not None:
+            self._go_on_in(generation, copy, position)
+            modified = copy.rotated.modified
+        chain = [generation] if copy is not None else []
+        known = [(generation, position), *self._known_at(generation.path)]
+        chain += self._unknown(candidates, generation.path, born=generation.born, modified=modified, known=known, before=fresh.opened)
+        if copy is None:
+            lost = int(position["offset"]), seen
+            self._table.losses.add(generation.key, *lost, path=generation.path, why="it was truncated, and no copy of it is there")
+            self._context.end_stream(generation.stream)
+            generation.ended = True
+        self._line_up(generation, [*chain, fresh], before)
+        return fresh
+
+    def removed(self, generation: Generation, position: Position) -> bool:
+        """Its file is gone: whether a copy is there that holds more than what was read, in which it goes on."""
+        copy = self._find(self._candidates(generation.path, 0), position)
+        if copy is None:
+            return False
+        if copy.content.ends_at(int(position["offset"])):
+            self._leave_copy(copy.rotated.path, copy.content)
+            copy.content.close()
+            return False
+        self._go_on_in(generation, copy, position)
+        self._table.wanted(generation)
+        return True
+
+    def read_through(self, generation: Generation) -> None:
+        """A compressed copy has been read to its end."""
+        assert generation.content is not None, "it was read just now"
+        self._leave_copy(generation.location, generation.content)
+        self._table.forget(generation)
+
+    def between(self, previous: Generation, following: Generation, path: str) -> list[Generation]:
+        """What stood at `path` after one known generation and before another, and was rotated away between two looks."""
+        candidates = [one for one in self._candidates(path, 0) if one.file != following.file]
+        known = [(one, proof) for one, proof in self._known_at(path) if one is not following]
+        return self._unknown(
+            candidates, path, born=previous.born, modified=previous.modified, known=known, until=following.born, before=following.opened
+        )
+
+    def came_before(self, generation: Generation) -> bool:
+        """Whether an empty file had other bytes since it was last seen, which were copied away: they are read first then."""
+        candidates = [one for one in self._candidates(generation.path, generation.modified) if one.size]
+        if not candidates or generation.displaced:
+            return False
+        chain = self._unknown(
+            candidates,
+            generation.path,
+            born=generation.born,
+            modified=generation.modified,
+            known=self._known_at(generation.path),
+            before=generation.opened,
+        )
+        generation.look(time.time_ns())
+        if chain:
+            self._line_up(generation, [*chain, generation], [])
+        return bool(chain)
+
+    def _known_at(self, path: str) -> list[tuple[Generation, Position]]:
+        for one in self._table.generations.values():
+            if one.path == path and one.is_open and not one.head[0]:
+                one.note_head()
+        return [(one, one.proof) for one in self._table.generations.values() if one.path == path]
+
+    def _begin_anew(self, generation: Generation) -> Generation:
+        key = f"{generation.key.split('~')[0]}~{time.time_ns():x}"
+        fresh = Generation(key, generation.file, generation.born, generation.path, generation.location, content=generation.content)
+        fresh.read_to_end_at, fresh.displaced = generation.read_to_end_at, generation.displaced
+        fresh.look(time.time_ns())
+        fresh.note_head()
+        generation.content = None
+        for path in [path for path, one in self._table.at.items() if one is generation]:
+            self._table.at[path] = fresh
+        del self._table.generations[generation.file]
+        self._table.take_stream(fresh)
+        return fresh
+
+    def _go_on_in(self, generation: Generation, copy: Copy, position: Position) -> None:
+        file = copy.content.file
+        self._table.left_alone.pop(file, None)
+        if note := self._table.copies.pop(file, None):
+            self._table.end_stream(note[0], {})
+        if self._table.generations.get(generation.file) is generation:
+            del self._table.generations[generation.file]
+        generation.take(copy.content, copy.rotated.path)
+        generation.go_on(position)
+        self._table.generations[file] = generation
+        self._table.at.setdefault(copy.rotated.path, generation)
+        self._context.count("copies_read_on")
+
+    def _line_up(self, generation: Generation, chain: Sequence[Generation], last: Sequence[Generation]) -> None:
+        """The chain takes the place that `generation` had between what it is read after and what is read after it."""
+        if generation.after is not None and chain[0] is not generation:
+            generation.after.followers.remove(generation)
+            generation.after.followers.append(chain[0])
+            chain[0].after, generation.after = generation.after, None
+        for first, second in itertools.pairwise(chain):
+            second.after = first
+            first.followers.append(second)
+        chain[-1].followers.extend(last)
+        for follower in last:
+            follower.after = chain[-1]
+        for one in chain:
+            self._table.wanted(one)
+
+    # --- finding ------------------------------------------------------------------------------------------------------------------
+    def _candidates(self, path: str, modified: int) -> list[Rotated]:
+        """Rotated files beside `path` that nothing is read from, in the order of their last writing, at `modified` or later."""
+        table = self._table
+        return [
+            one
+            for one in rotated_from(path)
+            if one.modified >= modified
+            and one.file not in table.generations
+            and one.file not in table.noted
+            and one.file not in table.expected
+            and one.file not in table.taken_elsewhere
+        ]
+
+    def _find(self, candidates: Iterable[Rotated], position: Position) -> Copy | None:
+        """The first file that holds what was seen up to `position`."""
+        if not position["head"][0]:
+            return None
+        for candidate in candidates:
+            if (content := self._open(candidate)) is None:
+                continue
+            if _holds(content, position):
+                return Copy(content, candidate)
+            content.close()
+        return None
+
+    def _unknown(
+        self,
+        candidates: Iterable[Rotated],
+        path: str,
+        *,
+        born: int,
+        modified: int,
+        known: Sequence[tuple[Generation, Position]],
+        before: int,
+        until: int = 0,
+    ) -> list[Generation]:
+        """New generations for candidates that were live at `path` after a known one: born and written later, and no copies of it.
+
+        They were there `before` the one that follows was found.
+        """
+        found: list[Generation] = []
+        for candidate in candidates:
+            if candidate.file in self._table.copies or (content := self._open(candidate)) is None:
+                continue
+            if not _came_between(content, candidate, born, modified, until):
+                content.close()
+            elif any(_holds(content, position) or _is_cut_copy(content, one) for one, position in known):
+                self._leave_copy(candidate.path, content)
+                content.close()
+            elif generation := self._table.new(content, path, location=candidate.path, opened=before - MISSED_NS + len(found)):
+                self._table.left_alone.pop(candidate.file, None)
+                generation.displaced = True
+                found.append(generation)
+        return found
+
+    def _open(self, candidate: Rotated) -> Content | None:
+        try:
+            content = open_content(self._context.platform, candidate.path)
+        except OSError:
+            return None
+        if content.file == candidate.file:
+            return content
+        content.close()  # renamed just now: the next look finds it
+        return None
+
+    # --- copies -------------------------------------------------------------------------------------------------------------------
+    def is_copy(self, path: str, content: Content, standing: Callable[[str], Generation | None]) -> bool:
+        """Whether a file that turned up under a rotated name is a copy of what stands at the live name: it is left alone then.
+
+        `standing` gives the open generation that stands at a path.
+        """
+        directory, _, name = path.rpartition("/")
+        for live in live_names(name):
+            original = standing(f"{directory}/{live}")
+            if content.file in self._table.generations or content.file in self._table.copies:
+                return True  # looking at the original has shown what this file is
+            if original is None or original.file == content.file or content.identity.born < original.born:
+                continue  # older than the live file: rotated by renaming
+            if original.content is not None and _is_front_of(content, original.content):
+                self._leave_copy(path, content)
+                return True
+        return False
+
+    def _leave_copy(self, path: str, content: Content) -> None:
+        """Keep in mind, durably, that a file is a copy of what is read from elsewhere."""
+        status = content.status()
+        look = status.st_size, status.st_mtime_ns
+        self._table.left_alone[content.file] = look
+        if look[0]:
+            key, position = stream_key(content.identity), {"v": LAYOUT, "copy": list(look), "path": path}
+            if (stream := self._context.open_stream(key, position)) is not None:
+                self._context.remember(stream, position)
+                self._table.copies[content.file] = key, path
+
+
+def _modified(position: Position) -> int:
+    return int(position.get("seen", (0, 0))[1])
+
+
+def _holds(content: Content, position: Position) -> bool:
+    try:
+        return bool(position["head"][0]) and fits(content, position)
+    except OSError:
+        return False  # a damaged compressed file
+
+
+def _came_between(content: Content, candidate: Rotated, born: int, modified: int, until: int) -> bool:
+    """Whether a rotated file came after a known one: born later, or last written later where it is a copy, born anew."""
+    own = content.identity.born
+    if own < born:
+        return False
+    return candidate.modified >= modified and (not until or content.is_unpacked or own <= until)
+
+
+def _is_front_of(copy: Content, live: Content) -> bool:
+    """Whether a file holds what the live one begins with, and nothing else."""
+    size = copy.status().st_size
+    if size > live.status().st_size:
+        return False
+    head = copy.read_at(SIGNATURE_SIZE, 0)
+    begin = max(0, size - SIGNATURE_SIZE)
+    return live.read_at(len(head), 0) == head and live.read_at(size - begin, begin) == copy.read_at(SIGNATURE_SIZE, begin)
+
+
+def _is_cut_copy(content: Content, generation: Generation) -> bool:
+    """Whether a file holds the beginning of what was read, but ends before the offset: it was copied before the last lines were written."""
+    if not generation.offset:
+        return False
+    try:
+        begin = generation.offset - len(generation.tail)
+        overlap = content.read_at(len(generation.tail), begin)
+        if content.read_at(1, generation.offset - 1) or not generation.tail.startswith(overlap):
+            return False
+        head = content.read_at(generation.head[0], 0)
+    except OSError:
+        return False
+    if len(head) == generation.head[0]:
+        return bool(head) and fingerprint(head) == generation.head[1]
+    return bool(overlap) and not begin

@@ -1,0 +1,319 @@
+"""A directory as programs and logrotate change it, the real `input_file` over it, and the book that says what must have been read.
+
+Nothing runs by itself: looks, scans and reads happen when they are asked for, so that every interleaving can be made.
+"""
+
+import contextlib
+import gzip
+import itertools
+import os
+import shutil
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tailrace.inputs.file import FileConfig
+from tailrace.inputs.file.discover import Discovery
+from tailrace.inputs.file.files import Files
+from tailrace.inputs.file.reader import Reader
+from tailrace.inputs.file.roots import Roots
+from tailrace.inputs.file.walk import Look
+from tests.unit.inputs.file.following import RememberingLane
+
+HEADER = b"".join(b"# the same header in every file, line %02d of some\n" % number for number in range(30))
+
+
+@dataclass(eq=False)
+class Incarnation:
+    """What a program wrote into one file between its creation and its truncation or the end of the file."""
+
+    number: int
+    lines: list[bytes] = field(default_factory=list)
+    partial: bytes = b""
+    headed: bool = False
+    looked_at: bool = False
+    """The agent has looked while it stood at the live path."""
+    seen: int = 0
+    """Bytes at the agent's last look."""
+    excused: set[bytes] = field(default_factory=set)
+    """Lines whose last copy went away before they were read."""
+
+    @property
+    def content(self) -> bytes:
+        return b"".join(line + b"\n" for line in self.lines) + self.partial
+
+
+class Agent:
+    """One life of an `input_file` without its thread."""
+
+    def __init__(self, lane: RememberingLane, config: FileConfig) -> None:
+        self.lane = lane
+        self.ready: deque = deque()
+        self.discovery = Discovery(config, lane, Roots(), watch=lambda directory: True, unwatch=lambda directory: None)
+        self.files = Files(config, lane, self.want)
+        self.reader = Reader(config, lane, self.files)
+        self.scan()
+
+    def want(self, generation) -> None:
+        if not generation.queued and generation.after is None:
+            generation.queued = True
+            self.ready.append(generation)
+
+    def scan(self) -> None:
+        walk = self.discovery.walk()
+        while True:
+            try:
+                next(walk)
+            except StopIteration as done:
+                scan = done.value
+                break
+        for path in scan.gone:
+            self.files.vanished(path)
+        for path in self.files.begin(scan) if scan.first else self.files.rescan(scan):
+            self.discovery.forget(path)
+
+    def look(self, path: Path) -> None:
+        try:
+            look = Look.of(path.stat())
+        except FileNotFoundError:
+            if self.discovery.gone(str(path.parent), path.name):
+                self.files.vanished(str(path))
+            return
+        if self.discovery.saw(str(path.parent), path.name, look) and not self.files.look(str(path), look, changed=True):
+            self.discovery.forget(str(path))
+
+    def read(self, turns: int) -> None:
+        for _ in range(turns):
+            if not self.ready:
+                return
+            generation = self.ready.popleft()
+            generation.queued = False
+            if self.reader.read(generation):
+                self.want(generation)
+
+    def sweep(self) -> None:
+        """What happens to deleted files that are read to their end, once they have been quiet for a while."""
+        for generation in self.files.open_generations:
+            if not os.fstat(generation.descriptor).st_nlink and generation.drained and not generation.queued:
+                self.files.end(generation)
+
+    def holds(self, inode: int) -> bool:
+        return any(os.fstat(one.descriptor).st_ino == inode for one in self.files.open_generations)
+
+    def stop(self) -> None:
+        self.files.close()
+        self.discovery.close()
+
+
+class World:
+    """`pattern` is what the agent collects: the live name alone, or the rotated ones too."""
+
+    def __init__(self, directory: Path, pattern: str) -> None:
+        self.directory = directory
+        self.pattern = pattern
+        self.live = directory / "x.log"
+        self.lane = RememberingLane()
+        self.config = FileConfig.model_validate({"FilePaths": [f"{directory}/{pattern}"]})
+        self.places: dict[Path, Incarnation] = {}
+        self.unlinked: dict[int, Incarnation] = {}
+        """By inode: files without a name that the agent holds."""
+        self.all: list[Incarnation] = []
+        self.agent: Agent | None = Agent(self.lane, self.config)
+        self.next_line = 0
+
+    # --- the program ----------------------------------------------------------------------------------------------------------
+    def write(self, count: int, *, partial: bool = False, header: bool = False) -> None:
+        incarnation = self.places.get(self.live)
+        if incarnation is None:
+            incarnation = self.places[self.live] = self._new()
+        data = b""
+        if header and not incarnation.content:
+            data, incarnation.headed = HEADER, True
+            incarnation.lines += HEADER.splitlines()
+        for _ in range(count):
+            line = b"line %06d of incarnation %d" % (self.next_line, incarnation.number)
+            self.next_line += 1
+            data += line + b"\n"
+            incarnation.lines.append(incarnation.partial + line)
+            incarnation.partial = b""
+        if partial:
+            half = b"half %06d " % self.next_line
+            self.next_line += 1
+            data += half
+            incarnation.partial += half
+        with self.live.open("ab", buffering=0) as file:
+            file.write(data)
+
+    def _new(self) -> Incarnation:
+        self.all.append(Incarnation(len(self.all)))
+        return self.all[-1]
+
+    # --- rotation -------------------------------------------------------------------------------------------------------------
+    def rotated(self) -> list[Path]:
+        """The newest first."""
+        found = [path for path in self.places if path != self.live]
+        return sorted(found, key=lambda path: int(path.name.removesuffix(".gz").rpartition(".")[2]))
+
+    def _shift(self) -> None:
+        for path in reversed(self.rotated()):
+            number = int(path.name.removesuffix(".gz").rpartition(".")[2])
+            suffix = ".gz" if path.name.endswith(".gz") else ""
+            target = self.directory / f"x.log.{number + 1}{suffix}"
+            path.rename(target)
+            self.places[target] = self.places.pop(path)
+
+    def rename(self, *, create: bool) -> None:
+        if self.live not in self.places:
+            return
+        self._shift()
+        target = self.directory / "x.log.1"
+        self.live.rename(target)
+        self.places[target] = self.places.pop(self.live)
+        if create:
+            self.live.touch()
+            self.places[self.live] = self._new()
+
+    def copytruncate(self) -> None:
+        if self.live not in self.places:
+            return
+        self._shift()
+        target = self.directory / "x.log.1"
+        shutil.copyfile(self.live, target)
+        self.places[target] = self.places[self.live]
+        self._truncate()
+
+    def truncate(self) -> None:
+        if self.live in self.places:
+            self._truncate()
+
+    def _truncate(self) -> None:
+        old = self.places[self.live]
+        os.truncate(self.live, 0)
+        self.places[self.live] = self._new()
+        self._excuse(old)
+
+    def compress(self, index: int) -> None:
+        plain = [path for path in self.rotated() if not path.name.endswith(".gz")]
+        if not plain:
+            return
+        path = plain[index % len(plain)]
+        packed = path.with_name(path.name + ".gz")
+        status = path.stat()
+        with gzip.open(packed, "wb") as file:
+            file.write(path.read_bytes())
+        os.utime(packed, ns=(status.st_atime_ns, status.st_mtime_ns))
+        self.places[packed] = self.places[path]
+        self._unlink(path)
+
+    def delete_live(self) -> None:
+        if self.live in self.places:
+            self._unlink(self.live)
+
+    def delete_oldest(self) -> None:
+        if rotated := self.rotated():
+            self._unlink(rotated[-1])
+
+    def _unlink(self, path: Path) -> None:
+        inode = path.stat().st_ino
+        path.unlink()
+        incarnation = self.places.pop(path)
+        if self.agent is not None and self.agent.holds(inode) and not path.name.endswith(".gz"):
+            self.unlinked[inode] = incarnation
+        self._excuse(incarnation)
+
+    # --- the agent ------------------------------------------------------------------------------------------------------------
+    def look(self) -> None:
+        if self.agent:
+            self._looked()
+            self.agent.look(self.live)
+
+    def scan(self) -> None:
+        if self.agent:
+            self._looked()
+            self.agent.scan()
+
+    def read(self, turns: int) -> None:
+        if self.agent:
+            self.agent.read(turns)
+            self._let_go()
+
+    def sweep(self) -> None:
+        if self.agent:
+            self.agent.sweep()
+            self._let_go()
+
+    def stop(self) -> None:
+        if self.agent:
+            self.agent.stop()
+            self.agent = None
+            self._let_go()
+
+    def start(self) -> None:
+        if self.agent is None:
+            self._looked()
+            self.agent = Agent(self.lane, self.config)
+
+    def _looked(self) -> None:
+        if self.live in self.places:
+            self.places[self.live].looked_at = True
+
+    def _let_go(self) -> None:
+        """Files without a name that the agent does not hold any more are gone."""
+        for inode, incarnation in list(self.unlinked.items()):
+            if self.agent is None or not self.agent.holds(inode):
+                del self.unlinked[inode]
+                self._excuse(incarnation)
+
+    def _excuse(self, incarnation: Incarnation) -> None:
+        """Where no copy of it is left, what was not read may be missing."""
+        if incarnation in self.places.values() or incarnation in self.unlinked.values():
+            return
+        read = set(self.contents)
+        incarnation.excused |= {line for line in [*incarnation.lines, incarnation.partial] if line not in read}
+
+    # --- the verdict ----------------------------------------------------------------------------------------------------------
+    @property
+    def contents(self) -> list[bytes]:
+        return [event["content"].encode() for event in self.lane.events]
+
+    def _was_out_of_reach(self, incarnation: Incarnation) -> bool:
+        """Nobody looks for what was rotated away before the first look ever, where rotated names are not collected or it is compressed."""
+        if any(one.looked_at for one in self.all[: incarnation.number + 1]):
+            return False
+        names = [path.name for path, one in self.places.items() if one is incarnation]
+        return self.pattern == "x.log" or all(name.endswith(".gz") for name in names)
+
+    def settle(self) -> None:
+        """Everything that is there is read; what is unfinished is complete."""
+        self.start()
+        self.lane.finite = True
+        for _ in range(4):
+            self.scan()
+            self.look()
+            self.read(10_000)
+            self.sweep()
+        self.stop()
+
+    def verify(self) -> None:
+        contents = self.contents
+        numbered = [line for line in contents if not line.startswith(b"#")]
+        assert len(set(numbered)) == len(numbered), f"twice: {[line for line in set(numbered) if numbered.count(line) > 1][:5]}"
+        whole = {line for one in self.all for line in [*one.lines, one.partial] if line}
+        torn = [line for line in numbered if line not in whole]
+        assert not torn, f"torn: {torn[:5]}"
+        read = set(contents)
+        for one in self.all:
+            expected = [line for line in [*one.lines, one.partial] if line and line not in one.excused and not line.startswith(b"#")]
+            missing = [line for line in expected if line not in read]
+            assert not missing or self._was_out_of_reach(one), f"lost of incarnation {one.number} ({one.looked_at=}): {missing[:5]}"
+        headers = sum(1 for line in contents if line.startswith(b"#")) / len(HEADER.splitlines())
+        most = sum(1 for one in self.all if one.headed)
+        assert headers <= most, f"{headers} headers of {most} were read"
+        unseen = {line for one in self.all if not one.looked_at for line in one.lines}
+        order = [int(line.split()[1]) for line in numbered if line.startswith(b"line") and line not in unseen]
+        assert order == sorted(order), f"out of order: {[pair for pair in itertools.pairwise(order) if pair[0] > pair[1]][:5]}"
+
+
+def remove(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        shutil.rmtree(directory)
