@@ -55,11 +55,7 @@ class Reader:
     def read(self, generation: Generation) -> bool:
         """Read and submit the next range; whether there may be more right now."""
         looked_at = time.time_ns()  # before the bytes: what comes while we look was readable later
-        if generation.ended or generation.after is not None:  # since it was queued
-            return False
-        if not generation.is_open and not self._files.reopen(generation):
-            return self._pause(generation)
-        ahead, block = self._block(generation, looked_at)
+        ahead, block = self._block(generation, looked_at) if self._is_due(generation) else (False, None)
         if block is None:
             return False
         to_the_end = not ahead and len(block) < self._framing.block_size
@@ -78,6 +74,12 @@ class Reader:
         if taken and to_the_end and piece.size == len(block):
             return self._at_end(generation, looked_at)
         return taken
+
+    def _is_due(self, generation: Generation) -> bool:
+        """Whether it is still to be read, and open."""
+        if generation.ended or generation.after is not None:  # since it was queued
+            return False
+        return generation.is_open or self._files.reopen(generation) or self._pause(generation)
 
     def _block(self, generation: Generation, looked_at: int) -> tuple[bool, bytes | None]:
         """The next bytes, and whether they end with a record; None when others must be read instead."""
