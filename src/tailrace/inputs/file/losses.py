@@ -29,7 +29,7 @@ class Losses:
         if new := self.note(key, start, end):
             self._context.count("unread_bytes_deleted", new)
             self._context.alarm(
-                "DROP_LOG_ALARM", "bytes of the file went away before they could be read", path=path, reason=why, start=start, end=end
+                "DROP_LOG_ALARM", "bytes of the file went away before they could be read", path=path, reason=why, unread_bytes=new
             )
 
     def note(self, key: str, start: int, end: int) -> int:
