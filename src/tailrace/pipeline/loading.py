@@ -1,10 +1,11 @@
-"""Pipelines from files, directories and text.
+"""Pipelines from files, directories and text, in the form of pipelines or the classic one of the SLS API.
 
 A file is checked as a whole: all its mistakes come in one `ConfigErrors`, each with its line.
 """
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from tailrace.errors import ConfigError, ConfigErrors
 from tailrace.pipeline import registry
+from tailrace.pipeline.classic import is_classic, translated
 from tailrace.pipeline.config import OptionGroup
 from tailrace.pipeline.documents import MAX_BYTES, Document, Value, read
 from tailrace.pipeline.documents import Path as KeyPath
@@ -88,7 +90,7 @@ def _load_other(file: Path, loaded: dict[str, PipelineConfig]) -> PipelineConfig
 
 def load_text(text: str, name: str) -> PipelineConfig:
     """The pipeline in `text`. `name` stands in messages and tells the format: `.json` is JSON, all else YAML. Raises ConfigErrors."""
-    return _Check(read(text, name)).pipeline()
+    return _pipeline(read(text, name))
 
 
 def from_canonical(text: str) -> PipelineConfig:
@@ -98,7 +100,15 @@ def from_canonical(text: str) -> PipelineConfig:
 
 def from_document(value: dict[str, Any], name: str) -> PipelineConfig:
     """A pipeline from plain data, such as the API receives. Raises ConfigErrors whose lines are all 1."""
-    return _Check(Document(name, value)).pipeline()
+    return _pipeline(Document(name, value))
+
+
+def _pipeline(document: Document) -> PipelineConfig:
+    """Of either form; a classic one is translated first, and kept beside."""
+    if not is_classic(document.value):
+        return _Check(document).pipeline()
+    pipeline, classic = translated(document)
+    return replace(_Check(pipeline).pipeline(), classic=classic)
 
 
 class _Check:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 from tailrace.pipeline import registry
+from tailrace.pipeline.classic import Classic
 from tailrace.pipeline.config import OptionGroup, PluginConfig, Problem, option
 from tailrace.pipeline.explain import near
 from tailrace.pipeline.registry import Kind, PluginEntry
@@ -152,6 +153,8 @@ class PipelineConfig:
     global_options: GlobalConfig = field(default_factory=GlobalConfig)
     enable: bool = True
     source: str = ""
+    classic: Classic | None = field(default=None, repr=False)
+    """The classic config that it was translated from."""
     as_written: dict[str, Any] | None = field(default=None, repr=False)
     """The document before references were resolved; set by `resolve`, so that secrets reach neither the version nor the canonical text."""
 

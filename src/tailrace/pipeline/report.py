@@ -28,6 +28,8 @@ def remarks(config: PipelineConfig) -> Iterator[str]:
     """What the author may want to know: keys without effect, secrets in plain text, a pipeline that is off."""
     if not config.enable:
         yield "enable: the pipeline is off"
+    if config.classic is not None:
+        yield from config.classic.remarks
     yield from _group_remarks(config.global_options, "global")
     for section in ("inputs", "processors", "aggregators", "flushers"):
         plugins = cast("tuple[ConfiguredPlugin, ...]", getattr(config, section))

@@ -331,3 +331,14 @@ def test_back_off_doubles_with_jitter_up_to_its_ceiling():
 
 def test_all_outcomes_are_accounted_for():
     assert set(Outcome) == {*targets.ALARMS, Outcome.ACKNOWLEDGED, Outcome.FORK}
+
+
+async def test_a_rate_spreads_requests_over_time(tmp_path):
+    bench = Bench(tmp_path, ScriptedFlusher(limits=BatchLimits(max_payloads=1, linger=0.0, max_bytes_per_sec=1000)))
+    began = time.monotonic()
+    for number in range(6):
+        bench.submit(number, size=100)
+    await bench.idle()
+    assert time.monotonic() - began >= 0.5  # the first goes at once, five wait 0.1 s each
+    await bench.close()
+    assert bench.durable == list(range(6))

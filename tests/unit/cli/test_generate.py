@@ -36,9 +36,9 @@ def test_a_pasted_format_becomes_a_pipeline(generate) -> None:
 
 
 def test_where_to_read_and_send_is_chosen(generate) -> None:
-    _, out, _ = generate("apache", "--log-format", "common", "--file-path", "/a.log", "--file-path", "/b.log", "--logstore", "web")
+    _, out, _ = generate("apache", "--log-format", "common", "--file-path", "/srv/a.log", "--file-path", "/srv/b.log", "--logstore", "web")
     pipeline = load_text(out, "apache.yaml")
-    assert pipeline.inputs[0].config.file_paths == ["/a.log", "/b.log"]
+    assert pipeline.inputs[0].config.file_paths == ["/srv/a.log", "/srv/b.log"]
     assert pipeline.flushers[0].document() == {
         "Type": "flusher_sls",
         "Endpoint": "http://127.0.0.1:9480",

@@ -61,6 +61,7 @@ class Target:
         self._probe = asyncio.Lock()
         self._backoff = Backoff()
         self._retry_at = 0.0
+        self._next_at = 0.0
         self._missing_since: float | None = None
         self.trouble = ""
         """What the target answered last, when that was no success."""
@@ -128,6 +129,7 @@ class Target:
                 await self._due()
                 count, _ = fitting(self._pending, self.flusher.limits)
                 items = [self._pending.popleft() for _ in range(count)]
+                await self._paced(sum(item.payload.raw_size for item in items))
                 request = Request(items, self._farewells.take([item.payload for item in items]))
                 self._prepare(request)
                 delivery = asyncio.create_task(self._deliver(request), name=f"deliver {self.flusher.target}")
@@ -137,6 +139,14 @@ class Target:
             for delivery in self._deliveries:
                 delivery.cancel()
             await asyncio.gather(*self._deliveries, return_exceptions=True)
+
+    async def _paced(self, size: int) -> None:
+        """Until a request of `size` raw bytes may go out under the target's rate; what comes after it waits its share of time."""
+        rate = self.flusher.limits.max_bytes_per_sec
+        if not rate:
+            return
+        await asyncio.sleep(self._next_at - time.monotonic())
+        self._next_at = max(self._next_at, time.monotonic()) + size / rate
 
     async def _due(self) -> None:
         """Until the next request is full, or its first payload has waited long enough."""

@@ -57,6 +57,12 @@ class SlsConfig(PluginConfig):
     access_key_id: str = option("", doc="Access key; without it the key that enrolment gave is used.")
     access_key_secret: Secret = option(Secret(), doc="Secret of the access key.", examples=["${env:SLS_KEY_SECRET}"])
     sign_version: Literal["v4", "v1"] = option("v4", doc="Version of the request signature.")
+    max_send_rate: int = option(
+        0, doc="Most bytes of events that are sent per second, before encoding; -1 or 0 is no limit.", unit="bytes per second", ge=-1
+    )
+    shard_hash_keys: list[str] = option(
+        factory=list, doc="Fields whose hash chooses the shard.", ignored="events of one file go to one shard, in their order"
+    )
     batch: Batch = option(factory=Batch, doc="When a request is sent.")
     telemetry_type: Literal["logs"] = option("logs", doc="What is sent.")
     shard_hash_keys: list[str] = option(
@@ -194,7 +200,9 @@ class FlusherSls:
 
     def _limits(self, *, many: bool) -> BatchLimits:
         batch = self.config.batch
-        return BatchLimits(batch.min_size_bytes, batch.min_cnt, 64 if many else 1, batch.timeout_secs)
+        return BatchLimits(
+            batch.min_size_bytes, batch.min_cnt, 64 if many else 1, batch.timeout_secs, max_bytes_per_sec=max(0, self.config.max_send_rate)
+        )
 
 
 def _is_address(host: str) -> bool:
