@@ -6,6 +6,7 @@ the model, or has one too many, fails.
 
 # ruff: noqa: E501 - a table's rows stand on one line each
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from tailrace.pipeline.loading import from_document, load_text
 from tailrace.pipeline.model import PipelineConfig
 from tailrace.pipeline.preview import preview
 from tailrace.pipeline.report import remarks
+from tests.source_tree import ROOT
 from tests.unit.inputs.file.following import Following, wait_for
 
 OUTPUT = {"projectName": "p-one", "logstoreName": "l", "endpoint": "http://127.0.0.1:9480"}
@@ -430,3 +432,16 @@ def test_ignored_keys_are_exactly_those_of_the_table() -> None:
     ignored = {public_key(name, field) for name, field in FileDetail.model_fields.items() if extra(field).get("x-ignored")}
     ignored |= {f"advanced.{public_key(name, field)}" for name, field in Advanced.model_fields.items() if extra(field).get("x-ignored")}
     assert ignored == set(WITHOUT_EFFECT)
+
+
+def test_the_documented_example() -> None:
+    page = (ROOT / "docs" / "howto" / "classic-configs.md").read_text()
+    (written,) = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (shown,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert load_text(written, "web.json").document() == load_text(shown, "web.yaml").document()
+    assert list(remarks(load_text(written, "web.json"))) == [
+        "inputDetail.localStorage: has no effect: the spool belongs to the agent, for all pipelines"
+    ]
+    documented = set(re.findall(r"`([a-zA-Z_.]+)`", page))
+    tops = {key for key in keys_of(FileDetail) if not key.startswith("docker")}
+    assert tops - documented == set()
