@@ -60,9 +60,6 @@ class SlsConfig(PluginConfig):
     max_send_rate: int = option(
         0, doc="Most bytes of events that are sent per second, before encoding; -1 or 0 is no limit.", unit="bytes per second", ge=-1
     )
-    shard_hash_keys: list[str] = option(
-        factory=list, doc="Fields whose hash chooses the shard.", ignored="events of one file go to one shard, in their order"
-    )
     batch: Batch = option(factory=Batch, doc="When a request is sent.")
     telemetry_type: Literal["logs"] = option("logs", doc="What is sent.")
     shard_hash_keys: list[str] = option(

@@ -16,7 +16,6 @@ _SPOOL = "the spool belongs to the agent, for all pipelines"
 _EXACT = "delivery is exactly once, always"
 _QUEUE = "rotated files wait while they exist, without a limit"
 _GROUPS = "a log group holds events of one file, always"
-_SHARDS = "events of one file go to one shard, in their order"
 _OWN_QUEUE = "each target has a queue and connections of its own, so that none waits for another"
 _TAGS = "tags are always there; `global.PipelineMetaTagKey` leaves some out"
 _NO_CONTAINERS = "files of containers are not collected by this release"
@@ -93,7 +92,7 @@ class CommonDetail(ClassicGroup):
     filter_key: list[str] = option(factory=list, doc="Fields that must all match.")
     filter_regex: list[str] = option(factory=list, doc="Their patterns, which must match the whole value.", regex=True)
     sensitive_keys: list[SensitiveKey] = option(factory=list, key="sensitive_keys", aliases=("sensitiveKeys",), doc="What is masked.")
-    shard_hash_key: list[str] = option(factory=list, doc="Fields whose hash chooses the shard.", ignored=_SHARDS)
+    shard_hash_key: list[str] = option(factory=list, doc="`__topic__`, `__hostname__` or `__source__`, whose hash chooses the shard.")
     merge_type: Literal["topic", "logstore"] = option("topic", doc="What goes into one log group.", ignored=_GROUPS)
     max_send_rate: int = option(-1, doc="Most bytes that are sent per second; -1 or 0 is no limit.", unit="bytes per second", ge=-1)
     send_rate_expire: int = option(0, doc="Until when `maxSendRate` holds.", ignored="the limit holds until it is changed")
@@ -124,7 +123,10 @@ class FileDetail(CommonDetail):
     tail_existed: bool = option(False, doc="Whether files that stand there already are read.")
     discard_unmatch: bool = option(True, doc="Whether lines that cannot be parsed are dropped; else they are kept as `__raw_log__`.")
     discard_non_utf8: bool = option(
-        False, key="discardNonUtf8", aliases=("discardNoneUtf8", "discardNonUTF8"), doc="Whether events that are not UTF-8 are dropped."
+        False,
+        key="discardNonUtf8",
+        aliases=("discardNoneUtf8", "discardNonUTF8"),
+        doc="Whether bytes that are not UTF-8 are dropped: a space stands for each.",
     )
     enable_raw_log: bool = option(False, doc="Whether parsed events keep their raw line.")
     delay_alarm_bytes: int = option(209_715_200, doc="How far reading may lag before an alarm.", unit="bytes", ge=0)

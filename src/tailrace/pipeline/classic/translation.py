@@ -285,6 +285,8 @@ def _flusher(draft: _Draft, top: ClassicConfig, detail: CommonDetail, endpoint: 
     for key, value in values.items():
         flusher.value[key] = value
         draft.origins[*flusher.path, key] = ("outputDetail", origins[key])
+    if detail.shard_hash_key:
+        flusher.put("ShardHashKeys", list(detail.shard_hash_key), "shardHashKey")
     if detail.max_send_rate > 0:
         flusher.put("MaxSendRate", detail.max_send_rate, "maxSendRate")
     if "batch_send_interval" in detail.advanced.model_fields_set:

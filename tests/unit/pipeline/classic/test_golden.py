@@ -20,7 +20,8 @@ def test_events(case: Golden) -> None:
     config = from_document(case.config(), "golden.json")
     result = preview(config, case.log, path=PATH)
     events = [
-        {key.decode(): value.decode() for key, value in fields} | ({"__time__": str(when // 10**9)} if "__time__" in want else {})
+        {key.decode(): value.decode("utf-8", "backslashreplace") for key, value in fields}
+        | ({"__time__": str(when // 10**9)} if "__time__" in want else {})
         for (when, fields), want in zip(result.batch.rows(), case.events, strict=False)
     ]
     assert len(result.batch) == len(case.events), result.summary()

@@ -102,6 +102,10 @@ EFFECTS: dict[str, list[Case]] = {
     "plugin": [({"plugin": {"processors": [{"type": "processor_drop", "detail": {"DropKeys": ["time"]}}]}, **REGEX}, "1 a\n", [{"word": "a"}])],
     "plugin.processors": [({"plugin": {"processors": [{"type": "processor_rename", "detail": {"SourceKeys": ["content"], "DestKeys": ["m"]}}]}}, "x\n", [{"m": "x"}])],
     "plugin.global": [({"plugin": {"global": {"UsingOldContentTag": True}}}, "x\n", [{"content": "x", "__tag__:__path__": "/var/log/app/web.log"}])],
+    "discardNonUtf8": [
+        ({}, b"a\xe4\nb\n", [{"content": "a\ufffd"}, {"content": "b"}]),
+        ({"discardNonUtf8": True}, b"a\xe4\nb\n", [{"content": "a "}, {"content": "b"}]),
+    ],
     "topicFormat": [
         ({}, "x\n", [{"content": "x"}]),
         ({"topicFormat": "none"}, "x\n", [{"content": "x"}]),
@@ -238,6 +242,7 @@ BECOMES: dict[str, tuple[dict[str, Any], Option, object]] = {
         lambda c: c.inputs[0].config.allowing_included_by_multi_configs,
         True,
     ),
+    "shardHashKey": ({"shardHashKey": ["__source__"]}, lambda c: c.flushers[0].config.shard_hash_keys, ["__source__"]),
     "maxSendRate": ({"maxSendRate": 1000}, lambda c: c.flushers[0].config.max_send_rate, 1000),
     "advanced.batch_send_interval": ({"advanced": {"batch_send_interval": 7}}, lambda c: c.flushers[0].config.batch.timeout_secs, 7.0),
     "plugin.flushers": (
@@ -255,7 +260,6 @@ def test_becomes(key: str) -> None:
 
 
 WITHOUT_EFFECT: dict[str, dict[str, Any]] = {
-    "shardHashKey": {"shardHashKey": ["__source__"]},
     "mergeType": {"mergeType": "logstore"},
     "sendRateExpire": {"sendRateExpire": 1},
     "priority": {"priority": 1},
@@ -326,7 +330,11 @@ def test_mistakes_name_their_lines() -> None:
 
 
 def test_both_spellings() -> None:
-    pairs = [("sensitive_keys", "sensitiveKeys", [MASK]), ("acceptNoEnoughKeys", "acceptNotEnoughKeys", True)]
+    pairs = [
+        ("sensitive_keys", "sensitiveKeys", [MASK]),
+        ("acceptNoEnoughKeys", "acceptNotEnoughKeys", True),
+        ("discardNonUtf8", "discardNonUTF8", True),
+    ]
     for one, other, value in pairs:
         assert config({**COMMA, one: value}).version == config({**COMMA, other: value}).version
 
@@ -410,7 +418,7 @@ def keys_of(model: type[OptionGroup]) -> set[str]:
 
 
 OTHERWISE = {"dockerFile", "advanced", "advanced.blacklist", "plugin.inputs", "plugin.aggregators", "advanced.enable_log_position_meta"}
-NOT_HERE = {"delayAlarmBytes", "delaySkipBytes", "fileEncoding", "discardNonUtf8"}
+NOT_HERE = {"delayAlarmBytes", "delaySkipBytes", "fileEncoding"}
 
 
 def test_no_key_is_left_out() -> None:
@@ -442,6 +450,6 @@ def test_the_documented_example() -> None:
     assert list(remarks(load_text(written, "web.json"))) == [
         "inputDetail.localStorage: has no effect: the spool belongs to the agent, for all pipelines"
     ]
-    documented = set(re.findall(r"`([a-zA-Z_.]+)`", page))
+    documented = set(re.findall(r"[a-zA-Z0-9_]+", page))
     tops = {key for key in keys_of(FileDetail) if not key.startswith("docker")}
     assert tops - documented == set()

@@ -17,7 +17,7 @@ from tailrace.pipeline.preview import Preview, preview
 
 def run(found: LineFormat, *lines: str) -> Preview:
     document = {
-        "inputs": [{"Type": "input_file", "FilePaths": ["/a.log"]}],
+        "inputs": [{"Type": "input_file", "FilePaths": ["/srv/a.log"]}],
         "processors": found.processors(),
         "flushers": [{"Type": "flusher_stdout"}],
     }
