@@ -63,7 +63,8 @@ class Gotime(BatchProcessor[GotimeConfig]):
         self.source, self.target = config.source_key.encode(), config.dest_key.encode()
         self.unit = UNIX.get(config.source_format)
         self.format = "" if self.unit else strptime_format(config.source_format)
-        self.written = lru_cache(CACHED_TIMES)(Writer(config.dest_format).write)
+        self.writer = Writer(config.dest_format)
+        self.text = lru_cache(CACHED_TIMES)(self._text)
 
     def process(self, batch: EventBatch) -> None:
         config, now_ns = self.config, time.time_ns()
@@ -78,7 +79,7 @@ class Gotime(BatchProcessor[GotimeConfig]):
         if not config.keep_source:
             batch.set_column(self.source, [value if new is None else None for value, new in zip(column, read.times, strict=True)])
         old = batch.column(self.target)
-        batch.set_column(self.target, [before if new is None else self._text(new) for new, before in zip(read.times, old, strict=True)])
+        batch.set_column(self.target, [before if new is None else self.text(new) for new, before in zip(read.times, old, strict=True)])
         if config.no_key_error:
             self.report_missing(column, config.source_key)
         if config.alarm_if_fail:
@@ -97,7 +98,7 @@ class Gotime(BatchProcessor[GotimeConfig]):
         return time_ns if time_ns <= MAX_NS else None
 
     def _text(self, time_ns: int) -> bytes:
-        return self.written(time_ns, _offset(self.config.dest_location, time_ns)).encode()
+        return self.writer.write(time_ns, _offset(self.config.dest_location, time_ns)).encode()
 
     @classmethod
     def sample(cls) -> dict[str, Any]:
