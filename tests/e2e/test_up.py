@@ -1,7 +1,9 @@
 """A newcomer's first five minutes: one command, and the lines of this machine's files are found."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -56,6 +58,12 @@ def test_a_second_installation_on_the_same_port_names_its_holder(running: Up, tm
     assert "--port" in done.stderr
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def psutil_pid(port: int) -> int:
     return next(c.pid for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == port and c.pid)
 
@@ -74,6 +82,36 @@ def test_stopped_and_started_again_it_goes_on_without_repeats(tmp_path: Path):
         up.wait_until_found("second", 1, 30)
         time.sleep(2)  # long enough for a repeat to show
         assert sorted(up.contents("*")) == ["first alpha", "first beta", "second gamma"]
+    finally:
+        assert up.stop() == 0
+
+
+def test_another_port_changes_nothing_for_streams_and_own_pipelines(tmp_path: Path):
+    log, other = tmp_path / "app.log", tmp_path / "other.log"
+    log.write_text("first alpha\nfirst beta\n")
+    other.write_text("other first\n")
+    up = Up(tmp_path / "home", "--collect", str(log)).start("--port", "0")
+    endpoint = up.endpoint
+    up.wait_until_found("first", 2, 30)
+    assert up.stop() == 0
+    source = {"Type": "input_file", "FilePaths": [str(other)], "TailingAllMatchedFiles": True}
+    target = {"Type": "flusher_sls", "Endpoint": endpoint, "Project": "default", "Logstore": "logs"}
+    (up.home / "pipelines" / "own.json").write_text(json.dumps({"inputs": [source], "flushers": [target]}))
+    (up.home / "pipelines" / "broken.json").write_text("{}")
+    up.start()
+    up.wait_until_found("other", 1, 30)
+    assert "also 1 of yours" in up.shown
+    assert "`broken.json` does not run: " in up.shown
+    assert up.stop() == 0
+    for path in (log, other):
+        with path.open("a") as file:
+            file.write("last gamma\n")
+    up.start("--port", str(free_port()))
+    try:
+        assert up.endpoint != endpoint
+        up.wait_until_found("last", 2, 30)
+        time.sleep(2)  # long enough for a repeat to show
+        assert sorted(up.contents("*")) == ["first alpha", "first beta", "last gamma", "last gamma", "other first"]
     finally:
         assert up.stop() == 0
 

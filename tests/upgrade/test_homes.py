@@ -22,7 +22,8 @@ def free_port() -> int:
 def unpacked(archive: Path, directory: Path) -> Path:
     """The stored home, moved to a port that is free here."""
     with tarfile.open(archive) as stored:
-        stored.extractall(directory, filter="data")
+        stored.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.2 has no filters
+        stored.extractall(directory)
     path = directory / "home" / "home.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "port": free_port()}))
     return directory / "home"

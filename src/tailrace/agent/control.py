@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,15 @@ MAX_ANSWER_BYTES = 64 * 1_048_576
 def enrol_local(identity: AgentIdentity, endpoint: str, project: str, logstores: Sequence[str], admin_file: Path) -> None:
     """Get a key for a project from a server on this machine, whose admin key lies in `admin_file`, unless there is one that it knows.
 
-    The agent's id stays, also towards a server that has lost what it knew. Raises UnreachableError, ApiError or StateError.
+    The agent's id stays, also towards a server that has lost what it knew. A server that has moved to this endpoint is known by its taking
+    the key that it gave at another one. Raises UnreachableError, ApiError or StateError.
     """
-    known = identity.enrolment(endpoint, project)
-    if known is not None and set(logstores) <= set(known.logstores) and not _is_refused(known):
-        return
+    endpoint = endpoint.rstrip("/")
+    known = _known_at(endpoint, identity, project)
+    if known is not None:
+        identity.add(known)
+        if set(logstores) <= set(known.logstores):
+            return
     wanted = sorted({*logstores, *(known.logstores if known else ())})
     answer = _call(
         endpoint,
@@ -40,9 +45,19 @@ def enrol_local(identity: AgentIdentity, endpoint: str, project: str, logstores:
         _admin_key(admin_file),
         {"agent_id": identity.agent_id, "project": project, "logstores": wanted},
     )
-    identity.add(
-        Enrolment(endpoint.rstrip("/"), project, wanted, answer["key_id"], answer["key_secret"], tuple(answer.get("features", ())))
-    )
+    features, server = tuple(answer.get("features", ())), str(answer.get("server_id", ""))
+    identity.add(Enrolment(endpoint, project, wanted, answer["key_id"], answer["key_secret"], features, server))
+
+
+def moved_here(identity: AgentIdentity, former: str, endpoint: str, project: str) -> bool:
+    """Whether the server that enrolled the agent for `project` at the endpoint `former` is at `endpoint` now."""
+    if identity.enrolment(former, project) is None:
+        return False
+    known = _known_at(endpoint.rstrip("/"), identity, project)
+    if known is None or former.rstrip("/") not in known.formerly:
+        return False
+    identity.add(known)
+    return True
 
 
 def stored_ends(enrolment: Enrolment) -> dict[str, int]:
@@ -56,15 +71,25 @@ def stored_ends(enrolment: Enrolment) -> dict[str, int]:
     return {str(stream): int(end) for stream, end in answer.get("streams", {}).items()}
 
 
-def _is_refused(enrolment: Enrolment) -> bool:
-    """Whether the server says that it does not know the key. A server that says nothing may come back and know it."""
-    try:
-        _call(enrolment.endpoint, "GET", STREAMS_PATH, enrolment.credentials, query=[("epoch", NO_EPOCH)])
-    except UnreachableError:
-        return False
-    except ApiError as error:
-        return error.status == UNAUTHORIZED
-    return False
+def _known_at(endpoint: str, identity: AgentIdentity, project: str) -> Enrolment | None:
+    """The enrolment of the server at `endpoint`: the one made there, or one made elsewhere whose key it takes; None when it takes none.
+
+    A server that says nothing may come back and know the key.
+    """
+    there = identity.enrolment(endpoint, project)
+    others = [one for one in identity.enrolments if one.project == project and one is not there]
+    for one in [*([there] if there else []), *others]:
+        try:
+            answer = _call(endpoint, "GET", STREAMS_PATH, one.credentials, query=[("epoch", NO_EPOCH)])
+        except UnreachableError:
+            return there
+        except ApiError as error:
+            if error.status == UNAUTHORIZED:
+                continue
+            return there
+        formerly = [*one.formerly, *([one.endpoint] if one.endpoint != endpoint else [])]
+        return replace(one, endpoint=endpoint, server=str(answer.get("server_id", one.server)), formerly=formerly)
+    return None
 
 
 def _admin_key(path: Path) -> Credentials:

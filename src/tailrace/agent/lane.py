@@ -151,16 +151,16 @@ class Lane:
         """What its input says of its streams, each with what we know of it."""
         if not isinstance(self.input, ReportsSources):
             return []
-        streams = self._around.streams.find(self.target.flusher.target, self.input.key)
+        streams = self._around.streams.find(self.target.flusher.destination, self.input.key)
         return [(source, streams.get(source.stream)) for source in self.input.sources()]
 
     # --- InputContext -----------------------------------------------------------------------------------------------------------
     @property
     def streams(self) -> Sequence[StreamState]:
-        return self._around.streams.states(self.target.flusher.target, self.input.key)
+        return self._around.streams.states(self.target.flusher.destination, self.input.key)
 
     def open_stream(self, key: str, position: Position) -> str | None:
-        stream = self._around.streams.open(self, self.target.flusher.target, self.input.key, key, position)
+        stream = self._around.streams.open(self, self.target.flusher.destination, self.input.key, key, position)
         if stream is None:
             return None
         self._taken[stream.id] = stream
@@ -171,7 +171,9 @@ class Lane:
 
     def stored_end(self, key: str) -> int | None:
         table = self._around.streams
-        return table.stored_ends.get(table.stream_id(self.target.flusher.target, self.input.key, key))
+        flusher = self.target.flusher
+        ids = [table.stream_id(name, self.input.key, key) for name in (flusher.destination, *flusher.formerly)]
+        return max((table.stored_ends[id_] for id_ in ids if id_ in table.stored_ends), default=None)
 
     def submit(
         self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes, readable_at: int

@@ -6,7 +6,7 @@ from tailrace import telemetry
 from tailrace.agent.lane import Lane, Route
 from tailrace.agent.streams import Entry, Stream, StreamTable
 from tailrace.errors import ConfigError
-from tailrace.pipeline.contract import FlusherContext, Input, Range, StreamState
+from tailrace.pipeline.contract import Flusher, FlusherContext, Input, Range, StreamState
 from tailrace.pipeline.loading import from_canonical, resolve
 
 
@@ -23,7 +23,7 @@ class Replay:
 
     def run(self) -> int:
         """Replay what this lane's streams have prepared; how many ranges."""
-        target, input_key = self.lane.target.flusher.target, self.lane.input.key
+        target, input_key = self.lane.target.flusher.destination, self.lane.input.key
         count = 0
         for stream, state in self.streams.take_prepared(target, input_key):
             for done in state.prepared:
@@ -63,11 +63,18 @@ class Replay:
         inputs: list[Input] = [plugin.build() for plugin in config.inputs]
         flushers = [plugin.build() for plugin in config.flushers]
         input_ = next((one for one in inputs if one.key == self.lane.input.key), None)
-        flusher = next((one for one in flushers if one.target == self.lane.target.flusher.target), None)
+        flusher = next((one for one in flushers if self._delivers_there(one)), None)
         if input_ is None or flusher is None:
             return None
-        flusher.start(self.flusher_context)
         processors = [plugin.build() for plugin in config.processors]
         route = Route.of(config, input_, processors, flusher, self.lane.machine)
         route.start(self.lane)
         return input_, route
+
+    def _delivers_there(self, flusher: Flusher) -> bool:
+        """Whether it is the one whose ranges are replayed. It is started then."""
+        try:
+            flusher.start(self.flusher_context)
+        except ConfigError:
+            return False
+        return flusher.destination == self.lane.target.flusher.destination

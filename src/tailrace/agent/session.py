@@ -104,7 +104,7 @@ class Session:
     @property
     def identified_targets(self) -> list[str]:
         """Names of the targets that know our identities."""
-        return [one.flusher.target for one in self._targets.values() if one.flusher.recognises_repeats]
+        return [one.flusher.destination for one in self._targets.values() if one.flusher.recognises_repeats]
 
     async def run(self) -> End:
         self._loop = asyncio.get_running_loop()
@@ -148,12 +148,13 @@ class Session:
                 lane = Lane(pipeline, input_.build(), processors, self._targets[name], self._around)
                 if isinstance(lane.input, Claiming):
                     lane.input.stake(pipeline.name, self._around.claims)
-                self._groups.setdefault((lane.target.flusher.target, lane.input.key), Group()).lanes.append(lane)
+                self._groups.setdefault((lane.target.flusher.destination, lane.input.key), Group()).lanes.append(lane)
         self._desk.overview.lanes = [lane for group in self._groups.values() for lane in group.lanes]
         self._desk.overview.targets = list(self._targets.values())
 
     def _target(self, flusher: Flusher, limit: int) -> Target:
         flusher.start(self._identity)
+        self._checkpoint.keep(self._streams.rename(flusher.formerly, flusher.destination))
         share = Share(flusher.target, limit)
         return Target(
             flusher,

@@ -8,7 +8,7 @@ asked about it. Sequences begin at the time of opening in ms, so that a stream t
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -129,6 +129,18 @@ class StreamTable:
         """Its reader goes, the stream stays: another one may open it."""
         with self._lock:
             stream.left_at, stream.owner = position, None
+
+    def rename(self, formerly: Sequence[str], target: str) -> list[StreamRow]:
+        """Streams of a target that had another name become the target's; the rows that changed. What is there already stays."""
+        with self._lock:
+            moved: list[StreamRow] = []
+            for name, input_key in [both for both in self._streams if both[0] in formerly and both[0] != target]:
+                before, after = self._streams[name, input_key], self._group(target, input_key)
+                for key in [key for key in before if key not in after]:
+                    stream = after[key] = before.pop(key)
+                    stream.row.target = target
+                    moved.append(stream.row)
+            return moved
 
     def drop(self, stream: Stream) -> None:
         with self._lock:

@@ -11,7 +11,7 @@ from tailrace.agent import identity as identities
 from tailrace.agent import settings as agent_settings
 from tailrace.agent.checkpoint import open_checkpoint
 from tailrace.agent.claims import file_bounds
-from tailrace.agent.control import enrol_local
+from tailrace.agent.control import enrol_local, moved_here
 from tailrace.agent.desk import Desk
 from tailrace.agent.identity import AgentIdentity
 from tailrace.agent.platform import current
@@ -101,18 +101,20 @@ class Worker:
         path = self._home / "secret" / "agent.json"
         self._ran_before = path.exists()
         identity = identities.load(path)
-        for project, logstores in self._wanted_at(enrol_at).items() if enrol_at else ():
+        for project, logstores in self._wanted_at(enrol_at, identity).items() if enrol_at else ():
             enrol_local(identity, enrol_at, project, logstores, self._home / "secret" / "admin.json")
         identities.save(identity, path)
         return identity
 
-    def _wanted_at(self, endpoint: str) -> dict[str, list[str]]:
-        """Project → logstores that pipelines send to at an endpoint without a key of their own."""
+    def _wanted_at(self, endpoint: str, identity: AgentIdentity) -> dict[str, list[str]]:
+        """Project → logstores that pipelines send to at an endpoint, or at one that its server had before, without a key of their own."""
         from tailrace.flushers.sls import SlsConfig  # noqa: PLC0415 - only who enrols needs it
 
         wanted: dict[str, list[str]] = {}
         for config in [plugin.config for pipeline in self._pipelines for plugin in pipeline.flushers]:
-            if isinstance(config, SlsConfig) and config.url == endpoint.rstrip("/") and not config.access_key_id:
+            if not isinstance(config, SlsConfig) or config.access_key_id:
+                continue
+            if config.url == endpoint.rstrip("/") or moved_here(identity, config.url, endpoint, config.project):
                 wanted.setdefault(config.project, []).append(config.logstore)
         return wanted
 

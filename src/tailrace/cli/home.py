@@ -20,6 +20,8 @@ from tailrace.errors import DamagedError, NewerFormatError, StateError
 
 DEFAULT: Final = Path("~/.tailrace")
 FORMAT: Final = 1
+SETTINGS: Final = "server.yaml"
+"""An operator's settings of the server; they may be there before the home is."""
 DIRECTORIES: Final = ("secret", "server", "agent", "pipelines", "logs", "run")
 
 
@@ -110,7 +112,7 @@ def _read(directory: Path) -> Home:
     document = read_json(path)
     if not document:
         names = {entry.name for entry in directory.iterdir()}
-        if names and not names & set(DIRECTORIES):
+        if names - {SETTINGS} and not names & set(DIRECTORIES):
             raise StateError(f"`{directory}` holds other files and is no home", hint="name an empty or a new directory with `--home`")
         return Home(directory, fresh=True)
     match document:

@@ -40,7 +40,8 @@ class FlusherFile:
 
     def __init__(self, config: FileFlusherConfig) -> None:
         self.config = config
-        self.target = f"file:{config.file_path}"
+        self.target = self.destination = f"file:{config.file_path}"
+        self.formerly: Sequence[str] = ()
         self.limits = BatchLimits()
         self.recognises_repeats = False  # nobody has to be asked: its own ledger knows them
         self._path = Path(config.file_path)

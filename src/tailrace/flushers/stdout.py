@@ -27,7 +27,8 @@ class FlusherStdout:
 
     def __init__(self, config: StdoutConfig) -> None:
         self.config = config
-        self.target = "stdout"
+        self.target = self.destination = "stdout"
+        self.formerly: Sequence[str] = ()
         self.limits = BatchLimits()
         self.recognises_repeats = False
 

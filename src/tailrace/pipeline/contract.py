@@ -289,6 +289,14 @@ class Credentials:
     key_secret: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class ServerName:
+    """A server by its own id, and the endpoints under which it is and was reached, the present one first."""
+
+    id: str
+    endpoints: Sequence[str]
+
+
 class FlusherContext(Protocol):
     """What a flusher may ask of its agent."""
 
@@ -302,13 +310,21 @@ class FlusherContext(Protocol):
         """Whether the server there has offered a feature (`batch_group`) at enrolment."""
         ...
 
+    def server(self, endpoint: str, project: str) -> ServerName | None:
+        """The server that has or had this endpoint; None where the agent is not enrolled or the server has no id."""
+        ...
+
 
 class Flusher(Protocol):
     """Delivers log groups to one target. Lanes whose flushers have equal configs share one instance."""
 
     config: PluginConfig
     target: str
-    """Names where it delivers (kind and address): streams belong to it, queues and back-off are per target."""
+    """Names where it delivers (kind and address), for people; queues and back-off are per target."""
+    destination: str
+    """Names the same for the checkpoint, whatever its address: streams belong to it. Known after `start`."""
+    formerly: Sequence[str]
+    """Names that the destination may have in older checkpoints."""
     limits: BatchLimits
     recognises_repeats: bool
     """Whether its payloads carry their identity to a server that knows it again and can be asked for stored ends. Known after `start`."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import secrets
 import signal
 import socket
 from collections.abc import AsyncGenerator, Generator
@@ -29,7 +30,7 @@ from tailrace.server.store.embedded import EmbeddedStore
 
 log = telemetry.logger("server")
 
-DATABASE, MASTER_KEY, ADMIN_KEY = "meta.db", "master.key", "admin.json"
+DATABASE, MASTER_KEY, ADMIN_KEY, SERVER_ID = "meta.db", "master.key", "admin.json", "id"
 # Longer than the pauses of SDKs and agents between two requests on a connection.
 KEEP_ALIVE_SECS = 75
 
@@ -97,12 +98,19 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         new_key = _ensure_admin_key(catalog.admin_key(), vault, settings.secret_directory / ADMIN_KEY)
         if new_key is not None:
             await catalog.add_key(new_key)
-        yield Services(settings, catalog, store, ingest, vault)
+        yield Services(settings, catalog, store, ingest, vault, _server_id(settings.server_directory / SERVER_ID))
         await store.flush()
     finally:
         ingest.close()
         await store.close()
         catalog.close()
+
+
+def _server_id(path: Path) -> str:
+    """What agents know this server by, whatever its address: made at the first start, 32 hex digits."""
+    if not path.exists():
+        write_secret(path, secrets.token_hex(16) + "\n")
+    return path.read_text("ascii").strip()
 
 
 def _ensure_admin_key(known: Key | None, vault: Vault, path: Path) -> Key | None:

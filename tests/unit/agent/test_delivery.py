@@ -21,7 +21,8 @@ from tailrace.pipeline.contract import BatchLimits, Delivery, Identity, Outcome,
 class ScriptedFlusher:
     """Answers as the script says, then acknowledges."""
 
-    target = "scripted"
+    target = destination = "scripted"
+    formerly = ()
     recognises_repeats = True
 
     def __init__(self, *script, limits=None, seconds=0.0):

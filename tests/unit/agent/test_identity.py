@@ -10,9 +10,10 @@ from typing import ClassVar
 import pytest
 
 from tailrace.agent import control, identity
-from tailrace.agent.control import enrol_local, stored_ends
+from tailrace.agent.control import enrol_local, moved_here, stored_ends
 from tailrace.agent.identity import AgentIdentity, Enrolment
 from tailrace.errors import ApiError, DamagedError, NewerFormatError, StateError, UnreachableError
+from tailrace.pipeline.contract import ServerName
 from tailrace.wire.signature import SignedRequest, body_matches, parse_authorization, split_target, verify
 
 ENROLMENT = Enrolment("http://h:1", "demo", ["app"], "id", "secret", ["batch_group"])
@@ -37,9 +38,21 @@ def test_a_file_that_is_no_identity_is_not_overwritten(tmp_path, content):
         identity.load(tmp_path / "agent.json")
 
 
+def test_an_older_file_is_taken_over_after_a_copy(tmp_path):
+    path = tmp_path / "agent.json"
+    enrolment = {"endpoint": "http://h:1", "project": "demo", "logstores": ["app"], "key_id": "id", "key_secret": "secret", "features": []}
+    first = json.dumps({"format": 1, "agent_id": "a", "enrolments": [enrolment]})
+    path.write_text(first)
+    for _ in range(2):
+        identity.save(identity.load(path), path)
+    assert identity.load(path).enrolments == [Enrolment("http://h:1", "demo", ["app"], "id", "secret", [], formerly=[])]
+    assert path.with_name("agent.json.format1").read_text() == first
+    assert stat.S_IMODE(path.with_name("agent.json.format1").stat().st_mode) == 0o600
+
+
 def test_a_newer_format_is_refused(tmp_path):
-    (tmp_path / "agent.json").write_text('{"format":2}')
-    with pytest.raises(NewerFormatError, match="its format 2 is newer than 1"):
+    (tmp_path / "agent.json").write_text('{"format":3}')
+    with pytest.raises(NewerFormatError, match="its format 3 is newer than 2"):
         identity.load(tmp_path / "agent.json")
 
 
@@ -128,6 +141,24 @@ def test_only_a_key_that_the_server_refuses_is_replaced(server, admin, status, e
     enrol_local(known, server.endpoint, "demo", ["app"], admin)
     assert known.agent_id == "a"
     assert [one.key_id for one in known.enrolments] == (["new"] if enrols else ["old"])
+
+
+def test_a_server_that_moved_is_known_by_its_taking_the_key_that_it_gave(server, admin):
+    known = AgentIdentity("a", [Enrolment("http://127.0.0.1:1", "demo", ["app"], "k", "k-secret")])
+    server.answer = 200, {"streams": {}, "server_id": "S"}
+    enrol_local(known, server.endpoint, "demo", ["app"], admin)
+    assert [(command, key) for command, _, key, _ in server.seen] == [("GET", "k")]
+    assert known.server("http://127.0.0.1:1", "demo") == ServerName("S", [server.endpoint, "http://127.0.0.1:1"])
+    assert known.credentials("http://127.0.0.1:1/", "demo") == known.credentials(server.endpoint, "demo")
+    assert moved_here(known, "http://127.0.0.1:1", server.endpoint, "demo")
+    assert not moved_here(known, "http://127.0.0.1:2", server.endpoint, "demo")
+
+
+def test_another_server_at_the_same_endpoint_is_no_successor():
+    known = AgentIdentity("a", [Enrolment("http://h:2", "demo", ["app"], "k", "s", server="S", formerly=["http://h:1"])])
+    known.add(Enrolment("http://h:2", "demo", ["app"], "new", "s", server="T"))
+    assert known.server("http://h:2", "demo") == ServerName("T", ["http://h:2"])
+    assert known.server("http://h:1", "demo") is None
 
 
 def test_a_server_that_is_away_does_not_cost_the_key(admin):

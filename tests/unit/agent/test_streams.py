@@ -83,3 +83,12 @@ def test_what_nobody_reads_expires_unless_it_is_undelivered():
     streams.open(object(), "t", "i", "read", START)
     assert streams.expire(before=5000) == ["idle"]
     assert {state.id for state in streams.states("t", "i")} == {"read", "undelivered", "fresh"}
+
+
+def test_streams_follow_their_target_to_its_new_name():
+    rows = [StreamRow(name, "old", "i", key, START, START, 1) for name, key in (("A", "k"), ("B", "l"))]
+    streams = table([*rows, StreamRow("C", "new", "i", "l", START, START, 1)])
+    assert [row.id for row in streams.rename(["old"], "new")] == ["A"]
+    assert {state.id for state in streams.states("new", "i")} == {"A", "C"}
+    assert rows[0].target == "new"
+    assert [state.id for state in streams.states("old", "i")] == ["B"]

@@ -46,6 +46,12 @@ def test_a_directory_of_somebody_else_is_left_alone(tmp_path: Path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_settings_may_be_there_before_the_home(tmp_path: Path):
+    (tmp_path / "server.yaml").write_text("port: 9481\n")
+    assert open_home(tmp_path).fresh
+    assert (tmp_path / "server.yaml").read_text() == "port: 9481\n"
+
+
 def test_a_home_that_cannot_be_made_says_why(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(StateError, match="cannot use") as caught:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tailrace.cli.home import Home
-from tailrace.cli.up.collection import MACHINE_LOGS, as_pattern, patterns, pipeline, survey, write_pipeline
+from tailrace.cli.up.collection import MACHINE_LOGS, OwnPipelines, as_pattern, patterns, pipeline, survey, write_pipeline
 from tailrace.cli.up.screen import screen, size
 
 
@@ -73,7 +73,15 @@ def test_files_that_may_not_be_read_are_told_with_the_remedy(tmp_path: Path, log
     found = survey(home)
     assert found.unreadable == [secret]
     assert secret not in found.sizes
-    shown = screen(home, found, endpoint="http://127.0.0.1:1", key_id="KEY", project="default", logstore="logs")
+    shown = screen(
+        home,
+        found,
+        OwnPipelines(["nginx"], {"bad.yaml": "unknown key `x`"}),
+        endpoint="http://127.0.0.1:1",
+        key_id="KEY",
+        project="default",
+        logstore="logs",
+    )
     assert f"unreadable 1: {secret}" in shown
     assert "group" in shown
 

@@ -13,7 +13,7 @@ from tailrace.errors import ConfigError
 from tailrace.flushers.connection import MAX_ANSWER_BYTES, Answer, HttpConnections
 from tailrace.flushers.sls import FlusherSls, SlsConfig
 from tailrace.flushers.sls.answer import clock_offset, judge
-from tailrace.pipeline.contract import Credentials, Group, Identity, Outcome
+from tailrace.pipeline.contract import Credentials, Group, Identity, Outcome, ServerName
 from tailrace.wire import batch_form
 from tailrace.wire.signature import SignedRequest, parse_authorization, split_target, verify
 
@@ -22,6 +22,7 @@ IDENTITY = Identity(b"e" * 16, "00000000000000AA", 26, 0, 10, b"f" * 16)
 
 class Enrolled:
     agent_id = "agent"
+    known: ServerName | None = None
 
     def __init__(self, key=None, features=()):
         self.key, self.features = key, features
@@ -31,6 +32,9 @@ class Enrolled:
 
     def offers(self, endpoint, project, feature):
         return feature in self.features
+
+    def server(self, endpoint, project):
+        return self.known
 
 
 def flusher(endpoint="http://127.0.0.1:1", key=None, features=(), **options):
@@ -285,3 +289,13 @@ async def test_what_is_no_answer_is_an_error(answer):
 async def test_an_answer_without_a_length_ends_with_its_connection():
     async with Scripted(b"HTTP/1.1 200 OK\r\n\r\n" + b"ok" * 200_000) as server:
         assert (await server.post(b"x")).body == b"ok" * 200_000
+
+
+def test_streams_belong_to_the_server_whatever_its_address():
+    made = FlusherSls(SlsConfig.model_validate({"Endpoint": "http://127.0.0.1:1", "Project": "demo", "Logstore": "app"}))
+    context = Enrolled(Credentials("id", "secret"), [batch_form.MODE])
+    context.known = ServerName("S", ["http://127.0.0.1:2", "http://127.0.0.1:1"])
+    made.start(context)
+    assert made.destination == "sls:S/demo/app"
+    assert made.target == "sls:http://127.0.0.1:2/demo/app"
+    assert made.formerly == ["sls:http://127.0.0.1:2/demo/app", "sls:http://127.0.0.1:1/demo/app"]

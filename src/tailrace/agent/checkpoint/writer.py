@@ -94,6 +94,13 @@ class CheckpointWriter:
             self._batch.callbacks.append(done)
             self._wait_for_company()
 
+    def keep(self, rows: Iterable[StreamRow]) -> None:
+        """Streams whose row has changed otherwise."""
+        with self._lock:
+            for row in rows:
+                self._batch.streams[row.id] = row
+                self._wait_for_company()
+
     def remember(self, opened: StreamRow, position: Position) -> None:
         """A position that no range led to."""
         with self._lock:

@@ -25,13 +25,18 @@ def run(
     """Run one worker until Ctrl-C. Its log goes to standard error and to HOME/logs/agent.log."""
     from tailrace import telemetry
     from tailrace.agent.worker import Worker
-    from tailrace.errors import ConfigError
+    from tailrace.errors import ConfigError, ConfigErrors
     from tailrace.pipeline.loading import load_directory, load_file
 
     home = home.expanduser().absolute()
     telemetry.setup("agent", level=log_level, directory=home / "logs")
     source = (pipelines or home / "pipelines").expanduser()
-    loaded = load_directory(source) if source.is_dir() else [load_file(source)]
+    failures: list[ConfigError] = []
+    loaded = load_directory(source, broken=lambda _, errors: failures.extend(errors.errors)) if source.is_dir() else [load_file(source)]
+    if failures and not loaded:
+        raise ConfigErrors(failures)
+    for failure in failures:  # one bad file does not keep the others from running
+        telemetry.alarm("USER_CONFIG_ALARM", "cannot run a pipeline file", reason=failure.message, hint=failure.hint)
     if not loaded:
         raise ConfigError(
             f"there is no pipeline in `{source}`", hint="put a file such as `app.yaml` there; `tailrace config check FILE` checks it"

@@ -12,12 +12,11 @@ from cyclopts import App, Parameter
 
 from tailrace.cli import output
 from tailrace.cli.home import DEFAULT, Home, open_home
-from tailrace.cli.up.collection import as_pattern, pipeline, survey, write_pipeline
+from tailrace.cli.up.collection import as_pattern, own_pipelines, pipeline, survey, write_pipeline
 from tailrace.cli.up.first_run import LOGSTORE, PROJECT, set_up
 from tailrace.cli.up.importing import Import
 from tailrace.cli.up.installation import Installation
 from tailrace.cli.up.screen import screen
-from tailrace.errors import UsageError
 
 app = App(name="up", help="Start everything on this machine and collect its logs.")
 
@@ -30,7 +29,9 @@ def up(
     *,
     home: Annotated[Path, Parameter(help="Directory that holds everything; made at the first run.")] = DEFAULT,
     collect: Annotated[tuple[str, ...], Parameter(help="File, directory or glob to collect too; may be given several times.")] = (),
-    port: Annotated[int | None, Parameter(help="Port of the API; 0 takes a free one. A home keeps the port of its first run.")] = None,
+    port: Annotated[
+        int | None, Parameter(help="Port of the API; 0 takes a free one. A home keeps its port until another one is named.")
+    ] = None,
     machine_logs: Annotated[bool | None, Parameter(help="Collect /var/log/**/*.log. A home remembers the choice.")] = None,
 ) -> None:
     """Start server and agent, import what stands in the logs, follow them, until Ctrl-C.
@@ -59,22 +60,17 @@ def _run(home: Home, installation: Installation, stop: threading.Event, port: in
     found = survey(home)
     importing = Import(home, found, output.note)
     installation.start_agent()
-    output.say(screen(home, found, endpoint=installation.endpoint, key_id=key_id, project=PROJECT, logstore=LOGSTORE))
+    output.say(screen(home, found, own_pipelines(home), endpoint=installation.endpoint, key_id=key_id, project=PROJECT, logstore=LOGSTORE))
     while not stop.wait(WATCH_EVERY_SECS):
         installation.watch()
         importing.watch(installation.agent_pid)
 
 
 def _port(home: Home, wanted: int | None) -> int:
-    """A home keeps its port: the agent knows by the server's address what it has delivered, and would deliver all of it again elsewhere."""
-    if home.port and wanted not in (None, 0, home.port):
-        raise UsageError(
-            f"the server of this home has port {home.port}, not {wanted}",
-            hint="leave `--port` away, or start a new home at that port with `--home`",
-        )
-    if home.port or wanted is None:
+    """A home keeps its port until another one is named."""
+    if wanted is None:
         return home.port or PORT
-    return wanted
+    return wanted or home.port
 
 
 def _remember(home: Home, collect: tuple[str, ...], machine_logs: bool | None) -> None:

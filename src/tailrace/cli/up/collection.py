@@ -23,6 +23,14 @@ HEADER: Final = """\
 
 
 @dataclass(slots=True)
+class OwnPipelines:
+    """Pipeline files that somebody put beside ours: names of the pipelines that run, and why a file does not."""
+
+    names: list[str] = field(default_factory=list[str])
+    broken: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(slots=True)
 class Survey:
     """The files that the patterns match now. `unreadable` are files and directories that this user may not read."""
 
@@ -98,6 +106,16 @@ def write_pipeline(home: Home, document: dict[str, Any]) -> Path:
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
     return path
+
+
+def own_pipelines(home: Home) -> OwnPipelines:
+    """What the agent will find in HOME/pipelines beside `up.yaml`."""
+    from tailrace.pipeline.loading import load_directory
+
+    found = OwnPipelines()
+    loaded = load_directory(home.pipelines, broken=lambda path, error: found.broken.update({path.name: error.errors[0].message}))
+    found.names = [config.name for config in loaded if config.name != Path(PIPELINE_FILE).stem]
+    return found
 
 
 def _is_collected(path: str, excluded: list[str]) -> bool:

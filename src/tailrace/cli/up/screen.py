@@ -8,13 +8,13 @@ from typing import Final
 
 from tailrace import __version__, batch
 from tailrace.cli.home import DEFAULT, Home
-from tailrace.cli.up.collection import Survey, patterns
+from tailrace.cli.up.collection import OwnPipelines, Survey, patterns
 
 SHOWN_PATHS: Final = 3
 REMEDY: Final = "add this user to the group that owns them (often `adm`), or run as root"
 
 
-def screen(home: Home, found: Survey, *, endpoint: str, key_id: str, project: str, logstore: str) -> str:
+def screen(home: Home, found: Survey, own: OwnPipelines, *, endpoint: str, key_id: str, project: str, logstore: str) -> str:
     """The text, one fact a line."""
     engine = "native kernel" if batch.NATIVE else "pure-Python engine: slower; with cargo installed, `make up` builds the native kernel"
     rows = [
@@ -22,6 +22,7 @@ def screen(home: Home, found: Survey, *, endpoint: str, key_id: str, project: st
         ("API", f"{endpoint}  (project `{project}`, logstore `{logstore}`)"),
         ("key", f"{key_id}  (its secret: {home.secret / 'admin.json'})"),
         *_collected(home, found),
+        *_own(home, own),
         ("query", f"{command(home, 'query')} 'error or warning' --since 1h"),
         ("", f"{command(home, 'query')} '* | select count(*) as events'"),
         ("follow", command(home, "tail")),
@@ -31,14 +32,14 @@ def screen(home: Home, found: Survey, *, endpoint: str, key_id: str, project: st
     return "\n".join([f"Tailrace {__version__} runs on this machine ({engine}).", "", *lines, ""])
 
 
-def command(home: Home, words: str) -> str:
-    """`tailrace …` as it can be typed in this shell, for this home."""
+def command(home: Home, words: str, *, at_home: bool = True) -> str:
+    """`tailrace …` as it can be typed in this shell, for this home where the command has one."""
     beside = Path(sys.executable).with_name("tailrace")
     if shutil.which("tailrace") or not beside.exists():
         name = "tailrace"
     else:
         name = str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)
-    usual = home.directory == DEFAULT.expanduser().absolute()
+    usual = not at_home or home.directory == DEFAULT.expanduser().absolute()
     return f"{name} {words}" if usual else f"{name} {words} --home {home.directory}"
 
 
@@ -52,6 +53,13 @@ def _collected(home: Home, found: Survey) -> Iterator[tuple[str, str]]:
     if found.unreadable:
         yield "unreadable", f"{len(found.unreadable)}: {_some(found.unreadable)}"
         yield "", REMEDY
+
+
+def _own(home: Home, own: OwnPipelines) -> Iterator[tuple[str, str]]:
+    if own.names:
+        yield "pipelines", f"also {len(own.names)} of yours in {home.pipelines}: {_some(own.names)}"
+    for file, reason in own.broken.items():
+        yield "", f"`{file}` does not run: {reason}; {command(home, 'config check', at_home=False)} {home.pipelines / file} says more"
 
 
 def size(count: int) -> str:

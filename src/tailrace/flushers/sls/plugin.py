@@ -100,7 +100,9 @@ class FlusherSls:
 
     def __init__(self, config: SlsConfig) -> None:
         self.config = config
-        self.target = f"sls:{config.url}/{config.project}/{config.logstore}"
+        self.target = self.destination = self._at(config.url)
+        self.formerly: Sequence[str] = ()
+        self._url = config.url
         self.limits = self._limits(many=False)
         self.recognises_repeats = False
         self._clock_offset = timedelta()
@@ -125,6 +127,13 @@ class FlusherSls:
         # Under any other key the server would ignore the identities.
         self.recognises_repeats = enrolled == self._key() and context.offers(config.url, config.project, MODE)
         self.limits = self._limits(many=self.recognises_repeats)
+        server = context.server(config.url, config.project) if self.recognises_repeats else None
+        if server is not None:
+            self._url = server.endpoints[0]
+            self.target = self._at(self._url)
+            self.destination = self._at(server.id)
+            self.formerly = [self._at(endpoint) for endpoint in server.endpoints]
+            self._address = replace(self._address, host=f"{config.project}.{urlsplit(self._url).hostname}")
 
     def encode(self, batch: EventBatch, identity: Identity, groups: Sequence[Group] = (), *, nanoseconds: bool = False) -> list[Payload]:
         alone = not self.recognises_repeats and self.config.sign_version == "v4"
@@ -159,7 +168,7 @@ class FlusherSls:
         return hash_key([known.get(key.removeprefix(TAG).encode(), b"") for key in self.config.shard_hash_keys])
 
     async def open(self) -> None:
-        url = urlsplit(self.config.url)
+        url = urlsplit(self._url)
         host, tls = url.hostname or "", url.scheme == "https"
         self._connections = HttpConnections(
             host,
@@ -188,6 +197,9 @@ class FlusherSls:
     async def close(self) -> None:
         if self._connections is not None:
             await self._connections.close()
+
+    def _at(self, server: str) -> str:
+        return f"sls:{server}/{self.config.project}/{self.config.logstore}"
 
     def _key(self) -> Credentials | None:
         config = self.config

@@ -38,6 +38,7 @@ class Services:
     store: "Store"
     ingest: "Ingest"
     vault: "Vault"
+    server_id: str
 
 
 @dataclass

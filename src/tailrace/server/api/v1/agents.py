@@ -38,12 +38,14 @@ class AgentKey(BaseModel):
     key_id: str
     key_secret: str
     features: list[str] = Field(description="What this server can do beyond the SLS API.")
+    server_id: str = Field(description="What this server is known by, whatever its address.")
 
 
 class StreamEnds(BaseModel):
     """Per stream, the end of the prefix that is stored."""
 
     streams: dict[str, int]
+    server_id: str = Field(description="What this server is known by, whatever its address.")
 
 
 @router.post("/enrol-local")
@@ -57,7 +59,7 @@ async def enrol_local(enrolment: Enrolment, request: Request, caller: Caller, se
     key, secret = new_agent_key(server.vault, enrolment.agent_id, enrolment.project, enrolment.logstores)
     agent = Agent(enrolment.agent_id, enrolment.project, tuple(enrolment.logstores), int(time.time()))
     await server.catalog.enrol_agent(agent, key)
-    return AgentKey(agent_id=agent.id, key_id=key.id, key_secret=secret, features=FEATURES)
+    return AgentKey(agent_id=agent.id, key_id=key.id, key_secret=secret, features=FEATURES, server_id=server.server_id)
 
 
 @router.get("/streams")
@@ -71,7 +73,7 @@ async def stream_ends(
     if not caller.agent:
         raise ApiError(400, "ParameterInvalid", f"key {caller.key_id} is not an agent's")
     ends = await server.store.stream_ends(caller.agent, None if epoch is None else bytes.fromhex(epoch))
-    return StreamEnds(streams=ends)
+    return StreamEnds(streams=ends, server_id=server.server_id)
 
 
 def _is_loopback(host: str) -> bool:
