@@ -90,7 +90,7 @@ def test_json_holds_both(files: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_secret_never_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flusher = "{Type: flusher_sls, Endpoint: 'http://127.0.0.1:1', Project: proj, Logstore: logs, AccessKeyId: a, AccessKeySecret: s3cr3t}"
-    (tmp_path / "p.yaml").write_text(f"inputs: [{{Type: input_file, FilePaths: [/a]}}]\nflushers: [{flusher}]\n")
+    (tmp_path / "p.yaml").write_text(f"inputs: [{{Type: input_file, FilePaths: [/srv/a]}}]\nflushers: [{flusher}]\n")
     for output in ("text", "json"):
         assert main(["config", "check", str(tmp_path / "p.yaml"), "--output", output]) == 0
         out, err = capsys.readouterr()
