@@ -4,11 +4,13 @@ Five have a scanner of their own in the C yardstick (`limits.c`); the ten *other
 compared with the yardstick's plain lines, which is stricter.
 """
 
+import csv
 import json
 import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 Fields = list[tuple[bytes, bytes]]
@@ -77,6 +79,45 @@ def by_record(data: bytes) -> Iterator[Fields]:
     begins = [match.start() for match in start.finditer(data)]
     for begin, end in zip(begins, [*begins[1:], len(data)], strict=True):
         yield [(b"content", data[begin:end].removesuffix(b"\n"))]
+
+
+FLAT = ("time", "level", "service", "trace_id", "host", "status", "latency_ms", "http_method", "http_path", "http_bytes", "ok", "msg")
+
+
+def by_leaf(data: bytes) -> Iterator[Fields]:
+    """What `processor_json` makes of the nested objects: `http.method` is `http_method`."""
+    for row in by_json(data):
+        fields = dict(row)
+        inner = json.JSONDecoder(parse_float=str, parse_int=str).decode(fields.pop(b"http").decode())
+        fields.update({b"http_" + key.encode(): str(value).encode() for key, value in inner.items()})
+        yield [(key.encode(), fields[key.encode()]) for key in FLAT]
+
+
+def by_pair(data: bytes) -> Iterator[Fields]:
+    pair = re.compile(rb'(\w+)=(?:"([^"]*)"|(\S*))')
+    for line in data.splitlines():
+        yield [(key, quoted or plain) for key, quoted, plain in pair.findall(line)]
+
+
+def by_csv(data: bytes) -> Iterator[Fields]:
+    for record in csv.reader(data.decode().splitlines()):
+        yield list(zip((b"time", b"level", b"host", b"message", b"took"), (text.encode() for text in record), strict=True))
+
+
+def by_apsara(data: bytes) -> Iterator[Fields]:
+    names = [b"__LEVEL__", b"__THREAD__", b"__FILE__", b"__LINE__"]
+    for line in data.splitlines():
+        time, level, thread, place, *pairs = line.split(b"\t")
+        instant = datetime.strptime(time.decode(), "[%Y-%m-%d %H:%M:%S.%f]").replace(tzinfo=UTC)
+        micros = int(instant.timestamp()) * 1_000_000 + instant.microsecond
+        values = [level[1:-1], thread[1:-1], *place[1:-1].split(b":")]
+        split = [tuple(pair.split(b":", 1)) for pair in pairs]
+        yield [*zip(names, values, strict=True), *split, (b"microtime", str(micros).encode())]
+
+
+GROK = "^%{COMBINEDAPACHELOG}$"
+GROK_KEYS = ["clientip", "ident", "auth", "timestamp", "verb", "request", "httpversion", "response", "bytes", "referrer", "agent"]
+BY_GROK = r'(\S+) (\S+) (\S+) \[([^\]]*)\] "(\w+) (\S+) HTTP/([\d.]+)" (\d+) (\d+) ("[^"]*") ("[^"]*")'
 
 
 def regex_format(
@@ -206,6 +247,55 @@ OTHERS = (
     ),
 )
 
+SPLITTERS = (
+    Format(
+        "key-value",
+        "line",
+        3.0,
+        expected=by_pair,
+        processors=({"Type": "processor_split_key_value", "Delimiter": " ", "Separator": "=", "Quote": '"', "KeepSource": False},),
+        line=lambda r: (
+            f'time={clock(r)} level={r.choice(["info", "warn", "error"])} host=node-{r.randrange(99)} msg="{words(r, 8)}" took={r.randrange(999)}ms user={r.randrange(10**6)}'
+        ),
+    ),
+    Format(
+        "csv",
+        "line",
+        3.0,
+        expected=by_csv,
+        processors=({"Type": "processor_csv", "SplitKeys": ["time", "level", "host", "message", "took"]},),
+        line=lambda r: (
+            f'{clock(r)},{r.choice(["info", "warn"])},node-{r.randrange(99)},"{words(r, 4)}, ""{words(r, 3)}""",{r.randrange(999)}'
+        ),
+    ),
+    Format(
+        "apsara",
+        "line",
+        3.0,
+        expected=by_apsara,
+        processors=({"Type": "processor_parse_apsara_native", "Timezone": "GMT+00:00"},),
+        # In the future, where no rule about old events reaches.
+        line=lambda r: (
+            f"[2099-11-22 {clock(r)}.{r.randrange(10**6):06d}]\t[{r.choice(['INFO', 'WARNING', 'ERROR'])}]\t[{r.randrange(99999)}]\t[build/server.cpp:{r.randrange(999)}]"
+            f"\trequest:{r.getrandbits(64):016x}\tuser:{r.randrange(10**6)}\tmessage:{words(r, 8)}"
+        ),
+    ),
+    Format(
+        "json-expand",
+        "json",
+        3.0,
+        expected=by_leaf,
+        processors=({"Type": "processor_json", "IgnoreFirstConnector": True, "KeepSource": False},),
+    ),
+    Format(
+        "grok",
+        "nginx",
+        3.0,
+        expected=by_regex(BY_GROK, GROK_KEYS),
+        processors=({"Type": "processor_grok", "Match": [GROK], "KeepSource": False},),
+    ),
+)
+
 FORMATS = (
     Format("simple", "line", 1.35),
     Format("java-records", "java", 1.35, input_options={"Multiline": {"Mode": "custom", "StartPattern": JAVA_START}}, expected=by_record),
@@ -219,7 +309,16 @@ FORMATS = (
     regex_format("nginx", NGINX, NGINX_KEYS, None, yardstick="nginx", ceiling=1.45),
     Format("json", "json", 1.45, expected=by_json, processors=({"Type": "processor_parse_json_native", "SourceKey": "content"},)),
     *OTHERS,
+    *SPLITTERS,
 )
 
-GENERATED = {"simple": "simple", "java-records": "java", "delimiter": "delim", "nginx": "nginx", "json": "json"}
+GENERATED = {
+    "simple": "simple",
+    "java-records": "java",
+    "delimiter": "delim",
+    "nginx": "nginx",
+    "json": "json",
+    "json-expand": "json",
+    "grok": "nginx",
+}
 """Which kind of `gen_data.py` a format reads."""
