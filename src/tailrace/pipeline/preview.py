@@ -61,6 +61,11 @@ class Preview:
         lines += [f"{mishap.where}: {counted(mishap.count, 'event')} discarded: {mishap.reason}" for mishap in self.discarded]
         return lines + self.groups
 
+    def labels(self) -> list[str]:
+        """Topic and tags of the batch, a line for each."""
+        topic = [f"topic: `{_text(self.batch.topic)}`"] if self.batch.topic else []
+        return [*topic, *(f"tag: `{_text(key)}` = `{_text(value)}`" for key, value in self.batch.tags)]
+
     def ages(self) -> list[str]:
         """What an agent would make of the events' times, if the lines were written just now."""
         times = [time_ns for time_ns in self.batch.times if time_ns != self.read_at_ns]

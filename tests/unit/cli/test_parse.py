@@ -127,3 +127,9 @@ def test_a_wrong_time_zone_shows_before_it_costs_events(parse, hours: int) -> No
     pipeline = pipeline.replace("    Multiline: {StartPattern: '\\d+ '}\n", "")
     done = parse(sample=f"{local:%Y-%m-%dT%H:%M:%S} INFO a line\n".encode(), pipeline=pipeline)
     assert ("1 event would be discarded: 8 h old, wrong time zone?" in done.err) == (hours > 0), done.err
+
+
+def test_topic_and_tags_of_a_path(parse) -> None:
+    pipeline = "global: {TopicType: filepath, TopicFormat: '/srv/(.*)/app.log'}\n" + PIPELINE
+    done = parse("--path", "/srv/shop/app.log", sample=b"1777777777 INFO a\n", pipeline=pipeline)
+    assert done.err.splitlines()[-2:] == ["topic: `shop`", "tag: `__path__` = `/srv/shop/app.log`"]

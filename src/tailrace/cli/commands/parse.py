@@ -17,7 +17,7 @@ MAX_SAMPLE_BYTES: Final = 16 * 1024 * 1024
 
 
 @app.default
-def parse(sample: Path | None = None, /, *, config: Path, output: Output = "table") -> int:
+def parse(sample: Path | None = None, /, *, config: Path, path: str = "", output: Output = "table") -> int:
     """Show what a pipeline makes of sample lines: tailrace parse --config nginx.yaml < sample.log
 
     Exit code 4 when events failed.
@@ -28,6 +28,8 @@ def parse(sample: Path | None = None, /, *, config: Path, output: Output = "tabl
         File with sample lines; standard input when it is left out.
     config
         The pipeline file.
+    path
+        Path of the file that the lines are to come from; shows the topic and the tags that they get from it.
     output
         `table`, `json` (one event per line) or `csv`.
     """
@@ -36,10 +38,10 @@ def parse(sample: Path | None = None, /, *, config: Path, output: Output = "tabl
 
     # Where the events would go does not matter here, so neither do the secrets that it takes.
     pipeline = resolve(replace(load_file(config), flushers=()))
-    result = preview(pipeline, _read(sample))
+    result = preview(pipeline, _read(sample), path=path)
     rows = result.rows()
     print_table(rows, columns=list(dict.fromkeys(key for row in rows for key in row)), output=output)
-    for line in [*result.summary(), *result.ages()]:
+    for line in [*result.summary(), *result.ages(), *result.labels()]:
         note(line)
     return Exit.PARTIAL if result.failed else Exit.FINE
 

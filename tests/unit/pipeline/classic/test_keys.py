@@ -106,6 +106,7 @@ EFFECTS: dict[str, list[Case]] = {
         ({}, b"a\xe4\nb\n", [{"content": "a\ufffd"}, {"content": "b"}]),
         ({"discardNonUtf8": True}, b"a\xe4\nb\n", [{"content": "a "}, {"content": "b"}]),
     ],
+    "fileEncoding": [({}, "ä\n", [{"content": "ä"}]), ({"fileEncoding": "gbk"}, "你\n".encode("gbk"), [{"content": "你"}])],
     "topicFormat": [
         ({}, "x\n", [{"content": "x"}]),
         ({"topicFormat": "none"}, "x\n", [{"content": "x"}]),
@@ -418,7 +419,7 @@ def keys_of(model: type[OptionGroup]) -> set[str]:
 
 
 OTHERWISE = {"dockerFile", "advanced", "advanced.blacklist", "plugin.inputs", "plugin.aggregators", "advanced.enable_log_position_meta"}
-NOT_HERE = {"delayAlarmBytes", "delaySkipBytes", "fileEncoding"}
+NOT_HERE = {"delayAlarmBytes", "delaySkipBytes"}
 
 
 def test_no_key_is_left_out() -> None:
