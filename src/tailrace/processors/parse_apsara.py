@@ -26,6 +26,10 @@ class ParseApsaraConfig(ParserConfig):
     def problems(self) -> Iterator[Problem]:
         yield from zone_problems("Timezone", self.timezone)
 
+    def utc_offset_secs(self, at: float) -> int:
+        """Of the configured zone, or of this machine's zone at the moment `at`; a preview shows it."""
+        return utc_offset_secs(self.timezone, at)
+
 
 @processor("processor_parse_apsara_native")
 class ParseApsara(BatchProcessor[ParseApsaraConfig]):

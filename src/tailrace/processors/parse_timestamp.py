@@ -31,6 +31,10 @@ class ParseTimestampConfig(PluginConfig):
     def problems(self) -> Iterator[Problem]:
         yield from zone_problems("SourceTimezone", self.source_timezone)
 
+    def utc_offset_secs(self, at: float) -> int:
+        """Of the configured zone, or of this machine's zone at the moment `at`; a preview shows it."""
+        return utc_offset_secs(self.source_timezone, at)
+
 
 @processor("processor_parse_timestamp_native")
 class ParseTimestamp(BatchProcessor[ParseTimestampConfig]):
