@@ -174,15 +174,15 @@ class Files:
         return True
 
     def _standing(self, path: str) -> Generation | None:
-        """The generation that stands at a path now, open and verified; None when none does."""
+        """The generation that stands at a path, or was deleted there, verified; None when none does. Open, unless that is impossible."""
         generation = self._table.at.get(path)
-        if generation is None or not _stands(generation, path):
+        if generation is None:
             return None
-        if generation.is_open and not generation.unchanged():
-            return self.truncated(generation)
         if not generation.is_open and not self.reopen(generation):
-            return self._table.at.get(path)  # it was truncated, or cannot be opened
-        return generation
+            return self._table.at.get(path)  # it was truncated, or is gone
+        if not generation.unchanged():
+            return self.truncated(generation)
+        return generation if _stands(generation, path) or not os.fstat(generation.descriptor).st_nlink else None
 
     def _stood_before(self, pattern: str) -> bool:
         return not self._config.tailing_all_matched_files and self._marks.is_new(pattern)

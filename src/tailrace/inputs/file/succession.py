@@ -46,7 +46,7 @@ class Succession:
         fresh = self._begin_anew(generation)
         before, generation.followers = generation.followers, []
         modified = _modified(position)
-        candidates = self._candidates(generation.location, modified)
+        candidates = self._candidates(generation.path, modified)
         copy = self._find(candidates, position)
         if copy is not None:
             self._go_on_in(generation, copy, position)
@@ -91,9 +91,14 @@ class Succession:
 
     def came_before(self, generation: Generation) -> bool:
         """Whether an empty file had other bytes since it was last seen, which were copied away: they are read first then."""
-        candidates = [one for one in self._candidates(generation.path, generation.modified) if one.size]
-        if not candidates or generation.displaced:
+        if generation.displaced:
             return False
+        new = [self._table.generations.get(one.file) for one in rotated_from(generation.path) if one.modified >= generation.modified]
+        for one in new:
+            if one is not None and one is not generation and not (one.offset or one.after or one.followers):
+                self._line_up(one, [one, generation], [])
+                return True
+        candidates = [one for one in self._candidates(generation.path, generation.modified) if one.size]
         chain = self._unknown(
             candidates,
             generation.path,
@@ -197,7 +202,8 @@ class Succession:
         """
         found: list[Generation] = []
         for candidate in candidates:
-            if candidate.file in self._table.copies or (content := self._open(candidate)) is None:
+            taken = candidate.file in self._table.generations or candidate.file in self._table.copies
+            if taken or (content := self._open(candidate)) is None:
                 continue
             if not _came_between(content, candidate, born, modified, until):
                 content.close()
@@ -233,7 +239,7 @@ class Succession:
                 return True  # looking at the original has shown what this file is
             if original is None or original.file == content.file or content.identity.born < original.born:
                 continue  # older than the live file: rotated by renaming
-            if original.content is not None and _is_front_of(content, original.content):
+            if _is_front_of(content, original.content) if original.content is not None else _holds(content, original.proof):
                 self._leave_copy(path, content)
                 return True
         return False
