@@ -29,7 +29,7 @@ endif
 export UV_LINK_MODE := copy
 export PYTHONUNBUFFERED := 1
 
-.PHONY: $(DONE)/kernel-pure help up test test-peers test-long check format bench docs kernel lock setup-peers clean
+.PHONY: $(DONE)/kernel-pure help up test test-peers test-long test-pure check format bench docs kernel lock setup-peers clean
 
 help: ## what this file can do
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
@@ -46,6 +46,9 @@ test-peers: $(DONE)/dev $(ENGINE) ## tests beside other programs, which `make se
 
 test-long: $(DONE)/dev $(ENGINE) ## what takes minutes: long crash runs
 	$(BIN)/pytest -m long --timeout 3600 $(ARGS)
+
+test-pure: $(DONE)/dev ## the agent on the pure-Python engine (about a minute)
+	TAILRACE_PURE=1 $(PYTEST) -m 'not long' tests/unit/agent tests/integration/agent/test_agent_{delivery,killed,positions}.py $(ARGS)
 
 check: $(DONE)/dev ## lint, format and types, of Python and Rust
 	$(BIN)/ruff check

@@ -1,7 +1,9 @@
 """A real server for the tests that need one: a process of its own on a free port, with a home that is thrown away."""
 
 import http.client
+import importlib
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +22,7 @@ import pytest
 from tailrace.wire.signature import SignedRequest, sign_v1, sign_v4, split_target
 
 START_SECS = 60
+NO_KERNEL = "the native kernel is not installed: install Rust (https://rustup.rs), then run `make kernel`"
 STOP_SECS = 30
 
 
@@ -165,3 +169,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """One server for all tests of a run: give projects names of your own."""
     with running_server(tmp_path_factory.mktemp("server")) as running:
         yield running
+
+
+def native_kernel() -> ModuleType:
+    """For tests of the native kernel. Where it has to be there, in CI (the environment names it), its absence is a failure."""
+    try:
+        return importlib.import_module("tailrace_kernel")
+    except ImportError as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"{NO_KERNEL} ({error})")
+        pytest.skip(NO_KERNEL)

@@ -96,12 +96,28 @@ def test_what_differs_by_operating_system_stands_behind_the_platform_port():
     for path in modules():
         if path.is_relative_to(PACKAGE / "agent" / "platform"):
             continue
-        wrong += [f"{path.relative_to(PACKAGE)}:{line} imports {name}" for line, name, _ in imports(path) if name.split(".")[0] in OS_ONLY]
+        wrong += [
+            f"{path.relative_to(PACKAGE)}:{line} imports {name}"
+            for line, name, _ in imports(path)
+            if name.split(".")[0] in OS_ONLY or name in {f"os.{call}" for call in OS_CALLS}
+        ]
         wrong += [
             f"{path.relative_to(PACKAGE)}:{node.lineno} uses os.{node.attr}"
             for node in ast.walk(parsed(path))
             if isinstance(node, ast.Attribute) and node.attr in OS_CALLS and isinstance(node.value, ast.Name) and node.value.id == "os"
         ]
+    assert wrong == []
+
+
+def test_the_agent_reads_no_process_directory_outside_the_platform_port():
+    """The server has its own ways on Linux (store/block_file.py), and never runs elsewhere without them."""
+    wrong = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno} names {node.value}"
+        for path in modules()
+        if part_of(dotted(path)) in ("agent", "cli", *PLUGINS) and not path.is_relative_to(PACKAGE / "agent" / "platform")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("/proc/")
+    ]
     assert wrong == []
 
 

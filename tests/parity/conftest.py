@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tailrace.batch import reference
+from tests.conftest import native_kernel
 
 settings.register_profile("parity", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 settings.load_profile("parity")
@@ -13,7 +14,7 @@ settings.load_profile("parity")
 
 @pytest.fixture(scope="session")
 def kernel() -> ModuleType:
-    return pytest.importorskip("tailrace_kernel", reason="the native kernel is not installed: `make kernel` builds it")
+    return native_kernel()
 
 
 @pytest.fixture(scope="session")

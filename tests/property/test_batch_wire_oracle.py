@@ -10,6 +10,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import native_kernel
+
 FIELD = descriptor_pb2.FieldDescriptorProto
 OPTIONAL, REQUIRED, REPEATED = 1, 2, 3
 MESSAGES: dict[str, list[tuple[str, int, Any, int]]] = {
@@ -55,7 +57,7 @@ TEXT_PAIRS = st.lists(st.tuples(st.text(max_size=6).map(str.encode), st.binary(m
 @pytest.fixture(scope="module", params=["tailrace.batch.reference", "tailrace_kernel"])
 def engine(request: pytest.FixtureRequest) -> ModuleType:
     if request.param == "tailrace_kernel":
-        pytest.importorskip("tailrace_kernel", reason="the native kernel is not installed: `make kernel` builds it")
+        return native_kernel()
     return importlib.import_module(request.param)
 
 

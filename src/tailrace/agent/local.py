@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tailrace import telemetry
+from tailrace.agent.platform.descriptors import name_of
 from tailrace.errors import StateError, TailraceError, UnreachableError, UsageError
 
 NAME: Final = "agent.sock"
@@ -120,6 +121,6 @@ def _reachable(directory: Path) -> Generator[str]:
         return
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield f"/proc/self/fd/{handle}/{NAME}"
+        yield f"{name_of(handle)}/{NAME}"
     finally:
         os.close(handle)

@@ -13,7 +13,9 @@ MASK = "***"
 
 _SECRET_KEY = re.compile(r"pass(word|wd|phrase)?$|secret$|token$|authorization$|credential|private_?key$|signature$|cookie$", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
-_PAIR = re.compile(r"(?i)\b([\w-]*(?:password|passwd|secret|token))(\s*[=:]\s*)(?!\*\*\*)[^\s,;&\"'`]+")
+_PROSE = r"(?:cannot|could|does|expected|has|is|it|must|needs|no|not|the|there|unknown|without)\s"
+"""A message about an option begins with one of these words, and no secret with one and a space."""
+_PAIR = re.compile(rf"(?i)\b([\w-]*(?:password|passwd|secret|token))(\s*[=:]\s*)(?!\*\*\*|(?<=:\s){_PROSE})[^\s,;&\"'`]+")
 _AUTHORIZATION = re.compile(r"\b(LOG [\w-]+:|Bearer |Basic |Signature=)[\w+/=.~-]+")
 
 

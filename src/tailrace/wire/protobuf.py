@@ -6,6 +6,8 @@ Groups (wire types 3 and 4) are no part of any message that we read; they are re
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from tailrace.batch.twin.varint import varint
+
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 Value: TypeAlias = int | memoryview
@@ -14,16 +16,6 @@ Value: TypeAlias = int | memoryview
 
 class WireError(ValueError):
     """Bytes that are no protobuf message."""
-
-
-def varint(value: int) -> bytes:
-    """`value`, at least 0, in base 128, lowest digits first."""
-    digits = bytearray()
-    while value > 0x7F:
-        digits.append(value & 0x7F | 0x80)
-        value >>= 7
-    digits.append(value)
-    return bytes(digits)
 
 
 def number(field: int, value: int) -> bytes:

@@ -5,9 +5,11 @@ from types import ModuleType
 
 import pytest
 
+from tests.conftest import native_kernel
+
 
 @pytest.fixture(params=["tailrace.batch.reference", "tailrace_kernel"])
 def engine(request: pytest.FixtureRequest) -> ModuleType:
     if request.param == "tailrace_kernel":
-        pytest.importorskip("tailrace_kernel", reason="the native kernel is not installed: `make kernel` builds it")
+        return native_kernel()
     return importlib.import_module(request.param)

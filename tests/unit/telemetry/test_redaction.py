@@ -37,6 +37,10 @@ def test_containers_are_walked():
         ("cannot log in: password=hunter2, user=a", "cannot log in: password=***, user=a"),
         ("Authorization: LOG key:c2lnbmF0dXJl", "Authorization: LOG key:***"),
         ("Bearer abc.def", "Bearer ***"),
+        ("flushers[0].AccessKeySecret: cannot read the file `x`", "flushers[0].AccessKeySecret: cannot read the file `x`"),
+        ("AccessKeySecret: cannotread the file", "AccessKeySecret: *** the file"),
+        ("password: hunter2 is wrong", "password: *** is wrong"),
+        ("password=the key", "password=*** key"),
         ("read at 12:30 by a@b.c", "read at 12:30 by a@b.c"),
     ],
 )

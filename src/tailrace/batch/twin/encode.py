@@ -12,6 +12,7 @@ from operator import itemgetter
 
 from tailrace.batch.twin.codec import compress
 from tailrace.batch.twin.table import Keys, Table, Values
+from tailrace.batch.twin.varint import varint
 
 SECOND_NS = 1_000_000_000
 MAX_SECONDS = 0xFFFF_FFFF
@@ -124,15 +125,6 @@ class _Times:
         if not self._with_ns:
             return b""
         return TIME_NS + (time_ns % SECOND_NS if time_ns >= 0 else 0).to_bytes(4, "little")
-
-
-def varint(value: int) -> bytes:
-    digits = bytearray()
-    while value > 0x7F:
-        digits.append(value & 0x7F | 0x80)
-        value >>= 7
-    digits.append(value)
-    return bytes(digits)
 
 
 def _delimited(mark: bytes, text: bytes) -> bytes:

@@ -138,12 +138,6 @@ def _closed_directories(pattern: str) -> Iterator[str]:
 
 def _own_output() -> list[str]:
     """Regular files that stdout and stderr of this process are redirected to: their lines must not come back as logs."""
-    files: list[str] = []
-    for descriptor in (1, 2):
-        try:
-            target = str(Path(f"/proc/self/fd/{descriptor}").readlink())
-        except OSError:
-            continue  # no such file system here: then it is not known
-        if Path(target).is_file() and target not in files:
-            files.append(target)
-    return files
+    from tailrace.agent.platform.descriptors import file_behind
+
+    return list(dict.fromkeys(file for descriptor in (1, 2) if (file := file_behind(descriptor))))
