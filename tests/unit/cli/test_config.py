@@ -7,6 +7,7 @@ import pytest
 
 from tailrace.batch import NATIVE
 from tailrace.cli.main import main
+from tailrace.pipeline.loading import load_file
 
 GOOD = """\
 inputs:
@@ -103,3 +104,31 @@ def test_an_empty_directory_and_a_missing_file(tmp_path: Path, capsys: pytest.Ca
     assert "holds no pipeline file" in capsys.readouterr().err
     assert main(["config", "check", str(tmp_path / "x.yaml")]) == 2
     assert "cannot read" in capsys.readouterr().err
+
+
+CLASSIC = """{
+ "inputDetail": {"logPath": "/var/log/app", "filePattern": "*.log", "regex": "(a)", "key": ["a"], "localStorage": true},
+ "outputDetail": {"projectName": "shop", "logstoreName": "web", "endpoint": "http://127.0.0.1:9480"}
+}"""
+NOTE = "note: inputDetail.localStorage: has no effect: the spool belongs to the agent, for all pipelines"
+
+
+def test_a_classic_config_is_checked_like_any_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "web.json").write_text(CLASSIC)
+    assert main(["config", "check", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "pipeline `web` is fine" in out
+    assert f"  {NOTE}\n" in out
+    (tmp_path / "web.json").write_text(CLASSIC.replace('["a"]', '["a", "b"]'))
+    assert main(["config", "check", str(tmp_path)]) == 2
+    assert f"error: {tmp_path}/web.json:2 inputDetail.key: 2 names for 1 group" in capsys.readouterr().err
+
+
+def test_a_classic_config_is_translated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "web.json").write_text(CLASSIC)
+    assert main(["config", "translate", str(tmp_path / "web.json")]) == 0
+    out, err = capsys.readouterr()
+    (tmp_path / "again.yaml").write_text(out)
+    assert load_file(tmp_path / "again.yaml").version == load_file(tmp_path / "web.json").version
+    assert err == f"{NOTE}\n"
+    assert main(["config", "translate", str(tmp_path / "again.yaml")]) == 2

@@ -1,5 +1,6 @@
-"""`tailrace config`: `generate` makes pipelines, `check` says all mistakes of pipeline files, or what the files say."""
+"""`tailrace config`: make pipelines (`generate`), translate classic configs, say all mistakes of files (`check`)."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -53,6 +54,28 @@ def check(
             mistakes = counted(sum(len(errors.errors) for errors in bad), "mistake")
             note(f"{mistakes} in {len(bad)} of {counted(len(good) + len(bad), 'file')}")
     return Exit.USAGE if bad else Exit.FINE
+
+
+@app.command
+def translate(path: Path, /) -> int:
+    """Print the pipeline that a classic config stands for.
+
+    Parameters
+    ----------
+    path
+        A classic config (`inputDetail` JSON) as the API has it.
+    """
+    import yaml
+
+    from tailrace.pipeline.report import remarks
+
+    config = load_file(path)
+    if config.classic is None:
+        raise UsageError(f"`{path}` is a pipeline already", hint="a classic config has `inputDetail` and `outputDetail`")
+    sys.stdout.write(yaml.safe_dump(config.document(), sort_keys=False, allow_unicode=True, width=1000))
+    for remark in remarks(config):
+        note(f"note: {remark}")
+    return Exit.FINE
 
 
 def _files(paths: list[Path]) -> list[Path]:
