@@ -9,6 +9,7 @@ from tailrace import telemetry
 from tailrace.batch import EventBatch
 from tailrace.pipeline.age import KEY, SECOND, in_words, oldest_kept_ns
 from tailrace.pipeline.contract import Range
+from tailrace.pipeline.model import GlobalConfig
 
 WINDOW_SECS: Final = 600.0
 ENOUGH_EVENTS: Final = 100
@@ -27,10 +28,14 @@ class Discarding(Protocol):
 
 
 class AgeRule:
-    """Drops events whose own time lies more than `max_age_secs` before the moment when they could first be read; 0 turns it off."""
+    """Drops events whose own time lies more than `max_age_secs` before the moment when they could first be read; 0 turns it off.
 
-    def __init__(self, max_age_secs: int, clock: Callable[[], float] = time.monotonic) -> None:
+    `earliest_secs` (since the Unix epoch) is a bound for all, history too; 0 is none.
+    """
+
+    def __init__(self, max_age_secs: int, *, earliest_secs: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self.max_age_secs = max_age_secs
+        self._earliest = earliest_secs * SECOND
         self._clock = clock
         self._lock = threading.Lock()
         self._fresh: set[str] = set()
@@ -40,6 +45,10 @@ class AgeRule:
         self._seen = self._dropped = 0
         self._degraded_at: float | None = None
 
+    @classmethod
+    def of(cls, options: GlobalConfig) -> "AgeRule":
+        return cls(options.max_log_age_secs, earliest_secs=options.earliest_time)
+
     @property
     def degraded(self) -> str:
         """Why the pipeline is not well, or nothing."""
@@ -48,7 +57,9 @@ class AgeRule:
         return "more than half of the events are discarded for their age: wrong time zone?"
 
     def apply(self, batch: EventBatch, done: Range, lane: Discarding) -> int:
-        """How many events of the range `done` were dropped."""
+        """How many events of the range `done` were dropped for their age."""
+        if self._earliest and (early := batch.keep_times(self._earliest)):
+            lane.count("before_earliest_time", early)
         oldest_kept = oldest_kept_ns(done.readable_at, self.max_age_secs)
         if oldest_kept is None:
             return 0

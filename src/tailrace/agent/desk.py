@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tailrace import telemetry
 from tailrace.agent.local import Answer, serving
+from tailrace.agent.onetime import Runs
 from tailrace.agent.overview import Overview, Row, alarm_rows
 
 MAX_FILES: Final = 100_000
@@ -27,9 +28,9 @@ class Desk:
             "metrics": lambda _: [{"text": telemetry.render().decode()}],
         }
 
-    def open(self) -> AbstractAsyncContextManager[None]:
-        """Within it, on the event loop, questions are answered."""
-        return serving(self._run, self._answers)
+    def open(self, runs: Runs) -> AbstractAsyncContextManager[None]:
+        """Within it, on the event loop, questions are answered; those about imports by `runs`."""
+        return serving(self._run, {**self._answers, "import": runs.ask, "imports": lambda _: runs.rows()})
 
     def _files(self, question: Mapping[str, Any]) -> Iterable[Row]:
         limit = min(MAX_FILES, max(1, int(question.get("limit", 1000))))

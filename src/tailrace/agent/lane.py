@@ -74,7 +74,7 @@ class Route:
         options = config.global_options
         encode = partial(flusher.encode, nanoseconds=True) if options.enable_timestamp_nanosecond else flusher.encode
         aggregator = config.aggregators[0].build() if config.aggregators else None
-        labels, age = Labels(options, input_.config, machine), AgeRule(options.max_log_age_secs)
+        labels, age = Labels(options, input_.config, machine), AgeRule.of(options)
         return cls(config.version, labels, processors, age, aggregator, encode)
 
     def start(self, context: ProcessorContext) -> None:
@@ -109,6 +109,8 @@ class Lane:
         self._route = Route.of(config, input_, processors, target.flusher, around.machine)
         self.tally = Tally()
         self._at_work = threading.local()
+        self._outstanding = 0
+        self._counting = threading.Lock()
         self._taken: dict[str, Stream] = {}
         self._stopping = threading.Event()
         self._lifecycle = threading.Lock()
@@ -134,6 +136,11 @@ class Lane:
         self.target.share.wake()
         with self._lifecycle:
             self.input.stop(deadline)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that it put in is acknowledged."""
+        return not self._outstanding
 
     @property
     def degraded(self) -> str:
@@ -215,10 +222,14 @@ class Lane:
         self.tally.add("in_events", events)
         self.tally.add("in_bytes", done.end - done.start)
         entry = Entry(stream, done, len(payloads), len(payloads), sum(payload.events for payload in payloads), self)
+        with self._counting:
+            self._outstanding += 1
         self.target.submit(entry, payloads, self.input.on_durable)
 
     # --- Sender -----------------------------------------------------------------------------------------------------------------
     def acknowledged(self, events: int) -> None:
+        with self._counting:
+            self._outstanding -= 1
         self.tally.add("out_events", events)
         self.tally.add("acknowledged_ranges")
 

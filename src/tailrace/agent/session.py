@@ -10,8 +10,9 @@ import json
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter, Opened
@@ -23,12 +24,16 @@ from tailrace.agent.delivery.target import Target
 from tailrace.agent.desk import Desk
 from tailrace.agent.identity import AgentIdentity
 from tailrace.agent.lane import Lane, Surroundings
+from tailrace.agent.onetime import Runs
 from tailrace.agent.platform import AgentPlatform
 from tailrace.agent.replay import Replay
 from tailrace.agent.streams import StreamTable
 from tailrace.errors import ApiError, TailraceError, UnreachableError
+from tailrace.inputs.file import InputFile
+from tailrace.inputs.file.generation import FileId, file_of
 from tailrace.pipeline.contract import Claiming, Flusher
 from tailrace.pipeline.labels import Machine
+from tailrace.pipeline.loading import resolve
 from tailrace.pipeline.model import PipelineConfig
 from tailrace.pipeline.sharing import FileBounds
 
@@ -76,11 +81,13 @@ class Session:
         bounds: FileBounds,
         machine: Machine,
         desk: Desk,
+        runs: Runs,
         finite: bool,
     ) -> None:
         content = opened.content
         self._pipelines = pipelines
         self._desk = desk
+        self._runs = runs
         self._identity = identity
         self._rolled_back = content.rolled_back
         self._configs = content.configs
@@ -99,7 +106,13 @@ class Session:
         )
         self._targets: dict[str, Target] = {}
         self._groups: dict[tuple[str, str], Group] = {}
+        self._tasks: list[asyncio.Task[None]] = []
         self._log = telemetry.logger("agent")
+
+    @property
+    def lanes(self) -> list[Lane]:
+        """All that are at work."""
+        return [lane for group in self._groups.values() for lane in group.lanes]
 
     @property
     def identified_targets(self) -> list[str]:
@@ -113,19 +126,25 @@ class Session:
         threading.excepthook = self._thread_crashed
         self._checkpoint.start()
         self._build()
-        tasks = [asyncio.create_task(target.run()) for target in self._targets.values()]
-        tasks += [asyncio.create_task(self._start()), asyncio.create_task(self._expire())]
+        for target in self._targets.values():
+            self._spawn(target.run())
+        for part in (self._start(), self._expire(), self._runs.watch(self)):
+            self._spawn(part)
         if self._around.finite:
-            tasks.append(asyncio.create_task(self._watch_drained()))
-        for task in tasks:
-            task.add_done_callback(self._task_done)
+            self._spawn(self._watch_drained())
         try:
             for target in self._targets.values():
                 await target.flusher.open()
-            async with self._desk.open():
+            async with self._desk.open(self._runs):
                 return await self._over
         finally:
-            await self._shut_down(tasks)
+            await self._shut_down()
+
+    def _spawn(self, part: Coroutine[Any, Any, None]) -> None:
+        """A task whose end by an error is the session's end."""
+        task = asyncio.create_task(part)
+        self._tasks.append(task)
+        task.add_done_callback(self._task_done)
 
     def stop(self, end: End = End.STOPPED) -> None:
         """From any thread or signal handler."""
@@ -137,20 +156,65 @@ class Session:
 
     # --- building ---------------------------------------------------------------------------------------------------------------
     def _build(self) -> None:
-        flushers = [(pipeline, plugin) for pipeline in self._pipelines for plugin in pipeline.flushers]
-        limit = min(TARGET_BYTES, max(QUEUE_BYTES // max(1, len(flushers)), 1_048_576))
-        for pipeline, plugin in flushers:
+        flushers = sum(len(pipeline.flushers) for pipeline in self._pipelines)
+        self._limit = min(TARGET_BYTES, max(QUEUE_BYTES // max(1, flushers), 1_048_576))
+        for pipeline in self._pipelines:
+            self._build_lanes(pipeline)
+        self._show()
+
+    def _build_lanes(self, pipeline: PipelineConfig) -> list[Lane]:
+        made: list[Lane] = []
+        for plugin in pipeline.flushers:
             name = json.dumps(plugin.document(), sort_keys=True)
             if name not in self._targets:
-                self._targets[name] = self._target(plugin.build(), limit)
+                self._targets[name] = self._target(plugin.build(), self._limit)
             for input_ in pipeline.inputs:
                 processors = [processor.build() for processor in pipeline.processors]
                 lane = Lane(pipeline, input_.build(), processors, self._targets[name], self._around)
                 if isinstance(lane.input, Claiming):
                     lane.input.stake(pipeline.name, self._around.claims)
                 self._groups.setdefault((lane.target.flusher.destination, lane.input.key), Group()).lanes.append(lane)
-        self._desk.overview.lanes = [lane for group in self._groups.values() for lane in group.lanes]
+                made.append(lane)
+        return made
+
+    def _show(self) -> None:
+        self._desk.overview.lanes = self.lanes
         self._desk.overview.targets = list(self._targets.values())
+
+    # --- while it runs ----------------------------------------------------------------------------------------------------------
+    async def add(self, pipeline: PipelineConfig) -> None:
+        """Start one more pipeline beside those that run. ConfigErrors when it cannot run here."""
+        known = set(self._targets)
+        lanes = self._build_lanes(resolve(pipeline))
+        for name in self._targets.keys() - known:
+            await self._targets[name].flusher.open()
+            self._spawn(self._targets[name].run())
+        for lane in lanes:
+            self._start_group(Group([lane]))
+        self._show()
+
+    async def remove(self, pipeline: str) -> None:
+        """Stop a pipeline. What it has put in is still sent."""
+        deadline = time.monotonic() + STOP_SECS
+        for group in self._groups.values():
+            for lane in [lane for lane in group.lanes if lane.pipeline == pipeline]:
+                await asyncio.to_thread(lane.stop, deadline)
+                group.lanes.remove(lane)
+        self._groups = {key: group for key, group in self._groups.items() if group.lanes}
+        self._around.claims.withdraw(pipeline)
+        self._show()
+
+    def collected(self, pipeline: PipelineConfig) -> set[FileId]:
+        """The files that `input_file` has read for the pipeline's targets, wholly or in part."""
+        targets = [plugin.build().destination for plugin in resolve(pipeline).flushers]
+        states = [state for target in targets for state in self._streams.states(target, InputFile.key)]
+        return {file_of(state.key) for state in states if state.next.get("offset")}
+
+    async def settled(self) -> None:
+        """What was acknowledged is durable."""
+        durable = asyncio.Event()
+        self._checkpoint.barrier(lambda: self._loop.call_soon_threadsafe(durable.set))
+        await durable.wait()
 
     def _target(self, flusher: Flusher, limit: int) -> Target:
         flusher.start(self._identity)
@@ -224,8 +288,7 @@ class Session:
 
     # --- ending -----------------------------------------------------------------------------------------------------------------
     async def _watch_drained(self) -> None:
-        lanes = [lane for group in self._groups.values() for lane in group.lanes]
-        while not (all(lane.input.drained for lane in lanes) and await self._idle()):  # noqa: ASYNC110 - inputs are threads
+        while not (all(lane.input.drained for lane in self.lanes) and await self._idle() and self._runs.over(self.lanes)):  # noqa: ASYNC110 - inputs are threads
             await asyncio.sleep(DRAIN_CHECK_SECS)
         self._end(End.DRAINED)
 
@@ -233,16 +296,15 @@ class Session:
         await asyncio.sleep(0)  # what threads handed over before is queued behind this
         return all(target.idle for target in self._targets.values())
 
-    async def _shut_down(self, tasks: Sequence["asyncio.Task[None]"]) -> None:
+    async def _shut_down(self) -> None:
         """Stop reading, send what can be sent at once, make everything durable."""
-        lanes = [lane for group in self._groups.values() for lane in group.lanes]
         deadline = time.monotonic() + STOP_SECS
-        for lane in lanes:
+        for lane in self.lanes:
             await asyncio.to_thread(lane.stop, deadline)
         await asyncio.gather(*(target.finish(FINISH_SECS) for target in self._targets.values()))
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for target in self._targets.values():
             await target.flusher.close()
         await asyncio.to_thread(self._checkpoint.stop)

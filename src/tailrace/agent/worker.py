@@ -5,6 +5,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from tailrace import telemetry
 from tailrace.agent import identity as identities
@@ -14,6 +15,9 @@ from tailrace.agent.claims import file_bounds
 from tailrace.agent.control import enrol_local, moved_here
 from tailrace.agent.desk import Desk
 from tailrace.agent.identity import AgentIdentity
+from tailrace.agent.jobs import Jobs
+from tailrace.agent.local_event import LocalEvents
+from tailrace.agent.onetime import First, Runs
 from tailrace.agent.platform import current
 from tailrace.agent.sampling import sampling
 from tailrace.agent.session import End, Session
@@ -30,15 +34,23 @@ EXIT_CODES = {End.STOPPED: 0, End.DRAINED: 0, End.FAILED: 1}
 class Worker:
     """Collects what pipelines name. `home` is the installation's directory, whose `agent` and `secret` it uses.
 
-    `max_log_age_secs` is the limit of pipelines that give none themselves.
+    `max_log_age_secs` is the limit of pipelines that give none themselves. `first`: nothing but this import is done.
     """
 
     def __init__(
-        self, home: Path, pipelines: Sequence[PipelineConfig], *, finite: bool = False, max_log_age_secs: int | None = None
+        self,
+        home: Path,
+        pipelines: Sequence[PipelineConfig],
+        *,
+        finite: bool = False,
+        max_log_age_secs: int | None = None,
+        first: First | None = None,
     ) -> None:
         self._home = home
         self._pipelines = [with_default_age(pipeline, max_log_age_secs) for pipeline in pipelines]
         self._finite = finite
+        self._first = first
+        self._jobs = Jobs(home)
         settings = agent_settings.load(home)
         self._platform = current([home], roots=[Path(root) for root in settings.allowed_roots])
         self._bounds = file_bounds(settings)
@@ -56,16 +68,20 @@ class Worker:
         try:
             self._platform.prepare_process("tailrace-agent")
             identity = self._identify(enrol_at)
-            pipelines = self._resolved()
+            self._resolved(self._pipelines)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._signalled)
             with status_file(self._home / "run" / "agent.json", self._desk.overview), sampling(self._desk.overview, self._home):
                 end = End.FORKED
                 while end is End.FORKED and not self._stopped:
-                    end = self._one_session(identity, pipelines)
+                    end = self._one_session(identity)
             return EXIT_CODES.get(end, 0)
         finally:
             lock.release()
+
+    def imports(self) -> list[dict[str, Any]]:
+        """Rows of all one-time runs, the latest first; from any thread."""
+        return self._jobs.rows()
 
     def stop(self) -> None:
         """From any thread or signal handler."""
@@ -76,20 +92,25 @@ class Worker:
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
         self.stop()
 
-    def _one_session(self, identity: AgentIdentity, pipelines: Sequence[PipelineConfig]) -> End:
+    def _one_session(self, identity: AgentIdentity) -> End:
         opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
         machine = Machine.here(self._home, identities.address())
+        events = None if self._first else LocalEvents(self._home)
+        runs = Runs(self._jobs, self._pipelines, self._platform.reach, events=events, first=self._first)
         session = self._session = Session(
             opened,
-            pipelines,
+            self._at_work(),
             identity,
             self._platform,
             bounds=self._bounds,
             machine=machine,
             desk=self._desk,
+            runs=runs,
             finite=self._finite,
         )
         end = asyncio.run(session.run())
+        if runs.refused is not None:
+            raise runs.refused
         if end is End.FORKED:
             telemetry.logger("agent").warning("renewing the epoch: the server knows other data under our identities")
             again = open_checkpoint(self._home / "agent")
@@ -118,11 +139,15 @@ class Worker:
                 wanted.setdefault(config.project, []).append(config.logstore)
         return wanted
 
-    def _resolved(self) -> list[PipelineConfig]:
+    def _at_work(self) -> list[PipelineConfig]:
+        """The agent's pipelines and the imports that are not over, with their references put in."""
+        return self._resolved(self._jobs.at_work([] if self._first else self._pipelines))
+
+    def _resolved(self, pipelines: Sequence[PipelineConfig]) -> list[PipelineConfig]:
         """The pipelines with their references put in; one that lacks something here does not keep the others from running."""
         resolved: list[PipelineConfig] = []
         failures: list[ConfigError] = []
-        for pipeline in self._pipelines:
+        for pipeline in pipelines:
             try:
                 resolved.append(resolve(pipeline))
             except ConfigErrors as error:

@@ -181,6 +181,28 @@ class Claiming(Protocol):
     def stake(self, pipeline: str, claims: Claims) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an input that ends is. `bytes` are those on the disk."""
+
+    files: int
+    files_done: int
+    bytes: int
+    bytes_done: int
+    missed: int
+    """Files that could not be read to their end."""
+    last_error: str
+
+
+@runtime_checkable
+class OneTime(Protocol):
+    """An input that ends by itself: a run of it is over when it is drained and everything is acknowledged."""
+
+    def progress(self) -> Progress:
+        """From any thread."""
+        ...
+
+
 class ProcessorContext(Protocol):
     pipeline: str
 

@@ -18,7 +18,6 @@ from tailrace.pipeline.registry import Kind, PluginEntry
 _BATCHED = "batches are bounded in bytes and time by the flusher here"
 _NO_POLLING = "no input here is called at intervals; those that poll have an interval of their own"
 _NO_WAITING = "each target has a queue and connections of its own, so that none waits for another"
-_ENDLESS = "a pipeline here runs until it is removed; history is imported by a command of its own"
 
 META_TAGS: Final[dict[str, tuple[str, bool]]] = {
     "HOST_NAME": ("__hostname__", True),
@@ -86,15 +85,19 @@ class GlobalConfig(OptionGroup):
         10_000, doc="Longest delay of an input's first run.", unit="ms", ge=0, ignored=_NO_POLLING
     )
     excution_timeout: int = option(
-        604_800,
-        doc="How long a one-time pipeline may run.",
+        0,
+        doc="How long a run of a one-time pipeline (`input_static_file_onetime`) may take; then it is ended with an alarm. 0 is no limit.",
         unit="seconds",
-        ge=600,
+        ge=0,
         le=604_800,
         aliases=("ExecutionTimeout",),
-        ignored=_ENDLESS,
     )
-    force_rerun_when_update: bool = option(False, doc="Whether a changed one-time pipeline runs once more.", ignored=_ENDLESS)
+    force_rerun_when_update: bool = option(
+        False, doc="Whether a one-time pipeline runs once more when anything of it changes; else only when its inputs do."
+    )
+    earliest_time: int = option(
+        0, doc="Events whose time lies before this are discarded and counted; 0 keeps all.", unit="seconds since 1970", ge=0
+    )
 
     def problems(self) -> Iterator[Problem]:
         for name in self.pipeline_meta_tag_key:

@@ -9,6 +9,7 @@ from typing import Final
 MODULES: Final[dict[str, dict[str, str]]] = {
     "input": {
         "input_file": "tailrace.inputs.file",
+        "input_static_file_onetime": "tailrace.inputs.static_file",
     },
     "processor": {
         "processor_parse_regex_native": "tailrace.processors.parse_regex",

@@ -1,0 +1,159 @@
+"""One-time runs of a home: what is imported, and pipelines that read files once. Each is a small file, `HOME/agent/jobs/<id>.json`.
+
+The file is durable before anything is read, so that a run which was interrupted, however that happens, goes on at the next start.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from tailrace import telemetry
+from tailrace.pipeline.contract import Progress
+from tailrace.pipeline.loading import from_canonical
+from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
+
+ONE_TIME: Final = "input_static_file_onetime"
+FORMAT: Final = 1
+KEPT_FINISHED: Final = 100
+"""Finished runs that are remembered, the latest ones."""
+
+State: TypeAlias = Literal["running", "done", "timed out", "cancelled"]
+
+
+@dataclass(slots=True)
+class Job:
+    """One run. Times are seconds since the Unix epoch."""
+
+    id: str
+    pipeline: str
+    """Name of the pipeline at work for it."""
+    base: str
+    """Name of the pipeline whose processors and flushers it uses."""
+    state: State = "running"
+    created_at: float = 0.0
+    finished_at: float = 0.0
+    config: str = ""
+    """Of an import: its pipeline, canonical. Empty: the pipeline is one of the agent's own."""
+    inputs: str = ""
+    """What the run was made for: its inputs, or its whole config with `ForceRerunWhenUpdate`."""
+    timeout_secs: int = 0
+    """0: it may take as long as it takes."""
+    progress: dict[str, Any] | None = None
+
+    @property
+    def deadline(self) -> float | None:
+        return self.created_at + self.timeout_secs if self.timeout_secs else None
+
+    def row(self) -> dict[str, Any]:
+        """For `tailrace agent status imports`."""
+        progress = Progress(**self.progress) if self.progress else Progress(0, 0, 0, 0, 0, "")
+        share = 100 if self.state == "done" else 100 * progress.bytes_done // progress.bytes if progress.bytes else 0
+        return {
+            "name": self.id,
+            "pipeline": self.base,
+            "state": self.state,
+            "files": progress.files,
+            "done": progress.files_done,
+            "bytes": progress.bytes,
+            "bytes_done": progress.bytes_done,
+            "progress": f"{share} %",
+            "missed": progress.missed,
+            "created_at": self.created_at,
+            "finished_at": self.finished_at,
+            "last_error": progress.last_error,
+        }
+
+
+class Jobs:
+    """The runs of a home. Used by one thread at a time."""
+
+    def __init__(self, home: Path) -> None:
+        self._directory = home / "agent" / "jobs"
+        self.all: dict[str, Job] = {job.id: job for job in self._load()}
+
+    @property
+    def running(self) -> list[Job]:
+        return [job for job in self.all.values() if job.state == "running"]
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [job.row() for job in sorted(self.all.values(), key=lambda one: one.created_at, reverse=True)]
+
+    def add(self, job: Job) -> None:
+        """Durable on return."""
+        self.all[job.id] = job
+        self.save(job)
+        finished = sorted((one for one in self.all.values() if one.state != "running"), key=lambda one: one.finished_at)
+        for old in finished[: max(0, len(finished) - KEPT_FINISHED)]:
+            del self.all[old.id]
+            self._path(old.id).unlink(missing_ok=True)
+
+    def save(self, job: Job) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        unfinished = self._path(job.id).with_suffix(".tmp")
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump({"format": FORMAT, **asdict(job)}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(self._path(job.id))
+        directory = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def finish(self, job: Job, state: State) -> None:
+        job.state, job.finished_at = state, time.time()
+        self.add(job)
+
+    # --- pipelines --------------------------------------------------------------------------------------------------------------
+    def at_work(self, pipelines: Sequence[PipelineConfig]) -> list[PipelineConfig]:
+        """What has to run: the agent's pipelines without those whose one run is over, and the imports that are not."""
+        mine = [named for pipeline in pipelines if (named := self._own(pipeline)) is not None]
+        return [*mine, *(from_canonical(job.config) for job in self.running if job.config)]
+
+    def _own(self, pipeline: PipelineConfig) -> PipelineConfig | None:
+        if not any(plugin.type == ONE_TIME for plugin in pipeline.inputs):
+            return pipeline
+        known = self.all.get(pipeline.name)
+        inputs = _made_for(pipeline)
+        if known is None or known.inputs != inputs:
+            timeout = pipeline.global_options.excution_timeout
+            known = Job(pipeline.name, pipeline.name, pipeline.name, created_at=time.time(), inputs=inputs, timeout_secs=timeout)
+            self.add(known)
+        run = f"{pipeline.name}-{int(known.created_at * 1000):x}"[-64:]
+        return with_run(pipeline, run) if known.state == "running" else None
+
+    def _load(self) -> Iterator[Job]:
+        for path in sorted(self._directory.glob("*.json")):
+            try:
+                document = json.loads(path.read_text(encoding="utf-8"))
+                if document.pop("format") == FORMAT:
+                    yield Job(**document)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                telemetry.alarm("LOAD_LOCAL_EVENT_ALARM", "cannot read what is known of a one-time run", path=str(path), reason=str(error))
+
+    def _path(self, id_: str) -> Path:
+        return self._directory / f"{id_}.json"
+
+
+def with_run(pipeline: PipelineConfig, run: str) -> PipelineConfig:
+    """The pipeline with its one-time inputs named after their run."""
+    return replace(pipeline, inputs=tuple(_named(plugin, run) for plugin in pipeline.inputs))
+
+
+def _named(plugin: ConfiguredPlugin, run: str) -> ConfiguredPlugin:
+    if plugin.type != ONE_TIME:
+        return plugin
+    return replace(plugin, config=type(plugin.config).model_validate({**plugin.config.document(), "Run": run}))
+
+
+def _made_for(pipeline: PipelineConfig) -> str:
+    if pipeline.global_options.force_rerun_when_update:
+        return pipeline.version
+    inputs = json.dumps([plugin.document() for plugin in pipeline.inputs], sort_keys=True)
+    return hashlib.sha256(inputs.encode()).hexdigest()

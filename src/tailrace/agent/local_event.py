@@ -1,0 +1,61 @@
+"""`HOME/local_event.json`: history named in a file, as Logtail's manual has it.
+
+The file holds a list of `{"config": "##1.0##project$config", "dir": "/absolute/directory", "name": "file or pattern"}`. Within a minute the
+files are taken on as one-time runs of that pipeline, then the file is emptied. What has been collected already is not read again.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from tailrace.agent.importing import Request
+
+NAME: Final = "local_event.json"
+LOOK_SECS: Final = 10.0
+MAX_BYTES: Final = 1_048_576
+HEAD: Final = "##1.0##"
+
+
+class LocalEvents:
+    """The file of one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / NAME
+        self._seen = (0, 0, 0)
+
+    def requests(self) -> list[Request]:
+        """What a changed file asks for. ValueError when it cannot be understood; it is looked at again when it has changed.
+
+        A run's id follows from the file: a killed agent that had no time to empty it takes nothing on twice.
+        """
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return []
+        now = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if not status.st_size or now == self._seen:
+            return []
+        self._seen = now
+        if status.st_size > MAX_BYTES:
+            raise ValueError(f"it is larger than {MAX_BYTES:,} bytes")
+        text = self.path.read_text(encoding="utf-8")
+        digest = hashlib.sha256(f"{now} {text}".encode()).hexdigest()[:12]
+        return list(_requests(json.loads(text), digest)) if text.strip() else []
+
+    def empty(self) -> None:
+        """Everything in it has been taken on."""
+        self.path.write_text("", encoding="utf-8")
+
+
+def _requests(document: Any, digest: str) -> Iterator[Request]:
+    if not isinstance(document, list):
+        raise TypeError("it holds no list")
+    for number, entry in enumerate(document):
+        match entry:
+            case {"config": str(config), "dir": str(directory), "name": str(name)} if directory.startswith("/") and name:
+                pipeline = config.removeprefix(HEAD).rpartition("$")[2]
+                yield Request([f"{directory.rstrip('/')}/{name}"], pipeline, id=f"local-event-{digest}-{number}")
+            case _:
+                raise TypeError(f"entry {number + 1} is not of the form {{config, dir, name}} with an absolute directory")
