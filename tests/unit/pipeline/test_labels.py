@@ -171,7 +171,7 @@ def test_without_a_file_of_ids_there_is_no_tag_of_them(tmp_path: Path) -> None:
         ),
         ({"PipelineMetaTagKey": {"HOSTNAME": "a"}}, "p.yaml:1 global.PipelineMetaTagKey.HOSTNAME: nothing of that name is known here"),
         ({"Priority": 4}, "p.yaml:1 global.Priority: must be at most 3, got 4"),
-        ({"ExecutionTimeout": 599}, "p.yaml:1 global.ExcutionTimeout: must be at least 600, got 599"),
+        ({"ExecutionTimeout": -1}, "p.yaml:1 global.ExcutionTimeout: must be at least 0, got -1"),
     ],
 )
 def test_mistakes(options: dict, mistake: str) -> None:
@@ -192,11 +192,8 @@ def test_mistakes(options: dict, mistake: str) -> None:
         ("DefaultLogGroupQueueSize", 1),
         ("InputIntervalMs", 1),
         ("InputMaxFirstCollectDelayMs", 0),
-        ("ExcutionTimeout", 600),
-        ("ExecutionTimeout", 600),
-        ("ForceRerunWhenUpdate", True),
     ],
 )
 def test_keys_without_effect_are_named(key: str, value: object) -> None:
-    canonical = {"AggregateIntervalMs": "AggregatIntervalMs", "ExecutionTimeout": "ExcutionTimeout"}.get(key, key)
+    canonical = {"AggregateIntervalMs": "AggregatIntervalMs"}.get(key, key)
     assert [remark.partition(": ")[0] for remark in remarks(pipeline({key: value}))] == [f"global.{canonical}"]
