@@ -75,7 +75,7 @@ def test_a_file_that_cannot_be_read_says_why(agent, sink):
     wait_for(lambda: any(row["last_error"] for row in rows(agent, "files")))
     (row,) = [row for row in rows(agent, "files") if row["last_error"]]
     assert (row["path"], row["state"]) == (str(agent.logs / "fifo.log"), "not read")
-    assert "never reads below" in row["last_error"]
+    assert "policy forbids" in row["last_error"]
 
 
 def test_only_the_owner_can_ask(agent, sink):

@@ -126,6 +126,16 @@ class FileConfig(PluginConfig):
         doc="A longer record is cut into parts of this size (of UTF-8), each marked in `__truncate_info__`, and counted.",
         unit="KiB", ge=1, le=8192,
     )  # fmt: skip
+    read_delay_alert_threshold_bytes: int = option(
+        209_715_200, doc="A file with more unread bytes than this for 60 s raises `READ_LOG_DELAY_ALARM`.", unit="bytes", ge=1
+    )
+    read_delay_skip_threshold_bytes: int = option(
+        0,
+        doc="When more than this is unread, reading goes on at the newest part of that size; what is left out is counted and raises "
+        "`SKIP_READ_LOG_ALARM`. 0 never leaves anything out.",
+        unit="bytes",
+        ge=0,
+    )
     appending_log_position_meta: bool = option(
         False, doc="Whether events get the tag `__inode__` and the field `__file_offset__`, their record's position in the file."
     )

@@ -16,6 +16,7 @@ from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.discover import Discovery
 from tailrace.inputs.file.files import Files
 from tailrace.inputs.file.generation import Generation
+from tailrace.inputs.file.lag import Lag
 from tailrace.inputs.file.reader import Reader
 from tailrace.inputs.file.report import source_status
 from tailrace.inputs.file.roots import Root, Roots
@@ -51,6 +52,7 @@ class Follower:
         self._watcher = context.platform.watcher()
         self._discovery = Discovery(config, context, roots, watch=self._watcher.add, unwatch=self._watcher.remove)
         self._files = Files(config, context, self._want)
+        self._lag = Lag(config, context)
         self._reader = Reader(config, context, self._files)
         self._walking: Generator[None, None, Scan] | None = None
         self._walked_for = 0.0
@@ -108,6 +110,7 @@ class Follower:
             generation = self._ready.popleft()
             generation.queued = False
             try:
+                self._lag.skip(generation)
                 more = self._reader.read(generation)
             except OSError as error:
                 self._context.alarm("OPEN_LOGFILE_FAIL_ALARM", "cannot read the file", path=generation.path, reason=str(error))
@@ -146,6 +149,7 @@ class Follower:
             if self._discovery.moved():
                 self._scan_at = now
             self._look_at_hot(now)
+            self._lag.look(self._files.open_generations)
             for path in self._some(self._discovery.polled()):
                 self._look(*path)
             self._turn += 1

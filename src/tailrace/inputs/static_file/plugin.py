@@ -62,9 +62,8 @@ class InputStaticFileOnetime:
         block = self._again.read(context, stream, done)
         if block is None:
             return None
-        mark, path = str(done.position.get("mark", "")), str(done.position["path"])
         shaping = Shaping(self.config, Framing(self.config))
-        return shaping.batch(block, offset=done.start, mark=mark, path=path, inode=file_of(stream.key)[1])
+        return shaping.batch(block, done.position, offset=done.start, inode=file_of(stream.key)[1])
 
     def on_durable(self, done: Range) -> None:
         """Nothing to do: the checkpoint holds all that a file needs."""
@@ -99,13 +98,14 @@ class InputStaticFileOnetime:
     def _read(self, context: InputContext, pending: Pending) -> bool:
         """Read one file to its end; False when the lane stops before."""
         try:
-            source = open_at(context, pending)
+            opened = open_at(context, pending)
         except OSError as error:
             self._give_up(context, pending, int(pending.position["offset"]), error)
             return True
+        source = opened.source
         self._at_work = pending, source
         try:
-            reading = Reading(self.config, context, pending, source)
+            reading = Reading(self.config, context, pending, opened)
             while reading.step():
                 if self._stopping.is_set():
                     return False

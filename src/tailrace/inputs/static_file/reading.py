@@ -1,10 +1,12 @@
 """Reading one file of a run: blocks become ranges, as when a file is followed; what stands there is complete."""
 
+import codecs
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from tailrace.batch import EventBatch, fingerprint
-from tailrace.inputs.file.framing import CUT, CUT_AND_CONTINUED, Framing, Piece
+from tailrace.inputs.file.framing import CUT, CUT_AND_CONTINUED, Framing, Piece, Place
 from tailrace.inputs.file.generation import SIGNATURE_SIZE, FileId, file_of
 from tailrace.inputs.file.reader import Shaping
 from tailrace.inputs.file.rotation import find_file
@@ -14,30 +16,40 @@ from tailrace.inputs.static_file.source import Source
 from tailrace.pipeline.contract import InputContext, Position, Range, StreamState
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file where its position stands, and the last bytes before that."""
+
+    source: Source
+    tail: bytes
+
+
 class Reading:
     """One file at work."""
 
-    def __init__(self, config: StaticFileConfig, context: InputContext, pending: Pending, source: Source) -> None:
-        """`source` stands where `pending` says."""
+    def __init__(self, config: StaticFileConfig, context: InputContext, pending: Pending, opened: Opened) -> None:
         self._framing = Framing(config)
         self._shaping = Shaping(config, self._framing)
+        self._utf16 = config.file_encoding == "utf16"
         self._context = context
         self._pending = pending
-        self._source = source
+        self._source = opened.source
+        self._tail = opened.tail
         self._block = b""
-        self._offset = source.offset
+        self._offset = opened.source.offset
         self._unfinished = int(pending.position.get("unfinished", 0))
-        self._tail = bytes.fromhex(pending.position.get("tail", ""))
+        self._big_endian = bool(pending.position.get("big_endian"))
 
     def step(self) -> bool:
         """Submit the next range; False when the file is read to its end, or the lane stops. OSError when it cannot be read on."""
-        wanted = self._framing.block_size - len(self._block)
-        more = self._source.read(wanted)
-        self._block += more
-        piece = self._cut(complete=len(more) < wanted)
-        if piece is None:
-            return False
-        return self._submit(piece)
+        for wanted in (self._framing.block_size, self._framing.most):  # the second for one long record
+            missing = wanted - len(self._block)
+            more = self._source.read(missing)
+            self._block += more
+            piece = self._cut(complete=len(more) < missing)
+            if piece is not None:
+                return self._submit(piece)
+        return False
 
     @property
     def at_end(self) -> bool:
@@ -46,23 +58,23 @@ class Reading:
     def _cut(self, *, complete: bool) -> Piece | None:
         if not self._block:
             return None
-        at_line_start = self._tail.endswith(b"\n") or not self._offset
-        return self._framing.cut(self._block, continued=bool(self._unfinished), at_line_start=at_line_start, complete=complete)
+        if self._utf16 and not self._offset:
+            self._big_endian = self._block.startswith(codecs.BOM_UTF16_BE)
+        return self._framing.cut(self._block, self._place(), complete=complete)
+
+    def _place(self) -> Place:
+        return Place(self._offset, self._unfinished, self._tail, self._big_endian)
 
     def _submit(self, piece: Piece) -> bool:
-        start = self._offset
-        batch = self._shape(piece)
-        if self._framing.start is not None and not piece.mark and (at := self._framing.long_record(batch, start)) is not None:
-            piece = Piece(at) if at else Piece(self._framing.limit, CUT, unfinished=1)
-            batch = self._shape(piece)
-        if piece.mark in (CUT, CUT_AND_CONTINUED):
-            self._context.count("records_cut")
-            self._context.alarm("LOG_TRUNCATE_ALARM", "a record is longer than the limit and is cut", path=self._pending.path, offset=start)
-        if batch.discarded:
-            self._context.count("unmatched_lines_discarded", batch.discarded)
-        data, self._block = self._block[: piece.size], self._block[piece.size :]
+        start, place = self._offset, self._place()
+        data, batch = self._shape(piece)
+        if not piece.mark and (at := self._framing.long_record(batch, start)) is not None:
+            piece = Piece(at) if at else self._framing.first_part(self._block, place)
+            data, batch = self._shape(piece)
+        self._count(piece, batch, data)
+        self._block = self._block[piece.size :]
         self._offset += piece.size
-        self._tail = (self._tail + data)[-SIGNATURE_SIZE:] if len(data) < SIGNATURE_SIZE else data[-SIGNATURE_SIZE:]
+        self._tail = (data if len(data) >= SIGNATURE_SIZE else self._tail + data)[-SIGNATURE_SIZE:]
         self._unfinished = piece.unfinished
         return self._context.submit(
             batch,
@@ -74,40 +86,49 @@ class Reading:
             readable_at=0,
         )
 
+    def _count(self, piece: Piece, batch: EventBatch, data: bytes) -> None:
+        if piece.mark in (CUT, CUT_AND_CONTINUED):
+            self._context.count("records_cut")
+            message = "a record is longer than the limit and is cut"
+            self._context.alarm("LOG_TRUNCATE_ALARM", message, path=self._pending.path, offset=self._offset)
+        if batch.discarded:
+            self._context.count("unmatched_lines_discarded", batch.discarded)
+        if nuls := self._framing.skipped_nuls(data, offset=self._offset, mark=piece.mark, big_endian=self._big_endian):
+            self._context.count("nul_bytes_skipped", nuls)
+
     def _position(self, piece: Piece) -> Position:
         first = self._pending.position
-        position = {name: first[name] for name in ("v", "path", "size", "modified")}
-        position |= {
-            "offset": self._offset,
-            "tail": self._tail[-1:].hex(),
-            "last": fingerprint(self._tail).hex(),
-            "last_size": len(self._tail),
-        }
+        position: Position = {name: first[name] for name in ("v", "path", "size", "modified")}
+        position |= {"offset": self._offset, "tail": [len(self._tail), fingerprint(self._tail).hex()]}
         if piece.mark:
             position["mark"] = piece.mark
         if piece.unfinished:
             position["unfinished"] = piece.unfinished
+        if self._big_endian:
+            position["big_endian"] = True
         return position
 
-    def _shape(self, piece: Piece) -> EventBatch:
-        path, inode = self._pending.path, file_of(self._pending.key)[1]
-        return self._shaping.batch(self._block[: piece.size], offset=self._offset, mark=piece.mark, path=path, inode=inode)
+    def _shape(self, piece: Piece) -> tuple[bytes, EventBatch]:
+        data = self._block[: piece.size]
+        position = {**self._pending.position, "mark": piece.mark, "big_endian": self._big_endian}
+        return data, self._shaping.batch(data, position, offset=self._offset, inode=file_of(self._pending.key)[1])
 
 
-def open_at(context: InputContext, pending: Pending) -> Source:
-    """The file where its position stands, under whatever name it has now. OSError, also when it is no longer the file that was listed."""
-    offset, tail_size = int(pending.position["offset"]), int(pending.position.get("last_size", 0))
+def open_at(context: InputContext, pending: Pending) -> Opened:
+    """The file under whatever name it has now. OSError, also when it is no longer the file that was listed."""
+    offset = int(pending.position["offset"])
+    size, expected = pending.position.get("tail", (0, ""))
     source = _open(context, pending.path, file_of(pending.key), pending.size)
     try:
-        source.skip_to(offset - tail_size)
-        tail = source.read(tail_size)
+        source.skip_to(offset - size)
+        tail = source.read(size)
     except OSError:
         source.close()
         raise
-    if tail_size and fingerprint(tail).hex() != pending.position["last"]:
+    if size and fingerprint(tail).hex() != expected:
         source.close()
         raise OSError("it has changed since the run began")
-    return source
+    return Opened(source, tail)
 
 
 def _open(context: InputContext, path: str, file: FileId, size: int) -> Source:
