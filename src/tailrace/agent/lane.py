@@ -178,6 +178,8 @@ class Lane:
 
     def stored_end(self, key: str) -> int | None:
         table = self._around.streams
+        if not table.stored_ends:
+            return None
         flusher = self.target.flusher
         ids = [table.stream_id(name, self.input.key, key) for name in (flusher.destination, *flusher.formerly)]
         return max((table.stored_ends[id_] for id_ in ids if id_ in table.stored_ends), default=None)

@@ -18,6 +18,7 @@ KERNEL_ROOTS = ("/proc", "/sys", "/dev")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 KEPT_BYTES = 16 * 1_048_576
 
+AT_FDCWD = -100
 AT_EMPTY_PATH = 0x1000
 STATX_BTIME = 0x800
 STATX_SIZE = 256
@@ -50,13 +51,19 @@ class Linux:
 
     def identity(self, descriptor: int) -> FileIdentity:
         status = os.fstat(descriptor)
-        return FileIdentity(status.st_dev, status.st_ino, self._born(descriptor))
+        return FileIdentity(status.st_dev, status.st_ino, self._born(descriptor, b"", AT_EMPTY_PATH))
 
-    def _born(self, descriptor: int) -> int:
+    def born_at(self, path: str) -> int:
+        born = self._born(AT_FDCWD, os.fsencode(path), 0)
+        if not born:
+            Path(path).stat()  # tells a file without birth time from one that is gone
+        return born
+
+    def _born(self, descriptor: int, path: bytes, flags: int) -> int:
         if self._statx is None:
             return 0
         buffer = ctypes.create_string_buffer(STATX_SIZE)
-        if self._statx(descriptor, b"", AT_EMPTY_PATH, STATX_BTIME, buffer) != 0:
+        if self._statx(descriptor, path, flags, STATX_BTIME, buffer) != 0:
             return 0
         mask = int.from_bytes(buffer.raw[:4], "little")
         if not mask & STATX_BTIME:

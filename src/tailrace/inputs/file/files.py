@@ -13,13 +13,14 @@ from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.content import Content, is_compressed
 from tailrace.inputs.file.generation import FileId, Generation, stream_key
 from tailrace.inputs.file.losses import Losses
+from tailrace.inputs.file.notes import Notes, note_of
 from tailrace.inputs.file.registry import Registry, read_after
 from tailrace.inputs.file.restore import Restoring
 from tailrace.inputs.file.rotation import find_file
 from tailrace.inputs.file.succession import Succession
 from tailrace.inputs.file.walk import Look, Scan
 from tailrace.pipeline.contract import InputContext
-from tailrace.pipeline.platform import is_below
+from tailrace.pipeline.platform import FileIdentity, is_below
 
 ROTATED_SECS = 3600.0
 """So long a rotated file is held that no path leads to any more: its writer may still have it open."""
@@ -33,7 +34,7 @@ class Files:
         self._context = context
         states = list(context.streams)
         self._marks = standing.Marks(config, states)
-        self._table = Registry(config, context, wanted, Losses(context, states))
+        self._table = Registry(config, context, wanted, Losses(context, states), Notes(context, states))
         self._succession = Succession(self._table)
         self._restoring = Restoring(self._table, self._succession, states)
 
@@ -43,6 +44,7 @@ class Files:
         must be shown again."""
         self._restoring.all({look[:2]: path for path, look in scan.files.items()})
         again = [path for path, look in scan.files.items() if not self.look(path, look, first_seen_by=scan.first_pattern[path])]
+        self._table.notes.save()
         for key, position, new in self._marks.settle():
             stream = self._context.open_stream(key, position)
             if stream is not None and new:
@@ -59,6 +61,8 @@ class Files:
             if _is_gone(generation.location, generation.file):
                 self.end(generation)
         self._close_idle(here)
+        self._table.notes.prune(here)
+        self._table.notes.save()
         self._table.scanned_at = scan.began_at
         return again
 
@@ -103,38 +107,29 @@ class Files:
 
     def _arrived(self, path: str, look: Look, first_seen_by: str, *, won: bool) -> bool:
         file = look[:2]
-        noted = self._table.noted.get(file)
-        if noted is not None and not standing.changed(noted[1], look):
-            return True
+        note = self._table.notes.get(file)
         if won or file in self._table.taken_elsewhere:
             self._restoring.expect(file)
         if file in self._table.expected:  # known, but it could not be opened before
             return self._restoring.at(file, path)
+        stood = won or bool(first_seen_by and self._stood_before(first_seen_by))
+        if note is None and stood and self._note(path, look, first_seen_by):
+            return True
+        return self._opened(path, file) if note is None or note[1:3] != look[2:] else True
+
+    def _opened(self, path: str, file: FileId) -> bool:
+        """Open a file to read it, unless it is none of ours to read after all."""
         content = self._table.open(path)
         if content is None:
             return False
         if content.file != file or self._is_no_log(path, content):
             content.close()
             return content.file == file  # else it was replaced just now
-        if self._is_remounted(path, content):
-            return True
-        return self._take_up(path, look, content, stood=won or bool(first_seen_by and self._stood_before(first_seen_by)))
+        return self._is_remounted(path, content) or self._begin(path, content)
 
-    def _take_up(self, path: str, look: Look, content: Content, *, stood: bool) -> bool:
-        """A file that nothing is known of, or that was noted and has changed. `stood`: it stood there before it was ours to read."""
-        key, noted = stream_key(content.identity), self._table.noted.get(content.file)
-        if noted is not None and noted[0] != key:  # the inode came back as another file
-            del self._table.noted[content.file]
-            self._table.end_stream(*noted)
-            noted = None
-        if noted is None and stood and self._context.stored_end(key) is None:
-            content.close()
-            return self._note(key, path, look)
-        return self._begin(key, path, content)
-
-    def _begin(self, key: str, path: str, content: Content) -> bool:
+    def _begin(self, path: str, content: Content) -> bool:
         """Read a file from its beginning, or from where the server or a note says."""
-        stored, noted = self._context.stored_end(key), self._table.noted.pop(content.file, None)
+        stored, note = self._context.stored_end(stream_key(content.identity)), self._table.notes.get(content.file)
         self._table.left_alone.pop(content.file, None)
         self._table.copies.pop(content.file, None)
         generation = self._table.new(content, path)
@@ -143,9 +138,12 @@ class Files:
         if stored is not None and content.reaches(stored):
             generation.seek(stored)
             self._context.remember(generation.stream, generation.position())
-        elif noted is not None:
+        elif note is not None and note.born == content.identity.born:  # else the inode came back as another file
             limit, tail = self._config.max_event_bytes, standing.tail_bytes(self._config)
-            generation.seek(standing.first_offset(content.descriptor, noted[1], tail, limit))
+            generation.seek(standing.first_offset(content.descriptor, note.size, tail, limit))
+        if note is not None:
+            self._context.remember(generation.stream, generation.position())  # durable before its note goes
+            self._table.notes.drop(content.file)
         self._follow_on(generation, path)
         return True
 
@@ -187,14 +185,15 @@ class Files:
     def _stood_before(self, pattern: str) -> bool:
         return not self._config.tailing_all_matched_files and self._marks.is_new(pattern)
 
-    def _note(self, key: str, path: str, look: Look) -> bool:
-        position = standing.noted(look, path)
-        stream = self._context.open_stream(key, position)
-        if stream is None:
-            self._table.leave_to_other(look[:2], path)
+    def _note(self, path: str, look: Look, pattern: str) -> bool:
+        """Note a file, without opening it. False when it is gone, or the server has something of it already."""
+        try:
+            born = self._context.platform.born_at(path)
+        except OSError:
             return False
-        self._context.remember(stream, position)
-        self._table.noted[look[:2]] = key, position
+        if self._context.stored_end(stream_key(FileIdentity(look.st_dev, look.st_ino, born))) is not None:
+            return False
+        self._table.notes.add(look[:2], note_of(look, born), path, self._marks.name(pattern))
         return True
 
     # --- letting go -------------------------------------------------------------------------------------------------------------

@@ -1,15 +1,18 @@
 """Which generation stands where: the one table that all of an `input_file` shares. One thread uses it."""
 
+import contextlib
 import errno
 import math
 import time
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.generation import FileId, Generation, stream_key
 from tailrace.inputs.file.losses import Losses
+from tailrace.inputs.file.notes import Notes
 from tailrace.inputs.file.rotation import open_content
 from tailrace.inputs.file.walk import Look
 from tailrace.pipeline.contract import InputContext, Position
@@ -24,11 +27,11 @@ class Registry:
     wanted: Callable[[Generation], None]
     """Takes what is to be read."""
     losses: Losses
+    notes: Notes
+    """Files that stood there before the config arrived."""
     generations: dict[FileId, Generation] = field(default_factory=dict[FileId, Generation])
     at: dict[str, Generation] = field(default_factory=dict[str, Generation])
     """By path, the generation that was seen there last."""
-    noted: dict[FileId, tuple[str, Position]] = field(default_factory=dict[FileId, tuple[str, Position]])
-    """Files that stood there before the config arrived: stream key and note."""
     left_alone: dict[FileId, tuple[int, int]] = field(default_factory=dict[FileId, tuple[int, int]])
     """Compressed files and copies: their size and mtime, at which they are no logs."""
     taken_elsewhere: set[FileId] = field(default_factory=set[FileId])
@@ -91,10 +94,10 @@ class Registry:
         if generation := self.at.get(path):
             generation.leaving_by = math.inf
             self.wanted(generation)
-        for file, (key, position) in list(self.noted.items()):
-            if position["path"] == path and (stream := self.context.open_stream(key, position)):
-                self.context.leave_stream(stream, position)
-                del self.noted[file]
+        else:
+            with contextlib.suppress(OSError):
+                status = Path(path).stat()
+                self.notes.drop((status.st_dev, status.st_ino))
 
     def leave_to_other(self, file: FileId, path: str) -> None:
         if file not in self.taken_elsewhere:

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tailrace.inputs.file import standing
+from tailrace.inputs.file import notes, standing
 from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.generation import FileId, Generation, born_of, file_of, fits
 from tailrace.inputs.file.losses import LOSS_PREFIX
@@ -16,7 +16,7 @@ from tailrace.inputs.file.rotation import find_file, open_content
 from tailrace.inputs.file.succession import Succession
 from tailrace.pipeline.contract import Position, StreamState
 
-NOTES = (standing.MARK_PREFIX, LOSS_PREFIX)
+NOTES = (standing.MARK_PREFIX, LOSS_PREFIX, notes.PREFIX)
 """Streams that are no files."""
 
 
@@ -29,9 +29,11 @@ class Restoring:
         self._succession = succession
         self._states: dict[FileId, list[StreamState]] = {}
         for state in sorted(states, key=lambda one: one.key):
-            if not state.key.startswith(NOTES):
+            if not state.key.startswith(NOTES) and "standing" not in state.next:
                 self._states.setdefault(file_at(state.key, state.next)[0], []).append(state)
         table.expected.update(self._states)
+        for file in self._states:
+            table.notes.drop(file)
 
     def expect(self, file: FileId) -> None:
         """Another lane may have let go of a file: look up what is known of it now."""
@@ -118,7 +120,7 @@ class Restoring:
 
     # --- going on ---------------------------------------------------------------------------------------------------------------
     def _resume(self, state: StreamState, content: Content, location: str) -> bool:
-        if standing.is_noted(state.next) or "copy" in state.next:
+        if "copy" in state.next:
             self._note(state, content)
             return True
         generation = _generation(state, location)
@@ -143,12 +145,9 @@ class Restoring:
     def _note(self, state: StreamState, content: Content) -> None:
         content.close()
         self._context.open_stream(state.key, state.next)
-        if standing.is_noted(state.next):
-            self._table.noted[content.file] = state.key, state.next
-        else:
-            size, modified = state.next["copy"]
-            self._table.left_alone[content.file] = int(size), int(modified)
-            self._table.copies[content.file] = state.key, str(state.next["path"])
+        size, modified = state.next["copy"]
+        self._table.left_alone[content.file] = int(size), int(modified)
+        self._table.copies[content.file] = state.key, str(state.next["path"])
 
     def _without_file(self, state: StreamState) -> None:
         """Its file is gone, or holds something else now: it goes on in a copy, or ends."""
@@ -203,7 +202,7 @@ def _seen(position: Position) -> int:
 
 
 def _is_same(content: Content, position: Position, inode: int, born: int) -> bool:
-    if standing.is_noted(position) or "copy" in position:
+    if "copy" in position:
         return (content.identity.inode, content.identity.born) == (inode, born)
     try:
         return bool(position["head"][0]) and fits(content, position)

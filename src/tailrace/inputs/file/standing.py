@@ -1,7 +1,7 @@
 """The first-read rule: only what is written after a config reached the agent is collected (DESIGN §4.4).
 
 A file that stood there before is noted with its size and opened when it first changes: at its last `TailSizeKB`, at a line start. Nothing
-that was written after the note is ever left out. Notes are streams without ranges; a mark per path pattern says that its files were noted.
+that was written after the note (`notes`) is ever left out. A mark per path pattern says that its files were noted.
 """
 
 import hashlib
@@ -11,30 +11,14 @@ from collections.abc import Iterable
 
 from tailrace.inputs.file.config import KIB, FileConfig
 from tailrace.inputs.file.generation import LAYOUT
-from tailrace.inputs.file.walk import Look
 from tailrace.pipeline.contract import Position, StreamState
 
 MARK_PREFIX = "scanned:"
 SEARCH_SIZE = 65_536
 
 
-def noted(status: Look, path: str) -> Position:
-    """The position of a file that stood there."""
-    return {"v": LAYOUT, "standing": [status.st_size, status.st_mtime_ns], "path": path}
-
-
-def is_noted(position: Position) -> bool:
-    return "standing" in position
-
-
-def changed(position: Position, status: Look) -> bool:
-    """Whether a noted file has changed since."""
-    return list(position["standing"]) != [status.st_size, status.st_mtime_ns]
-
-
-def first_offset(descriptor: int, position: Position, tail_bytes: int, limit: int) -> int:
-    """Where reading of a noted file begins now that it has changed. `limit` is the longest record, in bytes."""
-    stood = int(position["standing"][0])
+def first_offset(descriptor: int, stood: int, tail_bytes: int, limit: int) -> int:
+    """Where reading of a file begins that had `stood` bytes when it was noted. `limit` is the longest record, in bytes."""
     size = os.fstat(descriptor).st_size
     if size < stood:
         return 0  # written anew
@@ -82,6 +66,10 @@ class Marks:
     def is_new(self, pattern: str) -> bool:
         """Whether this config is the first to name this pattern, so that what it finds has stood there."""
         return pattern in self._new
+
+    def name(self, pattern: str) -> str:
+        """Of the mark of a pattern; of the first one's when there is no such pattern."""
+        return self._keys.get(pattern, next(iter(self._keys.values()))).removeprefix(MARK_PREFIX)
 
     def settle(self) -> list[tuple[str, Position, bool]]:
         """Once all standing files are noted: key, position and newness of each mark. From then on no pattern is new."""

@@ -168,7 +168,7 @@ class Succession:
             for one in rotated_from(path)
             if one.modified >= modified
             and one.file not in table.generations
-            and one.file not in table.noted
+            and one.file not in table.notes
             and one.file not in table.expected
             and one.file not in table.taken_elsewhere
         ]
