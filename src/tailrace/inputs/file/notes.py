@@ -4,6 +4,7 @@ A note says that nothing of its file is to be read before the file changes, and 
 (its own stream says the rest) or is gone.
 """
 
+import functools
 import hashlib
 import os
 from collections.abc import Iterable, Set
@@ -135,6 +136,7 @@ def note_of(look: Look, born: int) -> Note:
     return Note(born, look.st_size, look.st_mtime_ns, "")
 
 
+@functools.lru_cache(16)
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 

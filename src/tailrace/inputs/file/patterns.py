@@ -115,4 +115,6 @@ class Excluded:
         return False
 
     def file(self, path: str, name: str) -> bool:
+        if not (self.names or self.paths):
+            return False
         return any(pattern.fullmatch(name) for pattern in self.names) or any(pattern.fullmatch(path) for pattern in self.paths)

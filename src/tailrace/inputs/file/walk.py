@@ -5,7 +5,6 @@ the last walk are reported.
 """
 
 import os
-import stat
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -155,9 +154,10 @@ class Walk:
             below: list[_Place] = []
             with os.scandir(place.path) as entries:
                 for number, entry in enumerate(entries, 1):
-                    if collecting and not directory.asleep and pattern.name.match(entry.name):
-                        self._file(directory, pattern, entry)
-                    if self._leads_on(pattern, place.level, entry):
+                    if collecting and pattern.name.match(entry.name) and entry.is_file():
+                        if not directory.asleep:
+                            self._file(directory, pattern, entry)
+                    elif self._leads_on(pattern, place.level, entry):
                         below.append(_Place(entry.path, place.level + 1, place.linked or entry.is_symlink(), above))
                     if not number % SLICE_ENTRIES:
                         yield
@@ -230,7 +230,7 @@ class Walk:
             status = entry.stat()
         except OSError:
             return  # it went away between listing and looking, or it is a link to nothing
-        if not stat.S_ISREG(status.st_mode) or not self._is_ours(directory, before, name, entry.path, held=known is not None):
+        if (known is None or self._judge_again) and not self._is_ours(directory, before, name, entry.path):
             return
         look = Look.of(status)
         if known is None:
@@ -248,10 +248,10 @@ class Walk:
         if self.scan.first:
             self.scan.first_pattern[entry.path] = pattern.text
 
-    def _is_ours(self, directory: Directory, before: Directory | None, name: str, path: str, *, held: bool) -> bool:
+    def _is_ours(self, directory: Directory, before: Directory | None, name: str, path: str) -> bool:
         """Whether no other pipeline has the better claim. Asked once for a file, and again when claims have changed."""
         known = before.others.get(name, "") if before is not None else ""
-        if not self._judge_again and (held or known):
+        if known and not self._judge_again:
             other = known
         else:
             other = self._rules.better(path)
