@@ -277,11 +277,9 @@ class World:
         return [event["content"].encode() for event in self.lane.events]
 
     def _was_out_of_reach(self, incarnation: Incarnation) -> bool:
-        """Nobody looks for what was rotated away before the first look ever, where rotated names are not collected or it is compressed."""
-        if any(one.looked_at for one in self.all[: incarnation.number + 1]):
-            return False
+        """It came and went between two looks, and only rotated names that are not collected, or compressed files, are left of it."""
         names = [path.name for path, one in self.places.items() if one is incarnation]
-        return self.pattern == "x.log" or all(name.endswith(".gz") for name in names)
+        return not incarnation.looked_at and (self.pattern == "x.log" or all(name.endswith(".gz") for name in names))
 
     def settle(self) -> None:
         """Everything that is there is read; what is unfinished is complete."""

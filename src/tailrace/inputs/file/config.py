@@ -121,6 +121,10 @@ class FileConfig(PluginConfig):
     close_unused_reader_interval_sec: int = option(
         300, doc="A file that has not grown for so long is closed; a look at its path opens it again.", unit="seconds", ge=1, le=86_400,
     )  # fmt: skip
+    rotator_queue_size: int = option(
+        20, doc="How many rotated files of one path may wait.", ge=0,
+        ignored="any number of rotated files waits here, and none is dropped",
+    )  # fmt: skip
     max_event_size_kb: int = option(
         512, key="MaxEventSizeKB",
         doc="A longer record is cut into parts of this size (of UTF-8), each marked in `__truncate_info__`, and counted.",

@@ -1,0 +1,177 @@
+"""The matrix of what can happen to a file between two looks, and the ways in which a file goes on elsewhere."""
+
+import gzip
+import itertools
+import os
+import shutil
+
+import pytest
+from backports import zstd
+
+from tests.property.file_model import HEADER, World
+
+KNOWN = (True, False)
+PATTERNS = ("x.log", "x.log*")
+
+
+@pytest.fixture(params=PATTERNS)
+def world(request, tmp_path):
+    world = World(tmp_path, request.param)
+    yield world
+    world.stop()
+
+
+def numbered(world):
+    return [line for line in world.contents if not line.startswith(b"#")]
+
+
+@pytest.mark.parametrize(
+    ("created", "empty", "closed", "same_head"),
+    list(itertools.product(("before", "between"), (True, False), (True, False), (True, False))),
+)
+def test_a_file_that_is_written_anew_between_two_looks(world, created, empty, closed, same_head):
+    """{create, modify} × {empty, not} × {closed, held open} × {same, other head}: every line comes once, in order."""
+    if created == "before":
+        world.write(0 if empty else 3, header=same_head and not empty)
+        world.look()
+        world.read(10)
+    if closed and world.agent:
+        for generation in world.agent.files.open_generations:
+            generation.close()
+    world.copytruncate()
+    world.write(3, header=same_head)
+    world.look()
+    world.read(10)
+    world.write(2)
+    world.settle()
+    world.verify()
+
+
+@pytest.mark.parametrize("size", ["shorter", "same", "longer"])
+@pytest.mark.parametrize("same_head", [True, False])
+def test_truncated_and_filled_again_to_any_size(world, size, same_head):
+    world.write(5, header=same_head)
+    world.look()
+    world.read(10)
+    world.truncate()
+    world.write({"shorter": 1, "same": 5, "longer": 40}[size], header=same_head)
+    world.settle()
+    world.verify()
+    assert len(numbered(world)) == 5 + {"shorter": 1, "same": 5, "longer": 40}[size]
+
+
+@pytest.mark.parametrize("down", [True, False])
+def test_what_was_not_read_before_a_truncation_is_read_from_the_copy(world, down):
+    world.write(4)
+    world.look()
+    world.read(10)
+    if down:
+        world.stop()
+    world.write(4)
+    world.copytruncate()
+    world.write(4)
+    world.settle()
+    world.verify()
+    assert len(numbered(world)) == 12
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
+def test_a_file_that_was_compressed_while_the_agent_was_down_goes_on_inside(world, pack):
+    world.write(4, header=True)
+    world.look()
+    world.read(10)
+    world.stop()
+    world.write(400)
+    world.rename(create=True)
+    rotated = world.directory / "x.log.1"
+    (world.directory / "x.log.1.gz").write_bytes(pack(rotated.read_bytes()))
+    rotated.unlink()
+    world.write(3)
+    world.settle()
+    assert numbered(world) == [line for one in world.all for line in one.lines if not line.startswith(b"#")]
+
+
+def test_any_number_of_rotations_while_the_agent_was_down(world):
+    world.write(3)
+    world.look()
+    world.read(10)
+    world.stop()
+    for _ in range(30):
+        world.write(2)
+        world.rename(create=True)
+    world.write(1)
+    world.settle()
+    assert sorted(numbered(world)) == sorted(line for one in world.all for line in one.lines)
+
+
+def test_a_rotated_file_that_is_compressed_while_it_is_read_is_not_read_twice(world):
+    world.write(4)
+    world.look()
+    world.rename(create=True)
+    world.scan()
+    world.compress(0)
+    world.write(2)
+    world.settle()
+    world.verify()
+    assert len(numbered(world)) == 6
+
+
+def test_bytes_that_were_deleted_while_no_agent_ran_are_counted_once(world):
+    world.write(3)
+    world.look()
+    world.stop()
+    size = world.live.stat().st_size
+    world.delete_live()
+    for _ in range(3):
+        world.start()
+        world.stop()
+    assert world.lane.counts["unread_bytes_deleted"] == size
+    assert [kind for kind, _ in world.lane.alarms] == ["DROP_LOG_ALARM"]
+
+
+def test_bytes_that_were_truncated_away_unread_are_counted(world):
+    world.write(3)
+    world.look()
+    size = world.live.stat().st_size
+    world.truncate()
+    world.write(1)
+    world.settle()
+    assert world.lane.counts["unread_bytes_deleted"] == size
+    assert len(numbered(world)) == 1
+
+
+def test_a_plain_copy_is_not_read(tmp_path):
+    world = World(tmp_path, "x.log*")
+    world.write(4, header=True)
+    world.look()
+    world.read(10)
+    shutil.copyfile(world.live, tmp_path / "x.log.1")
+    world.scan()
+    world.stop()
+    world.start()
+    world.write(2)
+    world.settle()
+    assert len(numbered(world)) == 6
+    assert world.contents.count(HEADER.splitlines()[0]) == 1
+
+
+def test_two_files_that_begin_alike_are_two_files(tmp_path):
+    world = World(tmp_path, "*.log")
+    for name in ("messages.log", "syslog.log"):
+        (tmp_path / name).write_bytes(HEADER)
+    world.settle()
+    assert world.contents == HEADER.splitlines() * 2
+
+
+def test_a_file_that_is_moved_to_another_watched_directory_goes_on(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    world = World(tmp_path, "*/x.log")
+    (tmp_path / "a" / "x.log").write_bytes(b"one\n")
+    world.scan()
+    world.read(10)
+    os.rename(tmp_path / "a" / "x.log", tmp_path / "b" / "x.log")
+    with (tmp_path / "b" / "x.log").open("ab") as file:
+        file.write(b"two\n")
+    world.settle()
+    assert world.contents == [b"one", b"two"]
