@@ -30,7 +30,7 @@ def numbered(world):
     list(itertools.product(("before", "between"), (True, False), (True, False), (True, False))),
 )
 def test_a_file_that_is_written_anew_between_two_looks(world, created, empty, closed, same_head):
-    """{create, modify} × {empty, not} × {closed, held open} × {same, other head}: every line comes once, in order."""
+    """{create, modify} by {empty, not} by {closed, held open} by {same, other head}: every line comes once, in order."""
     if created == "before":
         world.write(0 if empty else 3, header=same_head and not empty)
         world.look()
