@@ -129,7 +129,7 @@ class FileDetail(CommonDetail):
         doc="Whether bytes that are not UTF-8 are dropped: a space stands for each.",
     )
     enable_raw_log: bool = option(False, doc="Whether parsed events keep their raw line.")
-    delay_alarm_bytes: int = option(209_715_200, doc="How far reading may lag before an alarm.", unit="bytes", ge=0)
+    delay_alarm_bytes: int = option(209_715_200, doc="How far reading may lag before an alarm.", unit="bytes", ge=1)
     delay_skip_bytes: int = option(0, doc="How far reading may lag before the lag is skipped; 0 is never.", unit="bytes", ge=0)
     log_begin_regex: str = option(".*", doc="Pattern that a record's first line begins with; `.*` makes each line a record.", regex=True)
     key: list[str] = option(factory=lambda: ["content"], doc="Names of the fields.", min_length=1)
