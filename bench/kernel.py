@@ -27,6 +27,9 @@ import rival as rivals
 from agent import BIN, HERE, build, data_file
 from formats import FORMATS, Format
 
+from tailrace.processors.grok.definitions import DEFINITIONS
+from tailrace.processors.grok.expression import translate
+
 BLOCK = 512 << 10
 CHECKED = 8 << 20
 """Bytes of each file that are compared event by event."""
@@ -72,6 +75,20 @@ class Kernel:
             case "processor_parse_delimiter_native":
                 separator = processor["Separator"].encode()
                 return lambda batch: batch.parse_delimiter(b"content", separator, keys)
+            case "processor_parse_apsara_native":
+                return lambda batch: batch.parse_apsara(b"content", utc_offset_secs=0)
+            case "processor_split_key_value":
+                marks = [processor[name].encode() for name in ("Delimiter", "Separator", "Quote")]
+                return lambda batch: batch.parse_key_value(b"content", *marks[:2], quote=marks[2])
+            case "processor_csv":
+                names = [key.encode() for key in processor["SplitKeys"]]
+                return lambda batch: batch.parse_delimiter(b"content", b",", names, quote=b'"')
+            case "processor_json":
+                return lambda batch: batch.expand_json(b"content")
+            case "processor_grok":
+                expression = translate(processor["Match"][0], DEFINITIONS)
+                grok, fields = self.engine.Pattern(expression.regex), [field.encode() for field in expression.fields]
+                return lambda batch: batch.parse_regex(b"content", grok, fields, omit_empty=True)
             case _:
                 return lambda batch: batch.parse_json(b"content")
 
