@@ -2,6 +2,7 @@
 
 use memchr::memmem::Finder;
 
+use super::distinct::Distinct;
 use super::{Failures, Home, Parser, Policy};
 use crate::batch::span::{Field, Hay, Span};
 use crate::batch::{Batch, TooBig};
@@ -26,16 +27,39 @@ pub struct Shape<'a> {
 }
 
 pub fn parse(batch: &mut Batch, policy: &Policy, shape: &Shape) -> Result<Failures, TooBig> {
-    let (delimiter, separator) = (Finder::new(shape.delimiter), Finder::new(shape.separator));
-    batch.parse(policy, &mut ByPair { shape, delimiter, separator, expected: Vec::new(), partial: false })
+    let (delimiter, separator) = (Mark::new(shape.delimiter), Mark::new(shape.separator));
+    batch.parse(policy, &mut ByPair { shape, delimiter, separator, expected: Vec::new(), distinct: Distinct::new(), partial: false })
+}
+
+/// A text to look for. One byte is found faster without the machinery for several.
+enum Mark<'a> {
+    Byte(u8),
+    Text(Finder<'a>),
+}
+
+impl<'a> Mark<'a> {
+    fn new(text: &'a [u8]) -> Mark<'a> {
+        match text {
+            [byte] => Mark::Byte(*byte),
+            _ => Mark::Text(Finder::new(text)),
+        }
+    }
+
+    fn find(&self, data: &[u8]) -> Option<usize> {
+        match self {
+            Mark::Byte(byte) => memchr::memchr(*byte, data),
+            Mark::Text(finder) => finder.find(data),
+        }
+    }
 }
 
 struct ByPair<'a> {
     shape: &'a Shape<'a>,
-    delimiter: Finder<'a>,
-    separator: Finder<'a>,
+    delimiter: Mark<'a>,
+    separator: Mark<'a>,
     /// Keys of the last value, in order: the next value mostly has the same.
     expected: Vec<(Box<[u8]>, u32)>,
+    distinct: Distinct,
     partial: bool,
 }
 
@@ -50,6 +74,7 @@ struct Pair {
 impl Parser for ByPair<'_> {
     fn parse(&mut self, value: Hay, span: Span, home: &mut Home, out: &mut Vec<Field>) -> Result<bool, TooBig> {
         self.partial = false;
+        self.distinct.begin();
         let data = value.bytes;
         let (begin, mut at, mut index, mut empty, mut loose) = (out.len(), 0, 0, 0, 0);
         while at < data.len() {
@@ -77,13 +102,13 @@ impl Parser for ByPair<'_> {
                 (value.1, at) = (data.len(), data.len());
             }
             index += 1;
-            out.push(Field { key, span: span.part(value.0, value.1) });
+            self.distinct.put(begin, key, span.part(value.0, value.1), home, out);
         }
         Ok(out.len() > begin)
     }
 
     fn distinct(&self) -> bool {
-        false
+        true
     }
 
     fn is_partial(&self) -> bool {

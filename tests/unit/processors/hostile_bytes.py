@@ -54,6 +54,10 @@ class Counter:
     def discarded(self, plugin: str, count: int, reason: str) -> None:
         self.told.append(("discarded", plugin, count, reason))
 
+    def counted(self) -> int:
+        """Events that failed or were discarded."""
+        return sum(told[2] for told in self.told if told[0] in ("failed", "discarded"))
+
     def __getattr__(self, name: str) -> Any:
         return lambda *arguments, **values: self.told.append((name, arguments, values))
 

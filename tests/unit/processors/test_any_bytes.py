@@ -23,10 +23,12 @@ ITS_OWN = {"processor_rate_limit", "processor_encrypt"}
 @pytest.mark.parametrize(("entry", "config"), CONFIGURED, ids=[f"{entry.type}-{index}" for index, (entry, _) in enumerate(CONFIGURED)])
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=EVENTS, block=VALUES)
-def test_no_processor_fails_on_any_bytes(entry, config, events, block):
+def test_no_processor_fails_on_any_bytes_or_loses_an_event(entry, config, events, block):
     for batch in (EventBatch.from_events(events), EventBatch.split_lines(block)):
-        made, _ = outcome(entry, config, batch)
+        before = len(batch)
+        made, counter = outcome(entry, config, batch)
         assert made.encode().events == len(made)
+        assert len(made) + counter.counted() >= before, "an event that is not there was counted"
 
 
 def told_by(engine: str) -> list[str]:
