@@ -8,11 +8,16 @@ import codecs
 import re
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import accumulate, pairwise
 from typing import Literal, NamedTuple, Protocol
 
 Invalid = Literal["keep", "replace"]
+LineEnds = Callable[[bytes], list[int]]
+"""Behind each newline of a block of whole characters."""
+
+UNIT = {"utf8": 1, "gbk": 1, "utf16": 2}
+"""Bytes of the smallest character."""
 
 HOLE = re.compile(rb"\n(\0+)")
 UTF8_MARK = codecs.BOM_UTF8
@@ -106,8 +111,7 @@ class _Decoded(ABC):
     @abstractmethod
     def utf8(self, raw: bytes) -> bytes: ...
     @abstractmethod
-    def raw_lines(self, raw: bytes) -> list[bytes]:
-        """`raw` cut behind each newline."""
+    def line_ends(self, raw: bytes) -> list[int]: ...
 
     @abstractmethod
     def whole(self, raw: bytes) -> int:
@@ -118,7 +122,8 @@ class _Decoded(ABC):
         body = block[start:]
         if not to_its_end:
             body = body[: self.whole(body)]
-        raw_lines = self.raw_lines(body)
+        ends = self.line_ends(body)
+        raw_lines = [body[begin:end] for begin, end in pairwise([0, *ends, len(body)]) if begin < end]
         data = self.utf8(body)
         lines = data.split(b"\n")
         texts = [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
@@ -151,8 +156,8 @@ class Gbk(_Decoded):
             # Line by line: what a broken character does must not depend on the lines that happen to follow it.
             return b"\n".join(line.decode("gb18030", self._errors).encode("utf-8", "surrogateescape") for line in raw.split(b"\n"))
 
-    def raw_lines(self, raw: bytes) -> list[bytes]:
-        return _cut_behind(raw, [match.end() for match in re.finditer(b"\n", raw)])
+    def line_ends(self, raw: bytes) -> list[int]:
+        return byte_line_ends(raw)
 
     def whole(self, raw: bytes) -> int:
         """A newline is never part of a character: only what follows the last one has to be looked at."""
@@ -179,9 +184,9 @@ class Utf16(_Decoded):
         lone = raw[even:] if self._errors == "surrogatepass" else b"\xef\xbf\xbd"
         return text + lone if even < len(raw) else text
 
-    def raw_lines(self, raw: bytes) -> list[bytes]:
+    def line_ends(self, raw: bytes) -> list[int]:
         high, low = raw[self._high :: 2], raw[1 - self._high :: 2]
-        return _cut_behind(raw, [2 * match.end() for match in re.finditer(b"\n", low) if high[match.start() : match.end()] == b"\0"])
+        return [2 * match.end() for match in re.finditer(b"\n", low) if high[match.start() : match.end()] == b"\0"]
 
     def whole(self, raw: bytes) -> int:
         even = len(raw) & ~1
@@ -201,9 +206,15 @@ def whole_utf8(data: bytes) -> int:
     return len(data)
 
 
-def _cut_behind(raw: bytes, ends: list[int]) -> list[bytes]:
-    bounds = [0, *ends] if ends and ends[-1] == len(raw) else [0, *ends, len(raw)]
-    return [raw[begin:end] for begin, end in pairwise(bounds) if begin < end]
+def byte_line_ends(raw: bytes) -> list[int]:
+    return [match.end() for match in re.finditer(b"\n", raw)]
+
+
+def line_ends(encoding: str, head: bytes) -> LineEnds:
+    """For a file that begins with `head`."""
+    if encoding == "utf16":
+        return Utf16("keep", big_endian=head.startswith(codecs.BOM_UTF16_BE)).line_ends
+    return byte_line_ends
 
 
 def _segments(texts: Iterable[bytes], raw_lines: Iterable[bytes], skipped: Iterable[int], start: int) -> list[Segment]:

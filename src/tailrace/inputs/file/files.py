@@ -140,7 +140,7 @@ class Files:
             self._context.remember(generation.stream, generation.position())
         elif note is not None and note.born == content.identity.born:  # else the inode came back as another file
             limit, tail = self._config.max_event_bytes, standing.tail_bytes(self._config)
-            generation.seek(standing.first_offset(content.descriptor, note.size, tail, limit))
+            generation.seek(standing.first_offset(content.descriptor, note.size, tail, limit, self._config.file_encoding))
         if note is not None:
             self._context.remember(generation.stream, generation.position())  # durable before its note goes
             self._table.notes.drop(content.file)

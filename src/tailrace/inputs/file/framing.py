@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from tailrace.batch import EventBatch, Pattern, RecordRule, record_end
 from tailrace.inputs.file.config import FileConfig, Multiline
-from tailrace.inputs.file.encoding import Encoding, Gbk, Invalid, Text, Utf8, Utf16, whole_utf8
+from tailrace.inputs.file.encoding import UNIT, Encoding, Gbk, Invalid, Text, Utf8, Utf16, whole_utf8
 
 CONTENT = b"content"
 TRUNCATE_INFO = b"__truncate_info__"
@@ -62,7 +62,7 @@ class Framing:
         self.limit = config.max_event_bytes
         self._invalid: Invalid = config.invalid_bytes
         self._encoding = config.file_encoding
-        self.unit = 2 if self._encoding == "utf16" else 1
+        self.unit = UNIT[self._encoding]
         """Bytes of the smallest character."""
         # Two records of the longest kind: UTF-16 takes up to two bytes for one of UTF-8, and line ends come on top.
         self.most = (2 * self.limit + 4) * self.unit

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 
 from tailrace.inputs.file.config import KIB, FileConfig
+from tailrace.inputs.file.encoding import UNIT, LineEnds, line_ends
 from tailrace.inputs.file.generation import LAYOUT
 from tailrace.pipeline.contract import Position, StreamState
 
@@ -17,40 +18,40 @@ MARK_PREFIX = "scanned:"
 SEARCH_SIZE = 65_536
 
 
-def first_offset(descriptor: int, stood: int, tail_bytes: int, limit: int) -> int:
+def first_offset(descriptor: int, stood: int, tail_bytes: int, limit: int, encoding: str) -> int:
     """Where reading of a file begins that had `stood` bytes when it was noted. `limit` is the longest record, in bytes."""
     size = os.fstat(descriptor).st_size
     if size < stood:
         return 0  # written anew
     wanted = min(max(0, size - tail_bytes), stood)
+    wanted -= wanted % UNIT[encoding]
     if not wanted:
         return 0
-    return _line_start_from(descriptor, wanted, stood) or _line_start_before(descriptor, wanted, limit)
+    ends = line_ends(encoding, os.pread(descriptor, 2, 0))
+    return _line_start_from(descriptor, wanted, stood, ends, UNIT[encoding]) or _line_start_before(descriptor, wanted, limit, ends)
 
 
-def _line_start_from(descriptor: int, wanted: int, stop: int) -> int:
+def _line_start_from(descriptor: int, wanted: int, stop: int, ends: LineEnds, unit: int) -> int:
     """The first line start in [wanted, stop]; 0 when there is none."""
-    position = wanted - 1
+    position = wanted - unit
     while position < stop:
         block = os.pread(descriptor, min(SEARCH_SIZE, stop - position), position)
-        found = block.find(b"\n")
-        if found >= 0:
-            return position + found + 1
+        if found := ends(block):
+            return position + found[0]
         if not block:
             break
         position += len(block)
     return 0
 
 
-def _line_start_before(descriptor: int, wanted: int, limit: int) -> int:
+def _line_start_before(descriptor: int, wanted: int, limit: int, ends: LineEnds) -> int:
     """The start of the line that `wanted` lies in, at most `limit` bytes back."""
     position = wanted
     lowest = max(0, wanted - limit)
     while position > lowest:
         begin = max(lowest, position - SEARCH_SIZE)
-        found = os.pread(descriptor, position - begin, begin).rfind(b"\n")
-        if found >= 0:
-            return begin + found + 1
+        if found := ends(os.pread(descriptor, position - begin, begin)):
+            return begin + found[-1]
         position = begin
     return lowest
 
