@@ -95,7 +95,7 @@ def data_file(fmt: Format, mb: int, folder: Path) -> Path:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         r = random.Random(fmt.name)
-        block = "".join(fmt.line(r) + "\n" for _ in range(40_000)).encode()
+        block = "".join(fmt.line(r) + "\n" for _ in range(40_000)).encode(fmt.codec)
         with path.open("wb") as out:
             while out.tell() + len(block) <= mb * 1_000_000 or out.tell() == 0:
                 out.write(block)

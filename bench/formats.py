@@ -32,7 +32,9 @@ class Format:
     processors: tuple[dict[str, Any], ...] = ()
     expected: Callable[[bytes], Iterator[Fields]] = lambda data: lines(data)
     line: Callable[[random.Random], str] | None = None
-    """Makes one line; None for the five formats of `gen_data.py`."""
+    """Makes one line, or one record; None for the five formats of `gen_data.py`."""
+    codec: str = "utf-8"
+    """What the file is written in."""
 
 
 def lines(data: bytes) -> Iterator[Fields]:
@@ -118,6 +120,20 @@ def by_apsara(data: bytes) -> Iterator[Fields]:
 GROK = "^%{COMBINEDAPACHELOG}$"
 GROK_KEYS = ["clientip", "ident", "auth", "timestamp", "verb", "request", "httpversion", "response", "bytes", "referrer", "agent"]
 BY_GROK = r'(\S+) (\S+) (\S+) \[([^\]]*)\] "(\w+) (\S+) HTTP/([\d.]+)" (\d+) (\d+) ("[^"]*") ("[^"]*")'
+
+
+def by_parts(begin: bytes) -> Callable[[bytes], Iterator[Fields]]:
+    """Records that begin with `begin` at the beginning of a line, without anything between them."""
+
+    def expected(data: bytes) -> Iterator[Fields]:
+        for part in (b"\n" + data.removesuffix(b"\n")).split(b"\n" + begin)[1:]:
+            yield [(b"content", begin + part)]
+
+    return expected
+
+
+def from_gbk(data: bytes) -> Iterator[Fields]:
+    return lines(data.decode("gb18030").encode())
 
 
 def regex_format(
@@ -296,6 +312,37 @@ SPLITTERS = (
     ),
 )
 
+
+def block(r: random.Random) -> str:
+    return "\n".join([f"BEGIN {clock(r)}", *(f"  {words(r, 12)}" for _ in range(r.randrange(2, 9))), "END"])
+
+
+def trace(r: random.Random) -> str:
+    return "\n".join(
+        [f"ERROR {clock(r)} {words(r, 6)}", *(f"    at com.acme.{words(r, 1)}.run(Main.java:{r.randrange(999)})" for _ in range(9))]
+    )
+
+
+def pretty(r: random.Random) -> str:
+    return json.dumps({"time": clock(r), "text": words(r, 9) + ' "{"', "tags": [words(r, 1), words(r, 1)], "ip": {"v4": ip(r)}}, indent=2)
+
+
+RECORDS = (
+    Format(
+        "start-end", "line", 3.0, input_options={"Multiline": {"StartPattern": "BEGIN", "EndPattern": "END"}},
+        expected=by_parts(b"BEGIN"), line=block,
+    ),
+    Format(
+        "start-continue", "line", 3.0, input_options={"Multiline": {"StartPattern": "ERROR", "ContinuePattern": r"\s"}},
+        expected=by_parts(b"ERROR"), line=trace,
+    ),
+    Format("json-records", "line", 3.0, input_options={"Multiline": {"Mode": "JSON"}}, expected=by_parts(b"{"), line=pretty),
+    Format(
+        "gbk", "line", 8.0, input_options={"FileEncoding": "gbk"}, expected=from_gbk,
+        line=lambda r: f"2026-11-22 {clock(r)} 订单 {r.randrange(10**6)} 支付失败 {words(r, 9)} 请稍后重试", codec="gb18030",
+    ),
+)  # fmt: skip
+
 FORMATS = (
     Format("simple", "line", 1.35),
     Format("java-records", "java", 1.35, input_options={"Multiline": {"Mode": "custom", "StartPattern": JAVA_START}}, expected=by_record),
@@ -310,6 +357,7 @@ FORMATS = (
     Format("json", "json", 1.45, expected=by_json, processors=({"Type": "processor_parse_json_native", "SourceKey": "content"},)),
     *OTHERS,
     *SPLITTERS,
+    *RECORDS,
 )
 
 GENERATED = {

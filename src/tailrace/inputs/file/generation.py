@@ -42,8 +42,8 @@ class Generation:
     """The offset lies within a record: what its framing has to know of it; 0 between records."""
     big_endian: bool = False
     """The byte order that the mark at the head of a UTF-16 file gives."""
-    nuls_seen: tuple[int, int] = (0, 0)
-    """Where NULs began, up to the end of the file, when that was last looked at; (0, 0) when there were none."""
+    nuls_seen: tuple[int, int, float] = (0, 0, 0.0)
+    """From where on there are only NULs, up to where the file ends, and since when (monotonic); zeros when there are none."""
     head: tuple[int, bytes] = (0, b"")
     """(size, fingerprint) of the first bytes, at most SIGNATURE_SIZE, as far as they were seen."""
     tail: bytes = b""
@@ -208,6 +208,7 @@ class Generation:
     def note_head(self) -> None:
         """What proves the open file to be this one from now on, also before anything of it is read."""
         head = self.read_at(SIGNATURE_SIZE, 0)
+        head = head[: max(self.offset, len(head.rstrip(b"\0")))]  # NULs behind what was read are room for more
         self.head = (len(head), fingerprint(head))
 
     def take(self, content: Content, location: str) -> None:

@@ -4,6 +4,7 @@ They are not read until nothing about them has changed for as long as an unfinis
 """
 
 import os
+import time
 
 from tailrace.inputs.file.generation import Generation
 
@@ -16,16 +17,18 @@ class NulsAtEnd:
     def __init__(self, unit: int) -> None:
         self._unit = unit
 
-    def settled(self, generation: Generation, block: bytes, *, complete: bool) -> bytes:
-        """The block, without a run of NULs that reaches the end of the file unless the last look saw the same. `complete`: the file has
-        not grown for long enough."""
+    def settled(self, generation: Generation, block: bytes, patience: float) -> bytes:
+        """The block, without a run of NULs that reaches the end of the file unless it was the same at the last look and has been for
+        `patience` seconds."""
         begin = self._run(block)
         if begin == len(block) or not _reaches_end(generation, generation.offset + len(block)):
-            generation.nuls_seen = (0, 0)
+            generation.nuls_seen = (0, 0, 0.0)
             return block
-        before, seen = generation.nuls_seen, (generation.offset + begin, generation.size)
-        generation.nuls_seen = seen
-        return block if complete and before == seen else block[:begin]
+        first, end, since = generation.nuls_seen
+        if not (end == generation.size and first <= generation.offset + begin < end):
+            generation.nuls_seen = (generation.offset + begin, generation.size, time.monotonic())
+            return block[:begin]
+        return block if time.monotonic() - since >= patience else block[:begin]
 
     def _run(self, block: bytes) -> int:
         """Where the NULs at the end of the block begin."""

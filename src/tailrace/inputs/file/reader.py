@@ -60,7 +60,11 @@ class Reader:
             return False
         to_the_end = not ahead and len(block) < self._framing.block_size
         complete = to_the_end and self._is_complete(generation)
-        settled = block if ahead or generation.is_unpacked else self._nuls.settled(generation, block, complete=self._is_complete(generation))
+        settled = (
+            block
+            if ahead or generation.is_unpacked
+            else self._nuls.settled(generation, block, 0 if self._context.finite else self._patience)
+        )
         piece = (self._framing.whole(block) if ahead else None) or self._cut(generation, settled, complete=complete)
         if piece is None and not to_the_end and len(settled) == len(block) < self._framing.most:
             block = settled = generation.read_at(self._framing.most, generation.offset)  # one long record
