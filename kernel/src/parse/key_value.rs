@@ -34,14 +34,14 @@ pub fn parse(batch: &mut Batch, policy: &Policy, shape: &Shape) -> Result<Failur
 /// A text to look for. One byte is found faster without the machinery for several.
 enum Mark<'a> {
     Byte(u8),
-    Text(Finder<'a>),
+    Text(Box<Finder<'a>>),
 }
 
 impl<'a> Mark<'a> {
     fn new(text: &'a [u8]) -> Mark<'a> {
         match text {
             [byte] => Mark::Byte(*byte),
-            _ => Mark::Text(Finder::new(text)),
+            _ => Mark::Text(Box::new(Finder::new(text))),
         }
     }
 
