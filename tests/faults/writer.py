@@ -1,7 +1,13 @@
 """A program under collection: numbered, checksummed lines at full speed into a file that it rotates by renaming."""
 
+import gzip
+import os
+import random
+import shutil
 import threading
+import time
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -39,3 +45,51 @@ class RotatingWriter(threading.Thread):
                 self.done.wait(self.pause)
         out.close()
         self.done.set()
+
+
+class Rotator(threading.Thread):
+    """Writes like `RotatingWriter`, and after a random number of lines rotates in one of `styles`, chosen at random each time.
+
+    rename: to `path.N`, with rising N; copytruncate: a copy is made there, then the file is emptied; gzip: what was renamed is compressed
+    at the next rotation, its mtime kept.
+    """
+
+    def __init__(self, path: Path, count: int, styles: Sequence[str], seed: int, pause: float) -> None:
+        super().__init__(daemon=True)
+        self.path, self.count, self.styles, self.pause = path, count, styles, pause
+        self._random = random.Random(seed)
+        self._generation = 0
+        self._packing: Path | None = None
+
+    def run(self) -> None:
+        begin = 0
+        while begin < self.count:
+            for _ in range(self._random.randint(1, 12)):
+                end = min(begin + self._random.randint(50, 500), self.count)
+                with self.path.open("ab", buffering=0) as out:
+                    out.write(b"".join(line(number) for number in range(begin, end)))
+                begin = end
+                time.sleep(self.pause)
+            self._rotate(self._random.choice(self.styles))
+
+    def _rotate(self, style: str) -> None:
+        self._pack()
+        self._generation += 1
+        target = self.path.with_name(f"{self.path.name}.{self._generation}")
+        if style == "copytruncate":
+            shutil.copyfile(self.path, target)
+            os.truncate(self.path, 0)
+            return
+        self.path.rename(target)
+        if style == "gzip":
+            self._packing = target
+
+    def _pack(self) -> None:
+        """What was renamed the time before, as `delaycompress` does."""
+        if self._packing is None:
+            return
+        status, packed = self._packing.stat(), self._packing.with_name(f"{self._packing.name}.gz")
+        packed.write_bytes(gzip.compress(self._packing.read_bytes(), 1))
+        os.utime(packed, ns=(status.st_atime_ns, status.st_mtime_ns))
+        self._packing.unlink()
+        self._packing = None

@@ -223,13 +223,16 @@ class Files:
         """`generation` stands at `path` now: it is read after what stood there before, and after what came and went in between."""
         previous = self._table.at.get(path)
         self._table.at[path] = generation
+        before = self._table.last.get(path)
         if previous is not None and previous is not generation:
             previous.displaced, previous.drained = True, False
             self._table.wanted(previous)
-            for next_ in [*self._succession.between(previous, generation, path), generation]:
+            before = previous.born, previous.modified
+        for next_ in [*(self._succession.between(*before, generation, path) if before else []), generation]:
+            if previous is not None and previous is not next_:
                 read_after(previous, next_)
-                previous = next_
-        self._table.wanted(generation)
+            previous = next_
+            self._table.wanted(next_)
 
     def truncated(self, generation: Generation) -> Generation:
         """What the reader found: the open file is no longer what was read of it."""

@@ -17,6 +17,9 @@ from tailrace.inputs.file.rotation import open_content
 from tailrace.inputs.file.walk import Look
 from tailrace.pipeline.contract import InputContext, Position
 
+LAST_KEPT = 10_000
+"""Paths whose last generation is remembered: dated names never come back."""
+
 
 @dataclass(slots=True)
 class Registry:
@@ -38,6 +41,8 @@ class Registry:
     """Another lane of the same target reads them; it may let them go."""
     copies: dict[FileId, tuple[str, str]] = field(default_factory=dict[FileId, tuple[str, str]])
     """Copies of what is read from elsewhere: stream key of the note, and path."""
+    last: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """Of paths whose last generation has ended: its birth time and last writing, so that what came after it is not missed."""
     expected: set[FileId] = field(default_factory=set[FileId])
     """Files that the checkpoint knows and that were not taken up yet."""
     scanned_at: int = 0
@@ -114,11 +119,18 @@ class Registry:
     def drop(self, generation: Generation) -> None:
         """It is no longer ours to read."""
         generation.ended = True
+        self.keep_last(generation)
         self.release_followers(generation)
         if self.generations.get(generation.file) is generation:
             del self.generations[generation.file]
         for path in [path for path, one in self.at.items() if one is generation]:
             del self.at[path]
+
+    def keep_last(self, generation: Generation) -> None:
+        self.last.pop(generation.path, None)
+        self.last[generation.path] = generation.born, generation.modified
+        if len(self.last) > LAST_KEPT:
+            del self.last[next(iter(self.last))]
 
     def end_stream(self, key: str, position: Position) -> None:
         """End a stream that no generation reads."""

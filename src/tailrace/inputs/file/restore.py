@@ -159,6 +159,7 @@ class Restoring:
                 return
             if self._succession.removed(generation, position):
                 return
+            self._table.keep_last(generation)
             self._table.losses.add(
                 state.key,
                 int(position["offset"]),

@@ -81,13 +81,11 @@ class Succession:
         self._leave_copy(generation.location, generation.content)
         self._table.forget(generation)
 
-    def between(self, previous: Generation, following: Generation, path: str) -> list[Generation]:
-        """What stood at `path` after one known generation and before another, and was rotated away between two looks."""
+    def between(self, born: int, modified: int, following: Generation, path: str) -> list[Generation]:
+        """What stood at `path` after one born and last written then, and before another, and was rotated away between two looks."""
         candidates = [one for one in self._candidates(path, 0) if one.file != following.file]
         known = [(one, proof) for one, proof in self._known_at(path) if one is not following]
-        return self._unknown(
-            candidates, path, born=previous.born, modified=previous.modified, known=known, until=following.born, before=following.opened
-        )
+        return self._unknown(candidates, path, born=born, modified=modified, known=known, until=following.born, before=following.opened)
 
     def came_before(self, generation: Generation) -> bool:
         """Whether an empty file had other bytes since it was last seen, which were copied away: they are read first then."""
