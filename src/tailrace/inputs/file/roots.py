@@ -1,7 +1,7 @@
 """Roots: the file trees that an input searches. A config alone searches one, the host's own; containers will bring more at run time.
 
-A root says where a tree lies on this host, what its paths are called in events, which tags they get, how far links may lead, and how long
-its files may still be read once it is gone.
+A root says where a tree lies on this host, what it is called in configs, how far links between directories may lead, and how long its files
+may still be read once it is gone.
 """
 
 import threading
@@ -24,11 +24,9 @@ class Root:
     host: str = "/"
     """Absolute, without links: the directory on this host."""
     shown: str = "/"
-    """What that directory is called in configs and events."""
-    tags: Sequence[tuple[bytes, bytes]] = ()
-    """Put on every batch from it."""
+    """What that directory is called in configs."""
     beneath: str = "/"
-    """Links may lead to what is below this real directory and no further; for a container its own tree."""
+    """Directories are searched below this real one and no further, wherever links lead; for a container its own tree."""
     life_secs: float = LIFE_SECS
     """So long after its removal its files are read on; what is unread then is counted as lost."""
 
