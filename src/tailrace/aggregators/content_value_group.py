@@ -1,4 +1,7 @@
-"""Put events into log groups by the values of some fields, and put these values on each log group as tags."""
+"""Put events into log groups by the values of some fields, and put these values on each log group as tags.
+
+Choose fields with few values: every combination in a batch is a log group of its own.
+"""
 
 from typing import Any
 

@@ -82,7 +82,7 @@ def read_entries(path: Path, limit: int) -> dict[str, str]:
                 if len(row) != 2:
                     raise ConfigError(f"row {number} of `{path}` has {len(row)} columns", hint="a dictionary has two: value, translation")
                 if entries.setdefault(row[0], row[1]) != row[1]:
-                    raise ConfigError(f"row {number} of `{path}` translates `{row[0]}` a second time, as something else")
+                    raise ConfigError(f"row {number} of `{path}` translates a value a second time, as something else")
                 if len(entries) > limit:
                     raise ConfigError(f"`{path}` has more than {limit} entries", hint="raise `MaxDictSize`")
     except OSError as error:

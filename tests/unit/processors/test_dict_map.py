@@ -46,7 +46,7 @@ def test_a_dictionary_from_a_file(run, tmp_path: Path):
         (None, "cannot read the dictionary `{file}`: no such file or directory"),
         (b"", "the dictionary `{file}` is empty"),
         (b"a,b\nc\n", "row 2 of `{file}` has 1 columns"),
-        (b"a,b\na,c\n", "row 2 of `{file}` translates `a` a second time, as something else"),
+        (b"a,b\na,c\n", "row 2 of `{file}` translates a value a second time, as something else"),
         (b"a,b\nc,d\ne,f\n", "`{file}` has more than 2 entries"),
         (b"\xff,b\n", "the dictionary `{file}` is not CSV in UTF-8: "),
     ],

@@ -80,7 +80,6 @@ class SlsConfig(PluginConfig):
             yield Problem(missing, "is missing: `AccessKeyId` and `AccessKeySecret` go together", "give both or neither")
         if not has_reference(self.endpoint) and not urlsplit(self.url).hostname:
             yield Problem("Endpoint", f"`{self.endpoint}` is no address", "write it like `http://127.0.0.1:9480`")
-
         for name, value in self.extra_headers.items():
             if not HEADER_NAME.fullmatch(name) or HEADER_BREAK.search(value):
                 yield Problem(f"ExtraHeaders.{name}", "is no header of HTTP", "a name is letters, digits and dashes; a value is one line")
