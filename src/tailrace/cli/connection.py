@@ -30,10 +30,10 @@ class Connection:
 class ConnectionFlags:
     """Flags that every command with a server has. The key's secret has none: a command line can be seen by others."""
 
-    endpoint: Annotated[str, Parameter(help="The server, `http://host:port`; else TAILRACE_ENDPOINT.")] = ""
-    key_id: Annotated[str, Parameter(help="Access key id; else TAILRACE_KEY_ID. Its secret is read from TAILRACE_KEY_SECRET.")] = ""
-    project: Annotated[str, Parameter(help="Project; else TAILRACE_PROJECT.")] = ""
-    logstore: Annotated[str, Parameter(help="Logstore; else TAILRACE_LOGSTORE.")] = ""
+    endpoint: Annotated[str, Parameter(help="The server, `http://host:port`; else TAILRACE_ENDPOINT.", show_default=False)] = ""
+    key_id: Annotated[str, Parameter(help="Access key id; else TAILRACE_KEY_ID. Its secret: TAILRACE_KEY_SECRET.", show_default=False)] = ""
+    project: Annotated[str, Parameter(help="Project; else TAILRACE_PROJECT.", show_default=False)] = ""
+    logstore: Annotated[str, Parameter(help="Logstore; else TAILRACE_LOGSTORE.", show_default=False)] = ""
     home: Annotated[Path, Parameter(help="Home whose `secret/cli.json` says all that the above leave open.")] = DEFAULT
 
 

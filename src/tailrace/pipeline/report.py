@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from tailrace.batch import Pattern
+from tailrace.batch.patterns import pattern_warnings
 from tailrace.pipeline.config import OptionGroup, Secret, extra, has_reference, public_key
 from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
 
@@ -57,8 +58,12 @@ def _group_remarks(group: OptionGroup, where: str) -> Iterator[str]:
                     yield from _group_remarks(item, f"{where}.{key}[{index}]")
 
 
-def _patterns(plugin: ConfiguredPlugin) -> list[dict[str, str]]:
-    return [{"key": key, "pattern": text, "engine": _engine(text)} for key, text in plugin.config.patterns() if text]
+def _patterns(plugin: ConfiguredPlugin) -> list[dict[str, Any]]:
+    return [
+        {"key": key, "pattern": text, "engine": _engine(text), "warnings": [] if has_reference(text) else pattern_warnings(text)}
+        for key, text in plugin.config.patterns()
+        if text
+    ]
 
 
 def _engine(text: str) -> str:

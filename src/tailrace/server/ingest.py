@@ -107,9 +107,9 @@ def _decode_answer(packages: Sequence[Package], error: DecodeError, max_size: in
             decompress(package.body, package.compression, max_size=max_size, raw_size=package.raw_size)
         except DecodeError as cause:
             if cause.reason == "wrong_size":
-                return ApiError(400, "InvalidBodyRawSize", f"the body does not have the {package.raw_size} bytes that it declares: {cause}")
+                return ApiError(400, "InvalidBodyRawSize", str(cause))
             if cause.reason == "too_large":
-                return ApiError(400, "PostBodyTooLarge", f"the body is too large: {cause}")
-            return ApiError(400, "PostBodyUncompressError", f"the body is not {package.compression}: {cause}")
+                return ApiError(400, "PostBodyTooLarge", str(cause))
+            return ApiError(400, "PostBodyUncompressError", str(cause))
     code = "PostBodyTooLarge" if error.reason == "too_large" else "PostBodyInvalid"
     return ApiError(400, code, f"the body is not a log group: {error}")

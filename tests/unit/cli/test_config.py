@@ -132,3 +132,20 @@ def test_a_classic_config_is_translated(tmp_path: Path, capsys: pytest.CaptureFi
     assert load_file(tmp_path / "again.yaml").version == load_file(tmp_path / "web.json").version
     assert err == f"{NOTE}\n"
     assert main(["config", "translate", str(tmp_path / "again.yaml")]) == 2
+
+
+def test_a_pattern_that_may_take_very_long_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parse = "{Type: processor_parse_regex_native, SourceKey: content, Regex: '((?:a+)+)b', Keys: [x]}"
+    source = f"inputs: [{{Type: input_file, FilePaths: [/srv/a.log]}}]\nprocessors: [{parse}]\nflushers: [{{Type: flusher_stdout}}]\n"
+    (tmp_path / "p.yaml").write_text(source)
+    assert main(["config", "check", str(tmp_path / "p.yaml")]) == 0
+    assert "note: the pattern `((?:a+)+)b` repeats what is repeated inside" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["up", "query", "tail", "agent run", "server run"])
+def test_the_help_shows_no_flag_or_default_that_nobody_needs(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([*command.split(), "--help"])
+    shown = capsys.readouterr().out
+    assert "Usage: tailrace" in shown
+    for noise in ("--empty-", "[default: ()]", "--no-reverse", '[default: ""]'):
+        assert noise not in shown

@@ -1,7 +1,7 @@
 """`tailrace agent`: run the agent in the foreground, and ask the one that runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -16,13 +16,15 @@ def run(
     *,
     home: Annotated[Path, Parameter(help="Home of this installation; made when it is not there.")] = Path("~/.tailrace"),
     pipelines: Annotated[Path | None, Parameter(help="Directory with pipeline files, or one file; HOME/pipelines by default.")] = None,
-    enrol_local: Annotated[str, Parameter(help="Get a key from the server at this endpoint, which runs with the same home.")] = "",
+    enrol_local: Annotated[
+        str, Parameter(help="Get a key from the server at this endpoint, which runs with the same home.", show_default=False)
+    ] = "",
     exit_when_drained: Annotated[bool, Parameter(help="End when everything is read and acknowledged.", negative="")] = False,
     max_log_age_secs: Annotated[
         int | None,
         Parameter(help="Age limit of pipelines that give no `MaxLogAgeSecs`; 0 keeps all.", env_var="TAILRACE_MAX_LOG_AGE_SECS"),
     ] = None,
-    log_level: Annotated[str, Parameter(help="Least level that is logged: debug, info, warning, error.")] = "info",
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Parameter(help="Least level that is logged.")] = "info",
 ) -> int:
     """Run one worker until Ctrl-C. Its log goes to standard error and to HOME/logs/agent.log."""
     from tailrace import telemetry

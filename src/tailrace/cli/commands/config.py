@@ -99,5 +99,7 @@ def _print_pipeline(pipeline: dict[str, Any]) -> None:
             say(f"  {section}[{index}] {plugin['Type']}")
             for pattern in plugin["patterns"]:
                 say(f"    {pattern['key']}: {pattern['engine']} engine for `{pattern['pattern']}`")
+                for warning in pattern["warnings"]:
+                    say(f"      note: {warning}")
     for remark in pipeline["remarks"]:
         say(f"  note: {remark}")

@@ -2,8 +2,9 @@
 
 import re
 import time
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from tailrace.cli.client import Client
 from tailrace.cli.connection import Connection, ConnectionFlags, connect
@@ -26,7 +27,7 @@ def query(
     since: str = "1h",
     until: str = "now",
     limit: int | None = None,
-    reverse: bool = False,
+    reverse: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     output: Output = "table",
     connection: ConnectionFlags = ConnectionFlags(),  # noqa: B008 - frozen
 ) -> int:

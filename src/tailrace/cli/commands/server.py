@@ -1,7 +1,7 @@
 """`tailrace server`: run the server in the foreground."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -14,7 +14,7 @@ def run(
     home: Annotated[Path, Parameter(help="Home of this installation; made when it is not there.")] = Path("~/.tailrace"),
     port: Annotated[int | None, Parameter(help="Port of the API; 0 takes a free one, which `run/server.json` names.")] = None,
     host: Annotated[str | None, Parameter(help="Address to listen on.")] = None,
-    log_level: Annotated[str | None, Parameter(help="Least level that is logged: debug, info, warning, error.")] = None,
+    log_level: Annotated[Literal["debug", "info", "warning", "error"] | None, Parameter(help="Least level that is logged.")] = None,
 ) -> None:
     """Run the server until Ctrl-C. Settings come from flags, TAILRACE_SERVER_* and HOME/server.yaml."""
     from tailrace.cli.home import open_home

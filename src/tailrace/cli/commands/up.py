@@ -28,7 +28,10 @@ WATCH_EVERY_SECS: Final = 0.25
 def up(
     *,
     home: Annotated[Path, Parameter(help="Directory that holds everything; made at the first run.")] = DEFAULT,
-    collect: Annotated[tuple[str, ...], Parameter(help="File, directory or glob to collect too; may be given several times.")] = (),
+    collect: Annotated[
+        tuple[str, ...],
+        Parameter(help="File, directory or glob to collect too; may be given several times.", negative="", show_default=False),
+    ] = (),
     port: Annotated[
         int | None, Parameter(help="Port of the API; 0 takes a free one. A home keeps its port until another one is named.")
     ] = None,
