@@ -54,15 +54,19 @@ class Rotator(threading.Thread):
     at the next rotation, its mtime kept.
     """
 
+    FIRST = 100
+    """Lines that stand in the file before it starts."""
+
     def __init__(self, path: Path, count: int, styles: Sequence[str], seed: int, pause: float) -> None:
         super().__init__(daemon=True)
+        path.write_bytes(b"".join(line(number) for number in range(self.FIRST)))
         self.path, self.count, self.styles, self.pause = path, count, styles, pause
         self._random = random.Random(seed)
         self._generation = 0
         self._packing: Path | None = None
 
     def run(self) -> None:
-        begin = 0
+        begin = self.FIRST
         while begin < self.count:
             for _ in range(self._random.randint(1, 12)):
                 end = min(begin + self._random.randint(50, 500), self.count)
