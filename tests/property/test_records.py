@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailrace.inputs.file.config import FileConfig
-from tailrace.inputs.file.framing import Framing, Piece, Place
+from tailrace.inputs.file.framing import Framing, Place
 
 START, CONTINUE, END = "StartPattern", "ContinuePattern", "EndPattern"
 MODES = {
@@ -63,7 +63,7 @@ def read(made, data, place=None, *, stops=()):
             assert 0 < piece.size <= len(block)
             batch = events_of(made, block, place, piece)
             if not piece.mark and (at := made.long_record(batch, place.offset)) is not None:
-                piece = Piece(at) if at else made.first_part(block, place)
+                piece = made.shortened(block, at, place)
                 batch = events_of(made, block, place, piece)
             yield place, piece, batch
             offset = place.offset + piece.size

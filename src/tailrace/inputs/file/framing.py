@@ -71,6 +71,7 @@ class Framing:
         self._starts_records = bool(config.multiline.start_pattern) and not (
             config.multiline.continue_pattern or config.multiline.end_pattern
         )
+        self._may_abort = bool(config.multiline.continue_pattern and config.multiline.end_pattern)
         self._discard_unmatched = config.multiline.unmatched_content_treatment == "discard"
         self._encodings: dict[bool, Encoding] = {}
 
@@ -186,9 +187,16 @@ class Framing:
         rows = zip(batch.raw_offsets, batch.column(CONTENT), strict=True)
         return next((start - offset for start, value in rows if value is not None and len(value) > self.limit), None)
 
-    def first_part(self, block: bytes, place: Place) -> Piece:
-        """The piece of the longest size, of a block that begins with a longer record."""
-        return self._cut_at_limit(self._text(block, place), CUT, 0, b"")
+    def shortened(self, block: bytes, at: int, place: Place) -> Piece:
+        """The piece before a record at `at` that is too long; the first part of that record where nothing is before it."""
+        if not at:
+            return self._cut_at_limit(self._text(block, place), CUT, 0, b"")
+        text = self._text(block[:at], place, to_its_end=True)
+        if self._may_abort and text.data:
+            # Lines at work there are no record, as the line behind them shows: they are a piece of their own that says so.
+            whole = record_end(text.data, self._rule)
+            return Piece(text.raw(whole)) if whole else Piece(at, UNMATCHED)
+        return Piece(at)
 
     # --- what a piece holds -----------------------------------------------------------------------------------------------------
     def split(self, block: bytes, *, offset: int, mark: str = "", now_ns: int | None = None, big_endian: bool = False) -> EventBatch:

@@ -136,7 +136,7 @@ class Reader:
         start = generation.offset
         data, batch = self._shape(generation, block, piece)
         if not piece.mark and (at := self._framing.long_record(batch, start)) is not None:
-            piece = Piece(at) if at else self._framing.first_part(block, self._place(generation))
+            piece = self._framing.shortened(block, at, self._place(generation))
             data, batch = self._shape(generation, block, piece)
         if piece.mark in (CUT, CUT_AND_CONTINUED):
             self._context.count("records_cut")

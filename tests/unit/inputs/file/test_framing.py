@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailrace.inputs.file.config import FileConfig
-from tailrace.inputs.file.framing import Framing, Piece, Place
+from tailrace.inputs.file.framing import Framing, Place
 
 
 def framing(start="", *, limit_kb=1, treatment="single_line", block_size=None, multiline=None, **options):
@@ -38,7 +38,7 @@ def pieces(made, data, *, seen_at=()):
             assert 0 < piece.size <= len(block)
             batch = split(made, block[: piece.size], place, piece)
             if not piece.mark and (at := made.long_record(batch, place.offset)) is not None:
-                piece = Piece(at) if at else made.first_part(block, place)
+                piece = made.shortened(block, at, place)
                 batch = split(made, block[: piece.size], place, piece)
             yield place.offset, piece, batch
             offset = place.offset + piece.size
