@@ -1,6 +1,7 @@
 """The embedded store keeps the conformance suite, and what is its own: one owner, damaged journals, quarantine, back-pressure."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from tailrace.errors import BusyError, EngineError, NewerFormatError, StateError
 from tailrace.journal import Entry
 from tailrace.server.store import intake, schema, sealing
 from tailrace.server.store.embedded import EmbeddedStore
-from tailrace.server.store.port import Committed, EngineQuery, Store, TableSpec, Write
+from tailrace.server.store.port import Committed, EngineQuery, Found, Store, TableSpec, Write
 from tailrace.server.store.records import RecordType
 from tests.integration.store.conformance import StoreConformance
 from tests.integration.store.groups import eventually, names, package, plain, spec
@@ -44,6 +45,22 @@ async def test_a_store_has_one_owner(tmp_path: Path) -> None:
         result = await asyncio.to_thread(run, [executable, "-c", other, str(tmp_path)], capture_output=True, text=True, check=False)
     assert StateError.__name__ in result.stderr
     assert "is in use by another process" in result.stderr
+
+
+async def test_a_store_tells_what_it_holds_of_logstores_that_nobody_names(tmp_path: Path) -> None:
+    table = spec()
+    store = EmbeddedStore(tmp_path)
+    assert await store.open([table]) == Found(frozenset(), 0)
+    await store.commit(Write(table, [plain(["kept"])]))
+    await store.flush()
+    await store.close()
+    store = EmbeddedStore(tmp_path)
+    assert await store.open([]) == Found(frozenset({table.logstore}), table.logstore)
+    await store.close()
+    shutil.rmtree(tmp_path / "engine")
+    store = EmbeddedStore(tmp_path)
+    assert await store.open([]) == Found(frozenset(), table.logstore)
+    await store.close()
 
 
 async def test_the_journal_is_cut_and_its_state_kept(tmp_path: Path) -> None:

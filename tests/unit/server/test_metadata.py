@@ -14,7 +14,8 @@ from tailrace.server.db.catalog import Catalog
 from tailrace.server.db.database import copy_database, open_database
 from tailrace.server.db.records import Agent, Key
 from tailrace.server.db.tables import Base
-from tailrace.server.store.port import TableSpec
+from tailrace.server.store.port import Found, TableSpec
+from tailrace.telemetry import recent_alarms
 
 TEXT = {"type": "text", "token": [" "], "doc_value": True}
 LONG = {"type": "long", "doc_value": True}
@@ -27,8 +28,10 @@ class Tables:
         self.specs: dict[int, TableSpec] = {}
         self.broken = False
 
-    async def open(self, tables: Sequence[TableSpec]) -> None:
+    async def open(self, tables: Sequence[TableSpec]) -> Found:
+        found = frozenset({*self.specs, *(table.logstore for table in tables)})
         self.specs = {table.logstore: table for table in tables}
+        return Found(found, max(found, default=0))
 
     async def create(self, table: TableSpec) -> None:
         self._check()
@@ -141,6 +144,18 @@ async def test_the_id_of_a_deleted_logstore_never_comes_back(catalog: Catalog, t
     second = await catalog.create_logstore("web", "access", ttl=30, shard_count=1, options={})
     assert second.id > first.id
     assert list(tables.specs) == [second.id]
+
+
+async def test_a_lost_database_hands_out_no_number_that_the_store_knows(catalog: Catalog, path: Path, tables: Tables) -> None:
+    first = catalog.logstore("web", "access")
+    assert first is not None
+    again = await opened(path.with_name("new.db"), tables)
+    await again.create_project("web", "", {})
+    second = await again.create_logstore("web", "access", ttl=30, shard_count=1, options={})
+    again.close()
+    assert second.id > first.id
+    strange = [alarm.values["tables"] for alarm in recent_alarms() if alarm.kind == "STORE_UNKNOWN_TABLE_ALARM"]
+    assert strange == [[f"ls_{first.id}"]]
 
 
 async def test_a_project_goes_with_everything_inside(catalog: Catalog, tables: Tables) -> None:

@@ -6,7 +6,7 @@ next start if the server dies in between.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -17,7 +17,8 @@ from tailrace import telemetry
 from tailrace.errors import ApiError, TailraceError
 from tailrace.server.db import statements
 from tailrace.server.db.records import Agent, Key, Logstore, Project
-from tailrace.server.store.port import Store
+from tailrace.server.store.port import Found, Store
+from tailrace.server.store.schema import table_name
 
 Result = TypeVar("Result")
 log = telemetry.logger("server.catalog")
@@ -39,8 +40,11 @@ class Catalog:
     async def open(self) -> None:
         """Load everything, open the store's tables, and finish what a crash left undone."""
         await self._run(self._load)
-        await self._store.open([logstore.table for stores in self._logstores.values() for logstore in stores.values()])
-        for logstore in await self._run(statements.pending_drops):
+        tables = [logstore.table for stores in self._logstores.values() for logstore in stores.values()]
+        found = await self._store.open(tables)
+        pending = await self._run(statements.pending_drops)
+        await self._keep_apart(found, {table.logstore for table in tables}.union(pending))
+        for logstore in pending:
             await self._drop_table(logstore)
 
     def close(self) -> None:
@@ -163,6 +167,17 @@ class Catalog:
             await self._run(statements.set_index, old, old.index, old.index_modified)
             raise
         self._logstores[project][name] = changed
+
+    async def _keep_apart(self, found: Found, known: Set[int]) -> None:
+        """A database that was lost, or is an older copy, must not hand out the number of a table that is there: its logs may be others'."""
+        await self._run(statements.reserve_logstore_ids, found.highest)
+        if strange := sorted(found.tables - known):
+            telemetry.alarm(
+                "STORE_UNKNOWN_TABLE_ALARM",
+                "the store holds tables of logstores that the metadata does not know; they are left alone and cannot be queried",
+                tables=[table_name(logstore) for logstore in strange],
+                hint="stop the server and put back the `meta.db` that belongs to this store, from a backup or a copy beside it",
+            )
 
     async def _drop_table(self, logstore: int) -> None:
         try:

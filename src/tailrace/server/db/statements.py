@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from tailrace.server.db.indexing import field_indexes, line_index
@@ -70,6 +70,16 @@ def insert_logstore(
         session.add(ShardRow(logstore_id=row.id, shard=shard, status="readwrite", begin_key=begin, end_key=end, created=now))
     session.flush()
     return _logstore(session, row, project.name)
+
+
+def reserve_logstore_ids(session: Session, highest: int) -> None:
+    """Ids up to `highest` are never given to a new logstore. The sequence is a table of SQLite's, without a row before the first insert."""
+    name = {"name": LogstoreRow.__tablename__}
+    current = session.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = :name"), name)
+    if current is None:
+        session.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :highest)"), {**name, "highest": highest})
+    elif current < highest:
+        session.execute(text("UPDATE sqlite_sequence SET seq = :highest WHERE name = :name"), {**name, "highest": highest})
 
 
 def update_logstore(session: Session, logstore: Logstore, ttl: int, options: Mapping[str, Any], now: int) -> Logstore:

@@ -65,6 +65,10 @@ class Cursors:
         for key, shard in snapshot.shards:
             self._raise(self._durable, key, shard.seq, shard.group_cursor)
 
+    def logstores(self) -> set[int]:
+        """All that were ever written to, those that are gone too."""
+        return {logstore for logstore, _ in self._durable}
+
     def start(self) -> None:
         """After recovery: go on from what is durable."""
         self._next = {key: ShardState(shard.seq, shard.group_cursor) for key, shard in self._durable.items()}

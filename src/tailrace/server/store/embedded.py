@@ -22,7 +22,7 @@ from tailrace.server.store.engine import Engine
 from tailrace.server.store.engine_settings import EngineSettings
 from tailrace.server.store.identities import ENDED_MS, Identities
 from tailrace.server.store.intake import Intake
-from tailrace.server.store.port import Committed, EngineQuery, Rows, TableSpec, Write
+from tailrace.server.store.port import Committed, EngineQuery, Found, Rows, TableSpec, Write
 from tailrace.server.store.recovery import Recovered, recover
 from tailrace.server.store.sealing import Sealer
 
@@ -60,7 +60,7 @@ class EmbeddedStore:
         self._closing = AsyncExitStack()
 
     # --- life -------------------------------------------------------------------------------------------------------------------
-    async def open(self, tables: Sequence[TableSpec]) -> None:
+    async def open(self, tables: Sequence[TableSpec]) -> Found:
         """Recover from the journal, start the engine, make its tables what `tables` says, go on where it stopped.
 
         Raises StateError (the directory is in use), NewerFormatError, EngineError.
@@ -75,9 +75,10 @@ class EmbeddedStore:
         self._applied = recovered.applied
         self._closing.push_async_callback(self.engine.close)
         await self.engine.open()
-        await self._match_tables(tables)
+        found = await self._match_tables(tables)
         self._start()
         self._resume(recovered)
+        return Found(found, max(recovered.highest, *found, 0))
 
     async def close(self) -> None:
         """What is committed and not in the engine yet stays in the journal. Also after an `open` that failed."""
@@ -188,11 +189,9 @@ class EmbeddedStore:
         finally:
             self._cutting = False
 
-    async def _match_tables(self, tables: Sequence[TableSpec]) -> None:
-        """Make or change engine tables until they are what `tables` says."""
-        answer = await self.engine.execute(
-            "SELECT name, comment FROM system.tables WHERE database = currentDatabase() AND name LIKE 'ls\\_%'"
-        )
+    async def _match_tables(self, tables: Sequence[TableSpec]) -> frozenset[int]:
+        """Make or change engine tables until they are what `tables` says; the logstores that had one."""
+        answer = await self.engine.execute(schema.tables_statement())
         found = {str(name): str(comment) for name, comment in answer.rows}
         for table in tables:
             name = schema.table_name(table.logstore)
@@ -201,6 +200,7 @@ class EmbeddedStore:
                 continue
             for statement in schema.alter_statements(schema.parse_comment(name, found[name]), table):
                 await self.engine.execute(statement)
+        return frozenset(map(schema.logstore_of, found))
 
     async def _engine_ready(self) -> None:
         try:

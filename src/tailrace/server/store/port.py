@@ -120,11 +120,24 @@ class Rows:
     elapsed: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a store held when it was opened: all ids of logstores."""
+
+    tables: frozenset[int] = frozenset()
+    """Those that have a table, named to `open` or not."""
+    highest: int = 0
+    """The highest one that a table or the journal knows, be it dropped; 0 in a new store. What is numbered above it inherits nothing."""
+
+
 class Store(Protocol):
     """Guarantees: `commit` returns after the write is durable; a repeat of a committed identity is DUPLICATE and stores nothing; rows of a
     committed write are readable within seconds, once each, whatever was killed in between."""
 
-    async def open(self, tables: Sequence[TableSpec]) -> None: ...
+    async def open(self, tables: Sequence[TableSpec]) -> Found:
+        """`tables` are made or changed to be as they are named; what else there is stays as it is."""
+        ...
+
     async def close(self) -> None: ...
     async def create(self, table: TableSpec) -> None: ...
     async def alter(self, table: TableSpec) -> None:

@@ -17,10 +17,12 @@ from tailrace.server.store.records import RecordType
 
 @dataclass(slots=True)
 class Recovered:
-    """`applied`: id of the newest request in the state. `waiting`: requests without a seal, in journal order. `blocks`: sealed, perhaps not
-    inserted. `orphans`: what there is of logstores that nobody knows and nobody dropped, sealed or not."""
+    """`applied`: id of the newest request in the state. `highest`: id of the newest logstore that the journal knows. `waiting`: requests
+    without a seal, in journal order. `blocks`: sealed, perhaps not inserted. `orphans`: what there is of logstores that nobody knows and
+    nobody dropped, sealed or not."""
 
     applied: int = 0
+    highest: int = 0
     waiting: list[Pending] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     orphans: list[Block] = field(default_factory=list)
@@ -73,6 +75,7 @@ def recover(journal: Journal, known: Identities, cursors: Cursors, logstores: Co
                 orphans.setdefault(request.logstore, Block(request.logstore, [], secrets.token_hex(12))).requests.append(pending)
     recovered.blocks = list(blocks.values())
     recovered.orphans = list(orphans.values())
+    recovered.highest = max([*cursors.logstores(), *marks.dropped], default=0)
     cursors.start()
     return recovered
 

@@ -14,6 +14,7 @@ from tailrace.server.store.engine_settings import literal
 from tailrace.server.store.port import TAG_PREFIX, FieldIndex, LineIndex, TableSpec
 
 FORMAT_VERSION = 1
+TABLE_PREFIX = "ls_"
 FOREVER_DAYS = 3650
 """SLS keeps logs of this many days or more for ever."""
 
@@ -79,7 +80,17 @@ class TableComment(msgspec.Struct):
 
 
 def table_name(logstore: int) -> str:
-    return f"ls_{logstore}"
+    return f"{TABLE_PREFIX}{logstore}"
+
+
+def tables_statement() -> str:
+    """Name and comment of every table of ours."""
+    return f"SELECT name, comment FROM system.tables WHERE database = currentDatabase() AND match(name, '^{TABLE_PREFIX}[0-9]+$')"  # noqa: S608 - ours
+
+
+def logstore_of(table: str) -> int:
+    """The other way round than `table_name`."""
+    return int(table.removeprefix(TABLE_PREFIX))
 
 
 def comment(spec: TableSpec) -> str:
