@@ -4,7 +4,6 @@ A command's module is imported when the command is called, so that `tailrace que
 server.
 """
 
-import difflib
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -12,8 +11,9 @@ from typing import Final
 from cyclopts import App, CycloptsError
 
 from tailrace import __version__
+from tailrace.cli.mistakes import mistake, unknown_command
 from tailrace.cli.output import Exit, exit_code, print_error
-from tailrace.errors import TailraceError, UsageError
+from tailrace.errors import TailraceError
 
 COMMANDS: Final = {
     "up": "Start everything on this machine and collect its logs.",
@@ -62,13 +62,12 @@ def agent() -> int:
 
 def _run(words: list[str]) -> int:
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
-        near = difflib.get_close_matches(words[0], COMMANDS, n=1)
-        raise UsageError(f"unknown command `{words[0]}`", hint=f"did you mean `{near[0]}`?" if near else f"commands: {', '.join(COMMANDS)}")
+        raise unknown_command(words[0], COMMANDS)
     try:
         result = application()(words, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
-        raise UsageError(_first_lower(str(error)), hint=f"`{_help_for(words)}` shows how to call it") from error
+        raise mistake(error, words) from error
     except ImportError as error:
         raise TailraceError(f"`tailrace {words[0]}` cannot be loaded: {error.__cause__ or error}", hint=_remedy(words[0])) from error
     return result if isinstance(result, int) else Exit.FINE
@@ -76,16 +75,6 @@ def _run(words: list[str]) -> int:
 
 def _remedy(command: str) -> str:
     return "install the server: `pip install 'tailrace[server]'`" if command in ("server", "up") else ""
-
-
-def _help_for(words: Sequence[str]) -> str:
-    nouns = [word for word in words[:2] if not word.startswith("-")]
-    return " ".join(["tailrace", *nouns[: 1 if words[0] in ("query", "tail", "parse", "up") else 2], "--help"])
-
-
-def _first_lower(text: str) -> str:
-    text = " ".join(text.split()).removesuffix(".")
-    return text[:1].lower() + text[1:]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The command line as a whole: which errors end with which sentence and which exit code."""
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -25,16 +26,22 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "message"),
     [
         (["quer"], "error: unknown command `quer`\nhint: did you mean `query`?\n"),
-        (["zzz"], "error: unknown command `zzz`\nhint: commands: up, query, tail, parse, config, plugin, agent, server\n"),
-        (
-            ["plugin", "show"],
-            'error: command "plugin show" parameter NAME requires an argument\nhint: `tailrace plugin show --help` shows',
-        ),
+        (["zzz"], "error: unknown command `zzz`\nhint: the commands are `up`, `query`, `tail`,"),
+        (["agent", "statu"], "error: unknown command `statu`\nhint: did you mean `status`?\n"),
+        (["server", "zzz"], "error: unknown command `zzz`\nhint: the commands are `run`\n"),
+        (["--hel"], "error: unknown option `--hel`\nhint: did you mean `--help`?\n"),
+        (["query", "--sinc=1h"], "error: unknown option `--sinc`\nhint: did you mean `--since`?\n"),
+        (["tail", "--zzz"], "error: unknown option `--zzz`\nhint: `tailrace tail --help` shows how to call it\n"),
+        (["query", "a", "b", "c"], "error: too many words: `b c`\nhint: quote what has spaces in it\n"),
+        (["query", "--limit", "x"], "error: `--limit` cannot be `x`: it is a whole number\nhint: `tailrace query --help` shows"),
+        (["query", "--limit", "1", "--limit", "2"], "error: `--limit` stands twice\nhint: `tailrace query --help` shows"),
+        (["query", "--output", "xml"], "error: `--output` cannot be `xml`\nhint: it is one of `table`, `json`, `csv`\n"),
+        (["query", "--output", "jsn"], "error: `--output` cannot be `jsn`\nhint: did you mean `json`?\n"),
+        (["query", "--since"], "error: `--since` needs a value\nhint: `tailrace query --help` shows how to call it\n"),
+        (["parse"], "error: `--config` is missing\nhint: `tailrace parse --help` shows how to call it\n"),
+        (["plugin", "show"], "error: `NAME` is missing\nhint: `tailrace plugin show --help` shows how to call it\n"),
         (["plugin", "show", "x"], "error: unknown plugin `x`\n"),
-        (
-            ["config", "check"],
-            'error: command "config check" parameter PATHS requires an argument\nhint: `tailrace config check --help` shows how',
-        ),
+        (["config", "check"], "error: `PATHS` is missing\nhint: `tailrace config check --help` shows how"),
     ],
 )
 def test_wrong_words_are_exit_2(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,6 +49,18 @@ def test_wrong_words_are_exit_2(words: list[str], message: str, capsys: pytest.C
     out, err = capsys.readouterr()
     assert err.startswith(message)
     assert out == ""
+
+
+@pytest.mark.parametrize("command", ["parse", "query"])
+def test_help_shows_examples_that_the_command_takes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([command, "--help"]) == 0
+    _, _, shown = capsys.readouterr().out.partition("\nExamples:\n\n")
+    examples = [line.strip() for line in shown.splitlines() if line.strip()]
+    assert len(examples) == 3
+    for example in examples:  # each on one line of a terminal, and of words that the command understands
+        words = shlex.split(example.rpartition("tailrace ")[2].partition(" < ")[0].partition(" > ")[0])
+        assert words[0] == command
+        assert cli.application().parse_args(words, exit_on_error=False, print_error=False)[0].__name__ == command
 
 
 @pytest.mark.parametrize(

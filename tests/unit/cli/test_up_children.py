@@ -30,7 +30,7 @@ def test_a_child_that_fails_at_once_gives_its_own_error_and_hint():
     assert until(lambda: child.exit_code is not None)
     error = child.fail()
     assert error.message == "unknown command `nonsense`"
-    assert error.hint.startswith("commands: ")
+    assert error.hint.startswith("the commands are `")
 
 
 def test_a_child_that_ended_is_reported_and_starts_again_after_a_pause(monkeypatch):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from cyclopts import Parameter
 
 from tailrace.cli.home import DEFAULT, read_json
+from tailrace.cli.mistakes import listed
 from tailrace.cli.output import Exit, Output, note, print_table, say
 from tailrace.errors import StateError, UnreachableError, UsageError
 
@@ -61,7 +62,7 @@ def status(
 
         return answer(home, Words(what, list(words), as_json=format == "json", logstore=logstore, logfile=logfile))
     if words or what not in ("", "metrics", *COLUMNS):
-        known = ", ".join([*COLUMNS, "metrics", *WINDOWS])
+        known = listed([*COLUMNS, "metrics", *WINDOWS])
         raise UsageError(f"the agent has no status `{' '.join([what, *words])}`", hint=f"ask for one of: {known}")
     rows = _rows(home, what or "summary", {"pattern": pattern, "limit": limit})
     show = {"": _summary, "metrics": _metrics}.get(what)

@@ -10,7 +10,13 @@ from cyclopts import App
 from tailrace.cli.output import Exit, Output, note, print_table
 from tailrace.errors import UsageError
 
-app = App(name="parse", help="Show what a pipeline makes of sample lines.")
+EXAMPLES: Final = """Examples:
+
+  tailrace parse --config nginx.yaml < /var/log/nginx/access.log
+  tailrace parse sample.log --config app.yaml --path /srv/shop/app.log
+  tail -n 5 app.log | tailrace parse --config app.yaml --output json"""
+
+app = App(name="parse", help="Show what a pipeline makes of sample lines.", help_epilogue=EXAMPLES, help_format="plaintext")
 
 MAX_SAMPLE_BYTES: Final = 16 * 1024 * 1024
 """A sample is looked at by a human; whole files go through `tailrace agent run --exit-when-drained`."""
@@ -18,7 +24,7 @@ MAX_SAMPLE_BYTES: Final = 16 * 1024 * 1024
 
 @app.default
 def parse(sample: Path | None = None, /, *, config: Path, path: str = "", output: Output = "table") -> int:
-    """Show what a pipeline makes of sample lines: tailrace parse --config nginx.yaml < sample.log
+    """Show what a pipeline makes of sample lines.
 
     Exit code 4 when events failed.
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
@@ -13,7 +13,13 @@ from tailrace.cli.output import Exit, Output, note, print_table
 from tailrace.cli.period import period
 from tailrace.errors import ApiError, TailraceError, UsageError
 
-app = App(name="query", help="Search and analyse logs.")
+EXAMPLES: Final = """Examples:
+
+  tailrace query 'status >= 500 and not uri: health' --since 15m
+  tailrace query 'level: ERROR | select host, count(*) as n group by host'
+  tailrace query 'timeout' --since '2026-11-22 10:00' --output csv > out.csv"""
+
+app = App(name="query", help="Search and analyse logs.", help_epilogue=EXAMPLES, help_format="plaintext")
 
 DEFAULT_LIMIT = 100
 _LAST_SECOND = 1 << 33
@@ -31,7 +37,7 @@ def query(
     output: Output = "table",
     connection: ConnectionFlags = ConnectionFlags(),  # noqa: B008 - frozen
 ) -> int:
-    """Search and analyse logs: tailrace query 'status >= 500 | select uri, count(*) as hits group by uri order by hits desc'
+    """Search and analyse logs.
 
     Parameters
     ----------

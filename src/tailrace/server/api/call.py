@@ -106,7 +106,7 @@ class Call:
         project = self.require_project()
         found = self.catalog.logstore(project.name, name)
         if found is None:
-            raise ApiError(404, "LogStoreNotExist", f"logstore {name} does not exist")
+            raise ApiError(404, "LogStoreNotExist", f"logstore `{name}` does not exist")
         return found
 
     def require_project(self) -> Project:

@@ -86,7 +86,7 @@ def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
     for raw_name, raw_value in pairs:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         if name in headers and (name in SINGLE_HEADERS or name.startswith(("x-log-", "x-acs-"))):
-            raise ApiError(400, "ParameterInvalid", f"the header {name} stands twice")
+            raise ApiError(400, "ParameterInvalid", f"the header `{name}` stands twice")
         headers[name] = value
     return headers
 

@@ -36,7 +36,7 @@ class RouteTable:
                 nearest = _wrong_host(route)
             else:
                 return route, parameters
-        raise nearest or ApiError(404, "ApiNotExist", f"{method} {path} is not an operation of this server")
+        raise nearest or ApiError(404, "ApiNotExist", f"`{method} {path}` is not an operation of this server")
 
 
 def pattern_text(route: Route) -> str:
@@ -48,7 +48,7 @@ def pattern_text(route: Route) -> str:
 def _wrong_host(route: Route) -> ApiError:
     if route.project:
         return ApiError(404, "ProjectNotExist", "the host names no project")
-    return ApiError(400, "ParameterInvalid", f"{route.method} {route.pattern} is no operation on a project")
+    return ApiError(400, "ParameterInvalid", f"`{route.method} {route.pattern}` is no operation on a project")
 
 
 def _segments(path: str) -> list[str]:

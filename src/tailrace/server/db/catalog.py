@@ -82,7 +82,7 @@ class Catalog:
     async def create_project(self, name: str, description: str, options: Mapping[str, Any]) -> Project:
         async with self._changing:
             if name in self._projects:
-                raise ApiError(400, "ProjectAlreadyExist", f"project {name} already exists")
+                raise ApiError(400, "ProjectAlreadyExist", f"project `{name}` already exists")
             project = await self._run(statements.insert_project, name, description, options, _now())
             self._projects[name], self._logstores[name] = project, {}
             return project
@@ -104,7 +104,7 @@ class Catalog:
         async with self._changing:
             owner = self._known_project(project)
             if name in self._logstores[project]:
-                raise ApiError(400, "LogStoreAlreadyExist", f"logstore {name} already exists")
+                raise ApiError(400, "LogStoreAlreadyExist", f"logstore `{name}` already exists")
             logstore = await self._run(
                 statements.insert_logstore, owner, name, ttl=ttl, shard_count=shard_count, options=options, now=_now()
             )
@@ -134,14 +134,14 @@ class Catalog:
     async def create_index(self, project: str, name: str, document: Mapping[str, Any]) -> None:
         async with self._changing:
             if self._known_logstore(project, name).index is not None:
-                raise ApiError(400, "IndexAlreadyExist", f"logstore {name} already has an index")
+                raise ApiError(400, "IndexAlreadyExist", f"logstore `{name}` already has an index")
             await self._set_index(project, name, document)
 
     async def replace_index(self, project: str, name: str, document: Mapping[str, Any] | None) -> None:
         """None removes it."""
         async with self._changing:
             if self._known_logstore(project, name).index is None:
-                raise ApiError(404, "IndexConfigNotExist", f"logstore {name} has no index")
+                raise ApiError(404, "IndexConfigNotExist", f"logstore `{name}` has no index")
             await self._set_index(project, name, document)
 
     async def add_key(self, key: Key) -> None:
@@ -190,14 +190,14 @@ class Catalog:
     def _known_project(self, name: str) -> Project:
         project = self._projects.get(name)
         if project is None:
-            raise ApiError(404, "ProjectNotExist", f"project {name} does not exist")
+            raise ApiError(404, "ProjectNotExist", f"project `{name}` does not exist")
         return project
 
     def _known_logstore(self, project: str, name: str) -> Logstore:
         self._known_project(project)
         logstore = self._logstores[project].get(name)
         if logstore is None:
-            raise ApiError(404, "LogStoreNotExist", f"logstore {name} does not exist")
+            raise ApiError(404, "LogStoreNotExist", f"logstore `{name}` does not exist")
         return logstore
 
     def _load(self, session: Session) -> None:

@@ -112,30 +112,31 @@ def _check_node(node: exp.Expr) -> None:
     kind = type(node)
     allowed = _RESTRICTED.get(kind)
     if allowed is None and kind not in _SIMPLE:
-        raise refuse(f"`{_shown(node)}` is not allowed in a query")
+        raise refuse(f"`{shown(node)}` is not allowed in a query")
     surplus = sorted(name.strip("_").upper() for name, value in node.args.items() if value and name not in allowed) if allowed else []
     if surplus:
-        raise refuse(f"`{_shown(node)}` is not allowed in a query ({surplus[0]})")
+        raise refuse(f"`{shown(node)}` is not allowed in a query ({surplus[0]})")
     match node:
         case exp.Identifier():
             if not is_plain_name(node.name):
                 raise refuse("a name must have 1 to 128 characters, without quotes, backslashes and control characters")
         case exp.Anonymous():
             if not isinstance(node.this, str) or not _FUNCTION_NAME.fullmatch(node.this):
-                raise refuse(f"`{_shown(node)}` is not a function name")
+                raise refuse(f"`{shown(node)}` is not a function name")
         case exp.Var():
             if not _FUNCTION_NAME.fullmatch(node.name):
-                raise refuse(f"`{_shown(node)}` is not allowed in a query")
+                raise refuse(f"`{shown(node)}` is not allowed in a query")
         case exp.DataType():
             if not isinstance(node.this, exp.DataType.Type) or node.this.name not in _TYPES:
-                raise refuse(f"type `{_shown(node)}` is not supported")
+                raise refuse(f"type `{shown(node)}` is not supported")
         case _:
             pass
 
 
-def _shown(node: exp.Expr) -> str:
+def shown(node: exp.Expr) -> str:
+    """As a message names it: in the user's dialect, at most 60 characters."""
     try:
-        text = node.sql(dialect=Presto, unsupported_level=ErrorLevel.IGNORE)
+        text = node.sql(dialect=Presto, unsupported_level=ErrorLevel.IGNORE, normalize_functions=False)
     except SqlglotError:
         text = node.key
     return text if len(text) <= 60 else text[:59] + "…"

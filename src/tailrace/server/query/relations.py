@@ -117,4 +117,4 @@ def unresolved(kind: str, name: str, known: Sequence[str]) -> ApiError:
     spelt = {each.lower(): each for each in known}
     nearest = difflib.get_close_matches(name.lower(), spelt, n=1, cutoff=0.6)
     suggestion = f"; did you mean `{spelt[nearest[0]]}`?" if nearest else ""
-    return ApiError(400, "ParameterInvalid", f"{kind} '{name}' cannot be resolved{suggestion}")
+    return ApiError(400, "ParameterInvalid", f"{kind} `{name}` cannot be resolved{suggestion}")

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from tailrace.server.query.allowlist import is_plain_name, refuse
+from tailrace.errors import ApiError
+from tailrace.server.query.allowlist import is_plain_name, refuse, shown
 from tailrace.server.query.functions import AGGREGATES, Type
 from tailrace.server.query.predicate import Binder
 from tailrace.server.query.relations import Column, Relation, VirtualTable, unresolved
@@ -108,14 +109,16 @@ class Resolver:
         elif isinstance(node, exp.Unnest):
             self._unnest(node, scope)
         else:
-            raise refuse(f"cannot select from `{node.sql()}`: only logstores and sub-queries")
+            raise _no_source(node)
 
     def _table(self, node: exp.Table, scope: _Scope) -> None:
         name, alias = node.name, node.alias or node.name
         relation = next((ctes[name.lower()] for ctes in reversed(self._ctes) if name.lower() in ctes), None)
+        if not isinstance(node.this, exp.Identifier):
+            raise _no_source(node)
         if relation is None:
             table = self._tables.get(name.lower())
-            if table is None or not isinstance(node.this, exp.Identifier):
+            if table is None:
                 raise unresolved("table", name, [*self._tables])
             self.used[table.inner_name] = relation = table
             node.set("this", _identifier(table.inner_name))
@@ -269,7 +272,7 @@ def _in_scope(node: exp.Column, scope: _Scope) -> tuple[str | None, Column] | No
         return "", alias
     found = [(name, column) for name, relation in scope.sources.items() if (column := relation.find(node.name))]
     if len(found) > 1 and node.name.lower() not in scope.shared:
-        raise refuse(f"column '{node.name}' is ambiguous: write `{found[0][0]}.{node.name}` or `{found[1][0]}.{node.name}`")
+        raise refuse(f"column `{node.name}` is ambiguous: write `{found[0][0]}.{node.name}` or `{found[1][0]}.{node.name}`")
     if found:
         name, column = found[0]
         scope.sources[name].use(column)
@@ -307,6 +310,10 @@ def _check_alias(name: str) -> None:
 
 def _is_reserved(name: str) -> bool:
     return name.startswith(INNER_PREFIX) and not name.endswith(INNER_PREFIX) and not name.startswith(TAG_PREFIX)
+
+
+def _no_source(node: exp.Expr) -> ApiError:
+    return refuse(f"cannot select from `{shown(node)}`: only logstores and sub-queries have rows")
 
 
 def _is_star(item: exp.Expr) -> bool:

@@ -8,7 +8,7 @@ from tailrace.server.db.indexing import check_index
 async def get_index(call: Call) -> Response:
     logstore = call.logstore()
     if logstore.index is None:
-        raise ApiError(404, "IndexConfigNotExist", f"logstore {logstore.name} has no index")
+        raise ApiError(404, "IndexConfigNotExist", f"logstore `{logstore.name}` has no index")
     return json_response(
         {"ttl": logstore.ttl, **logstore.index, "index_mode": "v2", "storage": "pg", "lastModifyTime": logstore.index_modified}
     )

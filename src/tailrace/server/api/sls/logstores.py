@@ -49,7 +49,7 @@ async def update_logstore(call: Call) -> Response:
     """Python writes the whole document back; what it leaves out stays. The number of shards is not changed here."""
     logstore, body = call.logstore(), call.json_object()
     if body.get("logstoreName", logstore.name) != logstore.name:
-        raise _invalid(f"logstore {logstore.name} cannot be renamed to `{body['logstoreName']}`")
+        raise _invalid(f"logstore `{logstore.name}` cannot be renamed to `{body['logstoreName']}`")
     ttl = _number(body, "ttl", logstore.ttl, 1, MAX_TTL)
     await call.catalog.update_logstore(logstore.project, logstore.name, ttl=ttl, options={**logstore.options, **_options(body)})
     return ok()

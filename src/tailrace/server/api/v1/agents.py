@@ -71,7 +71,7 @@ async def stream_ends(
     """Where the calling agent may resume when it has lost its checkpoint."""
     authorize(caller, "tailrace:GetAgentStreams", Resource())
     if not caller.agent:
-        raise ApiError(400, "ParameterInvalid", f"key {caller.key_id} is not an agent's")
+        raise ApiError(400, "ParameterInvalid", f"key `{caller.key_id}` is not an agent's")
     ends = await server.store.stream_ends(caller.agent, None if epoch is None else bytes.fromhex(epoch))
     return StreamEnds(streams=ends, server_id=server.server_id)
 

@@ -48,4 +48,4 @@ async def _answer_invalid(_request: Request, error: Exception) -> Response:
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     status_code = error.status_code if isinstance(error, HTTPException) else 500
-    return error_response(ApiError(status_code, "ApiNotExist", f"{request.method} {request.url.path} is not an operation of this server"))
+    return error_response(ApiError(status_code, "ApiNotExist", f"`{request.method} {request.url.path}` is not an operation of this server"))

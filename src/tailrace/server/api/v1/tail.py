@@ -34,6 +34,6 @@ async def tail(project: str, logstore: str, wanted: Annotated[Wanted, Query()], 
     authorize(caller, "log:GetLogStoreLogs", Resource(project, logstore))
     found = server.catalog.logstore(project, logstore)
     if found is None:
-        raise ApiError(404, "LogStoreNotExist", f"logstore {logstore} does not exist")
+        raise ApiError(404, "LogStoreNotExist", f"logstore `{logstore}` does not exist")
     rows, cursor = await Queries(server.store).tail(found.table, wanted.query, wanted.after, wanted.limit)
     return Arrivals(rows=rows, cursor=cursor)
