@@ -91,6 +91,12 @@ class Agent:
             if self.reader.read(generation):
                 self.want(generation)
 
+    def overdue(self) -> None:
+        """Half lines are waited for no longer."""
+        for generation in self.files.open_generations:
+            if generation.unread:
+                self.want(generation)
+
     def sweep(self) -> None:
         """What happens to deleted files that are read to their end, once they have been quiet for a while."""
         for generation in self.files.open_generations:
@@ -288,6 +294,7 @@ class World:
         for _ in range(4):
             self.scan()
             self.look()
+            self.agent.overdue()
             self.read(10_000)
             self.sweep()
         self.stop()

@@ -52,7 +52,7 @@ def _places(stream: StreamState, done: Range) -> Iterator[str]:
     for key_position in (done.position, stream.next):
         if found := find_file(str(Path(path).parent), file_at(stream.key, key_position)[0]):
             yield found
-    yield from (one.path for one in rotated_from(path))
+    yield from (one.path for one in rotated_from(path, relatives=True))
 
 
 def _exactly(content: Content, done: Range) -> bytes | None:

@@ -16,8 +16,9 @@ from tailrace.inputs.file.losses import Losses
 from tailrace.inputs.file.notes import Notes, note_of
 from tailrace.inputs.file.registry import Registry, read_after
 from tailrace.inputs.file.restore import Restoring
-from tailrace.inputs.file.rotation import find_file
+from tailrace.inputs.file.rotation import find_file, live_first
 from tailrace.inputs.file.succession import Succession
+from tailrace.inputs.file.unsearched import Unsearched
 from tailrace.inputs.file.walk import Look, Scan
 from tailrace.pipeline.contract import InputContext
 from tailrace.pipeline.platform import FileIdentity, is_below
@@ -37,13 +38,15 @@ class Files:
         self._table = Registry(config, context, wanted, Losses(context, states), Notes(context, states))
         self._succession = Succession(self._table)
         self._restoring = Restoring(self._table, self._succession, states)
+        self._unsearched = Unsearched()
 
     # --- scans ------------------------------------------------------------------------------------------------------------------
     def begin(self, scan: Scan) -> list[str]:
         """The first scan: take up what the checkpoint knows, then what is new, then note that everything here was seen. The paths that
         must be shown again."""
         self._restoring.all({look[:2]: path for path, look in scan.files.items()})
-        again = [path for path, look in scan.files.items() if not self.look(path, look, first_seen_by=scan.first_pattern[path])]
+        self._look_for_missed()
+        again = [path for path, look in live_first(scan.files) if not self.look(path, look, first_seen_by=scan.first_pattern[path])]
         self._table.notes.save()
         for key, position, new in self._marks.settle():
             stream = self._context.open_stream(key, position)
@@ -54,12 +57,15 @@ class Files:
 
     def rescan(self, scan: Scan) -> list[str]:
         """What a later scan found new or changed. The paths that must be shown again."""
-        again = [path for path, look in scan.files.items() if not self.look(path, look, won=path in scan.won)]
+        again = [path for path, look in live_first(scan.files) if not self.look(path, look, won=path in scan.won)]
         here = scan.here()
-        self._table.prune(here, lambda path, file: find_file(str(Path(path).parent), file) is not None)
+        for note in self._table.prune(here, lambda path, file: find_file(str(Path(path).parent), file) is not None):
+            self._succession.copy_gone(note)
+        self._restoring.again()
         for generation in [one for one in self.generations if not one.is_open and one.file not in here]:
             if _is_gone(generation.location, generation.file):
                 self.end(generation)
+        self._look_for_missed()
         self._close_idle(here)
         self._table.notes.prune(here)
         self._table.notes.save()
@@ -132,7 +138,9 @@ class Files:
         stored, note = self._context.stored_end(stream_key(content.identity)), self._table.notes.get(content.file)
         self._table.left_alone.pop(content.file, None)
         self._table.copies.pop(content.file, None)
-        generation = self._table.new(content, path)
+        previous = self._table.at.get(path)
+        before = (previous.born, previous.modified) if previous is not None else self._table.last.get(path, (0, 0))
+        generation = self._table.new(content, path, before=before)
         if generation is None:
             return False
         if stored is not None and content.reaches(stored):
@@ -144,7 +152,7 @@ class Files:
         if note is not None:
             self._context.remember(generation.stream, generation.position())  # durable before its note goes
             self._table.notes.drop(content.file)
-        self._follow_on(generation, path)
+        self._follow_on(generation, path, before)
         return True
 
     def _is_no_log(self, path: str, content: Content) -> bool:
@@ -219,20 +227,23 @@ class Files:
         self._context.leave_stream(generation.stream, generation.saved)
         self._table.drop(generation)
 
-    def _follow_on(self, generation: Generation, path: str) -> None:
+    def _follow_on(self, generation: Generation, path: str, before: tuple[int, int]) -> None:
         """`generation` stands at `path` now: it is read after what stood there before, and after what came and went in between."""
         previous = self._table.at.get(path)
         self._table.at[path] = generation
-        before = self._table.last.get(path)
         if previous is not None and previous is not generation:
             previous.displaced, previous.drained = True, False
             self._table.wanted(previous)
-            before = previous.born, previous.modified
-        for next_ in [*(self._succession.between(*before, generation, path) if before else []), generation]:
+        for next_ in [*(self._succession.between(*before, generation, path) if any(before) else []), generation]:
             if previous is not None and previous is not next_:
                 read_after(previous, next_)
             previous = next_
             self._table.wanted(next_)
+
+    def _look_for_missed(self) -> None:
+        """What was rotated away unseen and no new file led to: there is none yet, or it was known already when the agent was killed."""
+        for path, born, modified in self._unsearched.paths(self._table):
+            self._succession.take_missed(path, born, modified)
 
     def truncated(self, generation: Generation) -> Generation:
         """What the reader found: the open file is no longer what was read of it."""

@@ -59,6 +59,9 @@ class Generation:
     """mtime in ns at the last look."""
     settled: bool = False
     """The last look came so long after the last change that no other can hide in the same tick of the clock."""
+    before: tuple[int, int] = (0, 0)
+    """Birth time and last writing of what stood at its path before it; zeros when nothing is known of that. What was written later and
+    rotated away was missed."""
     displaced: bool = False
     """Another file stands at its path, or none."""
     read_to_end_at: int = 0
@@ -96,6 +99,13 @@ class Generation:
         """Its file was truncated or removed, and a copy of it was found: it lies in that one now."""
         return self.file != file_of(self.key) or self.born != born_of(self.key)
 
+    def comes_after(self, other: "Generation") -> bool:
+        """Whether it waits for another one, directly or not."""
+        one = self.after
+        while one is not None and one is not other:
+            one = one.after
+        return one is other
+
     @property
     def proof(self) -> Position:
         """What a file must hold to be this generation's."""
@@ -117,6 +127,8 @@ class Generation:
         position["opened"] = self.opened
         position["read_to_end_at"] = self.read_to_end_at
         position["seen"] = [self.size, self.modified]
+        if any(self.before):
+            position["before"] = list(self.before)
         if mark:
             position["mark"] = mark
         if self.unfinished:

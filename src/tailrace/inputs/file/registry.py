@@ -39,8 +39,8 @@ class Registry:
     """Compressed files and copies: their size and mtime, at which they are no logs."""
     taken_elsewhere: set[FileId] = field(default_factory=set[FileId])
     """Another lane of the same target reads them; it may let them go."""
-    copies: dict[FileId, tuple[str, str]] = field(default_factory=dict[FileId, tuple[str, str]])
-    """Copies of what is read from elsewhere: stream key of the note, and path."""
+    copies: dict[FileId, tuple[str, Position]] = field(default_factory=dict[FileId, tuple[str, Position]])
+    """Copies of what is read from elsewhere: stream key of the note, and the note. The position in it is that of the end."""
     last: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """Of paths whose last generation has ended: its birth time and last writing, so that what came after it is not missed."""
     expected: set[FileId] = field(default_factory=set[FileId])
@@ -66,11 +66,13 @@ class Registry:
             self.context.alarm(kind, "cannot open the file", path=path, reason=(error.strerror or str(error)).lower())
             return None
 
-    def new(self, content: Content, path: str, *, location: str = "", opened: int = 0) -> Generation | None:
+    def new(
+        self, content: Content, path: str, *, location: str = "", opened: int = 0, before: tuple[int, int] = (0, 0)
+    ) -> Generation | None:
         """A generation from the beginning of an open file; None, and the file closed, when it is not ours to read."""
         key = stream_key(content.identity)
         generation = Generation(key, content.file, content.identity.born, path, location or path, content=content)
-        generation.opened = opened or generation.opened
+        generation.opened, generation.before = opened or generation.opened, before
         generation.look(time.time_ns())
         generation.note_head()
         if not self.take_stream(generation):
@@ -143,15 +145,18 @@ class Registry:
             follower.after = None
             self.wanted(follower)
 
-    def prune(self, here: Set[FileId], standing: Callable[[str, FileId], bool]) -> None:
-        """Forget what was left alone and is not there any more: its inode may come back as another file."""
+    def prune(self, here: Set[FileId], standing: Callable[[str, FileId], bool]) -> list[Position]:
+        """Forget what was left alone and is not there any more: its inode may come back as another file. The notes of copies that went."""
         self.taken_elsewhere &= here
+        gone: list[Position] = []
         for file in self.left_alone.keys() - here:
-            if file in self.copies and standing(self.copies[file][1], file):
+            if file in self.copies and standing(str(self.copies[file][1]["path"]), file):
                 continue
             del self.left_alone[file]
             if note := self.copies.pop(file, None):
+                gone.append(note[1])
                 self.end_stream(note[0], {})
+        return gone
 
 
 def read_after(first: Generation, second: Generation) -> None:

@@ -44,12 +44,21 @@ class Restoring:
 
     def all(self, here: Mapping[FileId, str]) -> None:
         """Take up everything. `here`: where the scan has found files."""
-        elsewhere = [file for file in self._states if file not in here]
-        for file in [file for file in self._states if file in here]:
-            self.at(file, here[file])
-        for file in elsewhere:
-            self._search(file)
+        for file in sorted(self._states, key=self._is_read):  # copies first: what is not read may go on in one of them
+            if file in here:
+                self.at(file, here[file])
+            else:
+                self._search(file)
+        self.again()
         self._put_in_order()
+
+    def again(self) -> None:
+        """Search for what was just being renamed, compressed or mounted when it was to be taken up."""
+        for file in list(self._states):
+            self._search(file)
+
+    def _is_read(self, file: FileId) -> bool:
+        return "copy" not in self._states[file][-1].next
 
     def at(self, file: FileId, location: str) -> bool:
         """Take up the states of a file that stands at `location`. False when it cannot be taken up now, or turns out to be another."""
@@ -147,12 +156,14 @@ class Restoring:
         self._context.open_stream(state.key, state.next)
         size, modified = state.next["copy"]
         self._table.left_alone[content.file] = int(size), int(modified)
-        self._table.copies[content.file] = state.key, str(state.next["path"])
+        self._table.copies[content.file] = state.key, state.next
 
     def _without_file(self, state: StreamState) -> None:
         """Its file is gone, or holds something else now: it goes on in a copy, or ends."""
         position = state.next
-        if "head" in position:
+        if "copy" in position:
+            self._succession.copy_gone(position)
+        elif "head" in position:
             generation = _generation(state, str(position["path"]))
             generation.stream = self._context.open_stream(state.key, position) or ""
             if not generation.stream:
@@ -195,6 +206,8 @@ def _generation(state: StreamState, location: str) -> Generation:
     generation.opened = int(state.next.get("opened", 0))
     generation.size, generation.modified = state.next.get("seen", (0, 0))
     generation.read_to_end_at = int(state.next.get("read_to_end_at", 0))
+    born, modified = state.next.get("before", (0, 0))
+    generation.before = int(born), int(modified)
     return generation
 
 

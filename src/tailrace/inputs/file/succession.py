@@ -8,16 +8,20 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tailrace.batch import fingerprint
 from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.generation import LAYOUT, SIGNATURE_SIZE, Generation, fits, stream_key
-from tailrace.inputs.file.registry import Registry
-from tailrace.inputs.file.rotation import Rotated, live_names, open_content, rotated_from
+from tailrace.inputs.file.registry import Registry, read_after
+from tailrace.inputs.file.rotation import Rotated, family, live_names, open_content, rotated_from
+from tailrace.inputs.file.walk import Look
 from tailrace.pipeline.contract import Position
 
 MISSED_NS = 1_000_000
 """What was missed is dated back by this, so that it stands in order before what follows it."""
+LOOKS = 4
+"""So often a directory is listed again when files were renamed while they were looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class Succession:
         before, generation.followers = generation.followers, []
         modified = _modified(position)
         candidates = self._candidates(generation.path, modified)
-        copy = self._find(candidates, position)
+        copy = self._find(generation.path, position, modified)
         if copy is not None:
             self._go_on_in(generation, copy, position)
             modified = copy.rotated.modified
@@ -64,7 +68,7 @@ class Succession:
 
     def removed(self, generation: Generation, position: Position) -> bool:
         """Its file is gone: whether a copy is there that holds more than what was read, in which it goes on."""
-        copy = self._find(self._candidates(generation.path, 0), position)
+        copy = self._find(generation.path, position)
         if copy is None:
             return False
         if copy.content.ends_at(int(position["offset"])):
@@ -80,6 +84,52 @@ class Succession:
         assert generation.content is not None, "it was read just now"
         self._leave_copy(generation.location, generation.content)
         self._table.forget(generation)
+
+    def copy_gone(self, note: Position) -> None:
+        """A file that was left alone as a copy is gone: what it was packed into is a copy, too."""
+        if "head" in note and (copy := self._find(str(note["path"]), note)) is not None:
+            if copy.content.ends_at(int(note["offset"])):
+                self._leave_copy(copy.rotated.path, copy.content)
+            copy.content.close()
+
+    def take_missed(self, path: str, born: int, modified: int) -> None:
+        """What stood at `path` and was rotated away before it was seen there: it lies beside it now, is neither known nor a copy of what
+        is known, and was born and written after what is known to have come first."""
+        if self._is_unknown(path):
+            return  # `between` looks, once it is opened
+        known = sorted((one for one in self._table.generations.values() if one.path == path), key=lambda one: one.opened)
+        for candidate in self._candidates(path, modified):
+            if candidate.file in self._table.copies or not candidate.size:
+                continue
+            at = next((index for index, one in enumerate(known) if one.modified > candidate.modified), len(known))
+            before = known[at].opened if at < len(known) else time.time_ns() + MISSED_NS
+            proofs = self._known_at(path)
+            for one in self._unknown([candidate], path, born=born, modified=modified, known=proofs, before=before):
+                known.insert(at, one)
+                self._put_between(known, at)
+
+    def _is_unknown(self, path: str) -> bool:
+        """Whether a file stands at `path` that was not taken up yet."""
+        try:
+            return Look.of(Path(path).stat())[:2] not in self._table.generations
+        except OSError:
+            return False
+
+    def _put_between(self, known: Sequence[Generation], at: int) -> None:
+        """Read what was missed after what came before it, and before what comes next, unless that has been begun."""
+        one = known[at]
+        first = known[at - 1] if at else None
+        second = known[at + 1] if at + 1 < len(known) else None
+        if second is None:
+            self._table.at[one.path] = one
+        elif not second.offset and second.after in (None, first) and not (first is not None and first.comes_after(second)):
+            if second.after is not None:
+                second.after.followers.remove(second)
+            read_after(one, second)
+        if first is not None:
+            read_after(first, one)
+            self._table.wanted(first)
+        self._table.wanted(one)
 
     def between(self, born: int, modified: int, following: Generation, path: str) -> list[Generation]:
         """What stood at `path` after one born and last written then, and before another, and was rotated away between two looks."""
@@ -110,16 +160,21 @@ class Succession:
             self._line_up(generation, [*chain, generation], [])
         return bool(chain)
 
-    def _known_at(self, path: str) -> list[tuple[Generation, Position]]:
-        for one in self._table.generations.values():
-            if one.path == path and one.is_open and not one.head[0]:
+    def _known_at(self, path: str) -> list[tuple[Generation | None, Position]]:
+        """What a file beside `path` may be a copy of: generations, also those first seen under a rotated name, and what was one itself."""
+        stem = path.rpartition(".")[0] or path
+        near = [one for one in self._table.generations.values() if one.path.startswith(stem) and path in family(one.path)]
+        for one in near:
+            if one.is_open and not one.head[0]:
                 one.note_head()
-        return [(one, one.proof) for one in self._table.generations.values() if one.path == path]
+        notes = [note for _, note in self._table.copies.values() if "head" in note and str(note["path"]).startswith(stem)]
+        return [*((one, one.proof) for one in near), *((None, note) for note in notes)]
 
     def _begin_anew(self, generation: Generation) -> Generation:
         key = f"{generation.key.split('~')[0]}~{time.time_ns():x}"
         fresh = Generation(key, generation.file, generation.born, generation.path, generation.location, content=generation.content)
         fresh.read_to_end_at, fresh.displaced = generation.read_to_end_at, generation.displaced
+        fresh.before = generation.born, generation.modified
         fresh.look(time.time_ns())
         fresh.note_head()
         generation.content = None
@@ -158,12 +213,12 @@ class Succession:
             self._table.wanted(one)
 
     # --- finding ------------------------------------------------------------------------------------------------------------------
-    def _candidates(self, path: str, modified: int) -> list[Rotated]:
+    def _candidates(self, path: str, modified: int, *, relatives: bool = False) -> list[Rotated]:
         """Rotated files beside `path` that nothing is read from, in the order of their last writing, at `modified` or later."""
         table = self._table
         return [
             one
-            for one in rotated_from(path)
+            for one in rotated_from(path, relatives=relatives)
             if one.modified >= modified
             and one.file not in table.generations
             and one.file not in table.notes
@@ -171,16 +226,21 @@ class Succession:
             and one.file not in table.taken_elsewhere
         ]
 
-    def _find(self, candidates: Iterable[Rotated], position: Position) -> Copy | None:
-        """The first file that holds what was seen up to `position`."""
+    def _find(self, path: str, position: Position, modified: int = 0) -> Copy | None:
+        """The first of the files beside `path` that holds what was seen up to `position`."""
         if not position["head"][0]:
             return None
-        for candidate in candidates:
-            if (content := self._open(candidate)) is None:
-                continue
-            if _holds(content, position):
-                return Copy(content, candidate)
-            content.close()
+        for _ in range(LOOKS):
+            moved = False
+            for candidate in self._candidates(path, modified, relatives=True):
+                if (content := self._open(candidate)) is None:
+                    moved = moved or not _stands_there(candidate)
+                    continue
+                if _holds(content, position):
+                    return Copy(content, candidate)
+                content.close()
+            if not moved:
+                break
         return None
 
     def _unknown(
@@ -190,7 +250,7 @@ class Succession:
         *,
         born: int,
         modified: int,
-        known: Sequence[tuple[Generation, Position]],
+        known: Sequence[tuple[Generation | None, Position]],
         before: int,
         until: int = 0,
     ) -> list[Generation]:
@@ -205,10 +265,12 @@ class Succession:
                 continue
             if not _came_between(content, candidate, born, modified, until):
                 content.close()
-            elif any(_holds(content, position) or _is_cut_copy(content, one) for one, position in known):
+            elif any(_holds(content, position) or (one is not None and _is_cut_copy(content, one)) for one, position in known):
                 self._leave_copy(candidate.path, content)
                 content.close()
-            elif generation := self._table.new(content, path, location=candidate.path, opened=before - MISSED_NS + len(found)):
+            elif generation := self._table.new(
+                content, path, location=candidate.path, opened=before - MISSED_NS + len(found), before=(born, modified)
+            ):
                 self._table.left_alone.pop(candidate.file, None)
                 generation.displaced = True
                 found.append(generation)
@@ -219,7 +281,7 @@ class Succession:
             content = open_content(self._context.platform, candidate.path)
         except OSError:
             return None
-        if content.file == candidate.file:
+        if content.file == candidate.file and _can_be_read(content):
             return content
         content.close()  # renamed just now: the next look finds it
         return None
@@ -248,14 +310,40 @@ class Succession:
         look = status.st_size, status.st_mtime_ns
         self._table.left_alone[content.file] = look
         if look[0]:
-            key, position = stream_key(content.identity), {"v": LAYOUT, "copy": list(look), "path": path}
+            key = stream_key(content.identity)
+            position: Position = {"v": LAYOUT, "copy": list(look), "path": path}
+            if not content.is_unpacked:  # it may be compressed later
+                position |= _proof_of_end(content, look[0])
             if (stream := self._context.open_stream(key, position)) is not None:
                 self._context.remember(stream, position)
-                self._table.copies[content.file] = key, path
+                self._table.copies[content.file] = key, position
 
 
 def _modified(position: Position) -> int:
     return int(position.get("seen", (0, 0))[1])
+
+
+def _proof_of_end(content: Content, size: int) -> Position:
+    """What another file must hold, and end with, to be a copy of this one."""
+    head, tail = content.read_at(SIGNATURE_SIZE, 0), content.read_at(min(SIGNATURE_SIZE, size), max(0, size - SIGNATURE_SIZE))
+    return {"offset": size, "head": [len(head), fingerprint(head).hex()], "tail": [len(tail), fingerprint(tail).hex()]}
+
+
+def _stands_there(candidate: Rotated) -> bool:
+    try:
+        return Look.of(Path(candidate.path).stat())[:2] == candidate.file
+    except OSError:
+        return False
+
+
+def _can_be_read(content: Content) -> bool:
+    """Whether it is no compressed file that has only begun to be written."""
+    if not content.is_unpacked:
+        return True
+    try:
+        return bool(content.read_at(1, 0))
+    except OSError:
+        return False
 
 
 def _holds(content: Content, position: Position) -> bool:
