@@ -37,7 +37,7 @@ def loads(found: LineFormat) -> None:
     from_document({**document, "processors": [one for one in found.processors() if "SourceFormat" not in one]}, "p.yaml")
 
 
-def judge(read: Callable[[], LineFormat]) -> None:
+def must_judge(read: Callable[[], LineFormat]) -> None:
     try:
         found = read()
     except UsageError:
@@ -48,19 +48,19 @@ def judge(read: Callable[[], LineFormat]) -> None:
 @settings(max_examples=200, deadline=None)
 @given(NGINX)
 def test_nginx(text: str) -> None:
-    judge(lambda: nginx(text))
+    must_judge(lambda: nginx(text))
 
 
 @settings(max_examples=200, deadline=None)
 @given(APACHE)
 def test_apache(text: str) -> None:
-    judge(lambda: apache(text))
+    must_judge(lambda: apache(text))
 
 
 @settings(max_examples=100, deadline=None)
 @given(FIELDS)
 def test_iis(text: str) -> None:
-    judge(lambda: iis("w3c", text))
+    must_judge(lambda: iis("w3c", text))
 
 
 @settings(max_examples=100, deadline=None)

@@ -13,7 +13,7 @@ def numbered(count, start=0):
     return "".join(f"event {number:07d} {'x' * (number % 90)}\n" for number in range(start, start + count))
 
 
-def each_once(sink, count):
+def must_be_each_once(sink, count):
     found = Counter(content[:13] for content in sink.contents())
     assert {name: times for name, times in found.items() if times > 1} == {}
     assert len(found) == count
@@ -25,7 +25,7 @@ def test_all_events_arrive_with_their_tags(agent, sink):
     (agent.logs / "a.log").write_text(numbered(20_000))
     (agent.logs / "b.log").write_text(numbered(10, 20_000))
     agent.run_to_the_end()
-    each_once(sink, 20_010)
+    must_be_each_once(sink, 20_010)
     assert {event["__tag__:__path__"] for event in sink.events} == {f"{agent.logs}/a.log", f"{agent.logs}/b.log"}
     assert all(event["__tag__:__hostname__"] and "-" in event["__tag__:__pack_id__"] for event in sink.events)
 
@@ -36,12 +36,12 @@ def test_a_second_run_sends_nothing_again_and_goes_on(agent, sink):
     (agent.logs / "a.log").write_text(numbered(1000))
     agent.run_to_the_end()
     agent.run_to_the_end()
-    each_once(sink, 1000)
+    must_be_each_once(sink, 1000)
     with (agent.logs / "a.log").open("a") as file:
         file.write(numbered(500, 1000))
     (agent.logs / "new.log").write_text(numbered(100, 1500))
     agent.run_to_the_end()
-    each_once(sink, 1600)
+    must_be_each_once(sink, 1600)
     assert sink.repeats == 0
 
 
@@ -51,7 +51,7 @@ def test_any_other_endpoint_gets_one_log_group_per_request(agent, sink, sign_ver
     agent.pipeline(flushers=[agent.with_key(SignVersion=sign_version, CompressType=compression)])
     (agent.logs / "a.log").write_text(numbered(5000))
     agent.run_to_the_end()
-    each_once(sink, 5000)
+    must_be_each_once(sink, 5000)
     assert not sink.packages
     kept = [path for path in (agent.home / "agent").rglob("*") if path.is_file()]
     assert KEY_IS_NOT_IN_STATE not in b"".join(path.read_bytes() for path in kept)
@@ -79,7 +79,7 @@ def test_faults_lose_and_repeat_nothing(agent, sink, faults):
     for name in "abc":
         (agent.logs / f"{name}.log").write_text(numbered(5_000, 5_000 * "abc".index(name)))
     agent.run_to_the_end()
-    each_once(sink, 15_000)
+    must_be_each_once(sink, 15_000)
 
 
 def test_events_of_one_file_keep_their_order_by_pack_id(agent, sink):
@@ -103,7 +103,7 @@ def test_refused_data_is_kept_and_tried_again(agent, sink):
     assert sink.events == []
     sink.refuse = ""
     assert agent.process.wait(20) == 0
-    each_once(sink, 100)
+    must_be_each_once(sink, 100)
 
 
 def test_a_fork_renews_the_epoch_and_resumes_where_the_server_stands(agent, sink):
@@ -168,7 +168,7 @@ def test_each_flusher_has_its_own_cursor(agent, sink):
     assert sink.events == []
     sink.refuse = ""
     agent.run_to_the_end()
-    each_once(sink, 500)
+    must_be_each_once(sink, 500)
     assert len(out.read_text().splitlines()) == 500
 
 
@@ -181,7 +181,7 @@ def test_a_renamed_pipeline_takes_over_its_streams(agent, sink):
     with (agent.logs / "a.log").open("a") as file:
         file.write(numbered(10, 300))
     agent.run_to_the_end()
-    each_once(sink, 310)
+    must_be_each_once(sink, 310)
     assert len({one.stream for one in sink.packages.values()}) == 1
 
 
@@ -209,7 +209,7 @@ def test_a_lost_checkpoint_loses_and_repeats_nothing_where_the_server_can_be_ask
     with (agent.logs / "a.log").open("a") as file:
         file.write(numbered(500, 1000))
     agent.run_to_the_end()
-    each_once(sink, 1500)
+    must_be_each_once(sink, 1500)
     assert len({one.epoch for one in sink.packages.values()}) == 2
     assert "CHECKPOINT_ALARM" in agent.log()
 
@@ -230,7 +230,7 @@ def test_back_pressure_holds_reading_and_memory(agent, sink):
     sink.fault = lambda number: None
     wait_for(lambda: len(sink.events) >= count)
     agent.stop()
-    each_once(sink, count)
+    must_be_each_once(sink, count)
 
 
 def test_a_bad_target_does_not_delay_a_good_one(agent, sink):
@@ -241,7 +241,7 @@ def test_a_bad_target_does_not_delay_a_good_one(agent, sink):
     agent.start()
     wait_for(lambda: len(sink.events) == 200)
     agent.stop()
-    each_once(sink, 200)
+    must_be_each_once(sink, 200)
     assert "SEND_DATA_FAIL_ALARM" in agent.log()
 
 

@@ -37,7 +37,7 @@ class RotatingWriter(threading.Thread):
         file.close()
 
 
-def each_once(contents, count):
+def must_be_each_once(contents, count):
     found = Counter(content[:13] for content in contents)
     missing = [number for number in range(count) if f"event {number:07d}" not in found]
     assert {name: times for name, times in found.items() if times > 1} == {}
@@ -65,7 +65,7 @@ def test_killed_ten_times_while_a_rotating_file_is_written(agent, sink, pattern)
     writer.join()
     sink.fault = lambda number: None
     agent.run_to_the_end()
-    each_once(sink.contents(), count)
+    must_be_each_once(sink.contents(), count)
 
 
 def size(out):
@@ -90,7 +90,7 @@ def test_the_file_flusher_repeats_nothing_after_kill(agent, sink):
     writer.join()
     agent.run_to_the_end()
     lines = [line for path in out.parent.glob("events.jsonl*") if path.suffix != ".ledger" for line in path.read_text().splitlines()]
-    each_once((line.split('"content":"')[1] for line in lines), count)
+    must_be_each_once((line.split('"content":"')[1] for line in lines), count)
 
 
 def test_a_stop_is_clean_and_quick(agent, sink):
@@ -105,5 +105,5 @@ def test_a_stop_is_clean_and_quick(agent, sink):
     assert time.monotonic() - began < 5
     writer.join()
     agent.run_to_the_end()
-    each_once(sink.contents(), 3000)
+    must_be_each_once(sink.contents(), 3000)
     assert sink.repeats == 0

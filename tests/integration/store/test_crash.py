@@ -80,7 +80,7 @@ async def check_store(directory: Path, ledger: Ledger) -> None:
         assert all(row[1] == row[2] == row[3] for row in (await store.query(EngineQuery(sql))).rows)
 
 
-async def kill_many_times(directory: Path, kills: int, longest: int) -> None:
+async def verify_across_kills(directory: Path, kills: int, longest: int) -> None:
     chance = random.Random(kills)
     ledger = Ledger()
     for _ in range(kills):
@@ -90,16 +90,16 @@ async def kill_many_times(directory: Path, kills: int, longest: int) -> None:
 
 
 async def test_kill_9_of_the_server_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    await kill_many_times(tmp_path, kills=3, longest=600)
+    await verify_across_kills(tmp_path, kills=3, longest=600)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 async def test_kill_9_of_the_server_many_times(tmp_path: Path) -> None:
-    await kill_many_times(tmp_path, kills=50, longest=3000)
+    await verify_across_kills(tmp_path, kills=50, longest=3000)
 
 
-async def kill_engine_while_committing(directory: Path, kills: int) -> None:
+async def verify_across_engine_kills(directory: Path, kills: int) -> None:
     table: TableSpec = spec(logstore=LOGSTORE)
     ledger = Ledger()
     chance = random.Random(kills)
@@ -128,13 +128,13 @@ async def kill_engine_while_committing(directory: Path, kills: int) -> None:
 
 
 async def test_kill_9_of_the_engine_during_ingestion(tmp_path: Path) -> None:
-    await kill_engine_while_committing(tmp_path, kills=3)
+    await verify_across_engine_kills(tmp_path, kills=3)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 async def test_kill_9_of_the_engine_many_times(tmp_path: Path) -> None:
-    await kill_engine_while_committing(tmp_path, kills=60)
+    await verify_across_engine_kills(tmp_path, kills=60)
 
 
 async def test_an_abort_of_the_engine_is_noticed_at_once_and_survived(tmp_path: Path) -> None:

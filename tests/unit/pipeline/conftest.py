@@ -55,7 +55,7 @@ class Sink(Source):
 
 
 @pytest.fixture(autouse=True)
-def test_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+def trial_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     source = PluginEntry("input", "input_test", Source, SourceConfig, "beta", ("input_probe",), "A test input.")
     sink = PluginEntry("flusher", "flusher_test", Sink, SinkConfig, "deprecated", (), "A test flusher.")
     for entry in (source, sink):

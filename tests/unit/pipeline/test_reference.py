@@ -12,7 +12,7 @@ DIRECTORY = Path(__file__).parents[3] / "docs" / "reference" / "plugins"
 
 
 @pytest.fixture(autouse=True)
-def test_plugins() -> None:
+def trial_plugins() -> None:
     """Only the plugins that ship: hides the fixture that adds those of the tests."""
 
 

@@ -11,7 +11,7 @@ CASES = list(cases())
 
 
 @pytest.fixture(autouse=True)
-def test_plugins() -> None:
+def trial_plugins() -> None:
     """Only the plugins that ship: hides the fixture that adds those of the tests."""
 
 

@@ -28,7 +28,7 @@ OUTPUT = {"projectName": "p-one", "logstoreName": "l", "endpoint": "http://127.0
 
 
 @pytest.fixture(autouse=True)
-def test_plugins() -> None:
+def trial_plugins() -> None:
     """Only the plugins that ship: hides the fixture that adds those of the tests."""
 
 
