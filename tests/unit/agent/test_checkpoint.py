@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -125,6 +126,21 @@ def test_configs_of_no_prepared_range_are_dropped(tmp_path):
     again = open_checkpoint(tmp_path)
     assert again.content.configs == {}
     again.database.close()
+
+
+def test_a_config_outlives_the_copy_that_is_made_before_its_first_range(tmp_path, monkeypatch):
+    monkeypatch.setattr("tailrace.agent.checkpoint.writer.COPY_SECS", 0.3)
+    opened = Opened(tmp_path)
+    opened.writer.keep_config("config", "{}")
+    until = time.monotonic() + 5
+    while not (tmp_path / "checkpoint.copy.db").exists():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    opened.prepare(0)
+    opened.writer.stop()
+    again = open_checkpoint(tmp_path)
+    again.database.close()
+    assert again.content.configs == {"config": "{}"}
 
 
 def test_an_ended_stream_is_forgotten_with_its_ranges(tmp_path):

@@ -169,6 +169,8 @@ class CheckpointWriter:
             until = time.monotonic() + LAZY_SECS
             while self._batch.pending and not (self._batch.urgent or self._stopping) and (left := until - time.monotonic()) > 0:
                 self._lock.wait(left)
+            if not self._batch.pending:  # woken for the copy: a config that waits for its first range waits on
+                return _Batch(), [], self._stopping
             batch, self._batch = self._batch, _Batch()
             return batch, [row.values() for row in batch.streams.values()], self._stopping
 
