@@ -13,29 +13,43 @@ class Claims:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ranks: dict[str, Callable[[str], Rank | None]] = {}
+        self._sharing: dict[str, Callable[[str], Rank | None]] = {}
         self.version = 0
 
-    def stake(self, pipeline: str, rank: Callable[[str], Rank | None]) -> None:
+    def stake(self, pipeline: str, rank: Callable[[str], Rank | None], *, shares: bool = False) -> None:
         with self._lock:
-            self._ranks = {**self._ranks, pipeline: rank}
+            ranks, sharing = _without(self._ranks, pipeline), _without(self._sharing, pipeline)
+            (sharing if shares else ranks)[pipeline] = rank
+            self._ranks, self._sharing = ranks, sharing
             self.version += 1
 
     def withdraw(self, pipeline: str) -> None:
         with self._lock:
-            if pipeline in self._ranks:
-                self._ranks = {name: rank for name, rank in self._ranks.items() if name != pipeline}
+            if pipeline in self._ranks or pipeline in self._sharing:
+                self._ranks, self._sharing = _without(self._ranks, pipeline), _without(self._sharing, pipeline)
                 self.version += 1
 
     def better(self, pipeline: str, path: str) -> str:
         best, best_rank = pipeline, None
         ranks = self._ranks  # never changed in place
-        if len(ranks) < 2:
+        if ranks.keys() <= {pipeline}:
             return ""
         for name in sorted(ranks):
             rank = ranks[name](path)
             if rank is not None and (best_rank is None or rank > best_rank):
                 best, best_rank = name, rank
         return "" if best == pipeline else best
+
+    def inherits(self, pipeline: str, path: str) -> bool:
+        ranks, sharing = self._ranks, self._sharing
+        own = ranks.get(pipeline) or sharing.get(pipeline)
+        if own is not None and own(path) is not None:
+            return pipeline in sharing or not self.better(pipeline, path)
+        return not any(rank(path) is not None for rank in (*ranks.values(), *sharing.values()))
+
+
+def _without(ranks: dict[str, Callable[[str], Rank | None]], pipeline: str) -> dict[str, Callable[[str], Rank | None]]:
+    return {name: rank for name, rank in ranks.items() if name != pipeline}
 
 
 class Allowance:

@@ -16,14 +16,20 @@ class Claims(Protocol):
         """Changes with every `stake` and `withdraw`: answers given before may be different now."""
         ...
 
-    def stake(self, pipeline: str, rank: Callable[[str], Rank | None]) -> None:
-        """Say which files a pipeline names, instead of what it said before. `rank` is called with a path, by any thread; None: not ours."""
+    def stake(self, pipeline: str, rank: Callable[[str], Rank | None], *, shares: bool = False) -> None:
+        """Say which files a pipeline names, instead of what it said before. `rank` is called with a path, by any thread; None: not ours.
+        One that `shares` keeps no other pipeline from its files."""
         ...
 
     def withdraw(self, pipeline: str) -> None: ...
 
     def better(self, pipeline: str, path: str) -> str:
         """The other pipeline that this path belongs to; empty when it belongs to `pipeline`. Of equals the first by name has it."""
+        ...
+
+    def inherits(self, pipeline: str, path: str) -> bool:
+        """Whether it is for `pipeline` to go on with what was read at this path and may lie elsewhere now: the path belongs to it, or no
+        pipeline names it any more."""
         ...
 
 

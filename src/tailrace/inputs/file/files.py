@@ -61,6 +61,7 @@ class Files:
         here = scan.here()
         for note in self._table.prune(here, lambda path, file: find_file(str(Path(path).parent), file) is not None):
             self._succession.copy_gone(note)
+        self._restoring.prune()
         self._restoring.again()
         for generation in [one for one in self.generations if not one.is_open and one.file not in here]:
             if _is_gone(generation.location, generation.file):
@@ -114,7 +115,7 @@ class Files:
     def _arrived(self, path: str, look: Look, first_seen_by: str, *, won: bool) -> bool:
         file = look[:2]
         note = self._table.notes.get(file)
-        if won or file in self._table.taken_elsewhere:
+        if won or file in self._table.taken_elsewhere or self._restoring.is_others(file):
             self._restoring.expect(file)
         if file in self._table.expected:  # known, but it could not be opened before
             return self._restoring.at(file, path)

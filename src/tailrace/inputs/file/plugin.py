@@ -51,8 +51,7 @@ class InputFile:
         self._thread.start()
 
     def stake(self, pipeline: str, claims: Claims) -> None:
-        if not self.config.allowing_included_by_multi_configs:
-            claims.stake(pipeline, Paths(self.config).ranking(self.roots))
+        claims.stake(pipeline, Paths(self.config).ranking(self.roots), shares=self.config.allowing_included_by_multi_configs)
 
     def add_root(self, root: Root) -> None:
         """Search another tree from now on, from any thread: what stands in it is read like new files."""

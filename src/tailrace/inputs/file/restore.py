@@ -12,7 +12,7 @@ from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.generation import FileId, Generation, born_of, file_of, fits
 from tailrace.inputs.file.losses import LOSS_PREFIX
 from tailrace.inputs.file.registry import Registry, read_after
-from tailrace.inputs.file.rotation import find_file, open_content
+from tailrace.inputs.file.rotation import find_file, live_names, open_content
 from tailrace.inputs.file.succession import Succession
 from tailrace.pipeline.contract import Position, StreamState
 
@@ -28,6 +28,8 @@ class Restoring:
         self._context = table.context
         self._succession = succession
         self._states: dict[FileId, list[StreamState]] = {}
+        self._others: set[FileId] = set()
+        """Files that another lane of the same target goes on with."""
         for state in sorted(states, key=lambda one: one.key):
             if not state.key.startswith(NOTES) and "standing" not in state.next:
                 self._states.setdefault(file_at(state.key, state.next)[0], []).append(state)
@@ -38,13 +40,29 @@ class Restoring:
     def expect(self, file: FileId) -> None:
         """Another lane may have let go of a file: look up what is known of it now."""
         states = [state for state in self._context.streams if not state.key.startswith(NOTES)]
+        self._others.discard(file)
         if found := [state for state in states if file_at(state.key, state.next)[0] == file]:
             self._states[file] = sorted(found, key=lambda one: one.key)
             self._table.expected.add(file)
+        elif file in self._states:
+            self._forget(file)
+
+    def is_others(self, file: FileId) -> bool:
+        """Whether another lane went on with a file when this one began, so that what is known of it has changed since."""
+        return file in self._others
+
+    def prune(self) -> None:
+        """What another lane is done with is expected no longer: its inode may come back as a file of ours."""
+        if self._others:
+            known = {file_at(state.key, state.next)[0] for state in self._context.streams if not state.key.startswith(NOTES)}
+            for file in self._others - known:
+                self._others.discard(file)
+                self._forget(file)
 
     def all(self, here: Mapping[FileId, str]) -> None:
         """Take up everything. `here`: where the scan has found files."""
-        for file in sorted(self._states, key=self._is_read):  # copies first: what is not read may go on in one of them
+        self._others = {file for file, states in self._states.items() if file not in here and not self._inherits(states[-1].next)}
+        for file in sorted(self._own, key=self._is_read):  # copies first: what is not read may go on in one of them
             if file in here:
                 self.at(file, here[file])
             else:
@@ -54,8 +72,18 @@ class Restoring:
 
     def again(self) -> None:
         """Search for what was just being renamed, compressed or mounted when it was to be taken up."""
-        for file in list(self._states):
+        for file in self._own:
             self._search(file)
+
+    @property
+    def _own(self) -> list[FileId]:
+        return [file for file in self._states if file not in self._others]
+
+    def _inherits(self, position: Position) -> bool:
+        """Whether it is for us, among the lanes of the target, to go on with what was read at a path: a copy follows its live file."""
+        directory, _, name = str(position["path"]).rpartition("/")
+        names = [*live_names(name)] if "copy" in position else []
+        return all(self._context.claims.inherits(self._context.pipeline, f"{directory}/{one}") for one in names or [name])
 
     def _is_read(self, file: FileId) -> bool:
         return "copy" not in self._states[file][-1].next

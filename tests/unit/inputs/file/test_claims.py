@@ -180,3 +180,45 @@ def test_also_when_the_change_came_between_two_runs(tmp_path):
     wait_for(lambda: pair.exact.contents[-1:] == ["3"])
     assert [*pair.wide.contents, *pair.exact.contents] == ["1", "2", "3"]
     pair.stop()
+
+
+def test_an_heir_is_who_the_path_belongs_to_or_anyone_when_it_is_nobodys():
+    claims = Claims()
+    claims.stake("wide", ranking("/var/log/*.log"))
+    claims.stake("exact", ranking("/var/log/x.log"))
+    claims.stake("sharing", ranking("/var/log/s*.log"), shares=True)
+    heirs = {path: [name for name in ("wide", "exact", "sharing") if claims.inherits(name, f"/var/log/{path}")] for path in ("x.log", "o")}
+    assert heirs == {"x.log": ["exact"], "o": ["wide", "exact", "sharing"]}
+    assert [claims.inherits(name, "/var/log/s.log") for name in ("wide", "exact", "sharing")] == [True, False, True]
+    claims.withdraw("wide")
+    assert [claims.inherits(name, "/var/log/s.log") for name in ("exact", "sharing")] == [False, True]
+    claims.withdraw("sharing")
+    assert claims.inherits("exact", "/var/log/s.log")
+
+
+@pytest.mark.parametrize("shares", [True, False])
+def test_after_a_restart_each_goes_on_with_its_own_files_only(tmp_path, shares):
+    """Disjoint paths, one target, a backlog that was written, and partly rotated away, while both were stopped."""
+    first = Following(tmp_path, FilePaths=[f"{tmp_path}/p*.log"], AllowingIncludedByMultiConfigs=shares)
+    second = Following(tmp_path, FilePaths=[f"{tmp_path}/q*.log"], AllowingIncludedByMultiConfigs=shares)
+    first.lane.pipeline, second.lane.pipeline = "first", "second"
+    second.lane.claims = first.lane.claims
+    second.lane.share_streams_with(first.lane)
+    logs = [tmp_path / name for name in ("p1.log", "q1.log", "q2.log")]
+    with first, second:
+        for log in logs:
+            write(log, f"{log.name} 1\n")
+        first.expect("p1.log 1")
+        wait_for(lambda: len(second.contents) == 2)
+    for log in logs:
+        write(log, f"{log.name} 2\n")
+    logs[2].rename(tmp_path / "q2.log.1")
+    with first:
+        first.expect("p1.log 1", "p1.log 2")
+        with second:
+            wait_for(lambda: len(second.contents) == 4)
+            assert sorted(second.contents[2:]) == ["q1.log 2", "q2.log 2"]
+            logs[1].rename(tmp_path / "p2.log")
+            write(tmp_path / "p2.log", "q1.log 3\n")
+            wait_for(lambda: len(second.contents) == 5)
+    first.expect("p1.log 1", "p1.log 2")
