@@ -8,7 +8,7 @@ asked about it. Sequences begin at the time of opening in ms, so that a stream t
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -58,6 +58,8 @@ class Stream:
     tally: StreamTally = field(default_factory=StreamTally)
     owner: object | None = None
     ended: bool = False
+    openings: int = 0
+    """How often it was opened: an end that is told late ends only what was open then."""
     left_at: Position | None = None
     """Where its last reader left it, for the next one."""
     under_way: deque[Entry] = field(default_factory=deque[Entry])
@@ -118,6 +120,7 @@ class StreamTable:
             elif stream.owner not in (None, owner):
                 return None
             stream.owner, stream.ended = owner, False
+            stream.openings += 1
             return stream
 
     def find(self, target: str, input_key: str) -> dict[str, Stream]:
@@ -142,8 +145,12 @@ class StreamTable:
                     moved.append(stream.row)
             return moved
 
-    def drop(self, stream: Stream) -> None:
+    def drop(self, stream: Stream, dropped: Callable[[], object]) -> None:
+        """It ended and all of it is acknowledged. `dropped` is called before anyone can open its key again; not where someone has."""
         with self._lock:
+            if not stream.ended:
+                return
+            dropped()
             self._group(stream.row.target, stream.row.input).pop(stream.row.key, None)
 
     def expire(self, before: int) -> list[str]:

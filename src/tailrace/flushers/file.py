@@ -7,6 +7,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,8 @@ class FlusherFile:
                 file.writelines(payload.body for payload in new)
                 file.flush()
                 os.fsync(file.fileno())
-                length = file.tell()
-            ledger.enter([payload.identity for payload in new], length)
+            ends = accumulate((len(payload.body) for payload in new), initial=ledger.length)
+            ledger.enter([(payload.identity, end) for payload, end in zip(new, islice(ends, 1, None), strict=True)])
 
     def _opened(self) -> Ledger:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,24 +28,26 @@ class Ledger:
         self._below: dict[tuple[str, str], int] = {}
         self.is_new = not path.exists()
         self._load()
-        self._file = path.open("ab")
+        self._size = path.stat().st_size if path.exists() else 0
+        """Of the ledger itself: what is beyond was left by a write that failed."""
+        self._file = path.open("ab", buffering=0)
 
     def knows(self, identity: Identity) -> bool:
         return _key(identity) in self._entries or identity.sequence < self._below.get((identity.epoch.hex(), identity.stream), 0)
 
-    def enter(self, identities: Iterable[Identity], length: int) -> None:
-        """These are in the file, which is `length` bytes long now. Durable on return."""
-        lines: list[bytes] = []
-        for identity in identities:
-            key = _key(identity)
+    def enter(self, written: Iterable[tuple[Identity, int]]) -> None:
+        """These are in the file, each with where it ends there. Durable on return; OSError when it cannot be, then nothing is entered.
+
+        Each has its own end, so that an agent which is killed in the midst of it cuts off just those that are not entered.
+        """
+        new = [(_key(identity), identity.acknowledged_below, end) for identity, end in written]
+        self._append(b"".join(_line([*key, below, end]) for key, below, end in new))
+        for key, below, end in new:
             self._entries[key] = None
-            self._below[key[:2]] = max(self._below.get(key[:2], 0), identity.acknowledged_below)
-            lines.append(_line([*key, identity.acknowledged_below, length]))
-        self.length = length
-        self._file.write(b"".join(lines))
-        self._sync()
+            self._below[key[:2]] = max(self._below.get(key[:2], 0), below)
+            self.length = end
         if len(self._entries) > COMPACT_AT:
-            self.restart(length)
+            self.restart(self.length)
 
     def restart(self, length: int) -> None:
         """Begin the ledger anew: the file is `length` bytes long, and only what may still come again is kept."""
@@ -58,10 +60,11 @@ class Ledger:
             file.writelines(_line([*key, self._below.get(key[:2], 0), length]) for key in self._entries)
             file.flush()
             os.fsync(file.fileno())
-        self._file.close()
+            size = file.tell()
         unfinished.replace(self._path)
-        self._file = self._path.open("ab")
-        self.length = length
+        self._file.close()
+        self._file = self._path.open("ab", buffering=0)
+        self.length, self._size = length, size
 
     def close(self) -> None:
         self._file.close()
@@ -81,9 +84,14 @@ class Ledger:
         if len(whole) < len(data):
             os.truncate(self._path, len(whole))
 
-    def _sync(self) -> None:
-        self._file.flush()
+    def _append(self, lines: bytes) -> None:
+        """All of it or, where that fails, nothing: what is left of it is cut off before the next one."""
+        self._file.truncate(self._size)
+        left = memoryview(lines)
+        while left:
+            left = left[self._file.write(left) :]
         os.fsync(self._file.fileno())
+        self._size += len(lines)
 
 
 def _key(identity: Identity) -> Key:

@@ -14,7 +14,7 @@ import pytest
 
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter, StreamRow, open_checkpoint
-from tailrace.agent.checkpoint.rows import sealed
+from tailrace.agent.checkpoint.rows import range_values, sealed
 from tailrace.errors import NewerFormatError
 from tailrace.pipeline.contract import Range
 
@@ -152,6 +152,28 @@ def test_an_ended_stream_is_forgotten_with_its_ranges(tmp_path):
     assert not again.content.streams
     assert not again.content.ranges
     again.database.close()
+
+
+def test_a_stream_that_comes_back_at_once_is_not_forgotten(tmp_path):
+    opened = Opened(tmp_path)
+    opened.prepare(0)
+    opened.writer.forget(STREAM)
+    opened.row = row(next_sequence=7)
+    opened.prepare(7)
+    opened.writer.stop()
+    assert state(tmp_path) == (0, 80, 8, [7])
+
+
+def test_what_is_prepared_just_before_its_stream_is_forgotten_goes_with_it(tmp_path):
+    opened, done = Opened(tmp_path), threading.Event()
+    with opened.writer._lock:  # both in one transaction
+        opened.writer._batch.prepared.append(range_values(prepared(0), 1))
+    opened.writer.forget(STREAM, done.set)
+    assert done.wait(5)
+    opened.writer.stop()
+    again = open_checkpoint(tmp_path)
+    again.database.close()
+    assert not again.content.ranges
 
 
 CHILD = """

@@ -224,6 +224,19 @@ async def test_an_ended_stream_is_forgotten_after_its_last_range(tmp_path):
     assert bench.table.states("scripted", "input") == []
 
 
+async def test_a_stream_whose_reader_comes_back_before_its_end_was_told_goes_on(tmp_path):
+    bench = Bench(tmp_path, ScriptedFlusher())
+    bench.submit(0)
+    bench.target.end(bench.stream)  # takes effect on the loop
+    assert bench.table.open(bench, "scripted", "input", "key", {"v": 1, "at": 0}) is bench.stream
+    bench.submit(1)
+    await bench.idle()
+    content = await bench.close()
+    assert content.streams[bench.stream.id].committed == {"v": 1, "at": 20}
+    assert len(bench.table.states("scripted", "input")) == 1
+    assert bench.durable == [0, 1]
+
+
 async def test_the_server_is_told_of_an_end_only_when_nothing_of_the_stream_can_be_sent_again(tmp_path, monkeypatch):
     monkeypatch.setattr(farewell, "LINGER_SECS", 0.0)
     bench = Bench(tmp_path, ScriptedFlusher())

@@ -39,7 +39,8 @@ def test_a_stream_that_was_forgotten_and_comes_back_repeats_no_number():
     streams = table()
     first = streams.open(self := object(), "t", "i", "k", START)
     first.next_sequence += 5
-    streams.drop(first)
+    first.ended = True
+    streams.drop(first, list)
     time.sleep(0.01)
     again = streams.open(self, "t", "i", "k", START)
     assert again.id == first.id

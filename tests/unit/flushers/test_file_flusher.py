@@ -1,6 +1,9 @@
 """flusher_file and flusher_stdout: JSON lines, rotation, and no repeats after a crash."""
 
 import json
+import resource
+import signal
+from contextlib import contextmanager
 
 import pytest
 
@@ -92,6 +95,50 @@ async def test_a_torn_entry_of_the_ledger_counts_for_nothing(tmp_path):
     await send(second, payloads(second, 1, b"b"))
     await second.close()
     assert contents(out) == ["a", "b"]
+
+
+@contextmanager
+def full_disk(size):
+    """No file of this process can become larger than `size` bytes."""
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+async def test_a_ledger_that_cannot_be_written_acknowledges_nothing(tmp_path):
+    out, ledger = tmp_path / "out.jsonl", tmp_path / "out.jsonl.ledger"
+    made = flusher(out, MaxFileSize=1, MaxFiles=2)  # so that the ledger is the larger one
+    for sequence in range(40):
+        await send(made, payloads(made, sequence, b"a"))
+    new = [one for sequence in range(40, 43) for one in payloads(made, sequence, b"%d" % sequence)]
+    for _ in range(3):  # the third time there is room for the first entry
+        with full_disk(ledger.stat().st_size + 30):
+            assert (await made.send(new)).outcome is Outcome.RETRY
+    await made.close()
+    second = flusher(out, MaxFiles=2)
+    await send(second, new, new, payloads(second, 43, b"43"))
+    await second.close()
+    assert contents(out) == ["40", "41", "42", "43"]
+
+
+async def test_a_ledger_goes_on_when_the_disk_has_room_again(tmp_path):
+    out, ledger = tmp_path / "out.jsonl", tmp_path / "out.jsonl.ledger"
+    made = flusher(out, MaxFileSize=1, MaxFiles=2)
+    for sequence in range(40):
+        await send(made, payloads(made, sequence, b"a"))
+    with full_disk(ledger.stat().st_size + 30):
+        assert (await made.send(payloads(made, 40, b"40"))).outcome is Outcome.RETRY
+    await send(made, payloads(made, 40, b"40"))
+    assert contents(out) == ["40"]
+    await made.close()
+    second = flusher(out)
+    await send(second, payloads(second, 40, b"40"), payloads(second, 41, b"41"))
+    await second.close()
+    assert contents(out) == ["40", "41"]
 
 
 async def test_rotation_keeps_the_order_and_knows_what_is_in_older_files(tmp_path):

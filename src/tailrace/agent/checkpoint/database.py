@@ -129,17 +129,17 @@ class Database:
         acknowledged: Iterable[tuple[str, int]],
         forgotten: Iterable[str],
     ) -> None:
-        """One transaction. `forgotten` streams go with their ranges."""
+        """One transaction. `forgotten` streams go with their ranges, before anything else is done."""
         run = self._connection
         run.execute("BEGIN IMMEDIATE")
         try:
+            gone = [(id_,) for id_ in forgotten]  # first: what else is said of such a stream is about the one that came after it
+            run.executemany(DROP_STREAM, gone)
+            run.executemany(DROP_STREAM_RANGES, gone)
             run.executemany(PUT_CONFIG, [sealed(item) for item in configs.items()])
             run.executemany(PUT_RANGE, prepared)
             run.executemany(DROP_RANGE, acknowledged)
             run.executemany(PUT_STREAM, streams)
-            gone = [(id_,) for id_ in forgotten]
-            run.executemany(DROP_STREAM, gone)
-            run.executemany(DROP_STREAM_RANGES, gone)
             run.execute("COMMIT")
         except sqlite3.DatabaseError:
             if run.in_transaction:

@@ -113,6 +113,7 @@ class CheckpointWriter:
         with self._lock:
             self._streams.pop(id_, None)
             self._batch.streams.pop(id_, None)
+            self._batch.prepared = [values for values in self._batch.prepared if values[0] != id_]
             self._batch.forgotten.append(id_)
             if done is not None:
                 self._batch.callbacks.append(done)

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter
@@ -46,7 +47,7 @@ class Target:
         *,
         epoch: bytes,
         forked: Callable[[], None],
-        ended: Callable[[Stream], None],
+        ended: Callable[[Stream, Callable[[], object]], None],
     ) -> None:
         self.flusher = flusher
         self.share = share
@@ -84,7 +85,7 @@ class Target:
 
     def end(self, stream: Stream) -> None:
         """Nothing more comes from `stream`; called from its reading thread."""
-        self._loop.call_soon_threadsafe(self._end, stream)
+        self._loop.call_soon_threadsafe(self._end, stream, stream.openings)
 
     def _put(self, entry: Entry, payloads: Sequence[Payload], durable: Durable) -> None:
         entry.stream.under_way.append(entry)
@@ -96,9 +97,10 @@ class Target:
             self._settle(entry.stream, [entry])
         self._changed.set()
 
-    def _end(self, stream: Stream) -> None:
-        stream.ended = True
-        self._forget_if_done(stream)
+    def _end(self, stream: Stream, opening: int) -> None:
+        if stream.openings == opening:  # else its reader came back to it meanwhile
+            stream.ended = True
+            self._forget_if_done(stream)
 
     # --- sending ----------------------------------------------------------------------------------------------------------------
     @property
@@ -255,8 +257,8 @@ class Target:
     def _forget_if_done(self, stream: Stream) -> None:
         if stream.ended and not stream.under_way:
             self._durable.pop(stream, None)
-            self._checkpoint.forget(stream.id, lambda: self._loop.call_soon_threadsafe(self._say_farewell, stream))
-            self._ended(stream)
+            forget = partial(self._checkpoint.forget, stream.id, lambda: self._loop.call_soon_threadsafe(self._say_farewell, stream))
+            self._ended(stream, forget)
 
     def _say_farewell(self, stream: Stream) -> None:
         self._farewells.add(stream)
