@@ -93,10 +93,10 @@ class Up:
     def contents(self, search: str, *, since: str = "1h") -> list[str]:
         return [row["content"] for row in self.query(search, since=since)]
 
-    def wait_until_found(self, search: str, count: int, seconds: float) -> float:
+    def wait_until_found(self, search: str, count: int, seconds: float, *, since: str = "1h") -> float:
         """Seconds until `count` logs match; fails after `seconds`."""
         started = time.monotonic()
-        while len(found := self.contents(search)) < count:
+        while len(found := self.contents(search, since=since)) < count:
             assert time.monotonic() - started < seconds, f"{len(found)} of {count} logs match `{search}` after {seconds} s:\n{self.shown}"
         return time.monotonic() - started
 
