@@ -1,7 +1,8 @@
 """History on purpose: an import is a one-time run of a pipeline's processors and flushers over files that are named now."""
 
-import fnmatch
+import contextlib
 import glob
+import itertools
 import os
 import secrets
 import time
@@ -13,14 +14,20 @@ from typing import Any, Final
 from tailrace.agent.jobs import ONE_TIME, Job
 from tailrace.errors import UsageError
 from tailrace.inputs.file.config import FileConfig
-from tailrace.inputs.file.walk import Look
-from tailrace.inputs.static_file.listing import walk_once
+from tailrace.inputs.file.discover import Paths
+from tailrace.inputs.file.generation import FileId, file_of, stream_key
+from tailrace.inputs.file.roots import Roots
+from tailrace.inputs.file.rotation import family
+from tailrace.inputs.static_file.config import StaticFileConfig
+from tailrace.inputs.static_file.listing import is_wanted, walk_once
 from tailrace.pipeline.loading import from_document
 from tailrace.pipeline.model import PipelineConfig
-from tailrace.pipeline.platform import Reach
+from tailrace.pipeline.platform import FileIdentity, Platform
 
 DEPTH: Final = 1000
 """A directory that is named means all below it."""
+MOST_ASKED: Final = 1000
+"""Files that a pattern finds, of which it is asked whose they are."""
 NOT_TAKEN: Final = frozenset(
     {
         "Type", "FilePaths", "MaxDirSearchDepth", "ExcludeFilePaths", "ExcludeFiles", "ExcludeDirs", "TailSizeKB", "TailingAllMatchedFiles",
@@ -84,17 +91,24 @@ def _base(request: Request, pipelines: Sequence[PipelineConfig]) -> PipelineConf
         if found is None:
             raise UsageError(f"there is no file pipeline named `{request.pipeline}`", hint=f"file pipelines here: {names}")
         return found
-    fitting = [one for one in usable if any(names_path(one, path) for path in request.paths)]
+    named = [path for text in request.paths for path in _stands_for(text)]
+    fitting = [one for one in usable if names_any(one, named)]
     if len(fitting) == 1 or (not fitting and len(usable) == 1):
         return (fitting or usable)[0]
     which = "several pipelines name these files" if fitting else "no pipeline names these files"
     raise UsageError(f"{which}, so it is not clear where their events go", hint=f"choose one with `--pipeline NAME`: {names}")
 
 
-def names_path(pipeline: PipelineConfig, path: str) -> bool:
-    """Whether one of the pipeline's `FilePaths` may mean `path`, or a rotated copy of what it means."""
-    patterns = [text for plugin in pipeline.inputs if isinstance(plugin.config, FileConfig) for text in plugin.config.file_paths]
-    return any(fnmatch.fnmatchcase(path, text.replace("/**/", "/*")) or fnmatch.fnmatchcase(path, f"{text}*") for text in patterns)
+def names_any(pipeline: PipelineConfig, paths: Sequence[str]) -> bool:
+    """Whether the pipeline's file inputs name one of the paths, or the live file that one was rotated away from."""
+    rankings = [Paths(plugin.config).ranking(Roots()) for plugin in pipeline.inputs if isinstance(plugin.config, FileConfig)]
+    return any(ranking(one) is not None for ranking in rankings for path in paths for one in family(path))
+
+
+def _stands_for(text: str) -> list[str]:
+    """A path, or the first files that a pattern finds."""
+    found = () if Path(text).exists() else glob.iglob(text, recursive=True)  # noqa: PTH207 - an absolute pattern
+    return list(itertools.islice(found, MOST_ASKED)) or [text]
 
 
 def _pattern(path: str) -> str:
@@ -109,15 +123,17 @@ def _literal(path: str) -> str:
     return glob.escape(path)
 
 
-def files_of(pipeline: PipelineConfig, reach: Reach) -> dict[str, Look]:
-    """The files that a run would take now, by path."""
-    found: dict[str, Look] = {}
-    for plugin in pipeline.inputs:
-        if isinstance(plugin.config, FileConfig):
-            found.update(walk_once(plugin.config, reach).files)
+def files_of(pipeline: PipelineConfig, platform: Platform) -> dict[str, str]:
+    """The files that a run would take now: path and identity (device, inode and birth time). What is gone meanwhile is left out."""
+    found: dict[str, str] = {}
+    for config in [plugin.config for plugin in pipeline.inputs if isinstance(plugin.config, StaticFileConfig)]:
+        for path, look in walk_once(config, platform.reach).files.items():
+            if is_wanted(config, look):
+                with contextlib.suppress(OSError):
+                    found[path] = stream_key(FileIdentity(look.st_dev, look.st_ino, platform.born_at(path)))
     return found
 
 
-def collected(files: Mapping[str, Look], known: set[tuple[int, int]]) -> list[str]:
-    """Paths of those files that the pipeline has read, wholly or in part."""
-    return [path for path, look in files.items() if look[:2] in known]
+def known(files: Mapping[str, str], collected: set[FileId], imported: set[str]) -> list[str]:
+    """Paths of those files that have been read, wholly or in part: followed by the pipeline, or taken by an import before."""
+    return [path for path, key in files.items() if key in imported or file_of(key) in collected]

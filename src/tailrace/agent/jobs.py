@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -91,15 +91,27 @@ class Jobs:
         for old in finished[: max(0, len(finished) - KEPT_FINISHED)]:
             del self.all[old.id]
             self._path(old.id).unlink(missing_ok=True)
+            self._files(old.id).unlink(missing_ok=True)
+
+    def note_files(self, job: Job, keys: Iterable[str]) -> None:
+        """Durable on return: which files a run takes, by their identities. Before `add`: without its run a note says nothing."""
+        self._write(self._files(job.id), "".join(f"{key}\n" for key in keys))
+
+    def notes(self, base: str) -> list[Path]:
+        """Notes of the files that imports by a pipeline have taken, as far back as runs are remembered; for `read_notes`."""
+        return [self._files(job.id) for job in self.all.values() if job.base == base and job.state != "cancelled"]
 
     def save(self, job: Job) -> None:
+        self._write(self._path(job.id), json.dumps({"format": FORMAT, **asdict(job)}))
+
+    def _write(self, path: Path, text: str) -> None:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        unfinished = self._path(job.id).with_suffix(".tmp")
+        unfinished = path.with_suffix(".tmp")
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump({"format": FORMAT, **asdict(job)}, file)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(self._path(job.id))
+        unfinished.replace(path)
         directory = os.open(self._directory, os.O_RDONLY)
         try:
             os.fsync(directory)
@@ -139,6 +151,23 @@ class Jobs:
 
     def _path(self, id_: str) -> Path:
         return self._directory / f"{id_}.json"
+
+    def _files(self, id_: str) -> Path:
+        return self._directory / f"{id_}.files"
+
+
+def read_notes(notes: Iterable[Path]) -> set[str]:
+    """The identities of files that were noted. What cannot be read is named by an alarm."""
+    found: set[str] = set()
+    for path in notes:
+        try:
+            found.update(path.read_text(encoding="utf-8").split())
+        except FileNotFoundError:  # a pipeline that runs once notes none
+            continue
+        except (OSError, ValueError) as error:
+            message = "cannot read which files an import has taken; they may be imported again"
+            telemetry.alarm("LOAD_LOCAL_EVENT_ALARM", message, path=str(path), reason=str(error))
+    return found
 
 
 def with_run(pipeline: PipelineConfig, run: str) -> PipelineConfig:

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
 from tailrace import telemetry
-from tailrace.agent.importing import Request, collected, files_of, job_of
-from tailrace.agent.jobs import Job, Jobs
+from tailrace.agent.importing import Request, files_of, job_of, known
+from tailrace.agent.jobs import Job, Jobs, read_notes
 from tailrace.agent.lane import Lane
 from tailrace.agent.local_event import LocalEvents
 from tailrace.errors import ConfigErrors, TailraceError, UsageError
@@ -17,7 +17,7 @@ from tailrace.inputs.file.generation import FileId
 from tailrace.pipeline.contract import OneTime, Progress
 from tailrace.pipeline.loading import from_canonical
 from tailrace.pipeline.model import PipelineConfig
-from tailrace.pipeline.platform import Reach
+from tailrace.pipeline.platform import Platform
 
 LOOK_SECS: Final = 0.25
 SAVE_SECS: Final = 5.0
@@ -52,7 +52,7 @@ class Runs:
     """One session's. `pipelines` are the agent's own, unresolved."""
 
     def __init__(
-        self, jobs: Jobs, pipelines: Sequence[PipelineConfig], reach: Reach, *, events: LocalEvents | None, first: First | None = None
+        self, jobs: Jobs, pipelines: Sequence[PipelineConfig], platform: Platform, *, events: LocalEvents | None, first: First | None = None
     ) -> None:
         self.jobs = jobs
         self.refused: TailraceError | None = None
@@ -60,7 +60,8 @@ class Runs:
         self._events = events
         self._first = first
         self._pipelines = pipelines
-        self._reach = reach
+        self._platform = platform
+        self._taking = asyncio.Lock()
         self._session: Running | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._saved_at = 0.0
@@ -86,18 +87,23 @@ class Runs:
     # --- on the event loop ------------------------------------------------------------------------------------------------------
     async def take_on(self, request: Request, *, again: bool = False) -> dict[str, Any]:
         """Make a run durable and start it."""
+        async with self._taking:  # two at once would not know each other's files
+            return await self._take_on(request, again=again)
+
+    async def _take_on(self, request: Request, *, again: bool) -> dict[str, Any]:
         assert self._session is not None, "questions are answered only while a session runs"
-        job = job_of(request, self._pipelines)
-        files = await asyncio.to_thread(files_of, from_canonical(job.config), self._reach)
+        job = await asyncio.to_thread(job_of, request, self._pipelines)
+        files = await asyncio.to_thread(files_of, from_canonical(job.config), self._platform)
         if not files:
             raise UsageError(f"there is no file to import: `{', '.join(request.paths)}`", hint="the paths are those of the agent's machine")
-        skipped = [] if again else collected(files, self._session.collected(from_canonical(job.config)))
+        skipped = [] if again else await self._known(job, files, self._session)
         if len(skipped) == len(files):
             raise UsageError(
                 f"all of it has been collected already by the pipeline `{job.base}`: `{skipped[0]}`", hint="`--again` imports it once more"
             )
         if skipped:
             job = job_of(Request(request.paths, request.pipeline or job.base, request.since, job.id, skipped), self._pipelines)
+        self.jobs.note_files(job, [files[path] for path in files.keys() - skipped])
         self.jobs.add(job)
         try:
             await self._session.add(from_canonical(job.config))
@@ -106,6 +112,10 @@ class Runs:
             raise
         telemetry.logger("agent.import").info("import begins", run=job.id, pipeline=job.base, files=len(files) - len(skipped))
         return {**job.row(), "files": len(files) - len(skipped), "skipped": skipped}
+
+    async def _known(self, job: Job, files: Mapping[str, str], session: Running) -> list[str]:
+        imported = await asyncio.to_thread(read_notes, self.jobs.notes(job.base))
+        return known(files, session.collected(from_canonical(job.config)), imported)
 
     async def watch(self, session: Running) -> None:
         """Until cancelled."""

@@ -31,10 +31,11 @@ from tailrace.agent.streams import StreamTable
 from tailrace.errors import ApiError, TailraceError, UnreachableError
 from tailrace.inputs.file import InputFile
 from tailrace.inputs.file.generation import FileId, file_of
+from tailrace.inputs.file.restore import file_at
 from tailrace.pipeline.contract import Claiming, Flusher
 from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.loading import resolve
-from tailrace.pipeline.model import PipelineConfig
+from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
 from tailrace.pipeline.sharing import FileBounds
 
 QUEUE_BYTES = 32 * 1_048_576
@@ -206,9 +207,19 @@ class Session:
 
     def collected(self, pipeline: PipelineConfig) -> set[FileId]:
         """The files that `input_file` has read for the pipeline's targets, wholly or in part."""
-        targets = [plugin.build().destination for plugin in resolve(pipeline).flushers]
+        targets = {target for plugin in resolve(pipeline).flushers for target in self._destinations(plugin)}
         states = [state for target in targets for state in self._streams.states(target, InputFile.key)]
-        return {file_of(state.key) for state in states if state.next.get("offset")}
+        read = [state for state in states if state.next.get("offset") or "copy" in state.next]
+        return {file for state in read for file in (file_of(state.key), file_at(state.key, state.next)[0])}
+
+    def _destinations(self, plugin: ConfiguredPlugin) -> Sequence[str]:
+        """The names that a flusher's streams have; it knows them when it has started."""
+        target = self._targets.get(json.dumps(plugin.document(), sort_keys=True))
+        if target is not None:
+            return [target.flusher.destination]
+        flusher: Flusher = plugin.build()
+        flusher.start(self._identity)
+        return [flusher.destination, *flusher.formerly]
 
     async def settled(self) -> None:
         """What was acknowledged is durable."""

@@ -96,7 +96,7 @@ class Worker:
         opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
         machine = Machine.here(self._home, identities.address())
         events = None if self._first else LocalEvents(self._home)
-        runs = Runs(self._jobs, self._pipelines, self._platform.reach, events=events, first=self._first)
+        runs = Runs(self._jobs, self._pipelines, self._platform, events=events, first=self._first)
         session = self._session = Session(
             opened,
             self._at_work(),

@@ -41,7 +41,8 @@ class Agent:
     def enrol(self) -> None:
         """As if a server that knows the batch form had enrolled this agent."""
         enrolment = {"endpoint": self.endpoint, "project": "test", "logstores": ["app"], "key_id": KEY_ID, "key_secret": KEY_SECRET}
-        document = {"format": 1, "agent_id": "a" * 32, "enrolments": [{**enrolment, "features": ["batch_group"]}]}
+        known = {"features": ["batch_group"], "server": "b" * 32}
+        document = {"format": 2, "agent_id": "a" * 32, "enrolments": [{**enrolment, **known}]}
         (self.home / "secret" / "agent.json").write_text(json.dumps(document))
 
     def pipeline(

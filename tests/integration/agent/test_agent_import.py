@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,13 +117,55 @@ def test_what_the_pipeline_collected_already_is_not_imported_again_unless_it_is_
     log = ready.logs / "live.log"
     log.write_text(lines(0, 5, days_ago=0))
     wait_for(lambda: len(sink.events) == 5)
-    wait_for(lambda: "has been collected already" in run_any(ready, "import", str(log)).stderr)
+    time.sleep(0.5)  # acknowledged is known to the sink before the agent
+    assert "has been collected already" in run(ready, "import", str(log), code=2).stderr
     run(ready, "import", str(log), "--again")
     assert Counter(event["content"] for event in sink.events).most_common(1)[0][1] == 2
 
 
-def run_any(agent, *words):
-    return subprocess.run(command(agent, *words), capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+def test_the_same_import_twice_takes_nothing_the_second_time(ready, sink, history):
+    at_work(ready)
+    run(ready, "import", str(history))
+    (history / "a.log").rename(history / "renamed.log")  # known by what it is, not by its name
+    assert "all of it has been collected already by the pipeline `app`" in run(ready, "import", str(history), code=2).stderr
+    (history / "new.log").write_text(lines(10_000, 5))
+    assert "3 files were collected already and are left out" in run(ready, "import", str(history)).stderr
+    must_be_each_once(sink, 10_005)
+
+
+def test_what_an_import_left_out_by_its_age_is_not_taken_for_imported(ready, sink, tmp_path):
+    old, new = tmp_path / "history" / "old.log", tmp_path / "history" / "new.log"
+    old.parent.mkdir()
+    old.write_text(lines(0, 5))
+    new.write_text(lines(5, 5, days_ago=1))
+    os.utime(old, (time.time() - 20 * 86_400,) * 2)
+    assert "of 1 files begins" in run(ready, "import", str(old.parent), "--since", "5d").stderr
+    run(ready, "import", str(old.parent))
+    must_be_each_once(sink, 10)
+
+
+def test_a_copy_of_what_is_followed_is_known_too(ready, sink):
+    ready.pipeline(processors=PARSE, TailingAllMatchedFiles=False, FilePaths=[f"{ready.logs}/*.log*"])
+    at_work(ready)
+    time.sleep(0.3)
+    log = ready.logs / "live.log"
+    log.write_text(lines(0, 5, days_ago=0))
+    wait_for(lambda: len(sink.events) == 5)
+    shutil.copyfile(log, ready.logs / "live.log.1")
+    time.sleep(1)  # until the copy has been looked at
+    assert "has been collected already" in run(ready, "import", str(ready.logs / "live.log.1"), code=2).stderr
+    assert len(sink.events) == 5
+
+
+def test_a_record_of_several_lines_that_is_too_long_is_cut_and_the_next_one_is_whole(ready, sink, tmp_path):
+    ready.pipeline(TailingAllMatchedFiles=False, Multiline={"Mode": "custom", "StartPattern": "BEGIN.*"})
+    log = tmp_path / "long.log"
+    log.write_text("BEGIN small\n" + "BEGIN long\n" + "a line of it\n" * 60_000 + "BEGIN last\nwhole\n")
+    run(ready, "import", str(log))
+    contents = [event["content"] for event in sink.events]
+    assert contents[0] == "BEGIN small"
+    assert contents[-1] == "BEGIN last\nwhole"
+    assert "LOG_TRUNCATE_ALARM" in (ready.home / "logs" / "agent.log").read_text()
 
 
 def test_a_packed_file_that_is_cut_off_gives_what_is_whole_and_says_so(ready, sink, tmp_path):

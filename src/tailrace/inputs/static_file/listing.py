@@ -8,7 +8,7 @@ from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.discover import Paths
 from tailrace.inputs.file.generation import stream_key
 from tailrace.inputs.file.roots import HOST
-from tailrace.inputs.file.walk import Rules, Scan, Walk
+from tailrace.inputs.file.walk import Look, Rules, Scan, Walk
 from tailrace.inputs.static_file.config import StaticFileConfig
 from tailrace.pipeline.contract import InputContext, Position
 from tailrace.pipeline.platform import Reach
@@ -69,6 +69,11 @@ def walk_once(config: FileConfig, reach: Reach) -> Scan:
     return walk.scan
 
 
+def is_wanted(config: StaticFileConfig, look: Look) -> bool:
+    """Whether a file that was found belongs to the run: not an empty one, nor one that was changed last before `ModifiedSince`."""
+    return look.st_size > 0 and look.st_mtime_ns >= config.modified_since * SECOND
+
+
 def _list(config: StaticFileConfig, context: InputContext) -> Listing:
     scan = walk_once(config, context.platform.reach)
     if scan.left_out:
@@ -77,7 +82,7 @@ def _list(config: StaticFileConfig, context: InputContext) -> Listing:
         context.alarm("LOGDIR_PERMINSSION_ALARM", "cannot list the directory", path=directory, reason=(error.strerror or "").lower())
     pending: dict[str, Pending] = {}
     for path, status in scan.files.items():
-        if status.st_mtime_ns < config.modified_since * SECOND or not status.st_size:
+        if not is_wanted(config, status):
             continue
         position: Position = {"v": LAYOUT, "path": path, "size": status.st_size, "modified": status.st_mtime_ns}
         key = _key(context, path)

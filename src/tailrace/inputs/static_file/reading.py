@@ -69,7 +69,7 @@ class Reading:
         start, place = self._offset, self._place()
         data, batch = self._shape(piece)
         if not piece.mark and (at := self._framing.long_record(batch, start)) is not None:
-            piece = Piece(at) if at else self._framing.first_part(self._block, place)
+            piece = self._framing.shortened(self._block, at, place)
             data, batch = self._shape(piece)
         self._count(piece, batch, data)
         self._block = self._block[piece.size :]
