@@ -27,6 +27,8 @@ __all__ = ["SUFFIXES", "from_canonical", "from_document", "load_directory", "loa
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 MAX_AGGREGATORS: Final = 1
 """The rule of the format: batches of one pipeline go through at most one aggregator."""
+ONCE: Final = ("input_file", "input_container_stdio")
+"""Inputs that the format allows once in a pipeline: a file belongs to a pipeline, not to one of several inputs in it."""
 
 _SECTIONS: Final[dict[str, Kind]] = {"inputs": "input", "processors": "processor", "aggregators": "aggregator", "flushers": "flusher"}
 _TOP_KEYS: Final = ("configName", "enable", "createTime", "global", *_SECTIONS)
@@ -137,6 +139,10 @@ class _Check:
         inputs, processors, aggregators, flushers = (self.section(top, section, kind) for section, kind in _SECTIONS.items())
         if len(aggregators) > MAX_AGGREGATORS:
             self.wrong(("aggregators",), f"holds {len(aggregators)} aggregators; a pipeline may have one")
+        for type_ in ONCE:
+            if (count := [one.type for one in inputs].count(type_)) > 1:
+                hint = "list all paths in one of them, or make another pipeline"
+                self.wrong(("inputs",), f"holds {count} inputs of the type `{type_}`; a pipeline may have one", hint)
         if self.errors or options is None:
             raise ConfigErrors([error for _, error in sorted(self.errors, key=lambda item: item[0])])
         return PipelineConfig(name, inputs, processors, aggregators, flushers, options, enable is True, self.document.name)

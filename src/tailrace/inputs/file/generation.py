@@ -4,6 +4,7 @@ A file that is truncated or rewritten begins a new generation; one that is renam
 """
 
 import time
+from codecs import BOM_UTF16_BE
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -174,6 +175,7 @@ class Generation:
         """Go on at `offset` of the open file."""
         self.offset = offset
         self.unfinished = 0
+        self.big_endian = self.read_at(2, 0) == BOM_UTF16_BE
         self.tail = self.read_at(min(SIGNATURE_SIZE, offset), max(0, offset - SIGNATURE_SIZE))
         self.note_head()
 

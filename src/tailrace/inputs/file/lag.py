@@ -1,9 +1,11 @@
 """Files that are read more slowly than they are written: an alarm after a while, and, where that is wanted, a jump ahead."""
 
+import os
 import time
 from collections.abc import Callable, Iterable
 
 from tailrace.inputs.file.config import FileConfig
+from tailrace.inputs.file.encoding import UNIT, line_ends
 from tailrace.inputs.file.generation import Generation
 from tailrace.pipeline.contract import InputContext
 
@@ -18,6 +20,7 @@ class Lag:
     def __init__(self, config: FileConfig, context: InputContext, clock: Callable[[], float] = time.monotonic) -> None:
         self._alarm_bytes = config.read_delay_alert_threshold_bytes
         self._skip_bytes = config.read_delay_skip_threshold_bytes
+        self._encoding = config.file_encoding
         self._context = context
         self._clock = clock
         self._since: dict[str, float] = {}
@@ -38,23 +41,27 @@ class Lag:
         before a read. The stream goes on with its next number; what is skipped is counted and said."""
         if not self._skip_bytes or generation.unread <= self._skip_bytes or not generation.is_open or generation.is_unpacked:
             return
+        size = os.fstat(generation.descriptor).st_size
+        if size - generation.offset <= self._skip_bytes or not generation.unchanged():
+            return  # it was truncated since: the read sees that
         before = generation.offset
-        generation.seek(_line_start(generation, generation.size - self._skip_bytes))
+        generation.seek(self._line_start(generation, size))
         skipped = generation.offset - before
         self._context.count("skipped_bytes", skipped)
         message = "the file is further behind than `ReadDelaySkipThresholdBytes`: a part of it is left out"
         self._context.alarm("SKIP_READ_LOG_ALARM", message, path=generation.path, skipped_bytes=skipped, offset=before)
 
-
-def _line_start(generation: Generation, wanted: int) -> int:
-    """The first line start at or behind `wanted`; the end of the file when there is none."""
-    position = wanted - 1
-    while position < generation.size:
-        block = generation.read_at(min(SEARCH_SIZE, generation.size - position), position)
-        found = block.find(b"\n")
-        if found >= 0:
-            return position + found + 1
-        if not block:
-            break
-        position += len(block)
-    return generation.size
+    def _line_start(self, generation: Generation, size: int) -> int:
+        """The first line start in the part that is left; the last whole character's end when there is none."""
+        unit = UNIT[self._encoding]
+        ends = line_ends(self._encoding, generation.read_at(2, 0))
+        end = size - size % unit
+        position = end - self._skip_bytes // unit * unit - unit
+        while position < end:
+            block = generation.read_at(min(SEARCH_SIZE, end - position), position)
+            if found := ends(block):
+                return position + found[0]
+            if len(block) < unit:
+                break
+            position += len(block) - len(block) % unit
+        return end

@@ -1,6 +1,5 @@
 """What belongs to a run: the files that stand there when it begins, remembered at once, so that a restart lists nothing anew."""
 
-import os
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +10,7 @@ from tailrace.inputs.file.roots import HOST
 from tailrace.inputs.file.walk import Look, Rules, Scan, Walk
 from tailrace.inputs.static_file.config import StaticFileConfig
 from tailrace.pipeline.contract import InputContext, Position
-from tailrace.pipeline.platform import Reach
+from tailrace.pipeline.platform import FileIdentity, Reach
 
 LAYOUT: Final = 1
 SECOND: Final = 1_000_000_000
@@ -85,7 +84,7 @@ def _list(config: StaticFileConfig, context: InputContext) -> Listing:
         if not is_wanted(config, status):
             continue
         position: Position = {"v": LAYOUT, "path": path, "size": status.st_size, "modified": status.st_mtime_ns}
-        key = _key(context, path)
+        key = _key(context, path, status)
         position["offset"] = (context.stored_end(key) if key else None) or 0
         if key is not None and key not in pending and (stream := context.open_stream(key, position)):
             context.remember(stream, position)
@@ -98,16 +97,13 @@ def _list(config: StaticFileConfig, context: InputContext) -> Listing:
     return found
 
 
-def _key(context: InputContext, path: str) -> str | None:
+def _key(context: InputContext, path: str, look: Look) -> str | None:
+    """Without opening the file: whether that is possible shows when its turn comes."""
     try:
-        descriptor = context.platform.open_file(path)
+        return stream_key(FileIdentity(look.st_dev, look.st_ino, context.platform.born_at(path)))
     except OSError as error:
         context.alarm("OPEN_LOGFILE_FAIL_ALARM", "cannot open the file", path=path, reason=(error.strerror or str(error)).lower())
         return None
-    try:
-        return stream_key(context.platform.identity(descriptor))
-    finally:
-        os.close(descriptor)
 
 
 def _age(one: Pending) -> tuple[int, str]:

@@ -6,6 +6,7 @@ its inputs change.
 """
 
 import contextlib
+import errno
 import threading
 import time
 from collections.abc import Sequence
@@ -16,12 +17,18 @@ from tailrace.inputs.file.framing import Framing
 from tailrace.inputs.file.generation import file_of
 from tailrace.inputs.file.reader import Shaping
 from tailrace.inputs.static_file.config import StaticFileConfig
-from tailrace.inputs.static_file.listing import MARK, Listing, Pending, listing
-from tailrace.inputs.static_file.reading import Again, Reading, open_at
+from tailrace.inputs.static_file.listing import Listing, Pending, listing
+from tailrace.inputs.static_file.reading import Again, Opened, Reading, open_at
 from tailrace.inputs.static_file.source import Source
 from tailrace.pipeline.config import PluginConfig
 from tailrace.pipeline.contract import InputContext, Progress, Range, SourceStatus, StreamState
 from tailrace.pipeline.registry import input_plugin
+
+MAY_PASS = (errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Why a file cannot be opened now, and may be later: its modes are being changed, or the system is short of something."""
+RETRY_SECS = 1.0
+PATIENCE_SECS = 60.0
+"""So long after the first attempt such a file is tried again, behind all others."""
 
 
 @input_plugin("input_static_file_onetime", stability="beta")
@@ -39,6 +46,8 @@ class InputStaticFileOnetime:
         self._again = Again()
         self._listing: Listing | None = None
         self._at_work: tuple[Pending, Source] | None = None
+        self._refused: dict[str, tuple[float, float]] = {}
+        """Files that could not be opened: times of the first and the last attempt (monotonic seconds), by key."""
         self._missed = 0
         self._last_error = ""
 
@@ -89,19 +98,33 @@ class InputStaticFileOnetime:
         found = self._listing = listing(self.config, context)
         while found.pending and not self._stopping.is_set():
             pending = found.pending[0]
-            if not self._read(context, pending):
-                return
+            try:
+                opened = open_at(context, pending)
+            except OSError as error:
+                if error.errno in MAY_PASS and self._is_patient(context, pending, error):
+                    found.pending = [*found.pending[1:], pending]
+                    continue
+                self._give_up(context, pending, int(pending.position["offset"]), error)
+            else:
+                if not self._read(context, pending, opened):
+                    return
             context.end_stream(pending.stream)
             found.pending.pop(0)
         self.drained = not found.pending
 
-    def _read(self, context: InputContext, pending: Pending) -> bool:
+    def _is_patient(self, context: InputContext, pending: Pending, error: OSError) -> bool:
+        """Whether a file that cannot be opened is tried again; waits when it was tried a moment ago."""
+        now = time.monotonic()
+        first, last = self._refused.get(pending.key, (now, now - RETRY_SECS))
+        if pending.key not in self._refused:
+            message = "cannot open the file now; it is tried again behind all others"
+            context.alarm("OPEN_LOGFILE_FAIL_ALARM", message, path=pending.path, reason=str(error.strerror or error))
+        self._stopping.wait(max(0.0, last + RETRY_SECS - now))
+        self._refused[pending.key] = first, time.monotonic()
+        return now - first < PATIENCE_SECS
+
+    def _read(self, context: InputContext, pending: Pending, opened: Opened) -> bool:
         """Read one file to its end; False when the lane stops before."""
-        try:
-            opened = open_at(context, pending)
-        except OSError as error:
-            self._give_up(context, pending, int(pending.position["offset"]), error)
-            return True
         source = opened.source
         self._at_work = pending, source
         try:
@@ -125,13 +148,6 @@ class InputStaticFileOnetime:
         context.count("files_not_read_to_their_end")
         message = "cannot read the file to its end; the rest is not imported"
         context.alarm("OPEN_LOGFILE_FAIL_ALARM", message, path=pending.path, reason=str(error.strerror or error), offset=offset)
-
-
-def forget(context: InputContext) -> None:
-    """Let go of what the run remembers of itself, once it is over."""
-    for state in context.streams:
-        if state.key == MARK and (stream := context.open_stream(MARK, state.next)):
-            context.end_stream(stream)
 
 
 def split(block: bytes, config: StaticFileConfig, offset: int = 0) -> EventBatch:

@@ -3,8 +3,10 @@
 import pytest
 
 from tailrace.inputs.file import FileConfig
+from tailrace.inputs.file.generation import Generation
 from tailrace.inputs.file.lag import ALARM_AFTER_SECS, Lag
-from tests.unit.inputs.file.following import Following, wait_for, write
+from tailrace.inputs.file.rotation import open_content
+from tests.unit.inputs.file.following import Following, RememberingLane, wait_for, write
 
 
 @pytest.fixture
@@ -59,3 +61,41 @@ def test_nothing_is_skipped_unless_it_is_asked_for(following, tmp_path):
     following.start(TailingAllMatchedFiles=True)
     wait_for(lambda: len(following.contents) == 2)
     assert "skipped_bytes" not in following.lane.counts
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_a_line_start_is_one_of_the_encoding(following, tmp_path, codec):
+    """U+0A41 and U+410A hold the byte of a newline in UTF-16."""
+    log = tmp_path / "a.log"
+    text = "\ufeff" + "".join(f"\u0a41\u410a {number:05d}\n" for number in range(2_000))
+    log.write_bytes(text.encode(codec))
+    following.start(TailingAllMatchedFiles=True, ReadDelaySkipThresholdBytes=997, FileEncoding="utf16")
+    wait_for(lambda: following.contents and following.contents[-1].endswith("01999"))
+    assert following.contents == text.splitlines()[-(997 // 18) :]
+    assert following.lane.counts["skipped_bytes"] == len(log.read_bytes()) - len(following.contents) * 18
+
+
+def test_a_truncation_is_not_hidden_by_a_jump(following, tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text("before\n")
+    following.start(TailingAllMatchedFiles=True, ReadDelaySkipThresholdBytes=1000)
+    following.expect("before")
+    text = "".join(f"line {number:05d}\n" for number in range(200))
+    log.write_text(text)
+    wait_for(lambda: following.contents[-1] == "line 00199")
+    assert following.lane.counts["truncations"] == 1
+    first = int(following.contents[1].split()[1])
+    assert following.contents[1:] == text.splitlines()[first:]
+    assert following.lane.counts.get("skipped_bytes", 0) == first * 11
+
+
+def test_a_file_that_is_no_longer_as_long_as_it_was_seen_is_not_jumped_over(tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text("line 1\nline 2\n")
+    content = open_content(RememberingLane().platform, str(log))
+    generation = Generation("1:2:3", content.file, content.identity.born, str(log), str(log), content=content)
+    generation.size = 10_000  # at the last look
+    lane = RememberingLane()
+    Lag(FileConfig.model_validate({"FilePaths": [str(log)], "ReadDelaySkipThresholdBytes": 1000}), lane).skip(generation)
+    generation.close()
+    assert (generation.offset, lane.counts, lane.alarms) == (0, {}, [])
