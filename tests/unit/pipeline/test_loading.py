@@ -222,8 +222,7 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_file_input_stands_once_in_a_pipeline() -> None:
-    text = "flushers: [{Type: flusher_stdout}]\ninputs:\n" + "".join(
-        f"  - {{Type: input_file, FilePaths: [/srv/{path}]}}\n" for path in "ab"
-    )
+    inputs = "".join(f"  - {{Type: input_file, FilePaths: [/srv/{path}]}}\n" for path in "ab")
+    text = f"flushers: [{{Type: flusher_stdout}}]\ninputs:\n{inputs}"
     hint = "list all paths in one of them, or make another pipeline"
     assert mistakes(text) == [f"p.yaml:2 inputs: holds 2 inputs of the type `input_file`; a pipeline may have one ({hint})"]
