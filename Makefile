@@ -47,7 +47,7 @@ test-peers: $(DONE)/dev $(ENGINE) ## tests beside other programs, which `make se
 test-long: $(DONE)/dev $(ENGINE) ## what takes minutes: long crash runs
 	$(BIN)/pytest -m long --timeout 3600 $(ARGS)
 
-test-pure: $(DONE)/dev ## the agent on the pure-Python engine (about a minute)
+test-pure: $(DONE)/dev ## the agent on the pure-Python engine (about 4 minutes)
 	TAILRACE_PURE=1 $(PYTEST) -m 'not long' tests/unit/agent tests/integration/agent/test_agent_{delivery,killed,positions}.py $(ARGS)
 
 check: $(DONE)/dev ## lint, format and types, of Python and Rust
