@@ -149,17 +149,20 @@ class Runs:
         except (OSError, ValueError, TypeError) as error:
             self._tell(events, "cannot load the local event file", reason=str(error))
             return
+        refused: list[Request] = []
         for request in requests:
             if request.id in self.jobs.all:
                 continue
             try:
                 row = await self.take_on(request)
             except TailraceError as error:
-                self._tell(events, "cannot take on a local event", files=request.paths[0], reason=error.message)
+                refused.append(request)
+                message = "cannot take on a local event; it stays in the file"
+                self._tell(events, message, files=request.paths[0], pipeline=request.pipeline, reason=error.message)
             else:
                 self._tell(events, "process local event: history is imported", files=request.paths[0], run=row["name"])
         if requests:
-            events.empty()
+            events.settle(refused)
 
     def _tell(self, events: LocalEvents, message: str, **values: object) -> None:
         telemetry.alarm("LOAD_LOCAL_EVENT_ALARM", message, path=str(events.path), **values)

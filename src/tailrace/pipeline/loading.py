@@ -143,6 +143,12 @@ class _Check:
             if (count := [one.type for one in inputs].count(type_)) > 1:
                 hint = "list all paths in one of them, or make another pipeline"
                 self.wrong(("inputs",), f"holds {count} inputs of the type `{type_}`; a pipeline may have one", hint)
+        if len({"onetime" in one.type for one in inputs}) > 1:
+            self.wrong(
+                ("inputs",),
+                "holds inputs that follow files and inputs that read files once; a pipeline may have either",
+                "make two pipelines with the same flushers",
+            )
         if self.errors or options is None:
             raise ConfigErrors([error for _, error in sorted(self.errors, key=lambda item: item[0])])
         return PipelineConfig(name, inputs, processors, aggregators, flushers, options, enable is True, self.document.name)
