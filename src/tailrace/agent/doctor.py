@@ -68,7 +68,7 @@ def _file(path: str, reach: Reach) -> Iterator[Finding]:
         yield Finding("warning", f"this user cannot read it: {(error.strerror or str(error)).lower()}; run this as the agent's user")
         return
     if not head:
-        yield Finding("warning", "it is empty: there is nothing to collect yet")
+        yield Finding("info", "it is empty: there is nothing to collect yet")
     elif is_compressed(head):
         yield Finding("warning", f"it is compressed, so it is no log that grows; `tailrace agent import {path}` reads it once")
     else:
@@ -127,7 +127,7 @@ def _at_work(seen: Sequence[Mapping[str, Any]] | None) -> Iterator[Finding]:
         return
     if not seen:
         yield Finding(
-            "warning",
+            "info",
             "the agent does not read it yet: it stood there before its pipeline arrived and has not changed since, or the pipeline is not"
             " in force; `tailrace agent import` takes what is in it",
         )

@@ -67,7 +67,8 @@ def test_the_pipeline_that_names_it_best_has_it(log, tmp_path):
 
 
 def test_what_stands_there_unchanged_waits(log):
-    assert "stood there before its pipeline arrived" in said(log, pipeline("app", str(log)), level="warning")[0]
+    assert "stood there before its pipeline arrived" in said(log, pipeline("app", str(log)), level="info")[0]
+    assert said(log, pipeline("app", str(log)), level="warning") == []
     assert said(log, pipeline("app", str(log)), seen=None, level="warning") == ["no agent runs on this home"]
 
 
@@ -76,7 +77,8 @@ def test_the_file_itself_may_be_the_reason(log, tmp_path):
     log.write_bytes(gzip.compress(b"one\n"))
     assert "it is compressed" in said(log, app, seen=[ROW], level="warning")[0]
     log.write_bytes(b"")
-    assert "it is empty" in said(log, app, seen=[ROW], level="warning")[0]
+    assert "it is empty" in said(log, app, seen=[ROW], level="info")[0]
+    assert said(log, app, seen=[ROW], level="warning") == []
     assert "policy forbids" in said(log, app, reach=Reach(roots=("/srv",)), seen=[ROW], level="warning")[0]
     assert "no such file" in said(log.with_name("none"), app, seen=[ROW], level="warning")[0]
     assert said(log.parent, app, level="warning")[0] == "it is no regular file"
