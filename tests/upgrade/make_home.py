@@ -45,23 +45,28 @@ def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
-        time.sleep(0.0002)
+        time.sleep(0)
 
 
 def grown(path: Path, size: int) -> Callable[[], bool]:
     return lambda: path.stat().st_size > size
 
 
-def kill(process: psutil.Process) -> None:
-    """With what it has started."""
-    for one in [process, *process.children(recursive=True)]:
-        one.kill()
-        until(lambda one=one: not one.is_running() or one.status() == psutil.STATUS_ZOMBIE)
+def family(home: Path, name: str) -> list[psutil.Process]:
+    """A process of the home, and what it has started. Looked up beforehand: the kill has to come within a millisecond."""
+    process = psutil.Process(json.loads((home / "run" / f"{name}.json").read_text())["pid"])
+    return [process, *process.children(recursive=True)]
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    for one in processes:
+        os.kill(one.pid, signal.SIGKILL)
+    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes))
 
 
 def crash(up: Up, home: Path, log: Path) -> None:
     """Server first, as soon as a request is in its journal; then the agent, which has read on."""
-    server, agent = (psutil.Process(json.loads((home / "run" / f"{name}.json").read_text())["pid"]) for name in ("server", "agent"))
+    server, agent = family(home, "server"), family(home, "agent")
     (segment,) = (home / "server" / "journal").glob("*.seg")
     changes = home / "agent" / "checkpoint.db-wal"
     time.sleep(2)  # until nothing is under way
