@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -31,7 +31,7 @@ def examine(path: str, pipelines: Sequence[PipelineConfig], reach: Reach, seen: 
     """What there is to say of an absolute path. `seen`: what the running agent says of it (rows of `status files`); None: none runs."""
     findings = [*_file(path, reach)]
     fitting: dict[str, tuple[int, ...]] = {}
-    shared = False
+    sharing: set[str] = set()
     for pipeline in pipelines:
         for config in [plugin.config for plugin in pipeline.inputs if isinstance(plugin.config, FileConfig)]:
             rank = Paths(config).ranking(Roots())(path)
@@ -39,8 +39,8 @@ def examine(path: str, pipelines: Sequence[PipelineConfig], reach: Reach, seen: 
                 findings += [Finding("info", f"pipeline `{pipeline.name}`: no, {why}") for why in _why_not(path, config)]
             else:
                 fitting[pipeline.name] = rank
-                shared = shared or config.allowing_included_by_multi_configs
-    findings += _belongs(fitting, shared=shared)
+                sharing |= {pipeline.name} if config.allowing_included_by_multi_configs else set()
+    findings += _belongs(fitting, sharing)
     if fitting:
         findings += _at_work(seen)
     return findings
@@ -108,7 +108,7 @@ def _why_pattern(path: str, pattern: PathPattern, config: FileConfig) -> str:
     return f"its directories do not fit `{pattern.text}`"
 
 
-def _belongs(fitting: Mapping[str, tuple[int, ...]], *, shared: bool) -> Iterator[Finding]:
+def _belongs(fitting: Mapping[str, tuple[int, ...]], sharing: Container[str]) -> Iterator[Finding]:
     if not fitting:
         yield Finding("warning", "no pipeline names it")
         return
@@ -116,7 +116,11 @@ def _belongs(fitting: Mapping[str, tuple[int, ...]], *, shared: bool) -> Iterato
     yield Finding("ok", f"it belongs to the pipeline `{best}`")
     for name in sorted(fitting):
         if name != best:
-            also = "reads it, too, where it has `AllowingIncludedByMultiConfigs`" if shared else f"names it less well than `{best}`"
+            also = (
+                "reads it, too (`AllowingIncludedByMultiConfigs`)"
+                if name in sharing
+                else f"does not read it, it names it less well than `{best}`"
+            )
             yield Finding("info", f"pipeline `{name}`: {also}")
 
 

@@ -61,7 +61,8 @@ async def serving(directory: Path, answers: Mapping[str, Answer]) -> AsyncGenera
 
 
 def ask(directory: Path, question: Mapping[str, Any], *, timeout: float = PATIENCE_SECS) -> list[dict[str, Any]]:
-    """The answer of the agent that runs on this home. UnreachableError when there is none; its own errors as UsageError or StateError."""
+    """The answer of the agent that runs on this home. UnreachableError when there is none; its own errors as UsageError or StateError, and
+    StateError when it does not answer in time (seconds): then there is one."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection, _reachable(directory) as path:
             connection.settimeout(timeout)
@@ -69,6 +70,11 @@ def ask(directory: Path, question: Mapping[str, Any], *, timeout: float = PATIEN
             connection.sendall(json.dumps(question).encode() + b"\n")
             with connection.makefile("rb") as file:
                 lines = [json.loads(line) for line in file]
+    except TimeoutError as error:
+        raise StateError(
+            f"the agent in `{directory}` has not answered for {timeout:.0f} s",
+            hint="it is busy, or stopped in the middle; ask again in a while",
+        ) from error
     except (OSError, ValueError) as error:
         raise UnreachableError(f"no agent answers in `{directory}`: {error}", hint="start it, or name its home with `--home`") from error
     last = lines.pop() if lines else {}

@@ -20,7 +20,7 @@ COMMANDS: Final = {
     "query": "Search and analyse logs.",
     "tail": "Follow new logs.",
     "parse": "Show what a pipeline makes of sample lines.",
-    "config": "Check pipeline files, and make some.",
+    "config": "Check, generate and translate pipeline files.",
     "plugin": "List and describe inputs, processors and flushers.",
     "agent": "Run the agent, see how it is, import history.",
     "server": "Run the server.",

@@ -63,7 +63,15 @@ def test_a_pipeline_that_does_not_collect_it_says_why(log, tmp_path, paths, opti
 def test_the_pipeline_that_names_it_best_has_it(log, tmp_path):
     found = said(log, pipeline("a", f"{tmp_path}/**/*.log", MaxDirSearchDepth=5), pipeline("b", str(log)))
     assert "it belongs to the pipeline `b`" in found
-    assert "pipeline `a`: names it less well than `b`" in found
+    assert "pipeline `a`: does not read it, it names it less well than `b`" in found
+
+
+def test_each_pipeline_that_shares_a_file_is_named(log, tmp_path):
+    wide = {"MaxDirSearchDepth": 5}
+    sharing = pipeline("a", f"{tmp_path}/**/*.log", AllowingIncludedByMultiConfigs=True, **wide)
+    found = said(log, sharing, pipeline("c", f"{tmp_path}/**/*.log", **wide), pipeline("b", str(log)))
+    assert "pipeline `a`: reads it, too (`AllowingIncludedByMultiConfigs`)" in found
+    assert "pipeline `c`: does not read it, it names it less well than `b`" in found
 
 
 def test_what_stands_there_unchanged_waits(log):

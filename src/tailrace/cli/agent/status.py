@@ -28,15 +28,18 @@ INSTANTS: Final = ("at", "sent_at", "read_at", "began_at")
 
 def status(
     what: Annotated[
-        str, Parameter(help="files, pipelines, targets, alarms, imports, metrics, or one of the manual's; nothing: the whole.")
+        str,
+        Parameter(
+            help="files, pipelines, targets, alarms, imports, metrics; or, of Logtail's manual: all, active, logstore, logfile, history."
+        ),
     ] = "",
     /,
-    *words: Annotated[str, Parameter(help="What follows one of the manual's.")],
+    *words: Annotated[str, Parameter(help="The index, project, logstore and path that follow a word of the manual, as in the examples.")],
     home: Annotated[Path, Parameter(help="Home of the agent.")] = DEFAULT,
     output: Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")] = "table",
     pattern: Annotated[str, Parameter(help="Only files whose path matches, with `*`, `?` and `[...]`.")] = "",
     limit: Annotated[int, Parameter(help="At most so many files, those furthest behind first.")] = 1000,
-    format: Annotated[Literal["line", "json"], Parameter(help="Of `logstore` and `logfile`.")] = "line",  # noqa: A002 - the manual's flag
+    format: Annotated[Literal["line", "json"], Parameter(help="As `--output`, for `logstore` and `logfile`.")] = "line",  # noqa: A002 - the manual's flag
     logstore: Annotated[bool, Parameter(help="With `active`: logstores.", negative="")] = False,
     logfile: Annotated[bool, Parameter(help="With `active`: files.", negative="")] = False,
 ) -> int:

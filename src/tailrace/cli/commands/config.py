@@ -11,7 +11,7 @@ from tailrace.errors import ConfigErrors, UsageError
 from tailrace.pipeline.explain import counted
 from tailrace.pipeline.loading import SUFFIXES, load_file
 
-app = App(name="config", help="Check pipeline files, and make some.")
+app = App(name="config", help="Check, generate and translate pipeline files.")
 app.command("tailrace.cli.commands.generate:app", name="generate", help="Make a pipeline from the log settings of other programs.")
 
 
