@@ -57,6 +57,7 @@ class Files:
 
     def rescan(self, scan: Scan) -> list[str]:
         """What a later scan found new or changed. The paths that must be shown again."""
+        self._look_for_missed()
         again = [path for path, look in live_first(scan.files) if not self.look(path, look, won=path in scan.won)]
         here = scan.here()
         for note in self._table.prune(here, lambda path, file: find_file(str(Path(path).parent), file) is not None):
@@ -66,7 +67,6 @@ class Files:
         for generation in [one for one in self.generations if not one.is_open and one.file not in here]:
             if _is_gone(generation.location, generation.file):
                 self.end(generation)
-        self._look_for_missed()
         self._close_idle(here)
         self._table.notes.prune(here)
         self._table.notes.save()
@@ -244,7 +244,7 @@ class Files:
     def _look_for_missed(self) -> None:
         """What was rotated away unseen and no new file led to: there is none yet, or it was known already when the agent was killed."""
         for path, born, modified in self._unsearched.paths(self._table):
-            self._succession.take_missed(path, born, modified)
+            self._succession.take_missed(path, born, modified, self._standing(path))
 
     def truncated(self, generation: Generation) -> Generation:
         """What the reader found: the open file is no longer what was read of it."""
@@ -254,11 +254,18 @@ class Files:
         """Whether something stood at its path after it was last seen, empty, and was copied away before it got what is in it now."""
         return self._succession.came_before(generation)
 
-    def shortened(self, generation: Generation, seen: int) -> None:
-        """Only bytes that were not read were cut off: the file goes on as it is."""
+    def shortened(self, generation: Generation, size: int, modified: int) -> bool:
+        """Only bytes that were not read were cut off: the file goes on as it is, with this size and mtime. False when a copy of all of it
+        shows that it began anew instead."""
+        seen = generation.size
+        if self._succession.is_copied_away(generation):
+            self._succession.truncated(generation, generation.proof, seen)
+            return False
+        generation.size, generation.modified = size, modified
         start = max(generation.offset, generation.size)
         key = f"{generation.key}<{time.time_ns():x}"
         self._table.losses.add(key, start, seen, path=generation.path, why="its end was cut off")
+        return True
 
     def end(self, generation: Generation) -> None:
         """Its file is gone, and it is read as far as it could be."""

@@ -101,7 +101,10 @@ class Reader:
             self._files.leave_compressed(generation)
             return False, None
         if generation.size < before[0]:
-            self._files.shortened(generation, before[0])
+            now = generation.size, generation.modified
+            generation.size, generation.modified = before
+            if not self._files.shortened(generation, *now):
+                return False, None
         return bool(ahead), block
 
     def _whole_records(self, generation: Generation) -> bytes:

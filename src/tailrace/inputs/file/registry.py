@@ -43,8 +43,8 @@ class Registry:
     """Copies of what is read from elsewhere: stream key of the note, and the note. The position in it is that of the end."""
     last: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """Of paths whose last generation has ended: its birth time and last writing, so that what came after it is not missed."""
-    expected: set[FileId] = field(default_factory=set[FileId])
-    """Files that the checkpoint knows and that were not taken up yet."""
+    expected: dict[FileId, int] = field(default_factory=dict[FileId, int])
+    """Files that the checkpoint knows and that were not taken up yet, with their birth time: the inode may be another file's by now."""
     scanned_at: int = 0
     """Wall clock in ns at which the last completed scan began; 0 before: what came while no agent ran counts as just found."""
 

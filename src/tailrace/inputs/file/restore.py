@@ -33,7 +33,7 @@ class Restoring:
         for state in sorted(states, key=lambda one: one.key):
             if not state.key.startswith(NOTES) and "standing" not in state.next:
                 self._states.setdefault(file_at(state.key, state.next)[0], []).append(state)
-        table.expected.update(self._states)
+        table.expected.update({file: _born(states) for file, states in self._states.items()})
         for file in self._states:
             table.notes.drop(file)
 
@@ -43,7 +43,7 @@ class Restoring:
         self._others.discard(file)
         if found := [state for state in states if file_at(state.key, state.next)[0] == file]:
             self._states[file] = sorted(found, key=lambda one: one.key)
-            self._table.expected.add(file)
+            self._table.expected[file] = _born(found)
         elif file in self._states:
             self._forget(file)
 
@@ -153,7 +153,7 @@ class Restoring:
 
     def _forget(self, file: FileId) -> None:
         del self._states[file]
-        self._table.expected.discard(file)
+        self._table.expected.pop(file, None)
 
     # --- going on ---------------------------------------------------------------------------------------------------------------
     def _resume(self, state: StreamState, content: Content, location: str) -> bool:
@@ -226,6 +226,10 @@ def file_at(key: str, position: Position) -> tuple[FileId, int]:
     """File and birth time that a stream was last read from."""
     device, inode, born = position.get("file", (*file_of(key), born_of(key)))
     return (int(device), int(inode)), int(born)
+
+
+def _born(states: Sequence[StreamState]) -> int:
+    return file_at(states[-1].key, states[-1].next)[1]
 
 
 def _generation(state: StreamState, location: str) -> Generation:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailrace.batch import fingerprint
-from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.generation import LAYOUT, SIGNATURE_SIZE, Generation, fits, stream_key
+from tailrace.inputs.file.content import STEP_BYTES, Content
+from tailrace.inputs.file.generation import LAYOUT, SIGNATURE_SIZE, FileId, Generation, fits, stream_key
 from tailrace.inputs.file.registry import Registry, read_after
 from tailrace.inputs.file.rotation import Rotated, family, live_names, open_content, rotated_from
 from tailrace.inputs.file.walk import Look
@@ -66,6 +66,14 @@ class Succession:
         self._line_up(generation, [*chain, fresh], before)
         return fresh
 
+    def is_copied_away(self, generation: Generation) -> bool:
+        """Whether a file of which nothing was read, and which is shorter now, was copied as it was at the last look."""
+        if generation.offset or (copy := self._find(generation.path, generation.proof, generation.modified)) is None:
+            return False
+        copied = copy.content.reaches(generation.size)
+        copy.content.close()
+        return copied
+
     def removed(self, generation: Generation, position: Position) -> bool:
         """Its file is gone: whether a copy is there that holds more than what was read, in which it goes on."""
         copy = self._find(generation.path, position)
@@ -82,8 +90,13 @@ class Succession:
     def read_through(self, generation: Generation) -> None:
         """A compressed copy has been read to its end."""
         assert generation.content is not None, "it was read just now"
+        own = generation.key == stream_key(generation.content.identity)
         self._leave_copy(generation.location, generation.content)
-        self._table.forget(generation)
+        if own:  # its stream is the note now
+            generation.close()
+            self._table.drop(generation)
+        else:
+            self._table.forget(generation)
 
     def copy_gone(self, note: Position) -> None:
         """A file that was left alone as a copy is gone: what it was packed into is a copy, too."""
@@ -92,28 +105,24 @@ class Succession:
                 self._leave_copy(copy.rotated.path, copy.content)
             copy.content.close()
 
-    def take_missed(self, path: str, born: int, modified: int) -> None:
+    def take_missed(self, path: str, born: int, modified: int, standing: Generation | None) -> None:
         """What stood at `path` and was rotated away before it was seen there: it lies beside it now, is neither known nor a copy of what
-        is known, and was born and written after what is known to have come first."""
-        if self._is_unknown(path):
+        is known, and was born and written after what is known to have come first. `standing` stands there now, unchanged."""
+        stands = _file_at(path)
+        if stands is not None and stands not in self._table.generations:
             return  # `between` looks, once it is opened
         known = sorted((one for one in self._table.generations.values() if one.path == path), key=lambda one: one.opened)
         for candidate in self._candidates(path, modified):
             if candidate.file in self._table.copies or not candidate.size:
                 continue
             at = next((index for index, one in enumerate(known) if one.modified > candidate.modified), len(known))
+            if standing in known and standing.file == stands:
+                at = min(at, known.index(standing))
             before = known[at].opened if at < len(known) else time.time_ns() + MISSED_NS
             proofs = self._known_at(path)
             for one in self._unknown([candidate], path, born=born, modified=modified, known=proofs, before=before):
                 known.insert(at, one)
                 self._put_between(known, at)
-
-    def _is_unknown(self, path: str) -> bool:
-        """Whether a file stands at `path` that was not taken up yet."""
-        try:
-            return Look.of(Path(path).stat())[:2] not in self._table.generations
-        except OSError:
-            return False
 
     def _put_between(self, known: Sequence[Generation], at: int) -> None:
         """Read what was missed after what came before it, and before what comes next, unless that has been begun."""
@@ -142,8 +151,8 @@ class Succession:
         if generation.displaced:
             return False
         new = [self._table.generations.get(one.file) for one in rotated_from(generation.path) if one.modified >= generation.modified]
-        for one in new:
-            if one is not None and one is not generation and not (one.offset or one.after or one.followers):
+        for one in new if generation.location == generation.path else []:
+            if one is not None and one.path != generation.path and _is_untouched(one):
                 self._line_up(one, [one, generation], [])
                 return True
         candidates = [one for one in self._candidates(generation.path, generation.modified) if one.size]
@@ -162,8 +171,10 @@ class Succession:
 
     def _known_at(self, path: str) -> list[tuple[Generation | None, Position]]:
         """What a file beside `path` may be a copy of: generations, also those first seen under a rotated name, and what was one itself."""
-        stem = path.rpartition(".")[0] or path
-        near = [one for one in self._table.generations.values() if one.path.startswith(stem) and path in family(one.path)]
+        own = family(path)
+        stem = min(own, key=len)
+        stem = stem.rpartition(".")[0] or stem
+        near = [one for one in self._table.generations.values() if one.path.startswith(stem) and not own.isdisjoint(family(one.path))]
         for one in near:
             if one.is_open and not one.head[0]:
                 one.note_head()
@@ -222,7 +233,6 @@ class Succession:
             if one.modified >= modified
             and one.file not in table.generations
             and one.file not in table.notes
-            and one.file not in table.expected
             and one.file not in table.taken_elsewhere
         ]
 
@@ -234,7 +244,7 @@ class Succession:
             moved = False
             for candidate in self._candidates(path, modified, relatives=True):
                 if (content := self._open(candidate)) is None:
-                    moved = moved or not _stands_there(candidate)
+                    moved = moved or _file_at(candidate.path) != candidate.file
                     continue
                 if _holds(content, position):
                     return Copy(content, candidate)
@@ -265,7 +275,7 @@ class Succession:
                 continue
             if not _came_between(content, candidate, born, modified, until):
                 content.close()
-            elif any(_holds(content, position) or (one is not None and _is_cut_copy(content, one)) for one, position in known):
+            elif any(_is_copy_of(content, one, position) for one, position in known):
                 self._leave_copy(candidate.path, content)
                 content.close()
             elif generation := self._table.new(
@@ -281,7 +291,8 @@ class Succession:
             content = open_content(self._context.platform, candidate.path)
         except OSError:
             return None
-        if content.file == candidate.file and _can_be_read(content):
+        known = self._table.expected.get(content.file) == content.identity.born
+        if content.file == candidate.file and not known and _can_be_read(content):
             return content
         content.close()  # renamed just now: the next look finds it
         return None
@@ -329,11 +340,16 @@ def _proof_of_end(content: Content, size: int) -> Position:
     return {"offset": size, "head": [len(head), fingerprint(head).hex()], "tail": [len(tail), fingerprint(tail).hex()]}
 
 
-def _stands_there(candidate: Rotated) -> bool:
+def _is_untouched(generation: Generation) -> bool:
+    """Whether it holds something, nothing of it was looked for yet, and its place in the order is open."""
+    return generation.unread > 0 and not (generation.offset or generation.drained or generation.after or generation.followers)
+
+
+def _file_at(path: str) -> FileId | None:
     try:
-        return Look.of(Path(candidate.path).stat())[:2] == candidate.file
+        return Look.of(Path(path).stat())[:2]
     except OSError:
-        return False
+        return None
 
 
 def _can_be_read(content: Content) -> bool:
@@ -359,6 +375,40 @@ def _came_between(content: Content, candidate: Rotated, born: int, modified: int
     if own < born:
         return False
     return candidate.modified >= modified and (not until or content.is_unpacked or own <= until)
+
+
+def _is_copy_of(content: Content, generation: Generation | None, position: Position) -> bool:
+    """Whether a file holds what was read of a known one, or its beginning. Where nothing was read yet, a head proves little: all that is
+    in both is compared then."""
+    if generation is not None and (_is_cut_copy(content, generation) or _lies_in(content, generation.content)):
+        return True
+    if not _holds(content, position):
+        return False
+    if generation is None or generation.content is None or generation.offset:
+        return True
+    return _agree(content, generation.content)
+
+
+def _lies_in(copy: Content, live: Content | None) -> bool:
+    """Whether an open file begins with all that a copy holds, also where it was written anew since it was read."""
+    if live is None or not _agree(copy, live):
+        return False
+    size = live.status().st_size
+    return live.is_unpacked or (copy.reaches(1) and not copy.read_at(1, size))
+
+
+def _agree(one: Content, other: Content) -> bool:
+    """Whether the shorter of two files is what the longer one begins with."""
+    offset = 0
+    try:
+        while (first := one.read_at(STEP_BYTES, offset)) and (second := other.read_at(STEP_BYTES, offset)):
+            size = min(len(first), len(second))
+            if first[:size] != second[:size]:
+                return False
+            offset += size
+    except OSError:
+        return False
+    return True
 
 
 def _is_front_of(copy: Content, live: Content) -> bool:

@@ -42,7 +42,8 @@ class Unsearched:
             return set()
         if now - status.st_mtime_ns > TICK_NS:  # else another change may hide in the same tick of the clock
             self._searched[directory] = status.st_mtime_ns
-        return {name for entry in unknown for name in live_names(entry.name) if name in names and _is_later(entry, names[name])}
+        live = {name for name in names if names.keys().isdisjoint(live_names(name))}
+        return {name for entry in unknown for name in live_names(entry.name) if name in live and _is_later(entry, names[name])}
 
 
 def _bounds(table: Registry) -> dict[str, Bound]:
