@@ -19,7 +19,7 @@ STYLES = {
 
 
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("style", ["copytruncate"])
+@pytest.mark.parametrize("style", ["copytruncate", "gzip"])
 def test_rotation_torture_short_form(tmp_path: Path, style: str) -> None:
     torture(tmp_path, STYLES[style], pattern="app.log*", events=15_000, seed=1)
 
