@@ -14,7 +14,6 @@ from typing import Any, Final
 from tailrace.agent.importing import Request
 
 NAME: Final = "local_event.json"
-LOOK_SECS: Final = 10.0
 MAX_BYTES: Final = 1_048_576
 HEAD: Final = "##1.0##"
 

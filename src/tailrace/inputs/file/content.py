@@ -3,6 +3,7 @@
 Offsets always count the bytes of the log, so that a stream goes on inside the compressed copy of its file where it stood in the file.
 """
 
+import contextlib
 import gzip
 import os
 import zlib
@@ -42,11 +43,16 @@ class Content:
         """It is a compressed copy: it never grows."""
         return self._unpacked is not None
 
+    @property
+    def damage(self) -> str:
+        """What is wrong with a compressed copy behind what can be read of it; empty as long as nothing was found."""
+        return self._unpacked.damage if self._unpacked is not None else ""
+
     def status(self) -> os.stat_result:
         return os.fstat(self.descriptor)
 
     def read_at(self, size: int, offset: int) -> bytes:
-        """Up to `size` bytes; fewer at the end only. OSError, also where a compressed file is damaged."""
+        """Up to `size` bytes; fewer at the end only, which is where the damage begins in a compressed file that has one."""
         if self._unpacked is None:
             return os.pread(self.descriptor, size, offset)
         return self._unpacked.read_at(size, offset)
@@ -74,7 +80,7 @@ def unpacking(descriptor: int) -> "Unpacked | None":
     """A reader of what is packed in an open file; None when it is not packed, or in a way that cannot be read."""
     head = os.pread(descriptor, 8, 0)
     if head.startswith(GZIP):
-        return Unpacked(descriptor, _open_gzip, (EOFError, zlib.error))
+        return Unpacked(descriptor, _open_gzip, (EOFError, zlib.error, gzip.BadGzipFile))
     if head.startswith(ZSTD):
         from tailrace.batch.twin.codec import zstd  # noqa: PLC0415 - few agents ever meet such a file
 
@@ -92,15 +98,17 @@ class Unpacked:
         self._stream: BufferedIOBase | None = None
         self._kept = bytearray()
         self._begin = 0
+        self.damage = ""
 
     def read_at(self, size: int, offset: int) -> bytes:
         if self._stream is None or offset < self._begin:
             self._restart()
         try:
-            while self._begin + len(self._kept) < offset + size and self._step():
+            while not self.damage and self._end < offset + size and self._step():
                 pass
         except self._errors as error:
-            raise OSError(f"the compressed file is damaged: {error}") from error
+            self._read_to_the_damage()
+            self.damage = f"the compressed file is damaged: {error}"
         at = offset - self._begin
         return bytes(self._kept[at : at + size])
 
@@ -109,9 +117,21 @@ class Unpacked:
             self._stream.close()
             self._stream = None
 
-    def _step(self) -> bool:
+    @property
+    def _end(self) -> int:
+        return self._begin + len(self._kept)
+
+    def _read_to_the_damage(self) -> None:
+        """The step that met it has lost what it had unpacked before that: again, byte by byte."""
+        whole = self._end
+        self._restart()
+        with contextlib.suppress(*self._errors):
+            while self._step(min(STEP_BYTES, whole - self._end) or 1):
+                pass
+
+    def _step(self, size: int = STEP_BYTES) -> bool:
         assert self._stream is not None, "read_at opens it"
-        piece = self._stream.read(STEP_BYTES)
+        piece = self._stream.read1(size)
         self._kept += piece
         if len(self._kept) > 2 * KEPT_BYTES:
             surplus = len(self._kept) - KEPT_BYTES
@@ -122,7 +142,7 @@ class Unpacked:
     def _restart(self) -> None:
         self.close()
         self._kept.clear()
-        self._begin = 0
+        self._begin, self.damage = 0, ""
         self._stream = self._open(cast("IO[bytes]", _FromStart(self._descriptor)))
 
 

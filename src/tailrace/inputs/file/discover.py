@@ -6,7 +6,7 @@ from pathlib import Path
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.generation import FileId
 from tailrace.inputs.file.patterns import Excluded, PathPattern
-from tailrace.inputs.file.roots import HOST, Root, Roots
+from tailrace.inputs.file.roots import Root, Roots
 from tailrace.inputs.file.walk import Directory, Look, Rules, Scan, Walk, child
 from tailrace.pipeline.contract import InputContext
 from tailrace.pipeline.sharing import Rank
@@ -124,10 +124,6 @@ class Discovery:
         directory, _, name = path.rpartition("/")
         known = self.directories.get(directory or "/")
         return known is None or not known.watched or name in known.links
-
-    def root_of(self, path: str) -> Root:
-        known = self.directories.get(path.rpartition("/")[0] or "/")
-        return known.root if known is not None else HOST
 
     def close(self) -> None:
         self._context.bounds.files.release(self)

@@ -278,7 +278,16 @@ class Files:
     def paused(self, generation: Generation) -> None:
         """There is nothing to read in it now; of a compressed copy, which never grows, nothing will ever come."""
         if generation.content is not None and generation.is_unpacked and generation.content.ends_at(generation.offset):
+            if damage := generation.content.damage:
+                self._damaged(generation, damage)
             self._succession.read_through(generation)
+
+    def _damaged(self, generation: Generation, why: str) -> None:
+        """What follows in a compressed copy cannot be unpacked: counted as far as it was seen before it was compressed."""
+        self._context.count("copies_damaged")
+        message = "a part of a compressed copy is lost"
+        self._context.alarm("DROP_LOG_ALARM", message, path=generation.location, reason=why, offset=generation.offset)
+        self._table.losses.add(generation.key, generation.offset, generation.size, path=generation.path, why=why)
 
     def leave_compressed(self, generation: Generation) -> None:
         """It turned out to hold a compressed copy, no log."""

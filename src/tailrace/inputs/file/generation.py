@@ -113,10 +113,6 @@ class Generation:
         return self.position() if self.is_open or not self.saved else self.saved
 
     @property
-    def at_line_start(self) -> bool:
-        return self.tail.endswith(b"\n") or not self.offset
-
-    @property
     def unread(self) -> int:
         """Bytes that were seen and not read."""
         return max(0, self.size - self.offset)

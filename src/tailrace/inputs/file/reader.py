@@ -110,7 +110,7 @@ class Reader:
     def _whole_records(self, generation: Generation) -> bytes:
         """A block that ends where a record ends, when the file has much more to read; else nothing."""
         size = self._framing.block_size
-        if generation.unfinished or size < BLOCK_SIZE or generation.size - generation.offset < size:
+        if generation.unfinished or generation.is_unpacked or size < BLOCK_SIZE or generation.size - generation.offset < size:
             return b""
         window_at = generation.offset + size - WINDOW_SIZE
         boundary = self._framing.boundary(generation.read_at(WINDOW_SIZE, window_at))

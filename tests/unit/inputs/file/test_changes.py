@@ -175,3 +175,48 @@ def test_a_file_that_is_moved_to_another_watched_directory_goes_on(tmp_path):
         file.write(b"two\n")
     world.settle()
     assert world.contents == [b"one", b"two"]
+
+
+def test_of_a_damaged_copy_all_that_can_be_unpacked_is_read_and_the_rest_is_counted(world):
+    world.write(4, header=True)
+    world.look()
+    world.read(10)
+    world.stop()
+    world.write(400)
+    world.rename(create=True)
+    rotated = world.directory / "x.log.1"
+    packed = gzip.compress(rotated.read_bytes())
+    (world.directory / "x.log.1.gz").write_bytes(packed[: len(packed) * 3 // 4])
+    rotated.unlink()
+    world.write(3)
+    world.settle()
+    lines = numbered(world)
+    written = [line for one in world.all for line in one.lines if not line.startswith(b"#")]
+    assert len(lines) > 200
+    assert lines[-3:] == written[-3:]
+    assert lines[:-4] == written[: len(lines) - 4]
+    assert world.lane.counts["copies_damaged"] == 1
+    assert [values["path"] for kind, values in world.lane.alarms if kind == "DROP_LOG_ALARM"] == [str(rotated) + ".gz"]
+
+
+def test_a_file_that_was_found_compressed_is_remembered_as_read(world):
+    world.write(4, header=True)
+    world.look()
+    world.read(10)
+    world.stop()
+    world.rename(create=True)
+    world.write(40)
+    world.rename(create=True)
+    rotated = world.directory / "x.log.1"
+    packed = world.directory / "x.log.1.gz"
+    packed.write_bytes(gzip.compress(rotated.read_bytes()))
+    os.utime(packed, ns=(rotated.stat().st_atime_ns, rotated.stat().st_mtime_ns))
+    rotated.unlink()
+    world.write(3)
+    world.settle()
+    assert len(numbered(world)) == 47
+    assert [state.next["path"] for state in world.lane.known.values() if "copy" in state.next] == [str(packed)]
+    world.stop()
+    world.write(1)
+    world.settle()
+    assert len(numbered(world)) == 48
