@@ -9,6 +9,7 @@ TailraceError
 ├── StateError               a file of ours on disk cannot be used
 │   ├── NewerFormatError     written by a newer release
 │   └── DamagedError         checksum, length or content is wrong
+├── StaleKernelError         the native kernel is older than this release; an ImportError, too
 ├── ForkError                one identity, two contents: the sender's state was copied or rolled back
 ├── BusyError                a bounded resource is full; try again later
 └── EngineError              the storage engine refused or failed
@@ -81,6 +82,12 @@ class NewerFormatError(StateError):
 
 class DamagedError(StateError):
     """The file does not hold what its checksums promise."""
+
+
+class StaleKernelError(TailraceError, ImportError):
+    """The native kernel that is installed is older than the Python code: it lacks what this release asks of it."""
+
+    code = "TR-KRN"
 
 
 class ForkError(TailraceError):

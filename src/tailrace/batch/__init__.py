@@ -6,6 +6,8 @@ The contract of both is `kernel/tailrace_kernel.pyi`.
 import os
 from typing import TYPE_CHECKING
 
+from tailrace.errors import StaleKernelError
+
 if TYPE_CHECKING:
     from tailrace_kernel import (
         DecodeError,
@@ -30,6 +32,13 @@ else:
             import tailrace_kernel as _engine
         except ImportError:
             NATIVE = False
+        else:
+            # What the kernel learned last: its version alone does not tell builds of one release apart.
+            if "limit" not in str(getattr(getattr(_engine, "RecordRule", None), "__text_signature__", "")):
+                raise StaleKernelError(
+                    "the native kernel is older than this release",
+                    hint="run `make kernel`; with `TAILRACE_PURE=1` its twin does the work, slower",
+                )
     if not NATIVE:
         from tailrace.batch import reference as _engine
 

@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError
 from tailrace import __version__
 from tailrace.cli.mistakes import mistake, unknown_command
 from tailrace.cli.output import Exit, exit_code, print_error
-from tailrace.errors import TailraceError
+from tailrace.errors import StaleKernelError, TailraceError
 
 COMMANDS: Final = {
     "up": "Start everything on this machine and collect its logs.",
@@ -69,6 +69,9 @@ def _run(words: list[str]) -> int:
     except CycloptsError as error:
         raise mistake(error, words) from error
     except ImportError as error:
+        stale = error if isinstance(error, StaleKernelError) else error.__cause__  # a lazily loaded command's is wrapped
+        if isinstance(stale, StaleKernelError):
+            raise stale from error
         raise TailraceError(f"`tailrace {words[0]}` cannot be loaded: {error.__cause__ or error}", hint=_remedy(words[0])) from error
     return result if isinstance(result, int) else Exit.FINE
 
