@@ -22,7 +22,7 @@ FORMAT: Final = 1
 KEPT_FINISHED: Final = 100
 """Finished runs that are remembered, the latest ones."""
 
-State: TypeAlias = Literal["running", "done", "timed out", "cancelled"]
+State: TypeAlias = Literal["running", "done", "timed out", "cancelled", "failed"]
 
 
 @dataclass(slots=True)
@@ -81,7 +81,8 @@ class Jobs:
         return [job for job in self.all.values() if job.state == "running"]
 
     def rows(self) -> list[dict[str, Any]]:
-        return [job.row() for job in sorted(self.all.values(), key=lambda one: one.created_at, reverse=True)]
+        jobs = list(self.all.values())  # in one step: another thread may ask
+        return [job.row() for job in sorted(jobs, key=lambda one: one.created_at, reverse=True)]
 
     def add(self, job: Job) -> None:
         """Durable on return."""

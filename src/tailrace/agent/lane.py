@@ -5,6 +5,7 @@ GIL, and a semaphore that all lanes share keeps as many of them at work as there
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,7 @@ from tailrace.pipeline.model import PipelineConfig
 from tailrace.pipeline.platform import Platform
 from tailrace.pipeline.sharing import Claims, FileBounds
 
+STOP_SECS = 5.0
 SAMPLE_SHOWN = 200
 """Bytes of a failed event that a log line shows."""
 
@@ -97,7 +99,10 @@ class Lane:
     def __init__(
         self, config: PipelineConfig, input_: Input, processors: Sequence[Processor], target: Target, around: Surroundings
     ) -> None:
+        self.config = config
         self.pipeline = config.name
+        self.failure = ""
+        """Why it is over while others go on, or nothing."""
         self.platform = around.platform
         self.claims = around.claims
         self.bounds = around.bounds
@@ -137,6 +142,14 @@ class Lane:
         with self._lifecycle:
             self.input.stop(deadline)
 
+    def fail(self, kind: str, message: str, reason: str) -> None:
+        """Stop it, alone. What it did not put in stays as it is, also what it had prepared: it is read again at the next start."""
+        self.failure = f"{message}: {reason}"
+        self._stopping.set()
+        telemetry.alarm(kind, message, pipeline=self.pipeline, reason=reason)
+        stop = threading.Thread(target=self.stop, args=(time.monotonic() + STOP_SECS,), name=f"stop {self.pipeline}", daemon=True)
+        stop.start()  # the input may be waiting for this very thread
+
     @property
     def idle(self) -> bool:
         """Whether everything that it put in is acknowledged."""
@@ -145,7 +158,7 @@ class Lane:
     @property
     def degraded(self) -> str:
         """Why it is not well, or nothing."""
-        return self._route.age.degraded
+        return self.failure or self._route.age.degraded
 
     @property
     def address(self) -> tuple[str, str]:
@@ -174,7 +187,8 @@ class Lane:
         return stream.id
 
     def remember(self, stream: str, position: Position) -> None:
-        self._around.checkpoint.remember(self._taken[stream].row, position)
+        if not self.failure:
+            self._around.checkpoint.remember(self._taken[stream].row, position)
 
     def stored_end(self, key: str) -> int | None:
         table = self._around.streams
@@ -192,15 +206,14 @@ class Lane:
             return False
         done = Range(stream, taken.next_sequence, start, end, position, fingerprint, self._route.version, readable_at)
         taken.next_sequence += 1
-        self.send(taken, done, batch, self._route)
-        return True
+        return self.send(taken, done, batch, self._route)
 
     def wait_for_room(self) -> bool:
         """Until the target's share has room; False when the lane is stopping."""
         return self.target.share.wait(self._stopping)
 
-    def send(self, stream: Stream, done: Range, batch: EventBatch, route: Route) -> None:
-        """Process, encode and queue one range, new or replayed."""
+    def send(self, stream: Stream, done: Range, batch: EventBatch, route: Route) -> bool:
+        """Process, encode and queue one range, new or replayed. False when a plugin failed on it: then the lane is over."""
         route.labels.put(batch)
         stream.committed_end = done.start if stream.committed_end is None else stream.committed_end
         self._at_work.failed = 0
@@ -215,11 +228,17 @@ class Lane:
             done.fingerprint,
             acknowledged_below=stream.acknowledged_below,
         )
-        with self._around.slots:
-            for processor in route.processors:
-                processor.process(batch)
-            route.age.apply(batch, done, self)
-            payloads = route.payloads(batch, identity)
+        try:
+            with self._around.slots:
+                for processor in route.processors:
+                    processor.process(batch)
+                route.age.apply(batch, done, self)
+                payloads = route.payloads(batch, identity)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises ends this lane and no other one
+            self._log.error("a plugin failed", pipeline=self.pipeline, exc_info=error)
+            reason = f"{type(error).__name__}: {error}"
+            self.fail("PARSE_LOG_FAIL_ALARM", "a plugin failed; the pipeline is stopped, its data is kept", reason)
+            return False
         stream.tally.add(done.end - done.start, events, self._at_work.failed)
         self.tally.add("in_events", events)
         self.tally.add("in_bytes", done.end - done.start)
@@ -227,6 +246,7 @@ class Lane:
         with self._counting:
             self._outstanding += 1
         self.target.submit(entry, payloads, self.input.on_durable)
+        return True
 
     # --- Sender -----------------------------------------------------------------------------------------------------------------
     def acknowledged(self, events: int) -> None:
@@ -240,11 +260,14 @@ class Lane:
         self.tally.add(f"requests_{outcome.value}")
 
     def end_stream(self, stream: str) -> None:
+        if self.failure:  # its input may be past what was not put in
+            return
         self._route.age.forget(stream)
         self.target.end(self._taken.pop(stream))
 
     def leave_stream(self, stream: str, position: Position) -> None:
-        self._around.streams.leave(self._taken.pop(stream), position)
+        if not self.failure:
+            self._around.streams.leave(self._taken.pop(stream), position)
 
     def alarm(self, kind: str, message: str, **values: object) -> None:
         telemetry.alarm(kind, message, pipeline=self.pipeline, **values)

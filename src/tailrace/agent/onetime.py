@@ -12,7 +12,7 @@ from tailrace.agent.importing import Request, files_of, job_of, known
 from tailrace.agent.jobs import Job, Jobs, read_notes
 from tailrace.agent.lane import Lane
 from tailrace.agent.local_event import LocalEvents
-from tailrace.errors import ConfigErrors, TailraceError, UsageError
+from tailrace.errors import TailraceError, UsageError
 from tailrace.inputs.file.generation import FileId
 from tailrace.pipeline.contract import OneTime, Progress
 from tailrace.pipeline.loading import from_canonical
@@ -107,7 +107,7 @@ class Runs:
         self.jobs.add(job)
         try:
             await self._session.add(from_canonical(job.config))
-        except ConfigErrors:
+        except TailraceError:
             self.jobs.finish(job, "cancelled")
             raise
         telemetry.logger("agent.import").info("import begins", run=job.id, pipeline=job.base, files=len(files) - len(skipped))
@@ -170,7 +170,10 @@ class Runs:
     async def _look(self, job: Job, session: Running) -> None:
         lanes = [lane for lane in session.lanes if lane.pipeline == job.pipeline]
         self._note(job, lanes)
-        if lanes and all(lane.input.drained and lane.idle for lane in lanes):
+        if any(lane.failure for lane in lanes):
+            await session.remove(job.pipeline)
+            self.jobs.finish(job, "failed")
+        elif lanes and all(lane.input.drained and lane.idle for lane in lanes):
             await session.settled()
             await session.remove(job.pipeline)
             self._note(job, lanes)

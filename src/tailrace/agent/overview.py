@@ -59,7 +59,7 @@ class Overview:
                 {
                     "pipeline": lane.pipeline,
                     "target": lane.target.flusher.target,
-                    "state": "degraded" if lane.degraded or lane.target.trouble else "ok",
+                    "state": "failed" if lane.failure else "degraded" if lane.degraded or lane.target.trouble else "ok",
                     **{name: numbers.get(name, 0) for name in ("in_bytes", "in_events", "out_events", "failed", "discarded", "outdated")},
                     "retried": numbers.get("retried", 0),
                     "why": {f"{plugin}: {reason}": count for (plugin, reason), count in reasons.items()},

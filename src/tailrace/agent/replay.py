@@ -8,6 +8,7 @@ from tailrace.agent.streams import Entry, Stream, StreamTable
 from tailrace.errors import ConfigError
 from tailrace.pipeline.contract import Flusher, FlusherContext, Input, Range, StreamState
 from tailrace.pipeline.loading import from_canonical, resolve
+from tailrace.pipeline.model import PipelineConfig
 
 
 @dataclass(slots=True)
@@ -19,10 +20,10 @@ class Replay:
     configs: dict[str, str]
     """Version → canonical text, from the checkpoint."""
     flusher_context: FlusherContext
-    _built: dict[str, tuple[Input, Route] | None] = field(default_factory=dict[str, tuple[Input, Route] | None], init=False)
+    _built: dict[str, tuple[Input, Route]] = field(default_factory=dict[str, tuple[Input, Route]], init=False)
 
     def run(self) -> int:
-        """Replay what this lane's streams have prepared; how many ranges."""
+        """Replay what this lane's streams have prepared; how many ranges. ConfigError: what is left of them stays prepared."""
         target, input_key = self.lane.target.flusher.destination, self.lane.input.key
         count = 0
         for stream, state in self.streams.take_prepared(target, input_key):
@@ -34,32 +35,43 @@ class Replay:
         return count
 
     def _again(self, stream: Stream, state: StreamState, done: Range) -> None:
-        built = self._built_for(done.config_version)
-        batch = built[0].replay(self.lane, state, done) if built else None
-        if built is None or batch is None:
-            reason = "its bytes are gone or have changed" if built else "its config cannot be built any more"
+        input_, route = self._built_for(done.config_version)
+        batch = input_.replay(self.lane, state, done)
+        if batch is None:
+            reason = "its bytes are gone or have changed"
             telemetry.alarm(
                 "DROP_LOG_ALARM", "cannot read a prepared range again", reason=reason, stream=stream.id, start=done.start, end=done.end
             )
             self.lane.count("unread_bytes_deleted", done.end - done.start)
             self.lane.target.submit(Entry(stream, done, 0, 0), [], self.lane.input.on_durable)
             return
-        self.lane.send(stream, done, batch, built[1])
+        self.lane.send(stream, done, batch, route)
 
-    def _built_for(self, version: str) -> tuple[Input, Route] | None:
+    def _built_for(self, version: str) -> tuple[Input, Route]:
         if version not in self._built:
-            try:
-                self._built[version] = self._build(version)
-            except ConfigError as error:
-                telemetry.logger("agent.replay").error("cannot build the config of prepared ranges", version=version, reason=error.message)
-                self._built[version] = None
+            self._built[version] = self._as_then(version) or self._as_now()
         return self._built[version]
 
-    def _build(self, version: str) -> tuple[Input, Route] | None:
-        text = self.configs.get(version)
-        if text is None:
-            return None
-        config = resolve(from_canonical(text))
+    def _as_then(self, version: str) -> tuple[Input, Route] | None:
+        text, reason = self.configs.get(version), "it is not known, or led elsewhere"
+        try:
+            built = self._build(resolve(from_canonical(text))) if text is not None else None
+        except ConfigError as error:
+            built, reason = None, error.message
+        if built is None:
+            message = "the config of prepared ranges cannot be built any more; they are sent by the present one"
+            telemetry.alarm("USER_CONFIG_ALARM", message, pipeline=self.lane.pipeline, version=version, reason=reason)
+        return built
+
+    def _as_now(self) -> tuple[Input, Route]:
+        """The bytes are there, so they are sent: shaped otherwise than before is better than not at all. ConfigError."""
+        built = self._build(self.lane.config)
+        if built is None:
+            raise ConfigError("neither the config of prepared ranges nor the present one can be built; the ranges are kept")
+        return built
+
+    def _build(self, config: PipelineConfig) -> tuple[Input, Route] | None:
+        """Its input and route to this lane's target; None when it has none. ConfigError."""
         inputs: list[Input] = [plugin.build() for plugin in config.inputs]
         flushers = [plugin.build() for plugin in config.flushers]
         input_ = next((one for one in inputs if one.key == self.lane.input.key), None)

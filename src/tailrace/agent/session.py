@@ -28,7 +28,7 @@ from tailrace.agent.onetime import Runs
 from tailrace.agent.platform import AgentPlatform
 from tailrace.agent.replay import Replay
 from tailrace.agent.streams import StreamTable
-from tailrace.errors import ApiError, TailraceError, UnreachableError
+from tailrace.errors import ApiError, StateError, TailraceError, UnreachableError
 from tailrace.inputs.file import InputFile
 from tailrace.inputs.file.generation import FileId, file_of
 from tailrace.inputs.file.restore import file_at
@@ -108,6 +108,8 @@ class Session:
         self._targets: dict[str, Target] = {}
         self._groups: dict[tuple[str, str], Group] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._failures: list[TailraceError] = []
+        """Why pipelines do not run that should."""
         self._log = telemetry.logger("agent")
 
     @property
@@ -160,22 +162,31 @@ class Session:
         flushers = sum(len(pipeline.flushers) for pipeline in self._pipelines)
         self._limit = min(TARGET_BYTES, max(QUEUE_BYTES // max(1, flushers), 1_048_576))
         for pipeline in self._pipelines:
-            self._build_lanes(pipeline)
+            try:
+                self._build_lanes(pipeline)
+            except TailraceError as error:
+                self._failures.append(error)
+                telemetry.alarm("USER_CONFIG_ALARM", "cannot run the pipeline", pipeline=pipeline.name, reason=error.message)
+        if self._failures and not self._groups:
+            raise self._failures[0]
         self._show()
 
     def _build_lanes(self, pipeline: PipelineConfig) -> list[Lane]:
+        """All lanes of a pipeline or, when it cannot run, none. ConfigError."""
         made: list[Lane] = []
+        targets: dict[str, Target] = {}
         for plugin in pipeline.flushers:
             name = json.dumps(plugin.document(), sort_keys=True)
-            if name not in self._targets:
-                self._targets[name] = self._target(plugin.build(), self._limit)
+            target = self._targets.get(name) or targets.get(name) or self._target(plugin.build(), self._limit)
+            targets[name] = target
             for input_ in pipeline.inputs:
                 processors = [processor.build() for processor in pipeline.processors]
-                lane = Lane(pipeline, input_.build(), processors, self._targets[name], self._around)
-                if isinstance(lane.input, Claiming):
-                    lane.input.stake(pipeline.name, self._around.claims)
-                self._groups.setdefault((lane.target.flusher.destination, lane.input.key), Group()).lanes.append(lane)
-                made.append(lane)
+                made.append(Lane(pipeline, input_.build(), processors, target, self._around))
+        self._targets |= targets
+        for lane in made:
+            if isinstance(lane.input, Claiming):
+                lane.input.stake(pipeline.name, self._around.claims)
+            self._groups.setdefault((lane.target.flusher.destination, lane.input.key), Group()).lanes.append(lane)
         return made
 
     def _show(self) -> None:
@@ -197,10 +208,12 @@ class Session:
     async def remove(self, pipeline: str) -> None:
         """Stop a pipeline. What it has put in is still sent."""
         deadline = time.monotonic() + STOP_SECS
-        for group in self._groups.values():
+        for group in list(self._groups.values()):
             for lane in [lane for lane in group.lanes if lane.pipeline == pipeline]:
                 await asyncio.to_thread(lane.stop, deadline)
                 group.lanes.remove(lane)
+                if lane.failure:
+                    self._failures.append(StateError(lane.failure))
         self._groups = {key: group for key, group in self._groups.items() if group.lanes}
         self._around.claims.withdraw(pipeline)
         self._show()
@@ -263,15 +276,15 @@ class Session:
         return started
 
     def _start_lanes(self, group: Group, started: asyncio.Event) -> None:
-        for lane in group.lanes:
-            replayed = Replay(lane, self._streams, self._configs, self._identity).run()
-            if replayed:
-                self._log.info("ranges of the last run are sent again", pipeline=lane.pipeline, ranges=replayed)
+        for lane in list(group.lanes):
             try:
+                replayed = Replay(lane, self._streams, self._configs, self._identity).run()
+                if replayed:
+                    self._log.info("ranges of the last run are sent again", pipeline=lane.pipeline, ranges=replayed)
                 lane.start()
             except TailraceError as error:
                 self._around.claims.withdraw(lane.pipeline)
-                telemetry.alarm("USER_CONFIG_ALARM", "cannot start the pipeline", pipeline=lane.pipeline, reason=error.message)
+                lane.fail("USER_CONFIG_ALARM", "cannot start the pipeline", error.message)
         self._loop.call_soon_threadsafe(started.set)
 
     async def _ask_stored_ends(self) -> None:
@@ -299,9 +312,9 @@ class Session:
 
     # --- ending -----------------------------------------------------------------------------------------------------------------
     async def _watch_drained(self) -> None:
-        while not (all(lane.input.drained for lane in self.lanes) and await self._idle() and self._runs.over(self.lanes)):  # noqa: ASYNC110 - inputs are threads
+        while not (all(lane.failure or lane.input.drained for lane in self.lanes) and await self._idle() and self._runs.over(self.lanes)):  # noqa: ASYNC110 - inputs are threads
             await asyncio.sleep(DRAIN_CHECK_SECS)
-        self._end(End.DRAINED)
+        self._end(End.FAILED if self._failures or any(lane.failure for lane in self.lanes) else End.DRAINED)
 
     async def _idle(self) -> bool:
         await asyncio.sleep(0)  # what threads handed over before is queued behind this

@@ -67,6 +67,7 @@ class Geoip(BatchProcessor[GeoipConfig]):
             raise ConfigError(f"cannot open the GeoIP database `{path}`: {(error.strerror or str(error)).lower()}") from error
         except maxminddb.InvalidDatabaseError as error:
             raise ConfigError(f"`{path}` is no GeoIP database: {error}") from error
+        self.damage: type[Exception] = maxminddb.InvalidDatabaseError
         self.get = cast("Any", database).get
         self.place = lru_cache(CACHED_ADDRESSES)(self._place)
 
@@ -96,7 +97,7 @@ class Geoip(BatchProcessor[GeoipConfig]):
         address = self._address(value)
         try:
             record = self.get(address) if address is not None else None
-        except ValueError:  # an IPv6 address in a database of IPv4 addresses
+        except (ValueError, self.damage):  # an IPv6 address in a database of IPv4 addresses; a database damaged at this place
             return None
         return tuple(self._parts(cast("Mapping[str, Any]", record))) if isinstance(record, dict) else None
 

@@ -1,0 +1,59 @@
+"""What fails, fails alone: the other pipelines go on, nothing is acknowledged that was not sent, and the exit code tells."""
+
+import json
+import sqlite3
+import sys
+
+from tailrace.agent.checkpoint.rows import sealed
+from tests.integration.agent.running import wait_for
+
+
+def failing_command(agent):
+    agent.command = [sys.executable, "-m", "tests.integration.agent.failing_processor"]
+
+
+def test_a_plugin_that_fails_stops_its_own_pipeline_and_keeps_its_data(agent, sink):
+    failing_command(agent)
+    agent.enrol()
+    other = agent.logs / "other"
+    other.mkdir()
+    agent.pipeline(processors=[{"Type": "processor_failing", "On": "poison"}])
+    agent.pipeline("fine", FilePaths=[f"{other}/*.log"])
+    (agent.logs / "a.log").write_text("poison\n")
+    (other / "b.log").write_text("fine\n")
+    assert agent.start("--exit-when-drained").wait(20) == 1
+    assert sink.contents() == ["fine"]
+    assert "a plugin failed; the pipeline is stopped, its data is kept" in agent.log()
+    agent.pipeline()
+    agent.run_to_the_end()
+    assert sorted(sink.contents()) == ["fine", "poison"]
+
+
+def test_a_pipeline_that_cannot_be_built_does_not_keep_the_others_from_running(agent, sink):
+    agent.enrol()
+    agent.pipeline()
+    agent.pipeline("keyless", flushers=[{**agent.to_sink(), "Project": "another"}])
+    (agent.logs / "a.log").write_text("fine\n")
+    agent.start("--exit-when-drained").wait(20)
+    assert sink.contents() == ["fine"]
+    assert "cannot run the pipeline" in agent.log()
+
+
+def test_ranges_whose_config_is_gone_are_sent_by_the_present_one(agent, sink):
+    sink.fault = lambda number: "503"
+    agent.enrol()
+    agent.pipeline()
+    (agent.logs / "a.log").write_text("kept\n")
+    agent.start()
+    wait_for(lambda: sink.requests > 1)
+    agent.kill()
+    connection = sqlite3.connect(agent.home / "agent" / "checkpoint.db")
+    (version,) = connection.execute("SELECT version FROM configs").fetchone()
+    text = json.dumps({"inputs": [], "flushers": [{"Type": "flusher_that_is_gone"}]})
+    connection.execute("INSERT OR REPLACE INTO configs VALUES (?, ?, ?)", sealed((version, text)))
+    connection.commit()
+    connection.close()
+    sink.fault = lambda number: None
+    agent.run_to_the_end()
+    assert sink.contents() == ["kept"]
+    assert "they are sent by the present one" in agent.log()
