@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from tailrace import telemetry
+from tailrace.errors import TailraceError
 from tailrace.pipeline.contract import Progress
 from tailrace.pipeline.loading import from_canonical
 from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
@@ -127,7 +128,15 @@ class Jobs:
     def at_work(self, pipelines: Sequence[PipelineConfig]) -> list[PipelineConfig]:
         """What has to run: the agent's pipelines without those whose one run is over, and the imports that are not."""
         mine = [named for pipeline in pipelines if (named := self._own(pipeline)) is not None]
-        return [*mine, *(from_canonical(job.config) for job in self.running if job.config)]
+        return [*mine, *self._imports()]
+
+    def _imports(self) -> Iterator[PipelineConfig]:
+        for job in [job for job in self.running if job.config]:
+            try:
+                yield from_canonical(job.config)
+            except TailraceError as error:  # the others run; this one does when a release or plugin is back that knows it
+                message = "cannot go on with an import: its pipeline cannot be loaded"
+                telemetry.alarm("USER_CONFIG_ALARM", message, run=job.id, reason=error.message)
 
     def _own(self, pipeline: PipelineConfig) -> PipelineConfig | None:
         if not any(plugin.type == ONE_TIME for plugin in pipeline.inputs):

@@ -96,7 +96,7 @@ def _answer(question: bytes, answers: Mapping[str, Answer]) -> Iterator[bytes]:
             raise UsageError(f"this agent does not know the question `{name}`", hint="use the `tailrace` of the same release")
         lines += answers[name](asked)
         lines.append({"done": True})
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         lines = [{"error": "the question cannot be understood", "kind": "usage"}]
     except TailraceError as error:
         lines = [{"error": error.message, "hint": error.hint, "kind": "usage" if isinstance(error, UsageError) else "state"}]

@@ -162,7 +162,10 @@ class Runs:
             else:
                 self._tell(events, "process local event: history is imported", files=request.paths[0], run=row["name"])
         if requests:
-            events.settle(refused)
+            try:
+                events.settle(refused)
+            except OSError as error:  # nothing is taken on twice: a run's id follows from the file
+                self._tell(events, "cannot empty the local event file", reason=str(error))
 
     def _tell(self, events: LocalEvents, message: str, **values: object) -> None:
         telemetry.alarm("LOAD_LOCAL_EVENT_ALARM", message, path=str(events.path), **values)
@@ -185,7 +188,10 @@ class Runs:
             telemetry.alarm("USER_CONFIG_ALARM", "a one-time run took longer than `ExcutionTimeout` and was ended", pipeline=job.pipeline)
         elif time.monotonic() - self._saved_at > SAVE_SECS:
             self._saved_at = time.monotonic()
-            self.jobs.save(job)
+            try:
+                self.jobs.save(job)
+            except OSError as error:  # it only shows how far the run is
+                telemetry.alarm("LOAD_LOCAL_EVENT_ALARM", "cannot write what is known of a one-time run", run=job.id, reason=str(error))
 
     def _note(self, job: Job, lanes: Sequence[Lane]) -> None:
         """The progress of the lane that is furthest behind."""

@@ -18,7 +18,7 @@ from tailrace.processors.base import BatchProcessor
 _LIMIT: Final = re.compile(r"([1-9][0-9]{0,9})/([smh])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 MAX_BUCKETS: Final = 10_000
-"""Combinations that are remembered before those are forgotten that have been quiet long enough."""
+"""Combinations that are remembered at most after a batch: those go first that have been quiet long enough, then the oldest ones."""
 
 Values = tuple[bytes | None, ...]
 
@@ -61,7 +61,9 @@ class RateLimit(BatchProcessor[RateLimitConfig]):
         kept = [self._is_allowed(values, now) for values in rows]
         self.keep_rows(batch, kept, f"is beyond the limit of {self.config.limit}")
         if len(self.buckets) > MAX_BUCKETS:
-            self.buckets = {values: bucket for values, bucket in self.buckets.items() if self._filled(bucket, now) < self.most}
+            busy = [(values, bucket) for values, bucket in self.buckets.items() if self._filled(bucket, now) < self.most]
+            busy.sort(key=lambda one: one[1].filled_at)
+            self.buckets = dict(busy[-MAX_BUCKETS:])
 
     def _is_allowed(self, values: Values, now: float) -> bool:
         bucket = self.buckets.get(values)

@@ -241,6 +241,17 @@ def test_a_local_event_file_that_cannot_be_understood_is_named_and_left(ready, s
     assert event.read_text()
 
 
+def test_an_import_that_cannot_be_loaded_any_more_ends_nothing(ready, sink, history):
+    jobs = ready.home / "agent" / "jobs"
+    jobs.mkdir(parents=True)
+    job = {"format": 1, "id": "old", "pipeline": "old", "base": "app", "config": '{"inputs": [{"Type": "input_that_is_gone"}]}'}
+    (jobs / "old.json").write_text(json.dumps(job))
+    at_work(ready)
+    wait_for(lambda: "cannot go on with an import" in ready.log())
+    run(ready, "import", str(history))
+    assert len(sink.events) == 10_000
+
+
 # --- pipelines that run once --------------------------------------------------------------------------------------------------------
 def one_time(agent, history, **options):
     document = {

@@ -86,7 +86,15 @@ def test_only_the_owner_can_ask(agent, sink):
 
 
 @pytest.mark.parametrize(
-    "question", [b"\n", b"[]\n", b'{"ask": "secrets"}\n', b"\xff\xfe\n", b"x" * 200_000, b'{"ask": "files", "limit": "x"}\n']
+    "question",
+    [
+        b"\n",
+        b"[]\n",
+        b'{"ask": "secrets"}\n',
+        b"\xff\xfe\n",
+        b"x" * 200_000,
+        *(b'{"ask": "files", "limit": %s}\n' % limit for limit in (b'"x"', b"null", b"Infinity")),
+    ],
 )
 def test_a_wrong_question_is_answered_and_ends_nothing(agent, sink, question, monkeypatch):
     at_work(agent, sink)

@@ -103,6 +103,15 @@ def test_a_database_that_cannot_be_used_stops_the_start(run, base, tmp_path: Pat
         assert caught.value.message.startswith(message.format(path=path))
 
 
+def test_a_database_that_is_damaged_at_a_place_knows_no_such_place(run, base, monkeypatch):
+    def damaged(database, address):
+        raise maxminddb.InvalidDatabaseError("the data section is cut off")
+
+    monkeypatch.setattr(type(maxminddb.open_database(base["DBPath"])), "get", damaged)
+    out = run(TYPE, {**base, "NoMatchError": True}, {"ip": "203.0.113.7"})
+    assert out.failures == [(1, "the address in `ip` is not in the database", "203.0.113.7")]
+
+
 def test_refusals(refusals, base):
     found = refusals(TYPE, {**base, "SourceKey": "__source__", "KeepSource": False})
     assert found == ["KeepSource: has no meaning for `__source__` (remove it)"]

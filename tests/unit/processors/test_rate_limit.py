@@ -58,12 +58,21 @@ def test_each_combination_has_its_own_limit():
 def test_a_flood_of_combinations_is_forgotten_once_they_are_quiet(monkeypatch):
     monkeypatch.setattr(rate_limit, "MAX_BUCKETS", 10)
     limited = Limited(Fields=["ip"], Limit="1/s")
-    limited.kept(*({"ip": str(number)} for number in range(50)))
+    limited.kept(*({"ip": str(number)} for number in range(8)))
     limited.now += 0.5
     assert limited.kept({"ip": "7"}) == [], "those that are not quiet are remembered"
-    limited.now += 0.6
-    limited.kept({"ip": "new"})
-    assert set(limited.plugin.buckets) == {(b"new",)}
+    limited.now += 1.1
+    limited.kept({"ip": "new"}, {"ip": "newer"}, {"ip": "newest"})
+    assert set(limited.plugin.buckets) == {(b"new",), (b"newer",), (b"newest",)}
+
+
+def test_of_combinations_that_are_not_quiet_the_oldest_are_forgotten(monkeypatch):
+    monkeypatch.setattr(rate_limit, "MAX_BUCKETS", 10)
+    limited = Limited(Fields=["ip"], Limit="1/h")
+    for number in range(50):
+        limited.now += 1
+        limited.kept({"ip": str(number)})
+    assert set(limited.plugin.buckets) == {(str(number).encode(),) for number in range(40, 50)}
 
 
 @pytest.mark.parametrize("limit", ["", "5", "0/s", "5/d", "s/5", "5 / s", "-1/s", "1.5/s"])

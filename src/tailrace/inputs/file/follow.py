@@ -171,6 +171,8 @@ class Follower:
             self._poll(generation, now)
 
     def _poll(self, generation: Generation, now: float) -> None:
+        if not generation.is_open:  # another one's turn closed it
+            return
         status = os.fstat(generation.descriptor)
         if now - generation.grown_at < HOT_FOR_SECS and not generation.displaced:
             directory, _, name = generation.location.rpartition("/")
