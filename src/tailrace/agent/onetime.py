@@ -128,7 +128,10 @@ class Runs:
                 looked_at = time.monotonic()
                 await self._take_events(self._events)
             for job in self.jobs.running:
-                await self._look(job, session)
+                try:
+                    await self._look(job, session)
+                except OSError as error:  # the checkpoint has what counts: at worst the next start looks at the run once more
+                    telemetry.alarm("LOAD_LOCAL_EVENT_ALARM", "cannot write what is known of a one-time run", run=job.id, reason=str(error))
             await asyncio.sleep(LOOK_SECS)
 
     def over(self, lanes: Sequence[Lane]) -> bool:
@@ -188,10 +191,7 @@ class Runs:
             telemetry.alarm("USER_CONFIG_ALARM", "a one-time run took longer than `ExcutionTimeout` and was ended", pipeline=job.pipeline)
         elif time.monotonic() - self._saved_at > SAVE_SECS:
             self._saved_at = time.monotonic()
-            try:
-                self.jobs.save(job)
-            except OSError as error:  # it only shows how far the run is
-                telemetry.alarm("LOAD_LOCAL_EVENT_ALARM", "cannot write what is known of a one-time run", run=job.id, reason=str(error))
+            self.jobs.save(job)
 
     def _note(self, job: Job, lanes: Sequence[Lane]) -> None:
         """The progress of the lane that is furthest behind."""
