@@ -22,17 +22,18 @@ from tailrace.pipeline.contract import SourceStatus
 
 INTERVAL_SECS: Final = 5.0
 BUSY_SHARE: Final = 0.8
-MANY_FILES: Final = 90_000
+MANY_FILES_SHARE: Final = 0.9
+"""Of the files that the agent may follow."""
 WORST_FIRST: Final = ("send_error", "send_block", "process_block", "many_log_files", "busy", "ok")
 
 _Counts = dict[str, int]
 
 
 @contextmanager
-def sampling(overview: Overview, home: Path) -> Generator[None]:
+def sampling(overview: Overview, home: Path, max_files: int) -> Generator[None]:
     """Within it a thread keeps `overview.rates` and the windows of the home up to date."""
     over = threading.Event()
-    thread = threading.Thread(target=Sampler(overview, home).run, args=(over,), name="sampler", daemon=True)
+    thread = threading.Thread(target=Sampler(overview, home, max_files).run, args=(over,), name="sampler", daemon=True)
     thread.start()
     try:
         yield
@@ -44,8 +45,9 @@ def sampling(overview: Overview, home: Path) -> Generator[None]:
 class Sampler:
     """What the looks have seen so far."""
 
-    def __init__(self, overview: Overview, home: Path) -> None:
+    def __init__(self, overview: Overview, home: Path, max_files: int) -> None:
         self._overview = overview
+        self._many_files = MANY_FILES_SHARE * max_files
         self._stores = stores(home)
         self._lanes_before: dict[int, _Counts] = {}
         self._streams_before: dict[str, _Counts] = {}
@@ -125,7 +127,7 @@ class Sampler:
             return "send_block"
         if any(row["delay_sum"] > row["read_bytes"] for row in files.values()):
             return "process_block"
-        if len(self._streams_before) > MANY_FILES:
+        if len(self._streams_before) > self._many_files:
             return "many_log_files"
         return "busy" if cpu > BUSY_SHARE else "ok"
 

@@ -71,7 +71,8 @@ class Worker:
             self._resolved(self._pipelines)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._signalled)
-            with status_file(self._home / "run" / "agent.json", self._desk.overview), sampling(self._desk.overview, self._home):
+            overview = self._desk.overview
+            with status_file(self._home / "run" / "agent.json", overview), sampling(overview, self._home, self._bounds.files.bound):
                 end = End.FORKED
                 while end is End.FORKED and not self._stopped:
                     end = self._one_session(identity)

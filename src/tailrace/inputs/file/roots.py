@@ -39,9 +39,6 @@ class Root:
     def host_path(self, shown: str) -> str:
         return _moved(shown, self.shown, self.host)
 
-    def shown_path(self, host: str) -> str:
-        return _moved(host, self.host, self.shown) if is_below(host, self.host) else host
-
 
 HOST = Root()
 
