@@ -21,7 +21,7 @@ STYLES = {
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("style", ["copytruncate", "gzip"])
 def test_rotation_torture_short_form(tmp_path: Path, style: str) -> None:
-    torture(tmp_path, STYLES[style], pattern="app.log*", events=15_000, seed=1)
+    verify_torture(tmp_path, STYLES[style], pattern="app.log*", events=15_000, seed=1)
 
 
 @pytest.mark.long
@@ -30,10 +30,10 @@ def test_rotation_torture_short_form(tmp_path: Path, style: str) -> None:
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("seed", range(25))
 def test_rotation_torture(tmp_path: Path, style: str, pattern: str, seed: int) -> None:
-    torture(tmp_path, STYLES[style], pattern=pattern, events=60_000, seed=seed)
+    verify_torture(tmp_path, STYLES[style], pattern=pattern, events=60_000, seed=seed)
 
 
-def torture(folder: Path, styles: list[str], *, pattern: str, events: int, seed: int) -> None:
+def verify_torture(folder: Path, styles: list[str], *, pattern: str, events: int, seed: int) -> None:
     r = random.Random(seed)
     logs = folder / "logs"
     logs.mkdir()

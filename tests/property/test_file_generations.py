@@ -96,16 +96,16 @@ class FileLifeOfAllNames(FileLife):
 
 @pytest.mark.parametrize("machine", [FileLife, FileLifeOfAllNames])
 def test_every_line_once_whatever_happens_short_form(machine: type[FileLife]) -> None:
-    run(machine, examples=40, steps=40, seed=True)
+    verify_lives(machine, examples=40, steps=40, seed=True)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("machine", [FileLife, FileLifeOfAllNames])
 def test_every_line_once_in_a_hundred_thousand_steps(machine: type[FileLife]) -> None:
-    run(machine, examples=1200, steps=50)
+    verify_lives(machine, examples=1200, steps=50)
 
 
-def run(machine: type[FileLife], *, examples: int, steps: int, seed: bool = False) -> None:
+def verify_lives(machine: type[FileLife], *, examples: int, steps: int, seed: bool = False) -> None:
     """`seed`: the same examples each time. A failing one is not made smaller then: that takes minutes."""
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     phases = [Phase.generate] if seed else list(Phase)
