@@ -19,20 +19,19 @@ def buffer(*requests: Pending) -> Buffer:
 
 def test_an_idle_logstore_waits_a_quarter_of_a_second_a_busy_one_a_whole() -> None:
     waiting = buffer(pending(1, at=100.0))
-    assert waiting.due_at(0.0) == 100.25
+    assert waiting.due_at() == 100.25
     waiting.blocks.append(Block(1, [pending(0)], "t"))
-    assert waiting.due_at(0.0) == 101.0
+    assert waiting.due_at() == 101.0
 
 
 def test_a_crowd_of_logstores_waits_longer_but_not_for_ever() -> None:
-    waiting = buffer(pending(1, at=100.0))
-    assert waiting.due_at(2.0) == 102.0
-    assert waiting.due_at(60.0) == 105.0
+    assert buffer(pending(1, at=100.0)).overdue_at() == 105.0
 
 
 @pytest.mark.parametrize("full", [{"rows": MAX_ROWS}, {"size": 32 << 20}])
 def test_a_full_block_does_not_wait(full: dict[str, int]) -> None:
-    assert buffer(pending(1, at=100.0, **full)).due_at(5.0) == 0.0
+    waiting = buffer(pending(1, at=100.0, **full))
+    assert (waiting.due_at(), waiting.overdue_at()) == (0.0, 0.0)
 
 
 def test_a_block_has_one_day_and_keeps_within_the_bounds() -> None:

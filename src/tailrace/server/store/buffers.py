@@ -92,12 +92,20 @@ class Buffer:
         self.rows += sum(request.rows for request in requests)
         self.raw_size += sum(request.raw_size for request in requests)
 
-    def due_at(self, crowd_secs: float) -> float:
-        """Monotonic time at which the waiting requests become a block. `crowd_secs`: what the insert budget leaves to each logstore."""
-        if self.rows >= MAX_ROWS or self.raw_size >= MAX_BYTES:
+    @property
+    def full(self) -> bool:
+        return self.rows >= MAX_ROWS or self.raw_size >= MAX_BYTES
+
+    def due_at(self) -> float:
+        """Monotonic time from which the waiting requests may become a block."""
+        if self.full:
             return self.not_before
-        patience = max(BUSY_SECS if self.blocks else IDLE_SECS, min(crowd_secs, LONGEST_SECS))
+        patience = BUSY_SECS if self.blocks else IDLE_SECS
         return max(self.waiting[0].added_at + patience, self.not_before)
+
+    def overdue_at(self) -> float:
+        """Monotonic time from which they become one whatever the insert budget says."""
+        return self.due_at() if self.full else max(self.waiting[0].added_at + LONGEST_SECS, self.not_before)
 
     def take(self) -> list[Pending]:
         """The oldest requests that fit one block: same receive day, within the bounds."""

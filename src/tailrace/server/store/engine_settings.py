@@ -20,7 +20,7 @@ class EngineSettings(msgspec.Struct):
     text_index_cache: int = 128 * MIB
     """For each of the text index's caches: tokens, headers, postings."""
     insert_threads: int = 0
-    """Blocks that are inserted at the same time; 0 is one per core."""
+    """Small blocks that are inserted at the same time; 0 is two per core (half as many large ones, `sealing.LARGE_SLOTS`)."""
     light: int = 4
     analytics: int = 2
     export: int = 1
@@ -33,7 +33,7 @@ class EngineSettings(msgspec.Struct):
     def resolved(self) -> "EngineSettings":
         """With the machine's figures for the zeros."""
         memory = self.memory or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-        return msgspec.structs.replace(self, memory=memory, insert_threads=self.insert_threads or os.cpu_count() or 1)
+        return msgspec.structs.replace(self, memory=memory, insert_threads=self.insert_threads or 2 * (os.cpu_count() or 1))
 
     def url(self, directory: Path) -> str:
         """The connection string: the first handle of a process sets the server settings for all."""

@@ -23,12 +23,17 @@ from tailrace.server.store import columns, records, schema
 from tailrace.server.store.block_file import block_file
 from tailrace.server.store.buffers import LONGEST_SECS, Block, Buffer, Pending
 from tailrace.server.store.engine import Engine, EngineGoneError
+from tailrace.server.store.pace import Pace
 from tailrace.server.store.port import TableSpec
 
 BLOCKS_PER_SEC_PER_CORE = 10
 COLUMNS_BYTES = 128 << 20
 """Decoded columns kept for blocks to come; beyond that they are decoded a second time."""
 RETRY_SECS = 5.0
+SMALL_ROWS = 5_000
+"""Below that an insertion costs about the same, most of it waiting for the disk."""
+LARGE_SLOTS = 2
+"""Slots of a block that is not small."""
 
 UNKNOWN_TABLE = 60
 TRANSIENT = {74, 75, 76, 159, 173, 202, 209, 210, 243, 252, 394}
@@ -63,9 +68,10 @@ class Sealer:
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._flushing = 0
-        self._cores = os.cpu_count() or 1
-        self._slots = _Slots(engine.settings.insert_threads + 1)
-        self._builders = ThreadPoolExecutor(self._cores, "columns")
+        cores = os.cpu_count() or 1
+        self._pace = Pace(BLOCKS_PER_SEC_PER_CORE * cores)
+        self._slots = _Slots(engine.settings.insert_threads)
+        self._builders = ThreadPoolExecutor(cores, "columns")
         self._scheduler: asyncio.Task[None] | None = None
 
     # --- life -------------------------------------------------------------------------------------------------------------------
@@ -129,25 +135,25 @@ class Sealer:
     async def _schedule(self) -> None:
         while True:
             self._wake.clear()
-            now = time.monotonic()
-            active = [buffer for buffer in self._buffers.values() if buffer.waiting]
-            crowd = self._crowd_secs(len(active))
-            due = {id(buffer): buffer.not_before if self._flushing else buffer.due_at(crowd) for buffer in active}
-            for buffer in sorted(active, key=lambda buffer: due[id(buffer)]):
-                if due[id(buffer)] <= now and len(self._tasks) < 2 * self._slots.size:
-                    self._seal(buffer)
-            later = [at for at in due.values() if at > now]
+            active = sorted((buffer for buffer in self._buffers.values() if buffer.waiting), key=Buffer.due_at)
+            _interval.set(self._pace.interval(len(active)))
+            later = [self._seal_or_wait(buffer, time.monotonic()) for buffer in active]
             try:
-                async with asyncio.timeout(min(later, default=now + LONGEST_SECS) - now):
+                async with asyncio.timeout(min(later, default=LONGEST_SECS)):
                     await self._wake.wait()
             except TimeoutError:
                 continue
 
-    def _crowd_secs(self, active: int) -> float:
-        """The interval at which so many logstores keep within the shared insert budget."""
-        seconds = min(active / (BLOCKS_PER_SEC_PER_CORE * self._cores), LONGEST_SECS)
-        _interval.set(seconds)
-        return seconds
+    def _seal_or_wait(self, buffer: Buffer, now: float) -> float:
+        """Seal what is due, within the budget; seconds until the buffer is worth another look."""
+        if len(self._tasks) >= 2 * self._slots.size:
+            return LONGEST_SECS  # a task that ends wakes the scheduler
+        at = buffer.not_before if self._flushing else min(max(buffer.due_at(), self._pace.next_at), buffer.overdue_at())
+        if at > now:
+            return at - now
+        self._pace.spend(now)
+        self._seal(buffer)
+        return buffer.due_at() - now if buffer.waiting else LONGEST_SECS
 
     def _seal(self, buffer: Buffer) -> None:
         block = Block(buffer.logstore, buffer.take(), secrets.token_hex(12))
@@ -182,7 +188,7 @@ class Sealer:
     async def _insert(self, buffer: Buffer, block: Block) -> None:
         while True:
             try:
-                async with self._slots.take(alone=block.crashes > 0):
+                async with self._slots.take(block):
                     if self._buffers.get(block.logstore) is not buffer:
                         return
                     await self._engine.ready()
@@ -280,15 +286,21 @@ class Sealer:
 
 
 class _Slots:
-    """How many blocks are with the engine at once; a block that the engine may have died of goes alone."""
+    """How many blocks are with the engine at once.
+
+    A small block mostly waits for the disk, a large one keeps a core busy and takes memory, and one that the engine may have died of goes
+    alone.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._free = asyncio.Semaphore(size)
         self._alone = asyncio.Lock()
 
-    def take(self, *, alone: bool) -> "_Slot":
-        return _Slot(self._free, self._alone, self.size if alone else 1)
+    def take(self, block: Block) -> "_Slot":
+        if block.crashes:
+            return _Slot(self._free, self._alone, self.size)
+        return _Slot(self._free, self._alone, 1 if block.rows < SMALL_ROWS else min(LARGE_SLOTS, self.size))
 
 
 class _Slot:
