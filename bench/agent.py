@@ -4,8 +4,8 @@
     python bench/agent.py --live | --idle [--pure]
 
 Each row: medians of interleaved pairs (yardstick, agent, yardstick, agent, …) of CPU seconds (user + system of the whole process, all
-threads) per GB (10^9 bytes) of the file. The agent's start-up, measured by runs over a one-line file, is taken off and shown apart. Before
-that, an untimed run into `decoding_sink.py` proves that the events that come out are those that went in, each once. Durable checkpoints are on,
+threads) per GB (10^9 bytes) of the file. The agent's start-up, measured by runs over a one-line file between them, is taken off and shown
+apart. Before that, an untimed run into `decoding_sink.py` proves that the events that come out are those that went in, each once. Durable checkpoints are on,
 limits are off, no time is parsed. `--pure` adds a row per format with the pure-Python engine, over a smaller file and without a floor. A rival (`rival.py`)
 is run over `{file}` and sends to the sink at `{port}`, which acknowledges every POST.
 
@@ -200,12 +200,6 @@ def verify(fmt: Format, mb: int, folder: Path, env: dict[str, str]) -> int:
     return events
 
 
-def startup(fmt: Format, port: int, env: dict[str, str]) -> float:
-    with tempfile.TemporaryDirectory(prefix="tailrace-bench-") as folder:
-        log = one_line(Path(folder))
-        return statistics.median(run_agent(fmt, log, port, env).cpu for _ in range(3))
-
-
 def one_line(folder: Path) -> Path:
     log = folder / "one.log"
     log.write_bytes(b"2026-11-22 00:00:00 one line\n")
@@ -219,16 +213,19 @@ def measure(fmt: Format, engine: str, options: argparse.Namespace) -> Row:
     size = log.stat().st_size
     events = sum(1 for _ in fmt.expected(log.read_bytes())) if options.rival else 0
     log.read_bytes()  # into the page cache
-    with running(BIN / "sink", "http", str(port), port=port):
-        start = startup(fmt, port, env)
+    with running(BIN / "sink", "http", str(port), port=port), tempfile.TemporaryDirectory(prefix="tailrace-bench-") as folder:
+        short = one_line(Path(folder))
         yardstick: list[float] = []
+        starts: list[float] = []
         agent: list[Usage] = []
         rival: list[float] = []
         for _ in range(options.pairs):
             yardstick.append(run_yardstick(fmt, log, port))
+            starts.append(run_agent(fmt, short, port, env).cpu)
             agent.append(run_agent(fmt, log, port, env))
             if options.rival:
                 rival.append(rivals.run(options.rival, events, file=log, port=port).cpu / (size / 1e9))
+    start = statistics.median(starts)
     ours = statistics.median((usage.cpu - start) / (size / 1e9) for usage in agent)
     bar = statistics.median(yardstick)
     wall = statistics.median(usage.wall for usage in agent)
@@ -364,7 +361,10 @@ def main() -> None:
     options = parser.parse_args()
     build()
     engines = ["kernel", "pure"] if options.pure else ["kernel"]
-    chosen = [fmt for fmt in FORMATS if not options.only or fmt.name in options.only.split(",")]
+    names = options.only.split(",") if options.only else [fmt.name for fmt in FORMATS]
+    if unknown := set(names) - {fmt.name for fmt in FORMATS}:
+        parser.error(f"unknown format `{'`, `'.join(sorted(unknown))}`; there are: {', '.join(fmt.name for fmt in FORMATS)}")
+    chosen = [fmt for fmt in FORMATS if fmt.name in names]
     if options.idle:
         show_idle(engines)
     elif options.live:

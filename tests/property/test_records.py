@@ -61,16 +61,16 @@ def read(made, data, place=None, *, stops=()):
                     break
             assert piece is not None
             assert 0 < piece.size <= len(block)
-            batch = events_of(made, block, place, piece)
+            batch = records_of(made, block, place, piece).batch
             if not piece.mark and (at := made.long_record(batch, place.offset)) is not None:
                 piece = made.shortened(block, at, place)
-                batch = events_of(made, block, place, piece)
+                batch = records_of(made, block, place, piece).batch
             yield place, piece, batch
             offset = place.offset + piece.size
             place = Place(offset, piece.unfinished, data[max(0, offset - 1024) : offset], place.big_endian)
 
 
-def events_of(made, block, place, piece):
+def records_of(made, block, place, piece):
     return made.split(block[: piece.size], offset=place.offset, mark=piece.mark, now_ns=0, big_endian=place.big_endian)
 
 
@@ -153,10 +153,7 @@ def test_holes_of_nuls_are_no_part_of_the_lines_behind_them(encoding, lines, blo
     assert seen(found) == [[(b"content", line.encode())] for _, line in lines]
     for _, offset, length in found:
         assert "\0" not in data[offset : offset + length].decode(CODECS[encoding])
-    skipped = sum(
-        made.skipped_nuls(data[place.offset : place.offset + piece.size], offset=place.offset, mark=piece.mark, big_endian=False)
-        for place, piece, _ in read(made, data)
-    )
+    skipped = sum(records_of(made, data[place.offset :], place, piece).nuls for place, piece, _ in read(made, data))
     assert skipped == sum(nuls for nuls, _ in lines) * made.unit
 
 

@@ -9,9 +9,10 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from tailrace.agent.importing import Request
+if TYPE_CHECKING:
+    from tailrace.agent.importing import Request
 
 NAME: Final = "local_event.json"
 MAX_BYTES: Final = 1_048_576
@@ -26,7 +27,7 @@ class LocalEvents:
         self._seen = (0, 0, 0)
         self._entries: Any = []
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> "list[Request]":
         """What a changed file asks for. ValueError when it cannot be understood; it is looked at again when it has changed.
 
         A run's id follows from the file: a killed agent that had no time to empty it takes nothing on twice.
@@ -42,7 +43,7 @@ class LocalEvents:
         self._entries = json.loads(text) if text.strip() else []
         return list(_requests(self._entries, digest))
 
-    def settle(self, refused: Sequence[Request]) -> None:
+    def settle(self, refused: "Sequence[Request]") -> None:
         """All that `requests` gave has been taken on, but for these, which stay. A file that has changed since is left as it is."""
         if self._look() != self._seen:
             return
@@ -59,7 +60,9 @@ class LocalEvents:
         return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _requests(document: Any, digest: str) -> Iterator[Request]:
+def _requests(document: Any, digest: str) -> "Iterator[Request]":
+    from tailrace.agent.importing import Request  # noqa: PLC0415 - most agents never see such a file
+
     if not isinstance(document, list):
         raise TypeError("it holds no list")
     for number, entry in enumerate(document):

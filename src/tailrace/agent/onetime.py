@@ -1,14 +1,16 @@
-"""Watches over one-time runs: takes on imports, notes how far each run is, and ends it when everything of it is acknowledged."""
+"""Watches over one-time runs: takes on imports, notes how far each run is, and ends it when everything of it is acknowledged.
+
+What it needs to take one on (`importing`) is loaded then: most agents never do.
+"""
 
 import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tailrace import telemetry
-from tailrace.agent.importing import Request, files_of, job_of, known
 from tailrace.agent.jobs import Job, Jobs, read_notes
 from tailrace.agent.lane import Lane
 from tailrace.agent.local_event import LocalEvents
@@ -18,6 +20,9 @@ from tailrace.pipeline.contract import OneTime, Progress
 from tailrace.pipeline.loading import from_canonical
 from tailrace.pipeline.model import PipelineConfig
 from tailrace.pipeline.platform import Platform
+
+if TYPE_CHECKING:
+    from tailrace.agent.importing import Request
 
 LOOK_SECS: Final = 0.25
 SAVE_SECS: Final = 5.0
@@ -69,6 +74,8 @@ class Runs:
     # --- taking on, from any thread ---------------------------------------------------------------------------------------------
     def ask(self, question: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The question `import`: the row of the new run. UsageError, ConfigErrors."""
+        from tailrace.agent.importing import Request  # noqa: PLC0415
+
         request = Request.of(dict(question))
         return [self._on_loop(lambda: self.take_on(request, again=bool(question.get("again"))))]
 
@@ -85,12 +92,14 @@ class Runs:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
     # --- on the event loop ------------------------------------------------------------------------------------------------------
-    async def take_on(self, request: Request, *, again: bool = False) -> dict[str, Any]:
+    async def take_on(self, request: "Request", *, again: bool = False) -> dict[str, Any]:
         """Make a run durable and start it."""
         async with self._taking:  # two at once would not know each other's files
             return await self._take_on(request, again=again)
 
-    async def _take_on(self, request: Request, *, again: bool) -> dict[str, Any]:
+    async def _take_on(self, request: "Request", *, again: bool) -> dict[str, Any]:
+        from tailrace.agent.importing import Request, files_of, job_of  # noqa: PLC0415
+
         assert self._session is not None, "questions are answered only while a session runs"
         job = await asyncio.to_thread(job_of, request, self._pipelines)
         files = await asyncio.to_thread(files_of, from_canonical(job.config), self._platform)
@@ -114,6 +123,8 @@ class Runs:
         return {**job.row(), "files": len(files) - len(skipped), "skipped": skipped}
 
     async def _known(self, job: Job, files: Mapping[str, str], session: Running) -> list[str]:
+        from tailrace.agent.importing import known  # noqa: PLC0415
+
         imported = await asyncio.to_thread(read_notes, self.jobs.notes(job.base))
         return known(files, session.collected(from_canonical(job.config)), imported)
 
@@ -140,6 +151,8 @@ class Runs:
         return self._first is None and not any(lane.pipeline in running for lane in lanes)
 
     async def _begin(self, first: First) -> None:
+        from tailrace.agent.importing import Request  # noqa: PLC0415
+
         try:
             first.begun(await self.take_on(Request.of(dict(first.question)), again=bool(first.question.get("again"))))
         except TailraceError as error:

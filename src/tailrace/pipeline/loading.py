@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tailrace.errors import ConfigError, ConfigErrors
 from tailrace.pipeline import registry
-from tailrace.pipeline.classic import is_classic, translated
+from tailrace.pipeline.classic import is_classic
 from tailrace.pipeline.config import OptionGroup
 from tailrace.pipeline.documents import MAX_BYTES, Document, Value, read
 from tailrace.pipeline.documents import Path as KeyPath
@@ -109,6 +109,8 @@ def _pipeline(document: Document) -> PipelineConfig:
     """Of either form; a classic one is translated first, and kept beside."""
     if not is_classic(document.value):
         return _Check(document).pipeline()
+    from tailrace.pipeline.classic.translation import translated  # noqa: PLC0415 - its models take time to build
+
     pipeline, classic = translated(document)
     return replace(_Check(pipeline).pipeline(), classic=classic)
 

@@ -162,7 +162,8 @@ class Target:
             if left is not None and left <= 0:
                 return
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._changed.wait()
 
     def _prepare(self, request: Request) -> None:
         """Ask for the ranges to be made durable, now, so that they are prepared in stream order."""

@@ -7,6 +7,7 @@ before.
 
 import time
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from tailrace.batch import EventBatch, Pattern, RecordRule, record_end
 from tailrace.inputs.file.config import FileConfig, Multiline
@@ -37,6 +38,8 @@ class Piece:
     """For `__truncate_info__`: the piece is one event. Or UNMATCHED."""
     unfinished: int = 0
     """When the record goes on behind it: what has to be known to go on; else 0."""
+    is_all: bool = False
+    """No other piece can be cut from the block before more of the file is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,14 @@ class Place:
     """Some of the bytes before the block."""
     big_endian: bool = False
     """The byte order of UTF-16."""
+
+
+class Records(NamedTuple):
+    """What a piece holds."""
+
+    batch: EventBatch
+    nuls: int
+    """Bytes of NULs at line beginnings, which are no part of the events."""
 
 
 class Framing:
@@ -137,7 +148,8 @@ class Framing:
         whole = record_end(text.data, self._rule)
         end = self._before_long_line(text.data, whole) if self._rule is None else whole
         if end:
-            return Piece(text.raw(end))
+            waits = not complete and end == whole and len(text.data) - end <= self.limit
+            return Piece(text.raw(end), is_all=waits)
         if whole:
             return self._cut_at_limit(text, CUT, 0, b"")
         return _skip(text) or self._cut_open(text, complete=complete)
@@ -199,7 +211,7 @@ class Framing:
         return Piece(at)
 
     # --- what a piece holds -----------------------------------------------------------------------------------------------------
-    def split(self, block: bytes, *, offset: int, mark: str = "", now_ns: int | None = None, big_endian: bool = False) -> EventBatch:
+    def split(self, block: bytes, *, offset: int, mark: str = "", now_ns: int | None = None, big_endian: bool = False) -> Records:
         """The events of one piece."""
         now_ns = time.time_ns() if now_ns is None else now_ns
         text = self._text(block, Place(offset, int(CONTINUED in mark), big_endian=big_endian), to_its_end=True)
@@ -218,13 +230,7 @@ class Framing:
             _replace_invalid(batch, text.data)
         if mark in TRUNCATIONS:
             batch.add(TRUNCATE_INFO, mark.encode())
-        return batch
-
-    def skipped_nuls(self, block: bytes, *, offset: int, mark: str, big_endian: bool) -> int:
-        """How many bytes of NULs at line beginnings are no part of the events of a piece."""
-        if b"\0" not in block:
-            return 0
-        return self._text(block, Place(offset, int(CONTINUED in mark), big_endian=big_endian), to_its_end=True).nuls
+        return Records(batch, text.nuls)
 
     def _text(self, block: bytes, place: Place, *, to_its_end: bool = False) -> Text:
         encoding = self._encodings.get(place.big_endian) or self._encodings.setdefault(place.big_endian, self._new(place.big_endian))

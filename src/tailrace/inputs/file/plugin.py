@@ -80,7 +80,8 @@ class InputFile:
         block = self._again.read(context, stream, done)
         if block is None:
             return None
-        return Shaping(self.config, Framing(self.config)).batch(block, done.position, offset=done.start, inode=file_of(stream.key)[1])
+        shaping = Shaping(self.config, Framing(self.config))
+        return shaping.records(block, done.position, offset=done.start, inode=file_of(stream.key)[1]).batch
 
     def on_durable(self, done: Range) -> None:
         """Nothing to do: the checkpoint holds all that a file needs."""
@@ -95,4 +96,4 @@ class InputFile:
 
 def split(block: bytes, config: FileConfig, offset: int = 0) -> EventBatch:
     """The events of a whole block as `input_file` would form them (`tailrace parse`)."""
-    return Framing(config).split(block, offset=offset, big_endian=not offset and block.startswith(codecs.BOM_UTF16_BE))
+    return Framing(config).split(block, offset=offset, big_endian=not offset and block.startswith(codecs.BOM_UTF16_BE)).batch

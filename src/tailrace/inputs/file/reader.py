@@ -4,11 +4,11 @@ import codecs
 import os
 import time
 
-from tailrace.batch import EventBatch, fingerprint
+from tailrace.batch import fingerprint
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.content import is_compressed
 from tailrace.inputs.file.files import Files
-from tailrace.inputs.file.framing import BLOCK_SIZE, CUT, CUT_AND_CONTINUED, WINDOW_SIZE, Framing, Piece, Place
+from tailrace.inputs.file.framing import BLOCK_SIZE, CUT, CUT_AND_CONTINUED, WINDOW_SIZE, Framing, Piece, Place, Records
 from tailrace.inputs.file.generation import Generation
 from tailrace.inputs.file.nuls import NulsAtEnd
 from tailrace.pipeline.contract import InputContext, Position
@@ -25,10 +25,11 @@ class Shaping:
         keys = (FILE_OFFSET if config.appending_log_position_meta else b"", config.file_offset_key.encode())
         self._offset_keys = [key for key in keys if key]
 
-    def batch(self, block: bytes, position: Position, *, offset: int, inode: int) -> EventBatch:
+    def records(self, block: bytes, position: Position, *, offset: int, inode: int) -> Records:
         """`position` is that of the range's end."""
         mark, path = str(position.get("mark", "")), str(position["path"])
-        batch = self.framing.split(block, offset=offset, mark=mark, big_endian=bool(position.get("big_endian")))
+        found = self.framing.split(block, offset=offset, mark=mark, big_endian=bool(position.get("big_endian")))
+        batch = found.batch
         batch.tags = [(b"__path__", os.fsencode(path))]
         if self._with_inode:
             batch.tags = [*batch.tags, (b"__inode__", str(inode).encode())]
@@ -36,7 +37,7 @@ class Shaping:
             offsets = [str(offset).encode() for offset in batch.raw_offsets]
             for key in self._offset_keys:
                 batch.set_column(key, offsets)
-        return batch
+        return found
 
 
 class Reader:
@@ -74,10 +75,13 @@ class Reader:
         if piece is None:
             self._at_end(generation, looked_at)
             return self._context.finite and len(settled) < len(block)
-        taken = self._submit(generation, settled, piece)
-        if taken and to_the_end and piece.size == len(block):
+        begin = generation.offset
+        if not self._submit(generation, settled, piece):
+            return False
+        done = len(block) if not piece.is_all or len(settled) < len(block) else piece.size
+        if to_the_end and generation.offset == begin + done:
             return self._at_end(generation, looked_at)
-        return taken
+        return True
 
     def _is_due(self, generation: Generation) -> bool:
         """Whether it is still to be read, and open."""
@@ -137,16 +141,16 @@ class Reader:
 
     def _submit(self, generation: Generation, block: bytes, piece: Piece) -> bool:
         start = generation.offset
-        data, batch = self._shape(generation, block, piece)
+        data, (batch, nuls) = self._shape(generation, block, piece)
         if not piece.mark and (at := self._framing.long_record(batch, start)) is not None:
             piece = self._framing.shortened(block, at, self._place(generation))
-            data, batch = self._shape(generation, block, piece)
+            data, (batch, nuls) = self._shape(generation, block, piece)
         if piece.mark in (CUT, CUT_AND_CONTINUED):
             self._context.count("records_cut")
             self._context.alarm("LOG_TRUNCATE_ALARM", "a record is longer than the limit and is cut", path=generation.path, offset=start)
         if batch.discarded:
             self._context.count("unmatched_lines_discarded", batch.discarded)
-        if nuls := self._framing.skipped_nuls(data, offset=start, mark=piece.mark, big_endian=generation.big_endian):
+        if nuls:
             self._context.count("nul_bytes_skipped", nuls)
         generation.moved(data, unfinished=piece.unfinished)
         return self._context.submit(
@@ -159,11 +163,10 @@ class Reader:
             readable_at=generation.read_to_end_at,
         )
 
-    def _shape(self, generation: Generation, block: bytes, piece: Piece) -> tuple[bytes, EventBatch]:
+    def _shape(self, generation: Generation, block: bytes, piece: Piece) -> tuple[bytes, Records]:
         data = block if piece.size == len(block) else block[: piece.size]
         position = generation.position(mark=piece.mark)
-        batch = self._shaping.batch(data, position, offset=generation.offset, inode=generation.file[1])
-        return data, batch
+        return data, self._shaping.records(data, position, offset=generation.offset, inode=generation.file[1])
 
     def _at_end(self, generation: Generation, looked_at: int) -> bool:
         if not self._history:

@@ -72,7 +72,7 @@ class InputStaticFileOnetime:
         if block is None:
             return None
         shaping = Shaping(self.config, Framing(self.config))
-        return shaping.batch(block, done.position, offset=done.start, inode=file_of(stream.key)[1])
+        return shaping.records(block, done.position, offset=done.start, inode=file_of(stream.key)[1]).batch
 
     def on_durable(self, done: Range) -> None:
         """Nothing to do: the checkpoint holds all that a file needs."""
@@ -152,4 +152,4 @@ class InputStaticFileOnetime:
 
 def split(block: bytes, config: StaticFileConfig, offset: int = 0) -> EventBatch:
     """The events of a whole block as the input would form them (`tailrace parse`)."""
-    return Framing(config).split(block, offset=offset)
+    return Framing(config).split(block, offset=offset).batch

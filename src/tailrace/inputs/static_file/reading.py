@@ -5,8 +5,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tailrace.batch import EventBatch, fingerprint
-from tailrace.inputs.file.framing import CUT, CUT_AND_CONTINUED, Framing, Piece, Place
+from tailrace.batch import fingerprint
+from tailrace.inputs.file.framing import CUT, CUT_AND_CONTINUED, Framing, Piece, Place, Records
 from tailrace.inputs.file.generation import SIGNATURE_SIZE, FileId, file_of
 from tailrace.inputs.file.reader import Shaping
 from tailrace.inputs.file.rotation import find_file
@@ -67,17 +67,17 @@ class Reading:
 
     def _submit(self, piece: Piece) -> bool:
         start, place = self._offset, self._place()
-        data, batch = self._shape(piece)
-        if not piece.mark and (at := self._framing.long_record(batch, start)) is not None:
+        data, records = self._shape(piece)
+        if not piece.mark and (at := self._framing.long_record(records.batch, start)) is not None:
             piece = self._framing.shortened(self._block, at, place)
-            data, batch = self._shape(piece)
-        self._count(piece, batch, data)
+            data, records = self._shape(piece)
+        self._count(piece, records)
         self._block = self._block[piece.size :]
         self._offset += piece.size
         self._tail = (data if len(data) >= SIGNATURE_SIZE else self._tail + data)[-SIGNATURE_SIZE:]
         self._unfinished = piece.unfinished
         return self._context.submit(
-            batch,
+            records.batch,
             stream=self._pending.stream,
             start=start,
             end=self._offset,
@@ -86,15 +86,15 @@ class Reading:
             readable_at=0,
         )
 
-    def _count(self, piece: Piece, batch: EventBatch, data: bytes) -> None:
+    def _count(self, piece: Piece, records: Records) -> None:
         if piece.mark in (CUT, CUT_AND_CONTINUED):
             self._context.count("records_cut")
             message = "a record is longer than the limit and is cut"
             self._context.alarm("LOG_TRUNCATE_ALARM", message, path=self._pending.path, offset=self._offset)
-        if batch.discarded:
-            self._context.count("unmatched_lines_discarded", batch.discarded)
-        if nuls := self._framing.skipped_nuls(data, offset=self._offset, mark=piece.mark, big_endian=self._big_endian):
-            self._context.count("nul_bytes_skipped", nuls)
+        if records.batch.discarded:
+            self._context.count("unmatched_lines_discarded", records.batch.discarded)
+        if records.nuls:
+            self._context.count("nul_bytes_skipped", records.nuls)
 
     def _position(self, piece: Piece) -> Position:
         first = self._pending.position
@@ -108,10 +108,10 @@ class Reading:
             position["big_endian"] = True
         return position
 
-    def _shape(self, piece: Piece) -> tuple[bytes, EventBatch]:
+    def _shape(self, piece: Piece) -> tuple[bytes, Records]:
         data = self._block[: piece.size]
         position = {**self._pending.position, "mark": piece.mark, "big_endian": self._big_endian}
-        return data, self._shaping.batch(data, position, offset=self._offset, inode=file_of(self._pending.key)[1])
+        return data, self._shaping.records(data, position, offset=self._offset, inode=file_of(self._pending.key)[1])
 
 
 def open_at(context: InputContext, pending: Pending) -> Opened:

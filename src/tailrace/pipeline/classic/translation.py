@@ -3,13 +3,14 @@
 The order of work is the agent's of old: parse, time, filter, mask, then the plugins of `plugin.processors`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 
 from pydantic import ValidationError
 
 from tailrace.errors import ConfigError, ConfigErrors
+from tailrace.pipeline.classic import Classic
 from tailrace.pipeline.classic.keys import ClassicConfig, CommonDetail, FileDetail, PluginEntry, PluginOnlyDetail
 from tailrace.pipeline.config import OptionGroup, extra, public_key
 from tailrace.pipeline.documents import Document, Path, Value
@@ -23,18 +24,6 @@ DETAIL: Final = ("inputDetail",)
 _SECTIONS: Final = ("inputs", "processors", "aggregators", "flushers")
 
 Group = TypeVar("Group", bound=OptionGroup)
-
-
-@dataclass(frozen=True, slots=True)
-class Classic:
-    """What a pipeline was translated from: the document word for word, and remarks on it."""
-
-    document: Mapping[str, Any]
-    remarks: tuple[str, ...]
-
-
-def is_classic(value: Value) -> bool:
-    return isinstance(value, dict) and ("inputDetail" in value or "outputDetail" in value)
 
 
 def translated(source: Document, *, endpoint: str = ENDPOINT, project: str = PROJECT) -> tuple[Document, Classic]:

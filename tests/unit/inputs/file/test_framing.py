@@ -46,7 +46,7 @@ def pieces(made, data, *, seen_at=()):
 
 
 def split(made, block, place, piece):
-    return made.split(block, offset=place.offset, mark=piece.mark, big_endian=place.big_endian)
+    return made.split(block, offset=place.offset, mark=piece.mark, big_endian=place.big_endian).batch
 
 
 def read_all(made, data, *, seen_at=()):
