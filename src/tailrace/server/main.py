@@ -6,9 +6,13 @@ import logging
 import secrets
 import signal
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
 import uvloop
@@ -17,34 +21,42 @@ from tailrace import telemetry
 from tailrace.server.api.call import Services
 from tailrace.server.api.protocol import BoundedProtocol
 from tailrace.server.app import create_app
+from tailrace.server.auth.authority import open_authority
 from tailrace.server.auth.keys import new_admin_key
 from tailrace.server.auth.private import write_secret
+from tailrace.server.auth.tls import Certificates, own_names
 from tailrace.server.auth.vault import Vault, open_vault
 from tailrace.server.db.catalog import Catalog
 from tailrace.server.db.database import open_database
 from tailrace.server.db.records import Key
+from tailrace.server.db.roster import Roster
+from tailrace.server.db.transactions import Transactions
+from tailrace.server.fleet.fleet import Fleet
+from tailrace.server.fleet.upgrade_root import open_upgrade_root
 from tailrace.server.ingest import Ingest
-from tailrace.server.listening import run_file
+from tailrace.server.listening import Listeners, run_file
 from tailrace.server.settings import Settings
 from tailrace.server.store.embedded import EmbeddedStore
 
 log = telemetry.logger("server")
 
 DATABASE, MASTER_KEY, ADMIN_KEY, SERVER_ID = "meta.db", "master.key", "admin.json", "id"
+AUTHORITY, CERTIFICATE, UPGRADE_ROOT = "ca", "server.pem", "upgrade-root.key"
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 # Longer than the pauses of SDKs and agents between two requests on a connection.
 KEEP_ALIVE_SECS = 75
 
 
-def run(settings: Settings, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM on a socket that listens already. Raises TailraceError when the server cannot start."""
+def run(settings: Settings, listeners: Listeners) -> None:
+    """Serve until SIGINT or SIGTERM on sockets that listen already. Raises TailraceError when the server cannot start."""
     telemetry.setup("server", level=settings.log_level, directory=settings.home / "logs")
     # uvicorn repeats the traceback of a crashed request, which is in the log with its request id already.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    uvloop.run(_serve(settings, listener))
+    uvloop.run(_serve(settings, listeners))
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
-    async with open_services(settings) as services:
+async def _serve(settings: Settings, listeners: Listeners) -> None:
+    async with open_services(settings, listeners.tls_port) as services:
         config = uvicorn.Config(
             create_app(services),
             http=BoundedProtocol,
@@ -56,14 +68,31 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
             timeout_keep_alive=KEEP_ALIVE_SECS,
             timeout_graceful_shutdown=int(settings.stop_grace_secs),
         )
-        with run_file(settings, listener) as port:
-            log.info("the server listens", host=settings.host, port=port, home=str(settings.home))
-            await _Server(config).serve(sockets=[listener])
+        fresh = asyncio.create_task(services.certificates.keep_fresh())
+        with run_file(settings, listeners):
+            log.info("the server listens", host=settings.host, port=listeners.port, tls_port=listeners.tls_port, home=str(settings.home))
+            await _Server(config, listeners, services.certificates.context).serve()
+        fresh.cancel()
         log.info("the server stops")
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handling, which would end the process before the store is closed."""
+    """uvicorn on a plain and a TLS socket, without its signal handling, which would end the process before the store is closed."""
+
+    def __init__(self, config: uvicorn.Config, listeners: Listeners, tls: ssl.SSLContext) -> None:
+        super().__init__(config)
+        self._listeners = listeners
+        self._tls = tls
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Beside uvicorn's own plain listener, one that differs by its TLS only."""
+        await super().startup([self._listeners.plain, *(sockets or ())])
+        protocol = partial(
+            self.config.http_protocol_class, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        backlog = self.config.backlog
+        listening = await asyncio.get_running_loop().create_server(protocol, sock=self._listeners.tls, ssl=self._tls, backlog=backlog)
+        self.servers.append(listening)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -85,25 +114,59 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncGenerator[Services]:
+async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Services]:
     """The parts of a server on `settings.home`, opened in the order in which they need each other, closed in the other order."""
     settings.server_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = open_database(settings.server_directory / DATABASE)
+    transactions = Transactions(open_database(settings.server_directory / DATABASE), threads=settings.database_threads)
     store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs)
-    catalog = Catalog(engine, store, threads=settings.database_threads)
     ingest = Ingest(store, settings)
     try:
+        catalog, roster = Catalog(transactions, store), Roster(transactions)
+        await roster.open()
         await catalog.open()
-        vault = open_vault(settings.secret_directory / MASTER_KEY, create=not catalog.has_keys())
-        new_key = _ensure_admin_key(catalog.admin_key(), vault, settings.secret_directory / ADMIN_KEY)
+        secret = settings.secret_directory
+        vault = open_vault(secret / MASTER_KEY, create=not roster.has_keys())
+        new_key = _ensure_admin_key(roster.admin_key(), vault, secret / ADMIN_KEY)
         if new_key is not None:
-            await catalog.add_key(new_key)
-        yield Services(settings, catalog, store, ingest, vault, _server_id(settings.server_directory / SERVER_ID))
+            await roster.add_key(new_key)
+        authority = open_authority(secret / AUTHORITY, timedelta(seconds=settings.ca_overlap_secs))
+        addresses = settings.addresses or _addresses(settings, tls_port)
+        names = [
+            *settings.domains,
+            *(urlsplit(address).hostname or "" for address in addresses),
+            *own_names(settings.tls_host or settings.host),
+        ]
+        yield Services(
+            settings=settings,
+            catalog=catalog,
+            store=store,
+            ingest=ingest,
+            vault=vault,
+            roster=roster,
+            authority=authority,
+            certificates=Certificates(
+                authority, secret / CERTIFICATE, [*names, *LOCAL_NAMES], timedelta(seconds=settings.certificate_secs)
+            ),
+            fleet=Fleet(roster, vault, authority, settings),
+            server_id=_server_id(settings.server_directory / SERVER_ID),
+            addresses=addresses,
+            upgrade_root=open_upgrade_root(secret / UPGRADE_ROOT),
+        )
         await store.flush()
     finally:
         ingest.close()
         await store.close()
-        catalog.close()
+        transactions.close()
+
+
+def _addresses(settings: Settings, tls_port: int) -> tuple[str, ...]:
+    """Where agents find a server that names no `addresses`."""
+    names = settings.domains or own_names(_tls_host(settings))[:1]
+    return tuple(f"https://[{name}]:{tls_port}" if ":" in name else f"https://{name}:{tls_port}" for name in names)
+
+
+def _tls_host(settings: Settings) -> str:
+    return settings.tls_host or settings.host
 
 
 def _server_id(path: Path) -> str:

@@ -10,6 +10,7 @@ import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -28,7 +29,23 @@ class Settings(BaseModel):
     home: Path = Field(description="Home of this installation; set by `--home` only.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(9480, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
-    domains: tuple[str, ...] = Field((), description="Host names of this server; `<project>.<domain>` addresses a project.")
+    tls_host: str | None = Field(None, description="Address to listen on with TLS; null is that of `host`.")
+    tls_port: int | None = Field(
+        None, ge=0, le=65535, description="Port of the API with TLS; 0 takes a free one, null the one after `port`, or a free one."
+    )
+    domains: tuple[str, ...] = Field(
+        (), description="Host names of this server, also in its certificate; `<project>.<domain>` addresses a project."
+    )
+    addresses: tuple[str, ...] = Field(
+        (),
+        description="Where agents reach this server, `https://host:port`, the best one first; empty: what follows from `domains`.",
+    )
+    certificate_secs: int = Field(7_776_000, ge=3, le=34_560_000, description="Life of the server's certificate; it renews itself before.")
+    ca_overlap_secs: int = Field(2_592_000, ge=1, le=63_072_000, description="How long agents know a new root certificate before it signs.")
+    agent_key_secs: int = Field(3600, ge=10, le=604_800, description="Life of an agent's key for data; it is renewed at half of it.")
+    agent_poll_secs: float = Field(
+        20.0, ge=0.2, le=45, description="How often an agent asks whether its keys and projects are still right."
+    )
     region: str = Field("local", min_length=1, max_length=64, description="Region that projects report.")
     time_zone: str = Field("UTC", description="Time zone of SQL functions, an IANA name.")
     signature_v1: bool = Field(True, description="Whether signatures of version 1 (HMAC-SHA1) are accepted beside version 4.")
@@ -58,11 +75,20 @@ class Settings(BaseModel):
             raise ValueError("it is no time zone of the IANA database")
         return value
 
-    @field_validator("domains", mode="before")
+    @field_validator("domains", "addresses", mode="before")
     @classmethod
     def _split_domains(cls, value: object) -> object:
         """A comma-separated text is a list, so that the environment can hold it."""
         return tuple(part.strip().lower() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("addresses")
+    @classmethod
+    def _secure_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            parts = urlsplit(address)
+            if parts.scheme != "https" or not parts.hostname or parts.path not in ("", "/"):
+                raise ValueError(f"`{address}` does not look like `https://logs.example.org:9481`")
+        return tuple(address.rstrip("/") for address in value)
 
     @field_validator("domains")
     @classmethod

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,39 @@ from alembic.runtime.migration import MigrationContext
 from tailrace.errors import ApiError, DamagedError, EngineError, NewerFormatError
 from tailrace.server.db.catalog import Catalog
 from tailrace.server.db.database import copy_database, open_database
-from tailrace.server.db.records import Agent, Key
+from tailrace.server.db.records import Agent, Grant, Key, Token
+from tailrace.server.db.roster import Roster
 from tailrace.server.db.tables import Base
+from tailrace.server.db.transactions import Transactions
 from tailrace.server.store.port import Found, TableSpec
 from tailrace.telemetry import recent_alarms
 
 TEXT = {"type": "text", "token": [" "], "doc_value": True}
 LONG = {"type": "long", "doc_value": True}
+
+
+FIRST_SCHEMA = """
+CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL);
+INSERT INTO alembic_version VALUES ('0001');
+CREATE TABLE projects (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(63) NOT NULL, description VARCHAR NOT NULL, options JSON NOT NULL,
+    created BIGINT NOT NULL, modified BIGINT NOT NULL, CONSTRAINT uq_projects_name UNIQUE (name));
+CREATE TABLE logstores (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, project_id INTEGER NOT NULL, name VARCHAR(63) NOT NULL,
+    ttl INTEGER NOT NULL, options JSON NOT NULL, created BIGINT NOT NULL, modified BIGINT NOT NULL,
+    CONSTRAINT fk_logstores_project_id FOREIGN KEY(project_id) REFERENCES projects (id) ON DELETE CASCADE);
+CREATE TABLE shards (logstore_id INTEGER NOT NULL, shard INTEGER NOT NULL, status VARCHAR(16) NOT NULL, begin_key VARCHAR(32) NOT NULL,
+    end_key VARCHAR(32) NOT NULL, created BIGINT NOT NULL, PRIMARY KEY (logstore_id, shard));
+CREATE TABLE drops (logstore_id INTEGER NOT NULL PRIMARY KEY);
+CREATE TABLE indexes (logstore_id INTEGER NOT NULL PRIMARY KEY, version INTEGER NOT NULL, document JSON NOT NULL, modified BIGINT NOT NULL);
+CREATE TABLE index_columns (logstore_id INTEGER NOT NULL, number INTEGER NOT NULL, "key" VARCHAR NOT NULL, type VARCHAR(16) NOT NULL,
+    first_version INTEGER NOT NULL, PRIMARY KEY (logstore_id, number));
+CREATE TABLE agents (id VARCHAR(64) NOT NULL PRIMARY KEY, project VARCHAR(63) NOT NULL, logstores JSON NOT NULL, created BIGINT NOT NULL);
+CREATE TABLE keys (id VARCHAR(64) NOT NULL PRIMARY KEY, kind VARCHAR(16) NOT NULL, secret BLOB NOT NULL, enabled BOOLEAN NOT NULL,
+    agent_id VARCHAR(64), project VARCHAR(63) NOT NULL, logstores JSON NOT NULL, actions JSON NOT NULL, created BIGINT NOT NULL,
+    CONSTRAINT fk_keys_agent_id FOREIGN KEY(agent_id) REFERENCES agents (id) ON DELETE CASCADE);
+INSERT INTO projects VALUES (1, 'web', '', '{}', 7, 7);
+INSERT INTO agents VALUES ('host-1', 'web', '["access"]', 7);
+INSERT INTO keys VALUES ('K', 'agent', X'7365616C6564', 1, 'host-1', 'web', '["access"]', '[]', 7);
+"""
 
 
 class Tables:
@@ -49,9 +76,19 @@ class Tables:
             raise EngineError("the engine is down")
 
 
-async def opened(path: Path, tables: Tables) -> Catalog:
-    catalog = Catalog(open_database(path), tables)
+class Opened(Catalog):
+    """With the roster beside it, and with the end of both."""
+
+    def __init__(self, transactions: Transactions, tables: Tables) -> None:
+        super().__init__(transactions, tables)
+        self.roster = Roster(transactions)
+        self.close = transactions.close
+
+
+async def opened(path: Path, tables: Tables) -> Opened:
+    catalog = Opened(Transactions(open_database(path)), tables)
     await catalog.open()
+    await catalog.roster.open()
     return catalog
 
 
@@ -90,7 +127,7 @@ def test_a_newer_file_is_refused_with_a_sentence_and_left_alone(path: Path) -> N
     open_database(path).dispose()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(NewerFormatError, match="has format 9999, this release knows formats up to 0001"):
+    with pytest.raises(NewerFormatError, match="has format 9999, this release knows formats up to 0002"):
         open_database(path)
     assert not list(path.parent.glob("*.before-*"))
 
@@ -101,7 +138,7 @@ def test_what_is_no_database_is_damaged(path: Path) -> None:
         open_database(path)
 
 
-async def test_everything_is_there_after_a_restart(catalog: Catalog, path: Path, tables: Tables) -> None:
+async def test_everything_is_there_after_a_restart(catalog: Opened, path: Path, tables: Tables) -> None:
     await catalog.create_index("web", "access", {"keys": {"z": TEXT, "a": LONG}})
     before = catalog.logstore("web", "access")
     again = await opened(path, tables)
@@ -113,7 +150,7 @@ async def test_everything_is_there_after_a_restart(catalog: Catalog, path: Path,
     assert tables.specs == {after.id: after.table}
 
 
-async def test_shards_split_the_key_space_evenly(catalog: Catalog) -> None:
+async def test_shards_split_the_key_space_evenly(catalog: Opened) -> None:
     three = await catalog.create_logstore("web", "three", ttl=1, shard_count=3, options={})
     two = catalog.logstore("web", "access")
     assert two is not None
@@ -122,7 +159,7 @@ async def test_shards_split_the_key_space_evenly(catalog: Catalog) -> None:
     assert [shard.end for shard in three.shards[:-1]] == [shard.begin for shard in three.shards[1:]]
 
 
-async def test_a_field_has_its_own_column_per_type_for_ever(catalog: Catalog) -> None:
+async def test_a_field_has_its_own_column_per_type_for_ever(catalog: Opened) -> None:
     def columns() -> dict[str, str]:
         logstore = catalog.logstore("web", "access")
         assert logstore is not None
@@ -137,7 +174,7 @@ async def test_a_field_has_its_own_column_per_type_for_ever(catalog: Catalog) ->
     assert columns() == {"c": "c5", "b": "c2", "a": "c1"}
 
 
-async def test_the_id_of_a_deleted_logstore_never_comes_back(catalog: Catalog, tables: Tables) -> None:
+async def test_the_id_of_a_deleted_logstore_never_comes_back(catalog: Opened, tables: Tables) -> None:
     first = catalog.logstore("web", "access")
     assert first is not None
     await catalog.delete_logstore("web", "access")
@@ -146,7 +183,7 @@ async def test_the_id_of_a_deleted_logstore_never_comes_back(catalog: Catalog, t
     assert list(tables.specs) == [second.id]
 
 
-async def test_a_lost_database_hands_out_no_number_that_the_store_knows(catalog: Catalog, path: Path, tables: Tables) -> None:
+async def test_a_lost_database_hands_out_no_number_that_the_store_knows(catalog: Opened, path: Path, tables: Tables) -> None:
     first = catalog.logstore("web", "access")
     assert first is not None
     again = await opened(path.with_name("new.db"), tables)
@@ -158,7 +195,7 @@ async def test_a_lost_database_hands_out_no_number_that_the_store_knows(catalog:
     assert strange == [[f"ls_{first.id}"]]
 
 
-async def test_a_project_goes_with_everything_inside(catalog: Catalog, tables: Tables) -> None:
+async def test_a_project_goes_with_everything_inside(catalog: Opened, tables: Tables) -> None:
     await catalog.delete_project("web")
     assert catalog.project("web") is None
     assert catalog.logstore("web", "access") is None
@@ -167,7 +204,7 @@ async def test_a_project_goes_with_everything_inside(catalog: Catalog, tables: T
     assert catalog.logstores("web") == []
 
 
-async def test_what_a_project_leaves_in_the_engine_goes_at_the_next_start(catalog: Catalog, path: Path, tables: Tables) -> None:
+async def test_what_a_project_leaves_in_the_engine_goes_at_the_next_start(catalog: Opened, path: Path, tables: Tables) -> None:
     tables.broken = True
     await catalog.delete_project("web")
     left = list(tables.specs)
@@ -181,7 +218,7 @@ async def test_what_a_project_leaves_in_the_engine_goes_at_the_next_start(catalo
     assert dropped == left != []
 
 
-async def test_a_table_that_could_not_be_dropped_goes_at_the_next_start(catalog: Catalog, path: Path, tables: Tables) -> None:
+async def test_a_table_that_could_not_be_dropped_goes_at_the_next_start(catalog: Opened, path: Path, tables: Tables) -> None:
     logstore = catalog.logstore("web", "access")
     assert logstore is not None
     tables.broken = True
@@ -198,7 +235,7 @@ async def test_a_table_that_could_not_be_dropped_goes_at_the_next_start(catalog:
     assert dropped == [logstore.id]
 
 
-async def test_a_logstore_that_the_engine_refuses_is_not_there(catalog: Catalog, path: Path, tables: Tables) -> None:
+async def test_a_logstore_that_the_engine_refuses_is_not_there(catalog: Opened, path: Path, tables: Tables) -> None:
     tables.broken = True
     with pytest.raises(EngineError):
         await catalog.create_logstore("web", "errors", ttl=30, shard_count=2, options={})
@@ -208,7 +245,7 @@ async def test_a_logstore_that_the_engine_refuses_is_not_there(catalog: Catalog,
     assert catalog.logstore("web", "errors") is not None
 
 
-async def test_an_index_that_the_engine_refuses_leaves_the_old_one(catalog: Catalog, path: Path, tables: Tables) -> None:
+async def test_an_index_that_the_engine_refuses_leaves_the_old_one(catalog: Opened, path: Path, tables: Tables) -> None:
     await catalog.create_index("web", "access", {"keys": {"a": TEXT}})
     before = catalog.logstore("web", "access")
     tables.broken = True
@@ -220,7 +257,7 @@ async def test_an_index_that_the_engine_refuses_leaves_the_old_one(catalog: Cata
     again.close()
 
 
-async def test_names_are_taken_once(catalog: Catalog) -> None:
+async def test_names_are_taken_once(catalog: Opened) -> None:
     with pytest.raises(ApiError, match="already exists") as project:
         await catalog.create_project("web", "", {})
     with pytest.raises(ApiError) as logstore:
@@ -228,21 +265,78 @@ async def test_names_are_taken_once(catalog: Catalog) -> None:
     assert (project.value.error_code, logstore.value.error_code) == ("ProjectAlreadyExist", "LogStoreAlreadyExist")
 
 
-async def test_a_new_enrolment_ends_the_agents_earlier_keys(catalog: Catalog, path: Path, tables: Tables) -> None:
-    agent = Agent("host-1", "web", ("access",), 1)
-    await catalog.enrol_agent(agent, Key("first", "agent", b"sealed", 1, agent="host-1", project="web", logstores=("access",)))
-    wider = Agent("host-1", "web", ("access", "errors"), 2)
-    await catalog.enrol_agent(wider, Key("second", "agent", b"sealed", 2, agent="host-1", project="web", logstores=wider.logstores))
+def key(name: str, project: str = "web", *logstores: str) -> Key:
+    return Key(name, "agent", b"sealed", 1, agent="host-1", project=project, logstores=logstores)
+
+
+async def test_a_key_that_takes_the_place_of_others_ends_them(catalog: Opened, path: Path, tables: Tables) -> None:
+    await catalog.roster.enrol(Agent("host-1", 1), Grant("host-1", "web", ("access",), 1))
+    await catalog.roster.add_key(key("first", "web", "access"))
+    await catalog.roster.add_key(key("other", "shop"))
+    await catalog.roster.add_key(key("second", "web", "access", "errors"), gone=lambda _: True)
     again = await opened(path, tables)
-    for each in (catalog, again):
+    for each in (catalog.roster, again.roster):
         assert each.key("first") is None
-        key = each.key("second")
-        assert key is not None
-        assert (key.agent, key.logstores) == ("host-1", ("access", "errors"))
+        assert each.key("other") == key("other", "shop")
+        assert each.key("second") == key("second", "web", "access", "errors")
     again.close()
 
 
-async def test_a_copy_is_whole_private_and_never_overwritten(catalog: Catalog, path: Path) -> None:
+async def test_an_older_file_keeps_its_agents_and_their_keys(path: Path, tables: Tables) -> None:
+    """What the first schema had of an agent becomes its grant."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(FIRST_SCHEMA)
+    catalog = await opened(path, tables)
+    assert [agent.id for agent in catalog.roster.agents()] == ["host-1"]
+    assert catalog.roster.grants("host-1") == [Grant("host-1", "web", ("access",), 7)]
+    assert catalog.roster.key("K") == Key("K", "agent", b"sealed", 7, agent="host-1", project="web", logstores=("access",))
+    catalog.close()
+    assert path.with_name("meta.db.before-0002").exists()
+
+
+async def test_a_project_takes_its_agents_keys_grants_and_tokens_along(catalog: Opened, path: Path, tables: Tables) -> None:
+    token = Token("t1", "0" * 64, "web", ("*",), "", None, 0, 1, 2)
+    await catalog.roster.enrol(Agent("host-1", 1), Grant("host-1", "web", ("access",), 1))
+    await catalog.roster.add_key(key("K", "web", "access"))
+    await catalog.roster.put_token(token)
+    await catalog.delete_project("web")
+    catalog.roster.project_deleted("web")
+    again = await opened(path, tables)
+    for each in (catalog.roster, again.roster):
+        assert (each.key("K"), each.grants("host-1"), each.tokens()) == (None, [], [])
+    again.close()
+
+
+async def test_a_token_is_used_up(catalog: Opened, path: Path, tables: Tables) -> None:
+    await catalog.roster.put_token(Token("t1", "0" * 64, "web", ("*",), "", 1, 0, 1, 100))
+    await catalog.roster.enrol(Agent("host-1", 1), Grant("host-1", "web", ("*",), 1), "t1", 50)
+    with pytest.raises(ApiError, match="used up"):
+        await catalog.roster.enrol(Agent("host-2", 1), Grant("host-2", "web", ("*",), 1), "t1", 51)
+    again = await opened(path, tables)
+    assert [(token.uses_left, token.used) for token in again.roster.tokens()] == [(0, 1)]
+    assert [agent.id for agent in again.roster.agents()] == ["host-1"]
+    again.close()
+
+
+@pytest.mark.parametrize("change", [{"expires": 50}, {"revoked": 9}])
+async def test_a_token_that_is_over_lets_nobody_in(catalog: Opened, change: dict[str, int]) -> None:
+    await catalog.roster.put_token(replace(Token("t1", "0" * 64, "web", ("*",), "", None, 0, 1, 100), **change))
+    with pytest.raises(ApiError, match="expired or revoked"):
+        await catalog.roster.enrol(Agent("host-1", 1), Grant("host-1", "web", ("*",), 1), "t1", 50)
+    assert catalog.roster.agent("host-1") is None
+
+
+async def test_a_revoked_agent_has_no_key_left(catalog: Opened, path: Path, tables: Tables) -> None:
+    await catalog.roster.enrol(Agent("host-1", 1), Grant("host-1", "web", ("access",), 1))
+    await catalog.roster.add_key(key("K", "web", "access"))
+    await catalog.roster.revoke_agent("host-1", 5)
+    again = await opened(path, tables)
+    for each in (catalog.roster, again.roster):
+        assert (each.key("K"), each.known_agent("host-1").revoked) == (None, 5)
+    again.close()
+
+
+async def test_a_copy_is_whole_private_and_never_overwritten(catalog: Opened, path: Path) -> None:
     copy = path.with_name("meta.db.before-0002")
     copy_database(path, copy)
     await catalog.create_project("later", "", {})

@@ -24,8 +24,8 @@ def run(
     home = home.expanduser().absolute()
     settings = load_settings(home, {"port": port, "host": host, "log_level": log_level})
     open_home(home)
-    with listening(settings) as listener:
+    with listening(settings) as listeners:
         # Only now: the server takes seconds to load, and whatever stops it should be told at once.
         from tailrace.server.main import run as serve
 
-        serve(settings, listener)
+        serve(settings, listeners)

@@ -18,8 +18,12 @@ from tailrace.server.auth.principal import Principal
 from tailrace.server.db.records import Logstore, Project
 
 if TYPE_CHECKING:
+    from tailrace.server.auth.authority import Authority
+    from tailrace.server.auth.tls import Certificates
     from tailrace.server.auth.vault import Vault
     from tailrace.server.db.catalog import Catalog
+    from tailrace.server.db.roster import Roster
+    from tailrace.server.fleet.fleet import Fleet
     from tailrace.server.ingest import Ingest
     from tailrace.server.settings import Settings
     from tailrace.server.store.port import Store
@@ -38,7 +42,15 @@ class Services:
     store: "Store"
     ingest: "Ingest"
     vault: "Vault"
+    roster: "Roster"
+    authority: "Authority"
+    certificates: "Certificates"
+    fleet: "Fleet"
     server_id: str
+    addresses: tuple[str, ...]
+    """Where agents reach this server, `https://host:port`, the best one first."""
+    upgrade_root: Mapping[str, Any]
+    """The public root of trust for upgrades, as agents get it."""
 
 
 @dataclass

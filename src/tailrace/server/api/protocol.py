@@ -1,6 +1,7 @@
 """uvicorn's HTTP/1.1 protocol with bounds on what comes before a body, and with the SLS form for what is no HTTP."""
 
 import json
+import ssl
 from asyncio import TimerHandle, Transport
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -10,6 +11,8 @@ from tailrace.server.api.answer import new_request_id
 # Request line and headers together; the longest that SDKs send are queries of some KiB.
 MAX_HEAD_BYTES = 131_072
 HEAD_TIMEOUT_SECS = 60.0
+PEER_CERTIFICATE = "peer_certificate"
+"""In a request's state: the client certificate that the TLS handshake has verified, as DER; None without one."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -18,9 +21,12 @@ class BoundedProtocol(HttpToolsProtocol):
     _in_head = True
     _head_bytes = 0
     _head_timer: TimerHandle | None = None
+    _peer_certificate: bytes | None = None
 
     def connection_made(self, transport: Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  (as upstream has it)
         super().connection_made(transport)
+        tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        self._peer_certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         self._head_timer = self.loop.call_later(HEAD_TIMEOUT_SECS, self._cut_off)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -29,6 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope.setdefault("state", {})[PEER_CERTIFICATE] = self._peer_certificate
         self._in_head = True
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(HEAD_TIMEOUT_SECS, self._cut_off)

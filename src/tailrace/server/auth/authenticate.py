@@ -1,5 +1,6 @@
 """Who signed a request (sls-api §1.4 to §1.6). Runs on the headers alone, so that nobody unknown makes the server read a body."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,6 +38,8 @@ class Authenticator:
             raise ApiError(401, "SignatureNotMatch", f"signature of key {key.id} does not match the request")
         if not key.enabled:
             raise ApiError(401, "Unauthorized", f"AccessKeyId is disabled: {key.id}")
+        if key.expires is not None and key.expires <= time.time():
+            raise ApiError(401, "Unauthorized", f"AccessKeyId is expired: {key.id}")
         return Principal(key.kind, key.id, key.agent, key.project, key.logstores, key.actions), authorization
 
     def check_body(self, request: SignedRequest, body: bytes, authorization: Authorization) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tailrace.errors import ApiError
 from tailrace.server.auth.principal import Principal
+from tailrace.server.db.records import ALL_LOGSTORES
 
 WRITE = "log:PostLogStoreLogs"
 # What the agent itself asks about itself; not in SLS.
@@ -36,7 +37,8 @@ def authorize(principal: Principal, action: str, resource: Resource) -> None:
 
 
 def _is_bound_to(principal: Principal, resource: Resource) -> bool:
-    return resource.project == principal.project and resource.logstore in principal.logstores
+    reaches = resource.logstore in principal.logstores or principal.logstores == ALL_LOGSTORES
+    return resource.project == principal.project and reaches
 
 
 def _reaches(principal: Principal, resource: Resource) -> bool:

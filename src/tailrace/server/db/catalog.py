@@ -6,36 +6,31 @@ next start if the server dies in between.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Set
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Mapping, Set
+from typing import Any
 
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from tailrace import telemetry
 from tailrace.errors import ApiError, TailraceError
 from tailrace.server.db import statements
-from tailrace.server.db.records import Agent, Key, Logstore, Project
+from tailrace.server.db.records import Logstore, Project
+from tailrace.server.db.transactions import Transactions
 from tailrace.server.store.port import Found, Store
 from tailrace.server.store.schema import table_name
 
-Result = TypeVar("Result")
 log = telemetry.logger("server.catalog")
 
 
 class Catalog:
     """Reading never waits and never fails; changing raises ApiError with the SLS codes."""
 
-    def __init__(self, engine: Engine, store: Store, *, threads: int = 4) -> None:
-        self._engine = engine
+    def __init__(self, transactions: Transactions, store: Store) -> None:
+        self._run = transactions.run
         self._store = store
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
         self._changing = asyncio.Lock()
         self._projects: dict[str, Project] = {}
         self._logstores: dict[str, dict[str, Logstore]] = {}
-        self._keys: dict[str, Key] = {}
-        self._agents: dict[str, Agent] = {}
 
     async def open(self) -> None:
         """Load everything, open the store's tables, and finish what a crash left undone."""
@@ -46,10 +41,6 @@ class Catalog:
         await self._keep_apart(found, {table.logstore for table in tables}.union(pending))
         for logstore in pending:
             await self._drop_table(logstore)
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=True)
-        self._engine.dispose()
 
     def project(self, name: str) -> Project | None:
         return self._projects.get(name)
@@ -65,19 +56,6 @@ class Catalog:
         """By name."""
         stores = self._logstores.get(project, {})
         return [stores[name] for name in sorted(stores)]
-
-    def key(self, key_id: str) -> Key | None:
-        return self._keys.get(key_id)
-
-    def has_keys(self) -> bool:
-        return bool(self._keys)
-
-    def admin_key(self) -> Key | None:
-        """The oldest one that is enabled."""
-        return min((key for key in self._keys.values() if key.kind == "admin" and key.enabled), key=lambda key: key.created, default=None)
-
-    def agent(self, agent_id: str) -> Agent | None:
-        return self._agents.get(agent_id)
 
     async def create_project(self, name: str, description: str, options: Mapping[str, Any]) -> Project:
         async with self._changing:
@@ -144,18 +122,13 @@ class Catalog:
                 raise ApiError(404, "IndexConfigNotExist", f"logstore `{name}` has no index")
             await self._set_index(project, name, document)
 
-    async def add_key(self, key: Key) -> None:
+    async def set_project_quota(self, name: str, quota: Mapping[str, Any]) -> None:
         async with self._changing:
-            await self._run(statements.insert_key, key)
-            self._keys[key.id] = key
+            self._projects[name] = await self._run(statements.set_project_quota, self._known_project(name).id, quota)
 
-    async def enrol_agent(self, agent: Agent, key: Key) -> None:
-        """The agent's earlier keys for the same project stop working."""
+    async def set_logstore_quota(self, project: str, name: str, quota: Mapping[str, Any]) -> None:
         async with self._changing:
-            for gone in await self._run(statements.enrol_agent, agent, key):
-                self._keys.pop(gone, None)
-            self._agents[agent.id] = agent
-            self._keys[key.id] = key
+            self._logstores[project][name] = await self._run(statements.set_logstore_quota, self._known_logstore(project, name), quota)
 
     async def _set_index(self, project: str, name: str, document: Mapping[str, Any] | None) -> None:
         """If the engine refuses the new columns, the old index stays."""
@@ -205,17 +178,6 @@ class Catalog:
         self._logstores = {name: {} for name in self._projects}
         for logstore in statements.logstores(session):
             self._logstores[logstore.project][logstore.name] = logstore
-        self._keys = {key.id: key for key in statements.keys(session)}
-        self._agents = {agent.id: agent for agent in statements.agents(session)}
-
-    async def _run(self, statement: Callable[..., Result], *arguments: object, **keywords: object) -> Result:
-        """One transaction on a thread of the pool."""
-
-        def transaction() -> Result:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                return statement(session, *arguments, **keywords)
-
-        return await asyncio.get_running_loop().run_in_executor(self._pool, transaction)
 
 
 def _now() -> int:

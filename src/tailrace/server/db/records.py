@@ -17,6 +17,8 @@ class Project:
     created: int
     modified: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    quota: Mapping[str, Any] = field(default_factory=dict)
+    """Bounds that were set for it (`server.quota`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Logstore:
     options: Mapping[str, Any] = field(default_factory=dict)
     index: Mapping[str, Any] | None = None
     index_modified: int = 0
+    quota: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,49 @@ class Key:
     logstores: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     """What a *user* key may do: SLS action names, `log:Get*` for a family."""
+    expires: int | None = None
+    """Unix seconds; None never does."""
+
+
+ALL_LOGSTORES = ("*",)
+"""In a key, a grant or a token: all logstores of its project, those to come as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One enrolled installation."""
+    """One enrolled installation. `public_key` is the hash of its key, empty of one that was enrolled on the server's own machine."""
 
     id: str
+    created: int
+    public_key: str = ""
+    machine_id: str = ""
+    host_name: str = ""
+    boot_id: str = ""
+    """The start of the agent that holds the id at present."""
+    revoked: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """That an agent may write to these logstores of a project."""
+
+    agent: str
     project: str
     logstores: tuple[str, ...]
     created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A join token. `uses_left` is None where it may be used any number of times."""
+
+    id: str
+    secret_hash: str
+    project: str
+    logstores: tuple[str, ...]
+    note: str
+    uses_left: int | None
+    used: int
+    created: int
+    expires: int
+    revoked: int | None = None

@@ -7,8 +7,8 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from tailrace.server.db.indexing import field_indexes, line_index
-from tailrace.server.db.records import Agent, Key, Logstore, Project, Shard
-from tailrace.server.db.tables import AgentRow, DropRow, IndexColumnRow, IndexRow, KeyRow, LogstoreRow, ProjectRow, ShardRow
+from tailrace.server.db.records import Logstore, Project, Shard
+from tailrace.server.db.tables import DropRow, GrantRow, IndexColumnRow, IndexRow, KeyRow, LogstoreRow, ProjectRow, ShardRow, TokenRow
 from tailrace.server.store.port import TableSpec
 
 KEY_SPACE = 1 << 128
@@ -21,14 +21,6 @@ def projects(session: Session) -> list[Project]:
 def logstores(session: Session) -> list[Logstore]:
     rows = session.execute(select(LogstoreRow, ProjectRow.name).join(ProjectRow, ProjectRow.id == LogstoreRow.project_id)).all()
     return [_logstore(session, row, project) for row, project in rows]
-
-
-def keys(session: Session) -> list[Key]:
-    return [_key(row) for row in session.scalars(select(KeyRow))]
-
-
-def agents(session: Session) -> list[Agent]:
-    return [Agent(row.id, row.project, tuple(row.logstores), row.created) for row in session.scalars(select(AgentRow))]
 
 
 def pending_drops(session: Session) -> list[int]:
@@ -50,9 +42,13 @@ def update_project(session: Session, project: int, description: str, now: int) -
 
 
 def delete_project(session: Session, project: int) -> list[int]:
-    """Ids of the logstores that went with it."""
+    """Ids of the logstores that went with it. A project made again under this name is no business of its agents and tokens."""
     gone = list(session.scalars(select(LogstoreRow.id).where(LogstoreRow.project_id == project)))
     session.add_all(DropRow(logstore_id=logstore) for logstore in gone)
+    name = session.get_one(ProjectRow, project).name
+    session.execute(delete(KeyRow).where(KeyRow.project == name, KeyRow.kind == "agent"))
+    for table in (GrantRow, TokenRow):
+        session.execute(delete(table).where(table.project == name))
     session.execute(delete(ProjectRow).where(ProjectRow.id == project))
     return gone
 
@@ -116,35 +112,16 @@ def set_index(session: Session, logstore: Logstore, document: Mapping[str, Any] 
     return _logstore(session, session.get_one(LogstoreRow, logstore.id), logstore.project)
 
 
-def insert_key(session: Session, key: Key) -> None:
-    session.add(
-        KeyRow(
-            id=key.id,
-            kind=key.kind,
-            secret=key.secret,
-            enabled=key.enabled,
-            agent_id=key.agent or None,
-            project=key.project,
-            logstores=list(key.logstores),
-            actions=list(key.actions),
-            created=key.created,
-        )
-    )
+def set_project_quota(session: Session, project: int, quota: Mapping[str, Any]) -> Project:
+    row = session.get_one(ProjectRow, project)
+    row.quota = dict(quota)
+    return _project(row)
 
 
-def enrol_agent(session: Session, agent: Agent, key: Key) -> list[str]:
-    """Put the agent in with its key. One that is there gets the new grant; its old keys for that project are gone: their ids."""
-    row = session.get(AgentRow, agent.id)
-    if row is None:
-        session.add(AgentRow(id=agent.id, project=agent.project, logstores=list(agent.logstores), created=agent.created))
-        session.flush()
-    else:
-        row.project, row.logstores = agent.project, list(agent.logstores)
-    earlier = KeyRow.agent_id == agent.id, KeyRow.project == agent.project
-    gone = list(session.scalars(select(KeyRow.id).where(*earlier)))
-    session.execute(delete(KeyRow).where(*earlier))
-    insert_key(session, key)
-    return gone
+def set_logstore_quota(session: Session, logstore: Logstore, quota: Mapping[str, Any]) -> Logstore:
+    row = session.get_one(LogstoreRow, logstore.id)
+    row.quota = dict(quota)
+    return _logstore(session, row, logstore.project)
 
 
 def _number_columns(session: Session, logstore: int, document: Mapping[str, Any], version: int) -> None:
@@ -160,7 +137,7 @@ def _number_columns(session: Session, logstore: int, document: Mapping[str, Any]
 
 
 def _project(row: ProjectRow) -> Project:
-    return Project(row.id, row.name, row.description, row.created, row.modified, row.options)
+    return Project(row.id, row.name, row.description, row.created, row.modified, row.options, row.quota)
 
 
 def _logstore(session: Session, row: LogstoreRow, project: str) -> Logstore:
@@ -178,6 +155,7 @@ def _logstore(session: Session, row: LogstoreRow, project: str) -> Logstore:
         options=row.options,
         index=None if index is None else index.document,
         index_modified=0 if index is None else index.modified,
+        quota=row.quota,
     )
 
 
@@ -197,19 +175,3 @@ def _table(session: Session, row: LogstoreRow, shards: int, index: IndexRow | No
     }
     fields = field_indexes(index.document, lambda key, kind: f"c{numbers[key, kind]}")
     return TableSpec(row.id, row.ttl, shards, line=line_index(index.document), fields=fields)
-
-
-def _key(row: KeyRow) -> Key:
-    if row.kind not in ("admin", "agent", "user"):
-        raise ValueError(f"key {row.id} is of unknown kind {row.kind}")
-    return Key(
-        id=row.id,
-        kind=row.kind,  # pyright: ignore[reportArgumentType]  (checked above)
-        secret=row.secret,
-        created=row.created,
-        enabled=row.enabled,
-        agent=row.agent_id or "",
-        project=row.project,
-        logstores=tuple(row.logstores),
-        actions=tuple(row.actions),
-    )

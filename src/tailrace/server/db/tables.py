@@ -27,6 +27,7 @@ class ProjectRow(Base):
     name: Mapped[str] = mapped_column(String(63), unique=True)
     description: Mapped[str] = mapped_column(String)
     options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    quota: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
     created: Mapped[int] = mapped_column(BigInteger)
     modified: Mapped[int] = mapped_column(BigInteger)
 
@@ -42,6 +43,7 @@ class LogstoreRow(Base):
     name: Mapped[str] = mapped_column(String(63))
     ttl: Mapped[int] = mapped_column(Integer)
     options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    quota: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
     created: Mapped[int] = mapped_column(BigInteger)
     modified: Mapped[int] = mapped_column(BigInteger)
 
@@ -90,15 +92,50 @@ class DropRow(Base):
 
 
 class AgentRow(Base):
+    """`public_key` is the hash of the key that enrolment by token bound, empty of an agent of the server's own machine."""
+
     __tablename__ = "agents"
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    project: Mapped[str] = mapped_column(String(63))
+    public_key: Mapped[str] = mapped_column(String(64), server_default="")
+    machine_id: Mapped[str] = mapped_column(String(64), server_default="")
+    host_name: Mapped[str] = mapped_column(String(255), server_default="")
+    boot_id: Mapped[str] = mapped_column(String(64), server_default="")
+    created: Mapped[int] = mapped_column(BigInteger)
+    revoked: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class GrantRow(Base):
+    """That an agent may write to a project; `["*"]` stands for all of its logstores."""
+
+    __tablename__ = "grants"
+
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True)
+    project: Mapped[str] = mapped_column(String(63), primary_key=True)
     logstores: Mapped[list[str]] = mapped_column(JSON)
     created: Mapped[int] = mapped_column(BigInteger)
 
 
+class TokenRow(Base):
+    """A join token; what is kept of its secret is a hash. Without `uses_left` it may be used any number of times."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    project: Mapped[str] = mapped_column(String(63))
+    logstores: Mapped[list[str]] = mapped_column(JSON)
+    note: Mapped[str] = mapped_column(String(255))
+    uses_left: Mapped[int | None] = mapped_column(Integer)
+    used: Mapped[int] = mapped_column(Integer)
+    created: Mapped[int] = mapped_column(BigInteger)
+    expires: Mapped[int] = mapped_column(BigInteger)
+    revoked: Mapped[int | None] = mapped_column(BigInteger)
+
+
 class KeyRow(Base):
+    """Without `expires` it is valid until it is deleted."""
+
     __tablename__ = "keys"
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -110,3 +147,4 @@ class KeyRow(Base):
     logstores: Mapped[list[str]] = mapped_column(JSON)
     actions: Mapped[list[str]] = mapped_column(JSON)
     created: Mapped[int] = mapped_column(BigInteger)
+    expires: Mapped[int | None] = mapped_column(BigInteger)

@@ -35,7 +35,9 @@ async def update_project(call: Call) -> Response:
 
 
 async def delete_project(call: Call) -> Response:
-    await call.catalog.delete_project(call.require_project().name)
+    name = call.require_project().name
+    await call.catalog.delete_project(name)
+    call.services.roster.project_deleted(name)
     return ok()
 
 

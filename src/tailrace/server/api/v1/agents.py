@@ -1,22 +1,21 @@
-"""Agents: enrolment on the server's own machine, and what the server holds of an agent's streams."""
+"""Agents: the list of them, revocation, enrolment on the server's own machine, and what the server holds of an agent's streams."""
 
 import ipaddress
 import time
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tailrace.errors import ApiError
+from tailrace.server.api.v1.joining import FEATURES, AgentId
 from tailrace.server.api.v1.signed import Caller, Server
 from tailrace.server.auth.authorize import Resource, authorize
 from tailrace.server.auth.keys import new_agent_key
-from tailrace.server.db.records import Agent
+from tailrace.server.db.records import Agent, Grant
 
 router = APIRouter(prefix="/agents", tags=["agents"])
-
-# What this server can do beyond the SLS API (docs/specs/batch-form.md).
-FEATURES = ["batch_group"]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,61}[a-z0-9]$")]
 
@@ -26,7 +25,7 @@ class Enrolment(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    agent_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(description="The agent's stable id.")
+    agent_id: AgentId = Field(description="The agent's stable id.")
     project: Name = Field(description="Project that it writes to.")
     logstores: list[Name] = Field(min_length=1, max_length=1000, description="Logstores of it that it may write to.")
 
@@ -39,6 +38,18 @@ class AgentKey(BaseModel):
     key_secret: str
     features: list[str] = Field(description="What this server can do beyond the SLS API.")
     server_id: str = Field(description="What this server is known by, whatever its address.")
+
+
+class KnownAgent(BaseModel):
+    """An agent as the server knows it. Times are Unix seconds."""
+
+    agent_id: str
+    host_name: str
+    state: Literal["enrolled", "revoked"]
+    enrolled_by: Literal["token", "local"]
+    projects: dict[str, list[str]] = Field(description="Project → logstores that it may write to.")
+    created: int
+    revoked: int | None
 
 
 class StreamEnds(BaseModel):
@@ -56,10 +67,45 @@ async def enrol_local(enrolment: Enrolment, request: Request, caller: Caller, se
         raise ApiError(403, "Unauthorized", "enrol-local is for agents on the server's own machine")
     if server.catalog.project(enrolment.project) is None:
         raise ApiError(404, "ProjectNotExist", f"The Project does not exist : {enrolment.project}")
-    key, secret = new_agent_key(server.vault, enrolment.agent_id, enrolment.project, enrolment.logstores)
-    agent = Agent(enrolment.agent_id, enrolment.project, tuple(enrolment.logstores), int(time.time()))
-    await server.catalog.enrol_agent(agent, key)
+    now = int(time.time())
+    agent = server.roster.agent(enrolment.agent_id) or Agent(enrolment.agent_id, now)
+    if agent.revoked is not None:
+        raise ApiError(403, "AgentRevoked", f"agent `{agent.id}` was revoked")
+    await server.roster.enrol(agent, Grant(agent.id, enrolment.project, tuple(enrolment.logstores), now))
+    key, secret = new_agent_key(server.vault, agent.id, enrolment.project, enrolment.logstores)
+    await server.roster.add_key(key, gone=lambda _: True)
     return AgentKey(agent_id=agent.id, key_id=key.id, key_secret=secret, features=FEATURES, server_id=server.server_id)
+
+
+@router.get("")
+async def agents(caller: Caller, server: Server) -> list[KnownAgent]:
+    """All agents that are or were enrolled."""
+    authorize(caller, "tailrace:ListAgents", Resource())
+    return [_known(agent, server.roster.grants(agent.id)) for agent in server.roster.agents()]
+
+
+@router.post("/{agent_id}/revoke")
+async def revoke(agent_id: AgentId, caller: Caller, server: Server) -> KnownAgent:
+    """Shut an agent out: its keys stop working at once, and it gets no new ones."""
+    authorize(caller, "tailrace:RevokeAgent", Resource())
+    await server.roster.revoke_agent(agent_id, int(time.time()))
+    return _known(server.roster.known_agent(agent_id), server.roster.grants(agent_id))
+
+
+@router.post("/{agent_id}/reinstate")
+async def reinstate(agent_id: AgentId, caller: Caller, server: Server) -> KnownAgent:
+    """Let a revoked agent in again."""
+    authorize(caller, "tailrace:ReinstateAgent", Resource())
+    await server.roster.reinstate_agent(agent_id)
+    return _known(server.roster.known_agent(agent_id), server.roster.grants(agent_id))
+
+
+@router.delete("/{agent_id}/projects/{project}")
+async def revoke_project(agent_id: AgentId, project: Name, caller: Caller, server: Server) -> KnownAgent:
+    """Take one project from an agent."""
+    authorize(caller, "tailrace:RevokeAgent", Resource(project))
+    await server.roster.revoke_grant(agent_id, project)
+    return _known(server.roster.known_agent(agent_id), server.roster.grants(agent_id))
 
 
 @router.get("/streams")
@@ -74,6 +120,18 @@ async def stream_ends(
         raise ApiError(400, "ParameterInvalid", f"key `{caller.key_id}` is not an agent's")
     ends = await server.store.stream_ends(caller.agent, None if epoch is None else bytes.fromhex(epoch))
     return StreamEnds(streams=ends, server_id=server.server_id)
+
+
+def _known(agent: Agent, grants: Sequence[Grant]) -> KnownAgent:
+    return KnownAgent(
+        agent_id=agent.id,
+        host_name=agent.host_name,
+        state="enrolled" if agent.revoked is None else "revoked",
+        enrolled_by="token" if agent.public_key else "local",
+        projects={grant.project: list(grant.logstores) for grant in grants},
+        created=agent.created,
+        revoked=agent.revoked,
+    )
 
 
 def _is_loopback(host: str) -> bool:

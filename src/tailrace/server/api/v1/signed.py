@@ -1,4 +1,7 @@
-"""Lets only signed requests through to `/api/v1`, with their bodies read within the bound of control requests."""
+"""Lets only signed requests through to `/api/v1`, with their bodies read within the bound of control requests.
+
+A few paths are open: they describe and hold no data, or they know their callers otherwise, by a join token or a client certificate.
+"""
 
 from typing import Annotated
 
@@ -11,9 +14,10 @@ from tailrace.server.api.call import Services
 from tailrace.server.api.request import read_body, read_head
 from tailrace.server.auth.authenticate import Authenticator
 from tailrace.server.auth.principal import Principal
+from tailrace.wire.signature import SignedRequest
 
-# What may be read without a key: it describes, and holds no data.
-OPEN_PATHS = ("/openapi.json",)
+OPEN_PATHS = frozenset({"/openapi.json", "/roots", "/agents/enrol", "/agents/keys"})
+MAX_OPEN_BYTES = 65_536
 
 
 class Signed:
@@ -25,19 +29,29 @@ class Signed:
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].endswith(OPEN_PATHS):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         try:
             head = read_head(scope)
-            principal, authorization = self._authenticator.authenticate(head)
-            body = await read_body(head.headers, receive, self._max_body_bytes)
-            self._authenticator.check_body(head, body, authorization)
+            if "authorization" in head.headers or not _is_open(scope):
+                scope["state"]["principal"], body = await self._signed(head, receive)
+            else:
+                body = await read_body(head.headers, receive, MAX_OPEN_BYTES)
         except TailraceError as error:
             await error_response(as_api_error(error))(scope, receive, send)
             return
-        scope["state"]["principal"] = principal
         await self._app(scope, _body_first(body, receive), send)
+
+    async def _signed(self, head: SignedRequest, receive: Receive) -> tuple[Principal, bytes]:
+        principal, authorization = self._authenticator.authenticate(head)
+        body = await read_body(head.headers, receive, self._max_body_bytes)
+        self._authenticator.check_body(head, body, authorization)
+        return principal, body
+
+
+def _is_open(scope: Scope) -> bool:
+    return scope["path"].removeprefix(scope.get("root_path", "")) in OPEN_PATHS
 
 
 def _body_first(body: bytes, receive: Receive) -> Receive:
@@ -60,5 +74,11 @@ def services_of(request: Request) -> Services:
     return request.app.state.services
 
 
+def possible_principal(request: Request) -> Principal | None:
+    """Who signed a request on an open path; None when nobody did."""
+    return getattr(request.state, "principal", None)
+
+
 Caller = Annotated[Principal, Depends(principal_of)]
+PossibleCaller = Annotated[Principal | None, Depends(possible_principal)]
 Server = Annotated[Services, Depends(services_of)]

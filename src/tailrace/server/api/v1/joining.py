@@ -1,0 +1,158 @@
+"""How agents join over the network and get their keys: over TLS only, known by a join token first and by their own key pair after that."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from tailrace.errors import ApiError
+from tailrace.server.api.call import Services
+from tailrace.server.api.protocol import PEER_CERTIFICATE
+from tailrace.server.api.v1.signed import PossibleCaller, Server
+from tailrace.server.fleet.boots import Boot
+from tailrace.server.fleet.fleet import Joining, peer_certificate
+
+router = APIRouter(tags=["agents"])
+
+# What this server can do beyond the SLS API (docs/specs/batch-form.md).
+FEATURES = ["batch_group"]
+
+AgentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Opaque = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{0,64}$")]
+HostName = Annotated[str, StringConstraints(max_length=255)]
+
+
+class Roots(BaseModel):
+    """The server's root certificates. An agent that joins takes the one whose fingerprint its token carries, and no other."""
+
+    server_id: str
+    roots: list[str] = Field(description="Certificates, PEM.")
+
+
+class JoiningAgent(BaseModel):
+    """What a new agent says of itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agent_id: AgentId
+    token: str = Field(max_length=256, description="Join token.")
+    certificate_request: str = Field(max_length=8192, description="For the agent's own key, PEM; the key itself stays on its machine.")
+    machine_id: Opaque = ""
+    host_name: HostName = ""
+
+
+class ServerFacts(BaseModel):
+    """What an agent has to know of its server; it comes with every answer, so that changes reach the agents."""
+
+    server_id: str
+    roots: list[str] = Field(description="Root certificates to trust, PEM, the oldest first.")
+    addresses: list[str] = Field(description="Where the server is reached, `https://host:port`, the best one first.")
+    features: list[str] = Field(description="What this server can do beyond the SLS API.")
+    poll_secs: float = Field(description="How often the agent is to ask for its keys.")
+
+
+class Joined(ServerFacts):
+    """What a new agent gets."""
+
+    project: str
+    logstores: list[str] = Field(description='Logstores that it may write to; `["*"]` are all.')
+    certificate: str = Field(description="For the agent's key, PEM: it opens the way to the keys for data.")
+    upgrade_root: dict[str, Any] = Field(description="Public root of trust for upgrades.")
+
+
+class Beat(BaseModel):
+    """An agent that asks for its keys says which start of which machine it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    boot_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+    previous_boot_id: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{32})?$")] = ""
+    machine_id: Opaque = ""
+    host_name: HostName = ""
+    held: dict[str, str] = Field(default_factory=dict, max_length=1000, description="Project → id of the key that the agent has for it.")
+
+
+class DataKey(BaseModel):
+    """A short-lived, write-only key. Its secret is shown this once."""
+
+    project: str
+    logstores: list[str]
+    key_id: str
+    key_secret: str
+    lives_secs: int
+
+
+class Membership(BaseModel):
+    project: str
+    logstores: list[str]
+
+
+class Keys(ServerFacts):
+    """New keys for the projects that need one."""
+
+    projects: list[Membership] = Field(description="All projects that the agent may write to.")
+    keys: list[DataKey]
+    certificate: str = Field(description="A new certificate for the agent's key, PEM; empty when the present one is fine.")
+
+
+@router.get("/roots")
+async def roots(server: Server) -> Roots:
+    """The root certificates. They are public; what they are worth, the fingerprint in a join token says."""
+    return Roots(server_id=server.server_id, roots=[root.pem for root in server.authority.known])
+
+
+@router.post("/agents/enrol")
+async def enrol(joining: JoiningAgent, request: Request, caller: PossibleCaller, server: Server) -> Joined:
+    """Let an agent in that has a join token."""
+    _require_tls(request)
+    asked = Joining(joining.agent_id, joining.token, joining.certificate_request, joining.machine_id, joining.host_name)
+    grant, certificate = await server.fleet.enrol(asked, proven=caller.agent if caller else "")
+    return Joined(
+        **_facts(server),
+        project=grant.project,
+        logstores=list(grant.logstores),
+        certificate=certificate,
+        upgrade_root=dict(server.upgrade_root),
+    )
+
+
+@router.post("/agents/keys")
+async def keys(beat: Beat, request: Request, server: Server) -> Keys:
+    """Give an agent that shows its certificate new keys for data, and whatever has changed."""
+    _require_tls(request)
+    der = getattr(request.state, PEER_CERTIFICATE, None)
+    if der is None:
+        raise ApiError(401, "Unauthorized", "the agent has shown no certificate")
+    peer = peer_certificate(der)
+    agent = await server.fleet.announce(peer, Boot(beat.boot_id, beat.previous_boot_id, beat.machine_id), beat.host_name)
+    issued = await server.fleet.keys(agent, beat.held)
+    return Keys(
+        **_facts(server),
+        projects=[Membership(project=grant.project, logstores=list(grant.logstores)) for grant in server.roster.grants(agent.id)],
+        keys=[
+            DataKey(
+                project=one.key.project,
+                logstores=list(one.key.logstores),
+                key_id=one.key.id,
+                key_secret=one.secret,
+                lives_secs=one.lives_secs,
+            )
+            for one in issued
+        ],
+        certificate=server.fleet.renewed_certificate(peer, der),
+    )
+
+
+def _facts(server: Services) -> dict[str, Any]:
+    return ServerFacts(
+        server_id=server.server_id,
+        roots=[root.pem for root in server.authority.trusted],
+        addresses=list(server.addresses),
+        features=FEATURES,
+        poll_secs=server.settings.agent_poll_secs,
+    ).model_dump()
+
+
+def _require_tls(request: Request) -> None:
+    if request.scope["scheme"] != "https":
+        raise ApiError(403, "TlsRequired", "keys are given over TLS only")

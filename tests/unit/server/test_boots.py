@@ -1,0 +1,82 @@
+"""Two starts claim one agent's id: which one keeps it."""
+
+from dataclasses import replace
+
+import pytest
+
+from tailrace.server.db.records import Agent
+from tailrace.server.fleet.boots import Boot, Boots, Verdict
+
+LIVE = 60.0
+
+
+class Fleet:
+    """One agent, enrolled on machine `m`."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.boots = Boots(LIVE, lambda: self.now)
+        self.agent = Agent("a", 1, public_key="p", machine_id="m")
+
+    def beat(self, boot: str, previous: str = "", machine: str = "m") -> Verdict:
+        self.now += 10
+        verdict = self.boots.judge(self.agent, Boot(boot, previous, machine))
+        if verdict in (Verdict.TAKES, Verdict.OUSTS):
+            self.agent = replace(self.agent, boot_id=boot)
+        return verdict
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    return Fleet()
+
+
+def test_one_start_follows_the_other(fleet: Fleet) -> None:
+    assert [fleet.beat("one"), fleet.beat("one")] == [Verdict.TAKES, Verdict.HOLDS]
+    assert [fleet.beat("two", "one"), fleet.beat("two")] == [Verdict.TAKES, Verdict.HOLDS]
+
+
+def test_a_start_that_does_not_know_the_one_before_waits_until_that_is_silent(fleet: Fleet) -> None:
+    fleet.beat("one")
+    fleet.now += LIVE
+    assert fleet.beat("two") is Verdict.TAKES
+
+
+@pytest.mark.parametrize("previous", ["", "zero"])
+def test_a_copy_on_another_machine_is_turned_away(fleet: Fleet, previous: str) -> None:
+    fleet.beat("one", "zero")
+    assert fleet.beat("copy", previous, "elsewhere") is Verdict.NEW_CONFLICT
+    assert [fleet.beat("copy", previous, "elsewhere"), fleet.beat("one")] == [Verdict.CONFLICT, Verdict.HOLDS]
+
+
+def test_the_machine_of_the_enrolment_gets_its_id_back(fleet: Fleet) -> None:
+    """The copy came first, while the original was down."""
+    fleet.beat("copy", "zero", "elsewhere")
+    assert fleet.beat("one", "zero") is Verdict.OUSTS
+    assert fleet.beat("copy", "zero", "elsewhere") is Verdict.CONFLICT
+
+
+def test_a_copy_that_gives_itself_out_for_the_successor_is_found_out(fleet: Fleet) -> None:
+    fleet.beat("one")
+    assert fleet.beat("copy", "one", "elsewhere") is Verdict.TAKES
+    assert [fleet.beat("one"), fleet.beat("copy", "one", "elsewhere")] == [Verdict.OUSTS, Verdict.CONFLICT]
+
+
+def test_on_one_machine_the_first_one_keeps_it(fleet: Fleet) -> None:
+    fleet.beat("one")
+    assert fleet.beat("copy", "one") is Verdict.TAKES
+    assert [fleet.beat("one"), fleet.beat("copy", "one"), fleet.beat("one")] == [Verdict.OUSTS, Verdict.CONFLICT, Verdict.HOLDS]
+
+
+def test_who_was_turned_away_does_not_slip_in_while_the_other_restarts(fleet: Fleet) -> None:
+    fleet.beat("one")
+    fleet.beat("copy", "", "elsewhere")
+    fleet.now += 2 * LIVE
+    assert fleet.beat("copy", "", "elsewhere") is Verdict.CONFLICT
+    assert fleet.beat("two", "one") is Verdict.TAKES
+
+
+def test_a_server_that_has_just_started_does_not_take_the_holder_for_silent(fleet: Fleet) -> None:
+    fleet.agent = replace(fleet.agent, boot_id="one")
+    assert fleet.beat("copy", "", "elsewhere") is Verdict.NEW_CONFLICT
+    assert fleet.beat("two", "one") is Verdict.TAKES
