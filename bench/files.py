@@ -1,14 +1,15 @@
-"""Many files: 10 000 that grow, and 100 000 that only stand there, through the real agent and server.
+"""Many files, large ones, and slow neighbours, through the real agent and server.
 
-    python bench/files.py [--only growing,idle] [--files 10000] [--directories 500] [--rate 2000] [--seconds 60] [--idle 100000]
+    python bench/files.py [--only growing,idle,backlog,isolation] [--files 10000] [--directories 500] [--rate 2000] [--seconds 60] [--idle 100000]
 
-growing: lines go into the files in turn, `--rate` a second in all; twice a second one has a mark of its own, and a thread asks for it until it is
-found (write to searchable; half a poll and the query are in it). At the end the events in the store are counted.
-idle: the files stand there when the agent starts. Then: when the agent follows changes (start to the first fresh line searchable), what it uses
+growing: lines go into 10 000 files in 500 directories in turn, `--rate` a second in all.
+idle: 100 000 files stand there when the agent starts. Then: when the agent follows changes (start to the first fresh line searchable), what it uses
 while nothing happens (CPU as a share of a core over `--seconds`, at least one walk over all directories in it), how many files it holds open,
 and the same start again after a restart.
+backlog: one file of `--backlog` MiB is read while fresh lines go into another one of the same pipeline and logstore.
+isolation: the lines of one pipeline, alone and beside a second pipeline with the pattern `(a+)+$` on lines that it does not match, in turn.
 
-Prints a table and a JSON line.
+Times from write to searchable are those of every line (`stamped.py`), and every line must be found exactly once. Prints a table and a JSON line.
 """
 
 import argparse
@@ -16,42 +17,51 @@ import json
 import os
 import re
 import signal
-import statistics
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
-from latency import GIVE_UP_SECS, POLL_SECS, PROJECT, SETTLE_SECS, TICKS_PER_PROBE, TICKS_PER_SEC, Tailrace
+from latency import GIVE_UP_SECS, POLL_SECS, PROJECT, SETTLE_SECS, Tailrace
+from stamped import TICKS_PER_SEC, Stamped, append
 
 from tailrace.cli.up.first_run import INDEX
 
 STORE = "files"
-FILLER = b"level=info " + b"request served in a time that nobody would complain about " * 2
+EVIL_STORE = "evil"
+EVIL = [{"Type": "processor_parse_regex_native", "SourceKey": "content", "Regex": "(a+)+$", "Keys": ["a"]}]
+EVIL_LINES = (b"a" * 60 + b"!\n") * 200
+PHASES = 3
 MIB = 1_048_576
 
 
 class Many(Tailrace):
-    """Agent and server, one pipeline over a tree of directories."""
+    """Agent and server, with one pipeline over a tree of directories and the pathological one over a file of its own."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, [STORE], pure=False)
+        super().__init__(folder, [STORE, EVIL_STORE], pure=False)
         self.marks = count()
 
     def _prepare(self, pipelines: Path) -> None:
-        with self._client(STORE) as admin:
-            admin.create("/", {"projectName": PROJECT, "description": ""}, exists="ProjectAlreadyExist")
-            admin.create("/logstores", {"logstoreName": STORE, "ttl": 1, "shardCount": 1}, exists="LogStoreAlreadyExist")
-            admin.create(f"/logstores/{STORE}/index", INDEX, exists="IndexAlreadyExist")
         pipelines.mkdir()
-        paths = [f"{self.folder}/logs/**/*.log"]
-        pipeline = {
-            "inputs": [{"Type": "input_file", "FilePaths": paths, "MaxDirSearchDepth": 2}],
-            "flushers": [{"Type": "flusher_sls", "Endpoint": self.endpoint, "Project": PROJECT, "Logstore": STORE}],
-        }
-        (pipelines / f"{STORE}.json").write_text(json.dumps(pipeline))
+        paths = {STORE: f"{self.folder}/logs/**/*.log", EVIL_STORE: f"{self.folder}/evil.txt"}
+        for name in self.names:
+            with self._client(name) as admin:
+                admin.create("/", {"projectName": PROJECT, "description": ""}, exists="ProjectAlreadyExist")
+                admin.create("/logstores", {"logstoreName": name, "ttl": 1, "shardCount": 1}, exists="LogStoreAlreadyExist")
+                admin.create(f"/logstores/{name}/index", INDEX, exists="IndexAlreadyExist")
+            pipeline = {
+                "inputs": [{"Type": "input_file", "FilePaths": [paths[name]], "MaxDirSearchDepth": 2}],
+                "processors": EVIL if name == EVIL_STORE else [],
+                "flushers": [{"Type": "flusher_sls", "Endpoint": self.endpoint, "Project": PROJECT, "Logstore": name}],
+            }
+            (pipelines / f"{name}.json").write_text(json.dumps(pipeline))
         (self.folder / "home" / "agent.yaml").write_text("max_files: 1000000\nmax_files_per_config: 1000000\n")
+
+    def rows(self, logstore: str, query: str) -> list[dict[str, str]]:
+        now = int(time.time())
+        with self._client(logstore) as client:
+            return client.get_logs(query, now - 3600, now + 3600)["data"]
 
     @property
     def agent(self) -> Path:
@@ -80,21 +90,15 @@ class Many(Tailrace):
             self._start(log, "agent", "run", "--home", home, "--pipelines", pipelines, "--enrol-local", self.endpoint)
         return began
 
-    def probe(self, path: Path) -> float | None:
-        """Seconds from writing a marked line to finding it; None when it was not found."""
-        mark, began = f"mark{next(self.marks)}x{os.getpid()}", time.monotonic()
-        append(path, f"probe {mark}\n".encode())
-        while time.monotonic() - began < GIVE_UP_SECS:
-            if self.found(STORE, mark):
-                return time.monotonic() - began
+    def wait_for_first(self, path: Path, started_at: float) -> float:
+        """Seconds from the agent's start until a line that was written then can be found."""
+        mark = f"mark{next(self.marks)}x{os.getpid()}"
+        append(path, f"first {mark}\n".encode())
+        while not self.found(STORE, mark):
+            if time.monotonic() - started_at > 2 * GIVE_UP_SECS:
+                raise SystemExit(f"the first line of {path} was not found")
             time.sleep(POLL_SECS)
-        return None
-
-
-def append(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(descriptor, data)
-    os.close(descriptor)
+        return time.monotonic() - started_at
 
 
 def make_files(folder: Path, files: int, directories: int, content: bytes) -> list[Path]:
@@ -109,78 +113,91 @@ def make_files(folder: Path, files: int, directories: int, content: bytes) -> li
     return made
 
 
-def growing(many: Many, files: list[Path], rate: int, seconds: int) -> dict[str, object]:
-    written = 0
-    latencies: list[float | None] = []
-    turn = count()
-    used, begin = many.cpu(), time.monotonic()
-    with ThreadPoolExecutor(16) as lookers:
-        for tick in range(seconds * TICKS_PER_SEC):
-            time.sleep(max(0.0, begin + tick / TICKS_PER_SEC - time.monotonic()))
-            for _ in range(rate // TICKS_PER_SEC):
-                append(files[next(turn) % len(files)], b"n=%d %s\n" % (written, FILLER))
-                written += 1
-            if not tick % TICKS_PER_PROBE:
-                written += 1
-                lookers.submit(lambda path: latencies.append(many.probe(path)), files[next(turn) % len(files)])
-        used, lasted = many.cpu() - used, time.monotonic() - begin
-    time.sleep(SETTLE_SECS)
-    stored = many.count(STORE)
-    if stored != written:
-        raise SystemExit(f"written {written}, found {stored}")
-    seen = [one for one in latencies if one is not None]
-    cuts = statistics.quantiles(seen, n=100)
-    return {
-        "case": "growing", "files": len(files), "events_per_sec": rate, "probes": len(latencies), "missed": len(latencies) - len(seen),
-        "p50": cuts[49], "p99": cuts[98], "cpu_percent": 100 * used / lasted, "rss_mib": many.memory("VmHWM") / MIB,
-        "open_files": many.open_files(),
-    }  # fmt: skip
+def growing(folder: Path, options: argparse.Namespace) -> dict[str, object]:
+    files = make_files(folder, options.files, options.directories, b"")
+    with Many(folder) as many:
+        many.wait_for_first(files[0].with_name("first.log"), time.monotonic())
+        time.sleep(SETTLE_SECS)
+        used, began = many.cpu(), time.monotonic()
+        times = Stamped(many, STORE, files, options.rate).run(options.seconds)
+        used, lasted = many.cpu() - used, time.monotonic() - began
+        return {
+            "case": "growing", "files": len(files), **times, "cpu_percent": 100 * used / lasted, "rss_mib": many.memory("VmHWM") / MIB,
+            "open_files": many.open_files(),
+        }  # fmt: skip
 
 
-def idle(many: Many, files: list[Path], seconds: int, started_at: float) -> dict[str, object]:
-    first = wait_for_first(many, files[0], started_at)
-    time.sleep(SETTLE_SECS)
-    used, begin = many.cpu(), time.monotonic()
-    time.sleep(seconds)
-    share = 100 * (many.cpu() - used) / (time.monotonic() - begin)
-    memory, peak, held = many.memory("VmRSS"), many.memory("VmHWM"), many.open_files()
-    again = wait_for_first(many, files[1], many.restart_agent())
-    return {
-        "case": "idle", "files": len(files), "first_start_secs": first, "restart_secs": again, "cpu_percent": share, "rss_mib": memory / MIB,
-        "peak_mib": peak / MIB, "peak_after_restart_mib": many.memory("VmHWM") / MIB, "open_files": held,
-    }  # fmt: skip
+def idle(folder: Path, options: argparse.Namespace) -> dict[str, object]:
+    files = make_files(folder, options.idle, options.directories, b"old\n")
+    with Many(folder) as many:
+        first = many.wait_for_first(files[0], time.monotonic())
+        time.sleep(SETTLE_SECS)
+        used, begin = many.cpu(), time.monotonic()
+        time.sleep(options.seconds)
+        share = 100 * (many.cpu() - used) / (time.monotonic() - begin)
+        memory, peak, held = many.memory("VmRSS"), many.memory("VmHWM"), many.open_files()
+        again = many.wait_for_first(files[1], many.restart_agent())
+        return {
+            "case": "idle", "files": len(files), "first_start_secs": first, "restart_secs": again, "cpu_percent": share,
+            "rss_mib": memory / MIB, "peak_mib": peak / MIB, "peak_after_restart_mib": many.memory("VmHWM") / MIB, "open_files": held,
+        }  # fmt: skip
 
 
-def wait_for_first(many: Many, path: Path, started_at: float) -> float:
-    """Seconds from the agent's start until a line that was written then can be found."""
-    append(path, b"waiting\n")
-    while many.probe(path) is None:
-        pass
-    return time.monotonic() - started_at
+def backlog(folder: Path, options: argparse.Namespace) -> dict[str, object]:
+    fresh, huge = folder / "logs" / "fresh.log", folder / "logs" / "huge.log"
+    fresh.parent.mkdir()
+    line = b"%s %s\n" % (b"backlog", b"x" * 500)
+    with Many(folder) as many:
+        many.wait_for_first(fresh, time.monotonic())
+        with huge.with_name("huge.tmp").open("wb") as file:
+            for _ in range(options.backlog):
+                file.write(line * (MIB // len(line)))
+        huge.with_name("huge.tmp").rename(huge)
+        lines, began = options.backlog * (MIB // len(line)), time.monotonic()
+        times = Stamped(many, STORE, [fresh], 50).run(options.seconds)
+        found = "content: backlog | select count(1) as lines from log"
+        while int(many.rows(STORE, found)[0]["lines"]) != lines:
+            if time.monotonic() - began > 10 * GIVE_UP_SECS:
+                raise SystemExit(f"of the backlog's {lines} lines {many.rows(STORE, found)} were found")
+            time.sleep(POLL_SECS)
+        return {"case": "backlog", "backlog_mib": options.backlog, **times, "backlog_secs": time.monotonic() - began}
+
+
+def isolation(folder: Path, options: argparse.Namespace) -> dict[str, object]:
+    fresh, evil = folder / "logs" / "fresh.log", folder / "evil.txt"
+    fresh.parent.mkdir()
+    evil.touch()
+    with Many(folder) as many:
+        many.wait_for_first(fresh, time.monotonic())
+        alone, beside = Stamped(many, STORE, [fresh], 500), Stamped(many, STORE, [fresh], 500)
+        for _ in range(PHASES):  # in turn, because the machine's speed drifts
+            alone.run(options.seconds / PHASES / 2)
+            beside.run(options.seconds / PHASES / 2, beside=lambda: append(evil, EVIL_LINES))
+        time.sleep(SETTLE_SECS)
+        row: dict[str, object] = {"case": "isolation", "evil_events_per_sec": TICKS_PER_SEC * EVIL_LINES.count(b"\n")}
+        for name, times in (("alone", alone), ("beside", beside)):
+            row |= {f"{name}_p50": times.quantile(0.5), f"{name}_p99": times.quantile(0.99)}
+        return row
+
+
+CASES = {"growing": growing, "idle": idle, "backlog": backlog, "isolation": isolation}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="growing,idle")
+    parser.add_argument("--only", default=",".join(CASES))
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--directories", type=int, default=500)
     parser.add_argument("--rate", type=int, default=2000, help="lines a second into all growing files together")
     parser.add_argument("--seconds", type=int, default=70)
     parser.add_argument("--idle", type=int, default=100_000)
+    parser.add_argument("--backlog", type=int, default=300, help="MiB of the huge file")
     options = parser.parse_args()
     rows: list[dict[str, object]] = []
     for case in options.only.split(","):
         with tempfile.TemporaryDirectory(prefix="tailrace-files-") as folder:
-            made = make_files(Path(folder), options.files if case == "growing" else options.idle, options.directories, b"old\n")
-            with Many(Path(folder)) as many:
-                began = time.monotonic()
-                if case == "growing":
-                    wait_for_first(many, made[0].with_name("first.log"), began)
-                    rows.append(growing(many, made, options.rate, options.seconds))
-                else:
-                    rows.append(idle(many, made, options.seconds, began))
-    for row in rows:
-        print("   ".join(f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in row.items()))
+            rows.append(CASES[case](Path(folder), options))
+            print("   ".join(f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in rows[-1].items()))
     print(json.dumps({"bench": "files", "rows": rows}))
 
 

@@ -50,7 +50,7 @@ class Agent:
         self.lane = lane
         self.ready: deque = deque()
         self.discovery = Discovery(config, lane, Roots(), watch=lambda directory: True, unwatch=lambda directory: None)
-        self.files = Files(config, lane, self.want)
+        self.files = Files(config, lane, Roots(), self.want)
         self.reader = Reader(config, lane, self.files)
         self.scan()
 

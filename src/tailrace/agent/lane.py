@@ -114,6 +114,8 @@ class Lane:
         self._route = Route.of(config, input_, processors, target.flusher, around.machine)
         self.tally = Tally()
         self._at_work = threading.local()
+        self._may_submit = False
+        """Its input has been told that there is room: the next range does not wait."""
         self._outstanding = 0
         self._counting = threading.Lock()
         self._taken: dict[str, Stream] = {}
@@ -202,7 +204,8 @@ class Lane:
         self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes, readable_at: int
     ) -> bool:
         taken = self._taken[stream]
-        if not self.wait_for_room():
+        may_submit, self._may_submit = self._may_submit, False
+        if self._stopping.is_set() or not (may_submit or self.wait_for_room()):
             return False
         done = Range(stream, taken.next_sequence, start, end, position, fingerprint, self._route.version, readable_at)
         taken.next_sequence += 1
@@ -211,6 +214,10 @@ class Lane:
     def wait_for_room(self) -> bool:
         """Until the target's share has room; False when the lane is stopping."""
         return self.target.share.wait(self._stopping)
+
+    def has_room(self, again: Callable[[], None]) -> bool:
+        self._may_submit = self.target.share.has_room(again)
+        return self._may_submit
 
     def send(self, stream: Stream, done: Range, batch: EventBatch, route: Route) -> bool:
         """Process, encode and queue one range, new or replayed. False when a plugin failed on it: then the lane is over."""

@@ -11,7 +11,7 @@ Guarantees the agent gives to plugins
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -97,6 +97,11 @@ class InputContext(Protocol):
         `readable_at`: wall clock in ns, the moment from which on these bytes could have been read; an event is discarded for its age
         when its own time lies too long before it (DESIGN §4.4). 0 is history on purpose: nothing of it is too old.
         """
+        ...
+
+    def has_room(self, again: Callable[[], None]) -> bool:
+        """Whether the next `submit` will take a range without waiting. If not, `again` is called once, from any thread, when it is worth
+        asking again: so an input can go on looking around while its target is full."""
         ...
 
     def end_stream(self, stream: str) -> None:

@@ -11,7 +11,6 @@ from tailrace.agent.checkpoint import CheckpointWriter, open_checkpoint
 from tailrace.agent.delivery import farewell
 from tailrace.agent.delivery import target as targets
 from tailrace.agent.delivery.backoff import Backoff
-from tailrace.agent.delivery.request import Item, fitting
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.streams import Entry, StreamTable
@@ -288,26 +287,6 @@ async def test_the_first_payload_waits_for_company_only_so_long(tmp_path):
     assert bench.flusher.sent == [[(0, 0), (1, 0)]]
 
 
-def item(size=1, events=1, compression="lz4"):
-    return Item(None, Payload(None, b"", size, compression, events), 0.0)
-
-
-@pytest.mark.parametrize(
-    ("items", "expected"),
-    [
-        ([], (0, False)),
-        ([item()], (1, False)),
-        ([item(100), item()], (1, True)),
-        ([item(60), item(60), item()], (2, True)),
-        ([item(events=9), item(events=1), item()], (2, True)),
-        ([item()] * 5, (4, True)),
-        ([item(), item(compression="zstd")], (1, True)),
-    ],
-)
-def test_when_a_request_is_full(items, expected):
-    assert fitting(deque(items), BatchLimits(max_bytes=100, max_events=10, max_payloads=4)) == expected
-
-
 def test_readers_wait_while_the_share_is_used_up():
     share, stopping = Share("t", 100), threading.Event()
     assert share.wait(stopping)
@@ -330,6 +309,21 @@ def test_a_stop_lets_waiting_readers_go():
     share.wake()
     thread.join(2)
     assert answers == [False]
+
+
+def test_who_asks_for_room_is_told_when_there_is_some():
+    share, told = Share("t", 100), []
+    assert share.has_room(lambda: told.append("at once"))
+    share.take(150)
+    assert not share.has_room(ask := lambda: told.append("later"))
+    assert not share.has_room(ask)
+    share.give_back(10)
+    assert not told
+    share.give_back(100)
+    assert told == ["later"]
+    share.take(100)
+    share.give_back(100)
+    assert told == ["later"]
 
 
 def test_back_off_doubles_with_jitter_up_to_its_ceiling():

@@ -1,6 +1,7 @@
 """A target's share of the bytes that may wait: who reads for it waits here while the share is used up."""
 
 import threading
+from collections.abc import Callable
 
 from tailrace import telemetry
 
@@ -12,6 +13,7 @@ class Share:
         self.limit = limit
         self._used = 0
         self._changed = threading.Condition()
+        self._asking: dict[Callable[[], None], None] = {}
         bytes_, bound = "tailrace_agent_queue_bytes", "tailrace_agent_queue_limit_bytes"
         self._gauge = telemetry.gauge(bytes_, "Encoded bytes that wait for a target's acknowledgement.", "target").labels(target)
         telemetry.gauge(bound, "How many encoded bytes may wait for a target before reading stops.", "target").labels(target).set(limit)
@@ -23,6 +25,16 @@ class Share:
         with self._changed:
             self._changed.wait_for(lambda: self._used < self.limit or stopping.is_set())
         return not stopping.is_set()
+
+    def has_room(self, again: Callable[[], None]) -> bool:
+        """Whether there is room now; if not, `again` is called when there is. It must be short."""
+        if self._used < self.limit:
+            return True
+        with self._changed:
+            if self._used >= self.limit:
+                self._asking[again] = None
+                return False
+        return True
 
     @property
     def used(self) -> int:
@@ -38,6 +50,11 @@ class Share:
             self._used -= amount
             self._gauge.set(self._used)
             self._changed.notify_all()
+            asking: dict[Callable[[], None], None] = {}
+            if self._used < self.limit:
+                asking, self._asking = self._asking, asking
+        for again in asking:
+            again()
 
     def wake(self) -> None:
         """Let waiters look at their `stopping` again."""

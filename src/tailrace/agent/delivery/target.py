@@ -7,7 +7,7 @@ became of it. All methods but `submit` belong to the event loop.
 import asyncio
 import contextlib
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -15,7 +15,8 @@ from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.farewell import Farewells
-from tailrace.agent.delivery.request import Item, Request, fitting
+from tailrace.agent.delivery.queue import Queue
+from tailrace.agent.delivery.request import Item, Request
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.streams import Entry, Sender, Stream
 from tailrace.pipeline.contract import Delivery, Flusher, Outcome, Payload, Range
@@ -55,7 +56,7 @@ class Target:
         self._forked = forked
         self._ended = ended
         self._loop = asyncio.get_running_loop()
-        self._pending: deque[Item] = deque()
+        self._pending = Queue()
         self._farewells = Farewells(flusher, epoch)
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(CONCURRENCY)
@@ -92,7 +93,7 @@ class Target:
         self._durable[entry.stream] = durable
         self._entries += 1
         now = time.monotonic()
-        self._pending.extend(Item(entry, payload, now) for payload in payloads)
+        self._pending.put(Item(entry, payload, now) for payload in payloads)
         if not payloads:
             self._settle(entry.stream, [entry])
         self._changed.set()
@@ -112,10 +113,8 @@ class Target:
     def waiting(self) -> tuple[int, float, float]:
         """(ranges that are not acknowledged, how long the oldest and the newest payload that is not under way have waited, in seconds)."""
         now = time.monotonic()
-        try:
-            return self._entries, now - self._pending[0].arrived, now - self._pending[-1].arrived
-        except IndexError:
-            return self._entries, 0.0, 0.0
+        first, last = self._pending.arrivals or (now, now)
+        return self._entries, now - first, now - last
 
     async def finish(self, seconds: float) -> None:
         """Give what was put in a last chance to be sent; a target that fails gets none."""
@@ -129,8 +128,7 @@ class Target:
             while True:
                 await self._slots.acquire()
                 await self._due()
-                count, _ = fitting(self._pending, self.flusher.limits)
-                items = [self._pending.popleft() for _ in range(count)]
+                items = self._pending.take(self.flusher.limits)
                 await self._paced(sum(item.payload.raw_size for item in items))
                 request = Request(items, self._farewells.take([item.payload for item in items]))
                 self._prepare(request)
@@ -156,9 +154,8 @@ class Target:
             self._changed.clear()
             left = self._farewells.due_in()
             if self._pending:
-                _, full = fitting(self._pending, self.flusher.limits)
                 linger = BUSY_LINGER if self._deliveries else self.flusher.limits.linger
-                left = 0.0 if full else self._pending[0].arrived + linger - time.monotonic()
+                left = self._pending.due_in(self.flusher.limits, linger)
             if left is not None and left <= 0:
                 return
             with contextlib.suppress(TimeoutError):

@@ -6,6 +6,7 @@ from pathlib import Path
 from tailrace.batch import fingerprint
 from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.restore import file_at
+from tailrace.inputs.file.roots import Roots
 from tailrace.inputs.file.rotation import find_file, open_content, rotated_from
 from tailrace.pipeline.contract import InputContext, Range, StreamState
 
@@ -16,20 +17,20 @@ class Again:
     def __init__(self) -> None:
         self._content: Content | None = None
 
-    def read(self, context: InputContext, stream: StreamState, done: Range) -> bytes | None:
+    def read(self, context: InputContext, roots: Roots, stream: StreamState, done: Range) -> bytes | None:
         """The bytes of a range; None when they are gone or have changed."""
-        block = self._read(context, stream, done)
+        block = self._read(context, roots, stream, done)
         if not stream.prepared or done is stream.prepared[-1]:
             self._close()
         return block
 
-    def _read(self, context: InputContext, stream: StreamState, done: Range) -> bytes | None:
+    def _read(self, context: InputContext, roots: Roots, stream: StreamState, done: Range) -> bytes | None:
         if self._content is not None and (block := _exactly(self._content, done)) is not None:
             return block
         self._close()
         for path in _places(stream, done):
             try:
-                content = open_content(context.platform, path)
+                content = open_content(context.platform, path, beneath=roots.beneath(path))
             except OSError:
                 continue
             block = _exactly(content, done)

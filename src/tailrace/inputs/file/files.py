@@ -16,6 +16,7 @@ from tailrace.inputs.file.losses import Losses
 from tailrace.inputs.file.notes import Notes, note_of
 from tailrace.inputs.file.registry import Registry, read_after
 from tailrace.inputs.file.restore import Restoring
+from tailrace.inputs.file.roots import Roots
 from tailrace.inputs.file.rotation import find_file, live_first
 from tailrace.inputs.file.succession import Succession
 from tailrace.inputs.file.unsearched import Unsearched
@@ -30,12 +31,12 @@ ROTATED_SECS = 3600.0
 class Files:
     """Follows every change of the files that one config names."""
 
-    def __init__(self, config: FileConfig, context: InputContext, wanted: Callable[[Generation], None]) -> None:
+    def __init__(self, config: FileConfig, context: InputContext, roots: Roots, wanted: Callable[[Generation], None]) -> None:
         self._config = config
         self._context = context
         states = list(context.streams)
         self._marks = standing.Marks(config, states)
-        self._table = Registry(config, context, wanted, Losses(context, states), Notes(context, states))
+        self._table = Registry(config, context, roots, wanted, Losses(context, states), Notes(context, states))
         self._succession = Succession(self._table)
         self._restoring = Restoring(self._table, self._succession, states)
         self._unsearched = Unsearched()
@@ -266,6 +267,24 @@ class Files:
         key = f"{generation.key}<{time.time_ns():x}"
         self._table.losses.add(key, start, seen, path=generation.path, why="its end was cut off")
         return True
+
+    def look_after(self, generation: Generation) -> None:
+        """A file has changed that cannot be read yet: hold it, and where it was truncated, the copy of what it held. OSError."""
+        if generation.ended or generation.is_unpacked or not (generation.is_open or self.reopen(generation)):
+            return
+        seen = generation.size, generation.modified
+        if not generation.head[0] and generation.may_have_changed() and self.came_before(generation):
+            return
+        generation.look(time.time_ns())
+        if not generation.unchanged():
+            generation.size, generation.modified = seen
+            self.truncated(generation)
+        elif generation.size < seen[0]:
+            now = generation.size, generation.modified
+            generation.size, generation.modified = seen
+            self.shortened(generation, *now)
+        elif not generation.head[0]:
+            generation.note_head()
 
     def end(self, generation: Generation) -> None:
         """Its file is gone, and it is read as far as it could be."""

@@ -1,4 +1,4 @@
-"""The thread of one `input_file`: reads what is ready, fair between files; between that it looks for changes.
+"""The thread of one `input_file`: reads what is ready, fair between files; between that it looks for changes, whatever the target does.
 
 Changes come from the watcher. What raises no event there is looked at every second: links, directories that cannot be watched, and, in
 turn, files that grew lately. Everything else is looked at in each walk over the directories.
@@ -7,7 +7,6 @@ turn, files that grew lately. Everything else is looked at in each walk over the
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +19,7 @@ from tailrace.inputs.file.lag import Lag
 from tailrace.inputs.file.reader import Reader
 from tailrace.inputs.file.report import source_status
 from tailrace.inputs.file.roots import Root, Roots
+from tailrace.inputs.file.turns import Turns
 from tailrace.inputs.file.walk import Look, Scan, child
 from tailrace.pipeline.contract import InputContext, SourceStatus
 from tailrace.pipeline.platform import Change
@@ -48,10 +48,13 @@ class Follower:
         self._config = config
         self._context = context
         self._roots = roots
-        self._ready: deque[Generation] = deque()
+        self._turns = Turns()
+        self._changed: dict[Generation, None] = {}
+        """Known files that have changed and were not read since: their turn has not come, or there is no room for more."""
+        self._is_blocked = False
         self._watcher = context.platform.watcher()
         self._discovery = Discovery(config, context, roots, watch=self._watcher.add, unwatch=self._watcher.remove)
-        self._files = Files(config, context, self._want)
+        self._files = Files(config, context, roots, self._want)
         self._lag = Lag(config, context)
         self._reader = Reader(config, context, self._files)
         self._walking: Generator[None, None, Scan] | None = None
@@ -67,16 +70,19 @@ class Follower:
         try:
             self._walk_to_the_end()
             while not self._stopping.is_set():
-                busy = self._read_ready() or self._walk_on()
+                busy = self._read_ready()
+                busy = self._walk_on() or busy  # each has its turn, however much there is to read
                 if self._watcher.wait(0 if busy else min(self._scan_at, self._hot_at) - time.monotonic()):
                     if not busy:
                         self._stopping.wait(SETTLE_SECS)
                     for change in self._watcher.changes():
                         self._notice(change)
                 self._keep_time()
-                if self._context.finite and not self._ready and not self.drained:
+                if self._is_blocked:
+                    self._look_after_changed()
+                if self._context.finite and not self._turns and not self.drained:
                     self._walk_to_the_end()
-                    self.drained = not self._ready
+                    self.drained = not self._turns
         finally:
             self._files.close()
             self._discovery.close()
@@ -97,28 +103,40 @@ class Follower:
 
     # --- reading ----------------------------------------------------------------------------------------------------------------
     def _want(self, generation: Generation) -> None:
-        if not generation.queued and generation.after is None:
-            generation.queued = True
-            self._ready.append(generation)
+        self._changed[generation] = None
+        self._turns.add(generation)
 
     def _read_ready(self) -> bool:
-        """One block of each file that is ready, as far as the turn goes; whether there is more to read."""
+        """One block of each file that is ready, as far as the turn and the room go; whether more can be read at once."""
         until = time.monotonic() + TURN_SECS
-        for _ in range(len(self._ready)):
-            if self._stopping.is_set() or time.monotonic() > until:
+        turns, self._is_blocked = self._turns.round(), False
+        while self._turns and not self._stopping.is_set() and time.monotonic() <= until:
+            self._is_blocked = not self._context.has_room(self._watcher.wake)
+            if self._is_blocked or (generation := next(turns, None)) is None:
                 break
-            generation = self._ready.popleft()
-            generation.queued = False
+            self._read(generation)
+        return bool(self._turns) and not self._is_blocked
+
+    def _read(self, generation: Generation) -> None:
+        self._changed.pop(generation, None)
+        try:
+            self._lag.skip(generation)
+            more = self._reader.read(generation)
+        except OSError as error:
+            self._context.alarm("OPEN_LOGFILE_FAIL_ALARM", "cannot read the file", path=generation.path, reason=str(error))
+            self._files.release_followers(generation)
+            more = False
+        if more:
+            self._turns.add(generation)
+
+    def _look_after_changed(self) -> None:
+        """See what became of files that have changed and cannot be read yet, before what they held is gone."""
+        changed, self._changed = self._changed, {}
+        for generation in changed:
             try:
-                self._lag.skip(generation)
-                more = self._reader.read(generation)
+                self._files.look_after(generation)
             except OSError as error:
                 self._context.alarm("OPEN_LOGFILE_FAIL_ALARM", "cannot read the file", path=generation.path, reason=str(error))
-                self._files.release_followers(generation)
-                more = False
-            if more:
-                self._want(generation)
-        return bool(self._ready)
 
     # --- single changes ---------------------------------------------------------------------------------------------------------
     def _notice(self, change: Change) -> None:
@@ -149,6 +167,7 @@ class Follower:
             if self._discovery.moved():
                 self._scan_at = now
             self._look_at_hot(now)
+            self._look_after_changed()
             self._lag.look(self._files.open_generations)
             for path in self._some(self._discovery.polled()):
                 self._look(*path)
@@ -190,8 +209,7 @@ class Follower:
         if generation.drained and not generation.queued and not (unread and generation.root_gone):
             self._files.leave(generation)
         elif now >= generation.leaving_by:  # the rest of it is counted as lost
-            if generation.queued:
-                self._ready.remove(generation)
+            self._turns.remove(generation)
             self._files.leave(generation)
 
     def _some(self, items: Sequence[Item]) -> Sequence[Item]:
@@ -241,6 +259,8 @@ class Follower:
         now = time.monotonic()
         for root, until in self._gone:
             self._files.let_go_below(root.host, until, self._roots.covers)
+            if now >= until:
+                self._roots.is_over(root)
         self._gone = [(root, until) for root, until in self._gone if now < until]
         if self._discovery.unwatched:
             self._scan_at = min(self._scan_at, now + min(SCAN_SECS, max(HOT_SECS, SCAN_COST * seconds)))

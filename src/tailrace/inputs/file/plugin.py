@@ -77,7 +77,7 @@ class InputFile:
         return config == self.config
 
     def replay(self, context: InputContext, stream: StreamState, done: Range) -> EventBatch | None:
-        block = self._again.read(context, stream, done)
+        block = self._again.read(context, self.roots, stream, done)
         if block is None:
             return None
         shaping = Shaping(self.config, Framing(self.config))

@@ -13,6 +13,7 @@ from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.generation import FileId, Generation, stream_key
 from tailrace.inputs.file.losses import Losses
 from tailrace.inputs.file.notes import Notes
+from tailrace.inputs.file.roots import Roots
 from tailrace.inputs.file.rotation import open_content
 from tailrace.inputs.file.walk import Look
 from tailrace.pipeline.contract import InputContext, Position
@@ -27,6 +28,7 @@ class Registry:
 
     config: FileConfig
     context: InputContext
+    roots: Roots
     wanted: Callable[[Generation], None]
     """Takes what is to be read."""
     losses: Losses
@@ -53,10 +55,14 @@ class Registry:
         return self.left_alone.get(look[:2]) == look[2:]
 
     # --- opening ----------------------------------------------------------------------------------------------------------------
+    def content(self, path: str, *, unpack: bool = True) -> Content:
+        """`open_content` within the bounds of the root that the path lies in, whatever its links lead to by now. OSError."""
+        return open_content(self.context.platform, path, beneath=self.roots.beneath(path), unpack=unpack)
+
     def open(self, path: str) -> Content | None:
         """The file at `path`, as it is; None, with an alarm where that is called for, when it cannot be opened."""
         try:
-            return open_content(self.context.platform, path, unpack=False)
+            return self.content(path, unpack=False)
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -12,7 +12,7 @@ from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.generation import FileId, Generation, born_of, file_of, fits
 from tailrace.inputs.file.losses import LOSS_PREFIX
 from tailrace.inputs.file.registry import Registry, read_after
-from tailrace.inputs.file.rotation import find_file, live_names, open_content
+from tailrace.inputs.file.rotation import find_file, live_names
 from tailrace.inputs.file.succession import Succession
 from tailrace.pipeline.contract import Position, StreamState
 
@@ -147,7 +147,7 @@ class Restoring:
             return None
         content.close()
         try:
-            return open_content(self._context.platform, location)
+            return self._table.content(location)
         except OSError:
             return self._table.open(location)
 

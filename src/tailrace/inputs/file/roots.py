@@ -50,6 +50,8 @@ class Roots:
         self._lock = threading.Lock()
         self._roots = {root.name: root for root in first}
         self._removed: list[Root] = []
+        self._read_on: list[Root] = []
+        """Removed ones whose files may still be read."""
 
     def add(self, root: Root) -> None:
         """Search another tree. What stands in it already is read like new files; again with the same name replaces the root."""
@@ -61,6 +63,7 @@ class Roots:
         with self._lock:
             if root := self._roots.pop(name, None):
                 self._removed.append(root)
+                self._read_on.append(root)
 
     @property
     def all(self) -> list[Root]:
@@ -70,6 +73,18 @@ class Roots:
     def covers(self, path: str) -> bool:
         """Whether a path on this host lies in one of the roots."""
         return any(is_below(path, root.host) for root in self.all)
+
+    def beneath(self, path: str) -> str:
+        """The real directory that links in a path on this host may not lead out of: what the root says that it lies in. In no root, not
+        even in one that was removed lately: its own directory."""
+        with self._lock:
+            roots = [root for root in (*self._roots.values(), *self._read_on) if is_below(path, root.host)]
+        return max(roots, key=lambda root: len(root.host)).beneath if roots else path.rpartition("/")[0] or "/"
+
+    def is_over(self, root: Root) -> None:
+        """Nothing of a removed root is read any more."""
+        with self._lock:
+            self._read_on = [one for one in self._read_on if one is not root]
 
     def take_removed(self) -> list[Root]:
         """Roots that were removed since the last call."""

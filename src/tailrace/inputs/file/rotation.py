@@ -102,9 +102,10 @@ def _found(directory: str, file: FileId) -> str | None:
     return None
 
 
-def open_content(platform: Platform, path: str, *, unpack: bool = True) -> Content:
-    """Open a file, with `unpack` as the log that is packed in it. OSError, also when it is packed in a way that cannot be read."""
-    descriptor = platform.open_file(path)
+def open_content(platform: Platform, path: str, *, beneath: str, unpack: bool = True) -> Content:
+    """Open a file that lies, all links followed, below the real directory `beneath`; with `unpack` as the log that is packed in it.
+    OSError, also when it is packed in a way that cannot be read."""
+    descriptor = platform.open_file(path, beneath=beneath)
     content: Content | None = None
     try:
         unpacked = unpacking(descriptor) if unpack else None

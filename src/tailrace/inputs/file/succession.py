@@ -14,7 +14,7 @@ from tailrace.batch import fingerprint
 from tailrace.inputs.file.content import STEP_BYTES, Content
 from tailrace.inputs.file.generation import LAYOUT, SIGNATURE_SIZE, FileId, Generation, fits, stream_key
 from tailrace.inputs.file.registry import Registry, read_after
-from tailrace.inputs.file.rotation import Rotated, family, live_names, open_content, rotated_from
+from tailrace.inputs.file.rotation import Rotated, family, live_names, rotated_from
 from tailrace.inputs.file.walk import Look
 from tailrace.pipeline.contract import Position
 
@@ -288,7 +288,7 @@ class Succession:
 
     def _open(self, candidate: Rotated) -> Content | None:
         try:
-            content = open_content(self._context.platform, candidate.path)
+            content = self._table.content(candidate.path)
         except OSError:
             return None
         known = self._table.expected.get(content.file) == content.identity.born

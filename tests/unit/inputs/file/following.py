@@ -14,6 +14,24 @@ from tailrace.pipeline.contract import Range, StreamState
 WAIT_SECS = 10
 
 
+class Room(threading.Event):
+    """What a target has, or has not, for more ranges."""
+
+    def __init__(self):
+        super().__init__()
+        self.asking = set()
+        self.set()
+
+    def has(self, again):
+        self.asking.add(again)
+        return self.is_set()
+
+    def set(self):
+        super().set()
+        for again in tuple(self.asking):
+            again()
+
+
 class RememberingLane:
     """Implements `InputContext`: what is submitted counts as acknowledged, and the next input finds it in `streams`."""
 
@@ -33,8 +51,7 @@ class RememberingLane:
         self.owners: dict[str, RememberingLane] = {}
         self.stored: dict[str, int] = {}
         self.taken_by_others: set[str] = set()
-        self.room = threading.Event()
-        self.room.set()
+        self.room = Room()
 
     def share_streams_with(self, other):
         """As lanes of one target do."""
@@ -56,6 +73,9 @@ class RememberingLane:
 
     def stored_end(self, key):
         return self.stored.get(key)
+
+    def has_room(self, again):
+        return self.room.has(again)
 
     def submit(self, batch, *, stream, start, end, position, fingerprint, readable_at):
         self.room.wait()

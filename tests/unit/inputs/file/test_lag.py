@@ -92,7 +92,7 @@ def test_a_truncation_is_not_hidden_by_a_jump(following, tmp_path):
 def test_a_file_that_is_no_longer_as_long_as_it_was_seen_is_not_jumped_over(tmp_path):
     log = tmp_path / "a.log"
     log.write_text("line 1\nline 2\n")
-    content = open_content(RememberingLane().platform, str(log))
+    content = open_content(RememberingLane().platform, str(log), beneath="/")
     generation = Generation("1:2:3", content.file, content.identity.born, str(log), str(log), content=content)
     generation.size = 10_000  # at the last look
     lane = RememberingLane()

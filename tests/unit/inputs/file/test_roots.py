@@ -110,3 +110,55 @@ def test_a_root_that_is_removed_and_comes_back_goes_on(following, tmp_path):
     following.input.add_root(root_of(tmp_path, "c1"))
     write(directory / "app.log", "two\n")
     following.expect("one", "two")
+
+
+def test_a_link_in_a_root_that_leads_out_of_it_is_never_opened(following, tmp_path):
+    write(tmp_path / "secret", "secret\n")
+    directory = tree(tmp_path, "c1", "one\n")
+    (directory / "out.log").symlink_to(tmp_path / "secret")
+    (directory / "in.log").symlink_to(directory / "app.log.real")
+    write(directory / "app.log.real", "two\n")
+    following.start()
+    following.input.add_root(root_of(tmp_path, "c1"))
+    wait_for(lambda: len(following.contents) == 2)
+    wait_for(lambda: [values["path"] for kind, values in following.lane.alarms if kind == "OPEN_LOGFILE_FAIL_ALARM"])
+    assert sorted(following.contents) == ["one", "two"]
+
+
+def test_a_link_that_is_swapped_in_where_a_file_of_a_root_stood_is_not_opened_again(following, tmp_path):
+    """Also a removed root's files stay within it as long as they are read."""
+    host = tmp_path / "other"
+    host.mkdir()
+    directory = tree(tmp_path, "c1", "one\n")
+    following.start(CloseUnusedReaderIntervalSec=1)
+    following.input.add_root(root_of(tmp_path, "c1"))
+    following.expect("one")
+    wait_for(lambda: _rescanned(following) and not following.input._follower._files.open_generations)
+    (directory / "app.log").rename(host / "app.log")
+    (directory / "app.log").symlink_to(host / "app.log")
+    write(host / "app.log", "two\n")
+    following.rescan()
+    wait_for(lambda: [values["path"] for kind, values in following.lane.alarms if kind == "OPEN_LOGFILE_FAIL_ALARM"])
+    assert following.contents == ["one"]
+
+
+def _rescanned(following):
+    following.rescan()
+    time.sleep(0.05)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("path", "beneath"),
+    [
+        ("/run/c1/var/log/x", "/real/c1"),
+        ("/run/c1/vol/x", "/real/vol"),
+        ("/run/c2/var/x", "/run/c2/var"),
+    ],
+)
+def test_links_lead_as_far_as_the_root_says_that_lies_nearest(path, beneath):
+    roots = Roots([Root("c1", host="/run/c1", beneath="/real/c1"), Root("v", host="/run/c1/vol", beneath="/real/vol")])
+    assert roots.beneath(path) == beneath
+    roots.remove("c1")
+    roots.remove("v")
+    assert roots.beneath(path) == beneath

@@ -1,0 +1,84 @@
+"""What waits for a target: requests are filled from all streams in turn, so that fresh lines never stand behind another file's backlog.
+
+Within a stream the order stays. One request has one compression and goes to one shard.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from tailrace.agent.delivery.request import Item
+from tailrace.agent.streams import Stream
+from tailrace.pipeline.contract import BatchLimits
+
+MOST_ASKED = 256
+"""So many streams are asked for something that fits into a request: with many shards few of them do."""
+
+
+class Queue:
+    """Belongs to the event loop; `arrivals` may be asked from any thread."""
+
+    def __init__(self) -> None:
+        self._streams: dict[Stream, deque[Item]] = {}
+        """In the order of their turns; none is empty."""
+        self._last_arrived = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self._streams)
+
+    def put(self, items: Iterable[Item]) -> None:
+        for item in items:
+            self._streams.setdefault(item.entry.stream, deque()).append(item)
+            self._last_arrived = item.arrived
+
+    def take(self, limits: BatchLimits) -> list[Item]:
+        """The next request; nothing when nothing waits. Streams that had their turn go behind those that had none."""
+        items, _ = self._fitting(limits)
+        for item in items:
+            waiting = self._streams.pop(item.entry.stream)
+            waiting.popleft()
+            if waiting:
+                self._streams[item.entry.stream] = waiting
+        return items
+
+    def due_in(self, limits: BatchLimits, linger: float) -> float:
+        """Seconds until the next request has to go: at once when it is full, else when its first payload has waited for `linger`."""
+        items, full = self._fitting(limits)
+        return 0.0 if full else min(item.arrived for item in items) + linger - time.monotonic()
+
+    @property
+    def arrivals(self) -> tuple[float, float] | None:
+        """When the first and the last of those that wait came (monotonic seconds); None when none waits."""
+        fronts = [waiting[0].arrived for waiting in list(self._streams.values()) if waiting]
+        return (min(fronts), self._last_arrived) if fronts else None
+
+    def _fitting(self, limits: BatchLimits) -> tuple[list[Item], bool]:
+        """The items of the next request, one of each stream, then the next of each; and whether that makes it full, or others wait for it.
+
+        Bytes and events may overshoot by the last item, so that a range of a full block is never sent alone.
+        """
+        items: list[Item] = []
+        size = events = others = 0
+        turn: Iterable[Iterator[Item]] = map(iter, islice(self._streams.values(), MOST_ASKED))
+        while turn:
+            having_more: list[Iterator[Item]] = []
+            for stream in turn:
+                item = next(stream, None)
+                if item is None:
+                    continue
+                if items and _kind(item) != _kind(items[0]):
+                    others += 1
+                    continue
+                items.append(item)
+                size += item.payload.raw_size
+                events += item.payload.events
+                if size >= limits.max_bytes or events >= limits.max_events or len(items) >= limits.max_payloads:
+                    return items, True
+                having_more.append(stream)
+            turn = having_more
+        return items, bool(others)
+
+
+def _kind(item: Item) -> tuple[str, str]:
+    return item.payload.compression, item.payload.hash_key
