@@ -1,16 +1,8 @@
-"""The agent's own settings, `HOME/agent.yaml`: what its administrator decides for this machine and no server can change (DESIGN §4.5)."""
+"""What the administrator of a machine decides for its agent, and no server can change (DESIGN §4.5). `startup` finds the values."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from pydantic import ValidationError
-
-from tailrace.errors import ConfigError, ConfigErrors
 from tailrace.pipeline.config import OptionGroup, Problem, option
-from tailrace.pipeline.documents import MAX_BYTES, read
-from tailrace.pipeline.explain import findings
-
-NAME = "agent.yaml"
 
 
 class AgentSettings(OptionGroup):
@@ -49,21 +41,3 @@ class AgentSettings(OptionGroup):
     def files_per_config(self) -> int:
         """The manual's scaling: 5 000 per 100 MB, at least its default of 10 000."""
         return self.max_files_per_config or max(10_000, self.mem_usage_limit * 50)
-
-
-def load(home: Path) -> AgentSettings:
-    """The settings in a home; the defaults when it has no such file. ConfigErrors with all mistakes."""
-    path = home / NAME
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1).decode("utf-8-sig")
-    except FileNotFoundError:
-        return AgentSettings()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigErrors([ConfigError(f"cannot read `{path}`: {error}", hint="make it readable UTF-8 text, or remove it")]) from error
-    document = read(text, str(path))
-    try:
-        return AgentSettings.model_validate(document.value or {})
-    except ValidationError as error:
-        found = findings(error, AgentSettings)
-        raise ConfigErrors([ConfigError(message, where=document.where(inner), hint=hint) for inner, message, hint in found]) from error

@@ -9,7 +9,7 @@ from typing import Any
 
 from tailrace import telemetry
 from tailrace.agent import identity as identities
-from tailrace.agent import settings as agent_settings
+from tailrace.agent import startup
 from tailrace.agent.checkpoint import open_checkpoint
 from tailrace.agent.claims import file_bounds
 from tailrace.agent.control import enrol_local, moved_here
@@ -51,7 +51,7 @@ class Worker:
         self._finite = finite
         self._first = first
         self._jobs = Jobs(home)
-        settings = agent_settings.load(home)
+        settings = startup.load(home).settings
         self._platform = current([home], roots=[Path(root) for root in settings.allowed_roots])
         self._bounds = file_bounds(settings)
         self._desk = Desk(home)

@@ -1,0 +1,31 @@
+"""`tailrace agent settings`: what the agent of this machine may use, and where each value comes from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from tailrace.cli.home import DEFAULT
+from tailrace.cli.output import Exit, Output, print_table
+
+
+def settings(
+    *,
+    home: Annotated[Path, Parameter(help="Home of the agent.")] = DEFAULT,
+    set_: Annotated[Sequence[str], Parameter(name="--set", help="`KEY=VALUE`, as `agent run` takes it.", negative="")] = (),
+    output: Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")] = "table",
+) -> int:
+    """Show every start-up setting: its value, its default and its origin.
+
+    A later origin wins: HOME/agent.yaml, HOME/config.d/*, the environment (TAILRACE_KEY, ALIYUN_LOGTAIL_KEY), --set KEY=VALUE.
+    """
+    from tailrace.agent import startup  # noqa: PLC0415 - only this command needs the model
+
+    rows = [_shown(row) for row in startup.load(home.expanduser().absolute(), flags=set_).rows()]
+    print_table(rows, columns=("key", "value", "unit", "default", "origin"), output=output)
+    return Exit.FINE
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "origin": f"{row['origin']}; without effect: {row['ignored']}" if row["ignored"] else row["origin"]}
