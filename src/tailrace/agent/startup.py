@@ -1,7 +1,7 @@
 """The start-up settings of an agent, and where each value comes from (the manual's start-up parameters).
 
 A later layer wins: `HOME/agent.yaml`, the files of `HOME/config.d` in the order of their names, the environment, `--set KEY=VALUE`. A
-variable of the environment has the key's name in capitals after `TAILRACE_` or `ALIYUN_LOGTAIL_`, or is the bare key as Logtail's manual has it.
+variable of the environment has the key's name in capitals after `TAILRACE_` or `ALIYUN_LOGTAIL_`, or is the bare key as the manual has it.
 """
 
 import os

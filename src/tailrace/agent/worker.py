@@ -13,6 +13,7 @@ from tailrace.agent import startup
 from tailrace.agent.checkpoint import open_checkpoint
 from tailrace.agent.claims import file_bounds
 from tailrace.agent.control import enrol_local, moved_here
+from tailrace.agent.defaults import with_defaults
 from tailrace.agent.desk import Desk
 from tailrace.agent.identity import AgentIdentity
 from tailrace.agent.jobs import Jobs
@@ -46,14 +47,15 @@ class Worker:
         max_log_age_secs: int | None = None,
         first: First | None = None,
     ) -> None:
+        settings = startup.load(home).settings
         self._home = home
-        self._pipelines = [with_default_age(pipeline, max_log_age_secs) for pipeline in pipelines]
+        self._pipelines = [with_defaults(with_default_age(pipeline, max_log_age_secs), settings) for pipeline in pipelines]
         self._finite = finite
         self._first = first
         self._jobs = Jobs(home)
-        settings = startup.load(home).settings
         self._platform = current([home], roots=[Path(root) for root in settings.allowed_roots])
         self._bounds = file_bounds(settings)
+        self._address, self._host_name = settings.working_ip or identities.address(), settings.working_hostname
         self._desk = Desk(home)
         self._session: Session | None = None
         self._stopped = False
@@ -95,7 +97,7 @@ class Worker:
 
     def _one_session(self, identity: AgentIdentity) -> End:
         opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
-        machine = Machine.here(self._home, identities.address())
+        machine = Machine.here(self._home, self._address, host_name=self._host_name)
         events = None if self._first else LocalEvents(self._home)
         runs = Runs(self._jobs, self._pipelines, self._platform, events=events, first=self._first)
         session = self._session = Session(

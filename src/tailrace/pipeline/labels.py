@@ -38,12 +38,13 @@ class Machine:
     """What `ALIYUN_LOG_ENV_TAGS` lists: only these variables may become tags, whatever a config asks for."""
 
     @classmethod
-    def here(cls, home: Path, address: str, environment: Mapping[str, str] = os.environ) -> "Machine":
-        """This machine, with the ids that stand in `HOME/user_defined_id`, one per line, or in the environment."""
+    def here(cls, home: Path, address: str, environment: Mapping[str, str] = os.environ, *, host_name: str = "") -> "Machine":
+        """This machine, with the ids that stand in `HOME/user_defined_id`, one per line, or in the environment. `host_name`: in place of
+        the system's own."""
         ids = [*_lines(home / "user_defined_id"), *(environment.get(name, "") for name in DEFINED_ID_VARIABLES)]
         names = [name.strip() for name in environment.get(ENVIRONMENT, "").split("|")]
         return cls(
-            host_name=os.fsencode(socket.gethostname()).decode("utf-8", "replace"),
+            host_name=host_name or os.fsencode(socket.gethostname()).decode("utf-8", "replace"),
             address=address,
             host_id="".join(_lines(Path("/etc/machine-id"))[:1]),
             user_defined_ids=list(dict.fromkeys(one for one in ids if one)),

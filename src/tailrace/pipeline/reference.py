@@ -123,7 +123,7 @@ def pages() -> dict[str, str]:
         ]
         if rows:
             index += [f"## {kind.capitalize()}s", "", *_markdown_table(rows), ""]
-    index += ["## Keys of `global`", "", *_markdown_table(_key_table(GlobalConfig)), ""]
+    index += ["## Keys of `global`", "", *key_table(GlobalConfig), ""]
     index += ["`pipeline.schema.json` is the JSON schema of a whole pipeline file: an editor completes and checks with it.", ""]
     return {
         "README.md": "\n".join(index),
@@ -161,6 +161,11 @@ def _example(entry: PluginEntry) -> Iterator[str]:
     yield from _markdown_table([{column: row.get(column, "") for column in columns} for row in rows])
     yield ""
     yield from _fenced("text", "\n".join(result.summary()))
+
+
+def key_table(model: type[OptionGroup]) -> Iterator[str]:
+    """The keys of a model as the lines of a Markdown table; none when it has no keys."""
+    yield from _markdown_table(_key_table(model))
 
 
 def _key_table(model: type[OptionGroup]) -> list[dict[str, str]]:

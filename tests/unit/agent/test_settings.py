@@ -1,8 +1,12 @@
 """The agent's own settings."""
 
+import json
+from pathlib import Path
+
 import pytest
 
-from tailrace.agent import startup
+from tailrace.agent import settings_page, startup
+from tailrace.cli.main import main
 from tailrace.errors import ConfigErrors
 
 
@@ -72,3 +76,17 @@ def test_a_file_that_is_no_map_is_refused(tmp_path):
     (tmp_path / "agent.yaml").write_text("- 1\n")
     with pytest.raises(ConfigErrors, match=r"agent\.yaml:1: is not a map of settings"):
         startup.load(tmp_path)
+
+
+def test_the_reference_page_is_not_stale():
+    stored = Path(__file__).parents[3] / "docs" / "reference" / "agent-settings.md"
+    assert stored.read_text(encoding="utf-8") == settings_page.page(), "run `make docs`"
+
+
+def test_the_command_shows_every_setting_with_its_origin(tmp_path, capsys):
+    (tmp_path / "agent.yaml").write_text("max_files: 5\n")
+    assert main(["agent", "settings", "--home", str(tmp_path), "--set", "working_ip=10.0.0.1", "--output", "json"]) == 0
+    rows = {row["key"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert (rows["max_files"]["value"], rows["max_files"]["origin"]) == (5, "agent.yaml")
+    assert (rows["working_ip"]["value"], rows["working_ip"]["origin"]) == ("10.0.0.1", "--set")
+    assert rows["check_point_filename"]["origin"] == "default; without effect: it stands in `HOME/agent`"
