@@ -16,8 +16,8 @@ What the administrator of a machine decides for its agent; no server can change 
 3. the environment: `TAILRACE_` or `ALIYUN_LOGTAIL_` and the key in capitals (`TAILRACE_MEM_USAGE_LIMIT=512`), or the bare key
 4. flags: `--set mem_usage_limit=512`
 
-`tailrace agent settings` shows the values that hold and where each comes from. They are read when the agent starts; a mistake in any place keeps
-it from starting, with the place and what to do. The names are those of Logtail's start-up file where that has the setting.
+`tailrace agent settings` shows the values that hold and where each comes from. They are read when the agent starts; a mistake in any
+place keeps it from starting, with the place and what to do. The names are those of Logtail's start-up file where that has the setting.
 """
 
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -135,4 +135,4 @@ def _value(key: str, text: str, origin: str) -> documents.Value:
     name = next(name for name, field in AgentSettings.model_fields.items() if AgentSettings.spellings()[key] == public_key(name, field))
     if AgentSettings.model_fields[name].annotation is str:
         return text
-    return cast("documents.Value", documents.read(text, origin).value)
+    return documents.read(text, origin).value

@@ -28,13 +28,13 @@ def doctor(
 
     Exit code 0: it is collected, or will be when it grows; 1: a line marked [Warning] says why not.
     """
-    from tailrace.agent import settings
+    from tailrace.agent import startup
     from tailrace.agent.doctor import MARKS, examine
     from tailrace.agent.platform import current
 
     home = home.expanduser().absolute()
     path = os.path.abspath(file.expanduser())  # noqa: PTH100  # links are told, not followed
-    roots = [Path(root) for root in settings.load(home).allowed_roots]
+    roots = [Path(root) for root in startup.load(home).settings.allowed_roots]
     findings = examine(path, _pipelines(pipelines or home / "pipelines"), current([home], roots=roots).reach, _seen(home, path))
     say(path)
     for finding in findings:
