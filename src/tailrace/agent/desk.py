@@ -1,11 +1,12 @@
 """Where the agent answers people: the questions of the local socket and what answers each of them."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from tailrace import telemetry
+from tailrace.agent.exporter import exporting
 from tailrace.agent.local import Answer, serving
 from tailrace.agent.onetime import Runs
 from tailrace.agent.overview import Overview, Row, alarm_rows
@@ -16,7 +17,8 @@ MAX_FILES: Final = 100_000
 class Desk:
     """Stays while sessions come and go."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, metrics_listen: str = "") -> None:
+        self._metrics_listen = metrics_listen
         self.overview = Overview()
         self._run = home / "run"
         self._answers: dict[str, Answer] = {
@@ -28,9 +30,12 @@ class Desk:
             "metrics": lambda _: [{"text": telemetry.render().decode()}],
         }
 
-    def open(self, runs: Runs) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def open(self, runs: Runs) -> AsyncGenerator[None]:
         """Within it, on the event loop, questions are answered; those about imports by `runs`."""
-        return serving(self._run, {**self._answers, "import": runs.ask, "imports": lambda _: runs.rows()})
+        answers = {**self._answers, "import": runs.ask, "imports": lambda _: runs.rows()}
+        async with serving(self._run, answers), exporting(self._metrics_listen):
+            yield
 
     def _files(self, question: Mapping[str, Any]) -> Iterable[Row]:
         limit = min(MAX_FILES, max(1, int(question.get("limit", 1000))))

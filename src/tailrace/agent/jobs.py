@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from tailrace import telemetry
-from tailrace.errors import TailraceError
+from tailrace.errors import StateError, TailraceError
 from tailrace.pipeline.contract import Progress
 from tailrace.pipeline.loading import from_canonical
 from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
@@ -71,11 +71,13 @@ class Job:
 
 
 class Jobs:
-    """The runs of a home. Used by one thread at a time."""
+    """The runs of a home. Used by one thread at a time. What writes raises StateError when that fails, as on a full disk."""
 
     def __init__(self, home: Path) -> None:
         self._directory = home / "agent" / "jobs"
         self.all: dict[str, Job] = {job.id: job for job in self._load()}
+        self.postponed: list[PipelineConfig] = []
+        """Pipelines that run once and whose run could not be made durable: they wait for the disk."""
 
     @property
     def running(self) -> list[Job]:
@@ -86,9 +88,9 @@ class Jobs:
         return [job.row() for job in sorted(jobs, key=lambda one: one.created_at, reverse=True)]
 
     def add(self, job: Job) -> None:
-        """Durable on return."""
-        self.all[job.id] = job
+        """Durable on return; else it is as if it had not been called."""
         self.save(job)
+        self.all[job.id] = job
         finished = sorted((one for one in self.all.values() if one.state != "running"), key=lambda one: one.finished_at)
         for old in finished[: max(0, len(finished) - KEPT_FINISHED)]:
             del self.all[old.id]
@@ -107,6 +109,13 @@ class Jobs:
         self._write(self._path(job.id), json.dumps({"format": FORMAT, **asdict(job)}))
 
     def _write(self, path: Path, text: str) -> None:
+        try:
+            self._replace(path, text)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise StateError(f"cannot write what is known of a one-time run, `{path}`: {reason}") from error
+
+    def _replace(self, path: Path, text: str) -> None:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         unfinished = path.with_suffix(".tmp")
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
@@ -127,8 +136,27 @@ class Jobs:
     # --- pipelines --------------------------------------------------------------------------------------------------------------
     def at_work(self, pipelines: Sequence[PipelineConfig]) -> list[PipelineConfig]:
         """What has to run: the agent's pipelines without those whose one run is over, and the imports that are not."""
-        mine = [named for pipeline in pipelines if (named := self._own(pipeline)) is not None]
-        return [*mine, *self._imports()]
+        return [*self.own(pipelines), *self._imports()]
+
+    def own(self, pipelines: Sequence[PipelineConfig]) -> list[PipelineConfig]:
+        """Those of the agent's pipelines that have to run. One that reads files once waits until its run can be made durable: else another
+        start would read everything again."""
+        at_work: list[PipelineConfig] = []
+        for pipeline in pipelines:
+            try:
+                named = self._own(pipeline)
+            except StateError as error:
+                self.postponed.append(pipeline)
+                message = "cannot begin a one-time run; it is tried again"
+                telemetry.alarm("LOAD_LOCAL_EVENT_ALARM", message, pipeline=pipeline.name, reason=error.message)
+            else:
+                at_work += [named] if named is not None else []
+        return at_work
+
+    def take_postponed(self) -> list[PipelineConfig]:
+        """Those of `postponed` that can begin now."""
+        waiting, self.postponed = self.postponed, []
+        return self.own(waiting)
 
     def _imports(self) -> Iterator[PipelineConfig]:
         for job in [job for job in self.running if job.config]:

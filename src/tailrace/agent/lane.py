@@ -7,7 +7,7 @@ GIL, and a semaphore that all lanes share keeps as many of them at work as there
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tailrace import telemetry
@@ -19,6 +19,7 @@ from tailrace.agent.tally import Tally
 from tailrace.batch import EventBatch
 from tailrace.pipeline.contract import (
     Aggregator,
+    Deciding,
     Flusher,
     Group,
     Identity,
@@ -36,6 +37,7 @@ from tailrace.pipeline.contract import (
 from tailrace.pipeline.labels import Labels, Machine
 from tailrace.pipeline.model import PipelineConfig
 from tailrace.pipeline.platform import Platform
+from tailrace.pipeline.policy import ConfigPolicy
 from tailrace.pipeline.sharing import Claims, FileBounds
 
 STOP_SECS = 5.0
@@ -52,6 +54,7 @@ class Surroundings:
     streams: StreamTable
     claims: Claims
     bounds: FileBounds
+    policy: ConfigPolicy
     epoch: bytes
     machine: Machine
     finite: bool
@@ -86,6 +89,19 @@ class Route:
         if self.aggregator is not None:
             self.aggregator.start(context)
 
+    def process(self, batch: EventBatch, decided: Sequence[bytes]) -> tuple[bytes, ...]:
+        """Run the processors; what they decided. `decided` is what they decided about the same range before."""
+        decisions: list[bytes] = []
+        for processor in self.processors:
+            if not isinstance(processor, Deciding):
+                processor.process(batch)
+            elif len(decisions) < len(decided):
+                decisions.append(decided[len(decisions)])
+                processor.repeat(batch, decisions[-1])
+            else:
+                decisions.append(processor.decide(batch))
+        return tuple(decisions)
+
     def payloads(self, batch: EventBatch, identity: Identity) -> list[Payload]:
         """What is left of a batch, as log groups."""
         if not len(batch):
@@ -103,9 +119,12 @@ class Lane:
         self.pipeline = config.name
         self.failure = ""
         """Why it is over while others go on, or nothing."""
+        self.waits_for = ""
+        """What keeps it from being started for now, or nothing."""
         self.platform = around.platform
         self.claims = around.claims
         self.bounds = around.bounds
+        self.policy = around.policy
         self.finite = around.finite
         self.input = input_
         self.target = target
@@ -160,7 +179,11 @@ class Lane:
     @property
     def degraded(self) -> str:
         """Why it is not well, or nothing."""
-        return self.failure or self._route.age.degraded
+        return self.failure or self.waits_for or self._route.age.degraded
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
 
     @property
     def address(self) -> tuple[str, str]:
@@ -237,8 +260,7 @@ class Lane:
         )
         try:
             with self._around.slots:
-                for processor in route.processors:
-                    processor.process(batch)
+                decisions = route.process(batch, done.decisions)
                 route.age.apply(batch, done, self)
                 payloads = route.payloads(batch, identity)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises ends this lane and no other one
@@ -249,6 +271,7 @@ class Lane:
         stream.tally.add(done.end - done.start, events, self._at_work.failed)
         self.tally.add("in_events", events)
         self.tally.add("in_bytes", done.end - done.start)
+        done = replace(done, decisions=decisions) if decisions else done
         entry = Entry(stream, done, len(payloads), len(payloads), sum(payload.events for payload in payloads), self)
         with self._counting:
             self._outstanding += 1

@@ -4,6 +4,7 @@ What it needs to take one on (`importing`) is loaded then: most agents never do.
 """
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from tailrace import telemetry
 from tailrace.agent.jobs import Job, Jobs, read_notes
 from tailrace.agent.lane import Lane
 from tailrace.agent.local_event import LocalEvents
-from tailrace.errors import TailraceError, UsageError
+from tailrace.errors import StateError, TailraceError, UsageError
 from tailrace.inputs.file.generation import FileId
 from tailrace.pipeline.contract import OneTime, Progress
 from tailrace.pipeline.loading import from_canonical
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 LOOK_SECS: Final = 0.25
 SAVE_SECS: Final = 5.0
 LOCAL_EVENT_SECS: Final = 10.0
+POSTPONED_SECS: Final = 10.0
 
 
 class Running(Protocol):
@@ -117,7 +119,8 @@ class Runs:
         try:
             await self._session.add(from_canonical(job.config))
         except TailraceError:
-            self.jobs.finish(job, "cancelled")
+            with contextlib.suppress(StateError):  # then the next start tries it once more
+                self.jobs.finish(job, "cancelled")
             raise
         telemetry.logger("agent.import").info("import begins", run=job.id, pipeline=job.base, files=len(files) - len(skipped))
         return {**job.row(), "files": len(files) - len(skipped), "skipped": skipped}
@@ -133,22 +136,25 @@ class Runs:
         self._session, self._loop = session, asyncio.get_running_loop()
         if self._first is not None:
             await self._begin(self._first)
-        looked_at = -math.inf
+        looked_at, tried_at = -math.inf, time.monotonic()
         while True:
+            if self.jobs.postponed and time.monotonic() - tried_at > POSTPONED_SECS:
+                tried_at = time.monotonic()
+                await self._begin_postponed(session)
             if self._events is not None and time.monotonic() - looked_at > LOCAL_EVENT_SECS:
                 looked_at = time.monotonic()
                 await self._take_events(self._events)
             for job in self.jobs.running:
                 try:
                     await self._look(job, session)
-                except OSError as error:  # the checkpoint has what counts: at worst the next start looks at the run once more
-                    telemetry.alarm("LOAD_LOCAL_EVENT_ALARM", "cannot write what is known of a one-time run", run=job.id, reason=str(error))
+                except StateError as error:  # the checkpoint has what counts: at worst the next start looks at the run once more
+                    telemetry.alarm("LOAD_LOCAL_EVENT_ALARM", "cannot note how far a one-time run is", run=job.id, reason=error.message)
             await asyncio.sleep(LOOK_SECS)
 
     def over(self, lanes: Sequence[Lane]) -> bool:
         """Whether nothing of a run is at work, nor about to be."""
         running = {job.pipeline for job in self.jobs.running}
-        return self._first is None and not any(lane.pipeline in running for lane in lanes)
+        return self._first is None and not self.jobs.postponed and not any(lane.pipeline in running for lane in lanes)
 
     async def _begin(self, first: First) -> None:
         from tailrace.agent.importing import Request  # noqa: PLC0415
@@ -158,6 +164,13 @@ class Runs:
         except TailraceError as error:
             self.refused = error
         self._first = None
+
+    async def _begin_postponed(self, session: Running) -> None:
+        for pipeline in self.jobs.take_postponed():
+            try:
+                await session.add(pipeline)
+            except TailraceError as error:
+                telemetry.alarm("USER_CONFIG_ALARM", "cannot run the pipeline", pipeline=pipeline.name, reason=error.message)
 
     async def _take_events(self, events: LocalEvents) -> None:
         try:

@@ -1,6 +1,6 @@
 """Reading prepared ranges again after a restart: the same bytes, the same numbers, the config of that time (DESIGN §4.3, Agent 1)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tailrace import telemetry
 from tailrace.agent.lane import Lane, Route
@@ -21,16 +21,21 @@ class Replay:
     """Version → canonical text, from the checkpoint."""
     flusher_context: FlusherContext
     _built: dict[str, tuple[Input, Route]] = field(default_factory=dict[str, tuple[Input, Route]], init=False)
+    _left: list[tuple[Stream, StreamState]] | None = field(default=None, init=False)
 
     def run(self) -> int:
-        """Replay what this lane's streams have prepared; how many ranges. ConfigError: what is left of them stays prepared."""
-        target, input_key = self.lane.target.flusher.destination, self.lane.input.key
+        """Replay what this lane's streams have prepared; how many ranges. ConfigError: what is left of them stays prepared. OSError:
+        another call goes on where this one stopped."""
+        if self._left is None:
+            self._left = self.streams.take_prepared(self.lane.target.flusher.destination, self.lane.input.key)
         count = 0
-        for stream, state in self.streams.take_prepared(target, input_key):
-            for done in state.prepared:
+        for stream, state in self._left:
+            while state.prepared:
                 if not self.lane.wait_for_room():
                     return count
-                self._again(stream, state, done)
+                self._again(stream, state, state.prepared[0])
+                del state.prepared[0]
+                stream.to_replay -= 1
                 count += 1
         return count
 
@@ -45,6 +50,8 @@ class Replay:
             self.lane.count("unread_bytes_deleted", done.end - done.start)
             self.lane.target.submit(Entry(stream, done, 0, 0), [], self.lane.input.on_durable)
             return
+        if route.version != done.config_version:  # what other processors decided says nothing to these
+            done = replace(done, decisions=())
         self.lane.send(stream, done, batch, route)
 
     def _built_for(self, version: str) -> tuple[Input, Route]:
@@ -55,7 +62,7 @@ class Replay:
     def _as_then(self, version: str) -> tuple[Input, Route] | None:
         text, reason = self.configs.get(version), "it is not known, or led elsewhere"
         try:
-            built = self._build(resolve(from_canonical(text))) if text is not None else None
+            built = self._build(resolve(from_canonical(text), self.lane.policy)) if text is not None else None
         except ConfigError as error:
             built, reason = None, error.message
         if built is None:

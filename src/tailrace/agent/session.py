@@ -36,6 +36,7 @@ from tailrace.pipeline.contract import Claiming, Flusher
 from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.loading import resolve
 from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
+from tailrace.pipeline.policy import ConfigPolicy
 from tailrace.pipeline.sharing import FileBounds
 
 QUEUE_BYTES = 32 * 1_048_576
@@ -44,6 +45,7 @@ TARGET_BYTES = 8 * 1_048_576
 STOP_SECS = 5.0
 FINISH_SECS = 3.0
 DRAIN_CHECK_SECS = 0.05
+START_AGAIN_SECS = 5.0
 EXPIRE_CHECK_SECS = 3600.0
 EXPIRE_SECS = 30 * 86_400
 """How long the checkpoint keeps a stream that nobody reads any more (the manual's 30 days)."""
@@ -80,6 +82,7 @@ class Session:
         platform: AgentPlatform,
         *,
         bounds: FileBounds,
+        policy: ConfigPolicy,
         machine: Machine,
         desk: Desk,
         runs: Runs,
@@ -100,6 +103,7 @@ class Session:
             streams=self._streams,
             claims=Claims(),
             bounds=bounds,
+            policy=policy,
             epoch=content.epoch,
             machine=machine,
             finite=finite,
@@ -197,7 +201,7 @@ class Session:
     async def add(self, pipeline: PipelineConfig) -> None:
         """Start one more pipeline beside those that run. ConfigErrors when it cannot run here."""
         known = set(self._targets)
-        lanes = self._build_lanes(resolve(pipeline))
+        lanes = self._build_lanes(resolve(pipeline, self._around.policy))
         for name in self._targets.keys() - known:
             await self._targets[name].flusher.open()
             self._spawn(self._targets[name].run())
@@ -220,7 +224,7 @@ class Session:
 
     def collected(self, pipeline: PipelineConfig) -> set[FileId]:
         """The files that `input_file` has read for the pipeline's targets, wholly or in part."""
-        targets = {target for plugin in resolve(pipeline).flushers for target in self._destinations(plugin)}
+        targets = {target for plugin in resolve(pipeline, self._around.policy).flushers for target in self._destinations(plugin)}
         states = [state for target in targets for state in self._streams.states(target, InputFile.key)]
         read = [state for state in states if state.next.get("offset") or "copy" in state.next]
         return {file for state in read for file in (file_of(state.key), file_at(state.key, state.next)[0])}
@@ -276,16 +280,30 @@ class Session:
         return started
 
     def _start_lanes(self, group: Group, started: asyncio.Event) -> None:
-        for lane in list(group.lanes):
-            try:
-                replayed = Replay(lane, self._streams, self._configs, self._identity).run()
-                if replayed:
-                    self._log.info("ranges of the last run are sent again", pipeline=lane.pipeline, ranges=replayed)
-                lane.start()
-            except TailraceError as error:
-                self._around.claims.withdraw(lane.pipeline)
-                lane.fail("USER_CONFIG_ALARM", "cannot start the pipeline", error.message)
+        replays = [Replay(lane, self._streams, self._configs, self._identity) for lane in group.lanes]
+        waiting = [replay for replay in replays if not self._start_lane(replay)]
         self._loop.call_soon_threadsafe(started.set)
+        while waiting:
+            time.sleep(START_AGAIN_SECS)
+            waiting = [replay for replay in waiting if not replay.lane.stopping and not self._start_lane(replay)]
+
+    def _start_lane(self, replay: Replay) -> bool:
+        """Replay and start it. False when the system is short of something (descriptors, watches, room on the disk): it is tried again."""
+        lane = replay.lane
+        try:
+            if replayed := replay.run():
+                self._log.info("ranges of the last run are sent again", pipeline=lane.pipeline, ranges=replayed)
+            lane.start()
+        except TailraceError as error:
+            self._around.claims.withdraw(lane.pipeline)
+            lane.fail("USER_CONFIG_ALARM", "cannot start the pipeline", error.message)
+        except OSError as error:
+            lane.waits_for = f"cannot start: {(error.strerror or str(error)).lower()}"
+            message = "cannot start the pipeline now; it is tried again"
+            telemetry.alarm("USER_CONFIG_ALARM", message, pipeline=lane.pipeline, reason=error.strerror or str(error))
+            return False
+        lane.waits_for = ""
+        return True
 
     async def _ask_stored_ends(self) -> None:
         for enrolment in self._identity.enrolments:
@@ -307,6 +325,8 @@ class Session:
         """From time to time; the first time late enough for inputs to have taken up what is theirs."""
         while True:
             await asyncio.sleep(EXPIRE_CHECK_SECS)
+            if self._failures or any(lane.failure or lane.waits_for for lane in self.lanes):
+                continue  # which streams are a failed pipeline's is not always known: nothing of it may be forgotten
             for id_ in self._streams.expire(int(time.time()) - EXPIRE_SECS):
                 self._checkpoint.forget(id_)
 

@@ -1,8 +1,11 @@
 """What the administrator of a machine decides for its agent, and no server can change (DESIGN §4.5). `startup` finds the values."""
 
+import re
 from collections.abc import Iterator
 
 from tailrace.pipeline.config import OptionGroup, Problem, option
+
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
 
 
 class AgentSettings(OptionGroup):
@@ -11,6 +14,27 @@ class AgentSettings(OptionGroup):
     allowed_roots: list[str] = option(
         factory=lambda: ["/"], key="allowed_roots",
         doc="Directories that file inputs may read in, links followed; `/proc`, `/sys`, `/dev` and the agent's own files are never read.",
+    )  # fmt: skip
+    config_files: list[str] = option(
+        factory=lambda: ["files", "/etc/tailrace/files", "/usr/share/GeoIP", "/var/lib/GeoIP"], key="config_files",
+        doc="Directories whose files a config may name beside its logs: keys, dictionaries, databases, `${file:…}`. A path that is not "
+        "absolute lies in the home.",
+    )  # fmt: skip
+    config_outputs: list[str] = option(
+        factory=lambda: ["out"], key="config_outputs",
+        doc="Directories that flushers may write in. A path that is not absolute lies in the home.",
+    )  # fmt: skip
+    config_variables: list[str] = option(
+        factory=lambda: ["LOG_*", "SLS_*"], key="config_variables",
+        doc="Environment variables of the agent that configs may use, with `*` and `?`; those in `ALIYUN_LOG_ENV_TAGS` are allowed, too.",
+    )  # fmt: skip
+    max_log_age_secs: int | None = option(
+        None, key="max_log_age_secs", doc="`MaxLogAgeSecs` of pipelines that give none themselves; without it that is 300.", unit="seconds",
+        ge=0, le=3_153_600_000,
+    )  # fmt: skip
+    metrics_listen: str = option(
+        "", key="metrics_listen", doc="`HOST:PORT` at which Prometheus gets the agent's metrics, `/metrics` over HTTP; empty: nowhere.",
+        examples=["127.0.0.1:9483"],
     )  # fmt: skip
     mem_usage_limit: int = option(
         384, key="mem_usage_limit", doc="Memory that the worker is meant to get by with; the bounds on files follow from it.", unit="MB",
@@ -67,6 +91,9 @@ class AgentSettings(OptionGroup):
         for index, root in enumerate(self.allowed_roots):
             if not root.startswith("/"):
                 yield Problem(f"allowed_roots[{index}]", f"`{root}` is not an absolute path", "begin it with `/`")
+
+        if self.metrics_listen and not _ADDRESS.fullmatch(self.metrics_listen):
+            yield Problem("metrics_listen", f"`{self.metrics_listen}` is no address", "write `HOST:PORT`, such as `127.0.0.1:9483`")
 
     @property
     def files(self) -> int:

@@ -62,6 +62,8 @@ class Stream:
     """How often it was opened: an end that is told late ends only what was open then."""
     left_at: Position | None = None
     """Where its last reader left it, for the next one."""
+    to_replay: int = 0
+    """Ranges that a former run prepared and that are not put in again yet."""
     under_way: deque[Entry] = field(default_factory=deque[Entry])
     """In sequence order. The event loop's."""
 
@@ -105,7 +107,7 @@ class StreamTable:
             found = [stream for stream in self._group(target, input_key).values() if stream.id in self._prepared]
             taken = [(stream, self._state(stream)) for stream in found]
             for stream in found:
-                del self._prepared[stream.id]
+                stream.to_replay = len(self._prepared.pop(stream.id))
             return taken
 
     def open(self, owner: object, target: str, input_key: str, key: str, position: Position) -> Stream | None:
@@ -162,8 +164,8 @@ class StreamTable:
             gone: list[str] = []
             for group in self._streams.values():
                 for stream in list(group.values()):
-                    idle = stream.owner is None and not stream.under_way and stream.row.updated < before
-                    if idle and stream.id not in self._prepared:
+                    undelivered = stream.under_way or stream.to_replay or stream.id in self._prepared
+                    if stream.owner is None and not undelivered and stream.row.updated < before:
                         del group[stream.row.key]
                         gone.append(stream.id)
             return gone

@@ -20,6 +20,7 @@ from tailrace.agent.jobs import Jobs
 from tailrace.agent.local_event import LocalEvents
 from tailrace.agent.onetime import First, Runs
 from tailrace.agent.platform import current
+from tailrace.agent.policy import config_policy
 from tailrace.agent.sampling import sampling
 from tailrace.agent.session import End, Session
 from tailrace.agent.status import status_file
@@ -35,7 +36,8 @@ EXIT_CODES = {End.STOPPED: 0, End.DRAINED: 0, End.FAILED: 1}
 class Worker:
     """Collects what pipelines name. `home` is the installation's directory, whose `agent` and `secret` it uses.
 
-    `max_log_age_secs` is the limit of pipelines that give none themselves. `first`: nothing but this import is done.
+    `max_log_age_secs`, before that of `HOME/agent.yaml`, is the limit of pipelines that give none themselves. `first`: nothing but this
+    import is done.
     """
 
     def __init__(
@@ -49,14 +51,16 @@ class Worker:
     ) -> None:
         settings = startup.load(home).settings
         self._home = home
-        self._pipelines = [with_defaults(with_default_age(pipeline, max_log_age_secs), settings) for pipeline in pipelines]
+        most = settings.max_log_age_secs if max_log_age_secs is None else max_log_age_secs
+        self._pipelines = [with_defaults(with_default_age(pipeline, most), settings) for pipeline in pipelines]
         self._finite = finite
         self._first = first
         self._jobs = Jobs(home)
         self._platform = current([home], roots=[Path(root) for root in settings.allowed_roots])
         self._bounds = file_bounds(settings)
         self._address, self._host_name = settings.working_ip or identities.address(), settings.working_hostname
-        self._desk = Desk(home)
+        self._policy = config_policy(home, settings)
+        self._desk = Desk(home, settings.metrics_listen)
         self._session: Session | None = None
         self._stopped = False
         self._ran_before = False
@@ -106,6 +110,7 @@ class Worker:
             identity,
             self._platform,
             bounds=self._bounds,
+            policy=self._policy,
             machine=machine,
             desk=self._desk,
             runs=runs,
@@ -152,7 +157,7 @@ class Worker:
         failures: list[ConfigError] = []
         for pipeline in pipelines:
             try:
-                resolved.append(resolve(pipeline))
+                resolved.append(resolve(pipeline, self._policy))
             except ConfigErrors as error:
                 failures += error.errors
                 telemetry.alarm("USER_CONFIG_ALARM", "cannot run the pipeline", pipeline=pipeline.name, reason=error.message)

@@ -22,7 +22,12 @@ from tailrace.pipeline.registry import flusher
 class FileFlusherConfig(PluginConfig):
     """Where the events go."""
 
-    file_path: str = option(doc="Absolute path of the file; its directory is made when it is not there.", examples=["/srv/events.jsonl"])
+    file_path: str = option(
+        doc="Absolute path of the file, in one of the directories that `config_outputs` in `HOME/agent.yaml` names; its own directory is "
+        "made when it is not there.",
+        file="write",
+        examples=["/srv/events.jsonl"],
+    )
     max_file_size: int = option(
         10_485_760, doc="A file of this size is rotated to `NAME.1`, `NAME.1` to `NAME.2`, and so on.", unit="bytes", ge=1
     )

@@ -88,6 +88,7 @@ def option(
     factory: Callable[[], Any] | None = None,
     regex: bool = False,
     ignored: str = "",
+    file: str = "",
     examples: Sequence[Any] = (),
     ge: float | None = None,
     gt: float | None = None,
@@ -99,10 +100,11 @@ def option(
     """One key of a config.
 
     `doc` is a full sentence. `aliases` are other public spellings of the key. `regex` marks text (or a list or map of texts) that must
-    compile as a user pattern (docs/reference/patterns.md). `ignored` says why a key that exists elsewhere is accepted and does nothing
-    here. Without `default` and `factory` the key is required.
+    compile as a user pattern (docs/reference/patterns.md). `file` marks a path (or a list of them) on the agent's machine that is opened to
+    `read` or to `write`, which the agent's policy bounds (`tailrace.pipeline.policy`). `ignored` says why a key that exists elsewhere is
+    accepted and does nothing here. Without `default` and `factory` the key is required.
     """
-    extra: dict[str, Any] = {"x-unit": unit, "x-aliases": list(aliases), "x-pattern": regex, "x-ignored": ignored}
+    extra: dict[str, Any] = {"x-unit": unit, "x-aliases": list(aliases), "x-pattern": regex, "x-ignored": ignored, "x-file": file}
     bounds = {"ge": ge, "gt": gt, "le": le, "lt": lt, "min_length": min_length, "max_length": max_length}
     arguments: dict[str, Any] = {name: bound for name, bound in bounds.items() if bound is not None}
     if factory is not None:
@@ -125,6 +127,10 @@ class OptionGroup(BaseModel):
     def problems(self) -> Iterator[Problem]:
         """Mistakes between options, asked for when each of them alone is right and all patterns compile. Override it."""
         yield from ()
+
+    def variables(self) -> Sequence[str]:
+        """Names of environment variables that the options use, beside `${env:NAME}`."""
+        return ()
 
     @classmethod
     def spellings(cls) -> dict[str, str]:
@@ -202,7 +208,7 @@ def public_key(name: str, field: FieldInfo) -> str:
 
 
 def extra(field: FieldInfo) -> dict[str, Any]:
-    """What `option` noted beside pydantic's own: x-unit, x-aliases, x-pattern, x-ignored."""
+    """What `option` noted beside pydantic's own: x-unit, x-aliases, x-pattern, x-ignored, x-file."""
     noted = field.json_schema_extra
     return cast("dict[str, Any]", noted) if isinstance(noted, dict) else {}
 

@@ -42,6 +42,8 @@ class Range:
     """The pipeline config that made it; a replay uses the same."""
     readable_at: int = 0
     """When its bytes could first be read (`InputContext.submit`): a replay discards by age exactly what the first pass did."""
+    decisions: tuple[bytes, ...] = ()
+    """What its processors decided about it (`Deciding`), in their order; a replay repeats that."""
 
 
 @dataclass(slots=True)
@@ -227,6 +229,23 @@ class Processor(Protocol):
 
     def start(self, context: ProcessorContext) -> None: ...
     def process(self, batch: EventBatch) -> None: ...
+
+
+@runtime_checkable
+class Deciding(Protocol):
+    """A processor whose outcome depends on more than the batch: on a clock, or on what came before.
+
+    What it decided about a range becomes durable before the range is first sent, and a replay repeats it, because the same number must
+    never stand for other events.
+    """
+
+    def decide(self, batch: EventBatch) -> bytes:
+        """Do what `process` does; what was decided, for `repeat`."""
+        ...
+
+    def repeat(self, batch: EventBatch, decision: bytes) -> None:
+        """Do to the same events what `decide` did."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

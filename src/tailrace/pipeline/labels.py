@@ -42,13 +42,12 @@ class Machine:
         """This machine, with the ids that stand in `HOME/user_defined_id`, one per line, or in the environment. `host_name`: in place of
         the system's own."""
         ids = [*_lines(home / "user_defined_id"), *(environment.get(name, "") for name in DEFINED_ID_VARIABLES)]
-        names = [name.strip() for name in environment.get(ENVIRONMENT, "").split("|")]
         return cls(
             host_name=host_name or os.fsencode(socket.gethostname()).decode("utf-8", "replace"),
             address=address,
             host_id="".join(_lines(Path("/etc/machine-id"))[:1]),
             user_defined_ids=list(dict.fromkeys(one for one in ids if one)),
-            environment={name: environment[name] for name in names if name in environment},
+            environment={name: environment[name] for name in listed_variables(environment) if name in environment},
         )
 
     def facts(self) -> dict[str, str]:
@@ -122,6 +121,11 @@ def _machine_tags(options: GlobalConfig, machine: Machine) -> list[Tag]:
         if key and facts[name]:
             tags.append((key.encode(), facts[name].encode()))
     return tags
+
+
+def listed_variables(environment: Mapping[str, str]) -> list[str]:
+    """What `ALIYUN_LOG_ENV_TAGS` lists."""
+    return [name for one in environment.get(ENVIRONMENT, "").split("|") if (name := one.strip())]
 
 
 def _environment_tags(options: GlobalConfig, machine: Machine) -> list[Tag]:

@@ -17,6 +17,7 @@ from tailrace.pipeline.config import REFERENCE
 from tailrace.pipeline.documents import dotted
 from tailrace.pipeline.explain import findings
 from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
+from tailrace.pipeline.policy import ConfigPolicy
 
 MAX_FILE_BYTES: Final = 65_536
 """Keys and certificates are far smaller; a wrong path (a log, a device) must not be swallowed whole."""
@@ -24,12 +25,13 @@ MAX_FILE_BYTES: Final = 65_536
 _SECTIONS: Final = {"input": "inputs", "processor": "processors", "aggregator": "aggregators", "flusher": "flushers"}
 
 
-def resolve(config: PipelineConfig, environment: Mapping[str, str] = os.environ) -> PipelineConfig:
+def resolve(config: PipelineConfig, policy: ConfigPolicy, environment: Mapping[str, str] = os.environ) -> PipelineConfig:
     """`config` with all references replaced and all options checked again; version and canonical text stay those of `config`.
 
-    A file's content loses its last newline. Raises ConfigErrors that name every variable and file that is not there.
+    A file's content loses its last newline. Raises ConfigErrors that name every variable and file that is not there, or that `policy` keeps
+    from configs, in references and in options that name files.
     """
-    resolver = _Resolver(config.source or config.name, environment)
+    resolver = _Resolver(config.source or config.name, policy, environment)
     plugins = [resolver.plugin(plugin, path) for plugin, path in _paths(config)]
     if resolver.errors:
         raise ConfigErrors(resolver.errors)
@@ -50,8 +52,9 @@ def _paths(config: PipelineConfig) -> list[tuple[ConfiguredPlugin, tuple[str | i
 
 
 class _Resolver:
-    def __init__(self, source: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, source: str, policy: ConfigPolicy, environment: Mapping[str, str]) -> None:
         self.source = source
+        self.policy = policy
         self.environment = environment
         self.errors: list[ConfigError] = []
 
@@ -59,14 +62,15 @@ class _Resolver:
         document = plugin.config.document()
         before = len(self.errors)
         resolved = cast("dict[str, Any]", self.value(document, path))
-        if resolved == document or len(self.errors) > before:
-            return plugin
-        try:
-            return replace(plugin, config=type(plugin.config).model_validate(resolved))
-        except ValidationError as error:
-            for inner, message, hint in findings(error, type(plugin.config)):
-                self.wrong((*path, *inner), message, hint)
-            return plugin
+        if resolved != document and len(self.errors) == before:
+            try:
+                plugin = replace(plugin, config=type(plugin.config).model_validate(resolved))
+            except ValidationError as error:
+                for inner, message, hint in findings(error, type(plugin.config)):
+                    self.wrong((*path, *inner), message, hint)
+        for problem in self.policy.problems(plugin.config):
+            self.wrong((*path, problem.key) if problem.key else path, problem.message, problem.hint)
+        return plugin
 
     def value(self, value: object, path: tuple[str | int, ...]) -> object:
         if isinstance(value, str):
@@ -78,6 +82,10 @@ class _Resolver:
         return value
 
     def lookup(self, kind: str, name: str, path: tuple[str | int, ...]) -> str:
+        refusal = self.policy.variable(name) if kind == "env" else self.policy.file(name, "read")
+        if refusal is not None:
+            self.wrong(path, refusal.message, refusal.hint)
+            return ""
         if kind == "env":
             if name not in self.environment:
                 self.wrong(path, f"the environment variable `{name}` is not set", "set it for the agent's process, or use `${file:PATH}`")

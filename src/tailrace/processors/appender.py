@@ -23,7 +23,7 @@ class AppenderConfig(PluginConfig):
     key: str = option(doc="The field that the text is appended to.", min_length=1, examples=["__labels__"])
     value: str = option(
         doc="The text. `{{__ip__}}` is the agent's address, `{{__host__}}` its host name, `{{$NAME}}` its environment variable NAME, empty "
-        "when it is not set.",
+        "when it is not set; `config_variables` in `HOME/agent.yaml` says which may be used.",
         min_length=1,
         examples=["|host#$#{{__host__}}|ip#$#{{__ip__}}|pod#$#{{$POD_NAME}}"],
     )
@@ -35,6 +35,9 @@ class AppenderConfig(PluginConfig):
         for name in _VARIABLE.findall(self.value):
             if name not in (IP, HOST) and not name.startswith("$"):
                 yield Problem("Value", f"`{{{{{name}}}}}` is unknown", "known are `{{__ip__}}`, `{{__host__}}` and `{{$NAME}}`")
+
+    def variables(self) -> list[str]:
+        return [name[1:] for name in _VARIABLE.findall(self.value) if name.startswith("$")]
 
 
 @processor("processor_appender")

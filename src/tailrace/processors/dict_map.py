@@ -20,7 +20,9 @@ class DictMapConfig(PluginConfig):
     source_key: str = option(doc="The field whose values are looked up.", min_length=1)
     dest_key: str = option("", doc="The field that gets the translation; empty writes the field itself anew.")
     map_dict: dict[str, str] = option(factory=dict, doc="Value → translation.", examples=[{"127.0.0.1": "LocalHost"}])
-    dict_file_path: str = option("", doc="Path of the CSV file, instead of `MapDict`.", examples=["/etc/tailrace/hosts.csv"])
+    dict_file_path: str = option(
+        "", doc="Path of the CSV file, instead of `MapDict`.", file="read", examples=["/etc/tailrace/files/hosts.csv"]
+    )
     handle_missing: bool = option(False, doc="Give events without the field the text of `Missing`.")
     missing: str = option("Unknown", doc="What `HandleMissing` puts.")
     mode: Literal["overwrite", "fill"] = option(

@@ -28,7 +28,8 @@ class EncryptionParameters(OptionGroup):
     key_file_path: str = option(
         "",
         doc='Path of a JSON file on the agent\'s machine, `{"Key": "…", "IV": "…"}`; what it holds takes the place of `Key` and `IV`.',
-        examples=["/etc/tailrace/secret/log-key.json"],
+        file="read",
+        examples=["/etc/tailrace/files/log-key.json"],
     )
 
     def problems(self) -> Iterator[Problem]:
@@ -74,7 +75,7 @@ class Encrypt(BatchProcessor[EncryptConfig]):
 
     @classmethod
     def sample(cls) -> dict[str, Any]:
-        return {"SourceKeys": ["phone"], "EncryptionParameters": {"KeyFilePath": "/etc/tailrace/secret/log-key.json"}}
+        return {"SourceKeys": ["phone"], "EncryptionParameters": {"KeyFilePath": "/etc/tailrace/files/log-key.json"}}
 
     @classmethod
     def example(cls) -> Example:

@@ -29,7 +29,13 @@ Place = tuple[tuple[str, bytes], ...]
 
 class GeoipConfig(PluginConfig):
     source_key: str = option(doc="The field that holds the address; `__source__` is the agent's own.", min_length=1, examples=["ip"])
-    db_path: str = option(key="DBPath", doc="Path of the database, an `.mmdb` file with cities.", min_length=1, examples=["/srv/city.mmdb"])
+    db_path: str = option(
+        key="DBPath",
+        doc="Path of the database, an `.mmdb` file with cities.",
+        file="read",
+        min_length=1,
+        examples=["/usr/share/GeoIP/GeoLite2-City.mmdb"],
+    )
     language: str = option("zh-CN", doc="Language of the names, where the database has it.", examples=["en"])
     keep_source: bool = option(True, doc="Keep the field when its address was found.")
     no_key_error: bool = option(False, doc="Count events without the field as failed; they stay as they are.")
@@ -130,7 +136,7 @@ class Geoip(BatchProcessor[GeoipConfig]):
 
     @classmethod
     def sample(cls) -> dict[str, Any]:
-        return {"SourceKey": "ip", "DBPath": "/srv/city.mmdb"}
+        return {"SourceKey": "ip", "DBPath": "/usr/share/GeoIP/GeoLite2-City.mmdb"}
 
     @classmethod
     def example(cls) -> Example:

@@ -1,12 +1,13 @@
 """Let only so many events through per second, minute or hour, for each combination of some fields. The excess is counted as discarded.
 
 A combination that was quiet may send its whole limit at once; after that it may go on as fast as the limit says. A restarted agent knows
-nothing of what it let through before, also of events that it had read and has to send again.
+nothing of what it let through before; of events that it had read and has to send again it lets through the same ones.
 """
 
 import re
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -55,15 +56,34 @@ class RateLimit(BatchProcessor[RateLimitConfig]):
         self.clock = time.monotonic
 
     def process(self, batch: EventBatch) -> None:
+        self.decide(batch)
+
+    def decide(self, batch: EventBatch) -> bytes:
+        kept = self._kept(batch)
+        self._drop(batch, kept)
+        return zlib.compress(bytes(kept))
+
+    def repeat(self, batch: EventBatch, decision: bytes) -> None:
+        kept = [one > 0 for one in zlib.decompress(decision)]
+        if len(kept) == len(batch):
+            self._drop(batch, kept)
+        else:  # another release finds other events in these bytes
+            self.decide(batch)
+
+    def _drop(self, batch: EventBatch, kept: Sequence[bool]) -> None:
+        self.keep_rows(batch, kept, f"is beyond the limit of {self.config.limit}")
+
+    def _kept(self, batch: EventBatch) -> list[bool]:
+        """Whether each event is within the limit, which they count against."""
         columns = [batch.column(key) for key in self.keys]
         now = self.clock()
         rows = zip(*columns, strict=True) if columns else iter([()] * len(batch))
         kept = [self._is_allowed(values, now) for values in rows]
-        self.keep_rows(batch, kept, f"is beyond the limit of {self.config.limit}")
         if len(self.buckets) > MAX_BUCKETS:
             busy = [(values, bucket) for values, bucket in self.buckets.items() if self._filled(bucket, now) < self.most]
             busy.sort(key=lambda one: one[1].filled_at)
             self.buckets = dict(busy[-MAX_BUCKETS:])
+        return kept
 
     def _is_allowed(self, values: Values, now: float) -> bool:
         bucket = self.buckets.get(values)

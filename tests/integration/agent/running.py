@@ -29,6 +29,11 @@ class Agent:
     def __post_init__(self) -> None:
         for name in ("logs", "pipelines", "home/secret"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
+        self.settings()
+
+    def settings(self, **settings) -> None:
+        """`agent.yaml`; what flushers write lies beside the home."""
+        (self.home / "agent.yaml").write_text(json.dumps({"config_outputs": [str(self.directory)], **settings}))
 
     @property
     def logs(self) -> Path:
@@ -67,11 +72,11 @@ class Agent:
 
     def with_key(self, **options) -> dict:
         """As to any other endpoint: a key of its own, so no identities."""
-        return self.to_sink(AccessKeyId=KEY_ID, AccessKeySecret="${env:SINK_SECRET}", **options)
+        return self.to_sink(AccessKeyId=KEY_ID, AccessKeySecret="${env:SLS_SINK_SECRET}", **options)
 
     def start(self, *words: str) -> subprocess.Popen:
         command = [*self.command, "agent", "run", "--home", self.home, "--pipelines", self.directory / "pipelines", *words]
-        environment = {**os.environ, "SINK_SECRET": KEY_SECRET, **self.environment}
+        environment = {**os.environ, "SLS_SINK_SECRET": KEY_SECRET, **self.environment}
         with (self.directory / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log, env=environment, cwd=ROOT)
         return self.process

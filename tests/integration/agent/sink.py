@@ -28,6 +28,7 @@ class Sink:
     events: list[dict[str, str]] = field(default_factory=list)
     packages: dict[tuple, Identity] = field(default_factory=dict)
     repeats: int = 0
+    forks: int = 0
     ended: list[Identity] = field(default_factory=list)
     """Farewells."""
     requests: int = 0
@@ -111,6 +112,7 @@ class Sink:
         known = [self.packages.get(_key(package.identity)) for package in packages]
         for package, before in zip(packages, known, strict=True):
             if before and _content(before) != _content(package.identity):
+                self.forks += 1
                 return False
         for package, before in zip(packages, known, strict=True):
             if before:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -288,7 +289,7 @@ def test_a_newer_format_is_refused_in_a_sentence_and_not_touched(tmp_path):
     connection = sqlite3.connect(tmp_path / "checkpoint.db")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(NewerFormatError, match="its format 99 is newer than 2"):
+    with pytest.raises(NewerFormatError, match="its format 99 is newer than 3"):
         open_checkpoint(tmp_path)
     assert not list(tmp_path.glob("*.damaged-*"))
 
@@ -301,6 +302,17 @@ def test_positions_are_kept_as_they_are(tmp_path):
     again = open_checkpoint(tmp_path)
     again.database.close()
     assert json.dumps(again.content.streams[STREAM].committed, sort_keys=True) == json.dumps(position, sort_keys=True)
+
+
+def test_what_processors_decided_about_a_range_is_kept_with_it(tmp_path):
+    opened, decided = Opened(tmp_path), replace(prepared(1), decisions=(b"\0\xff", b""))
+    done = threading.Event()
+    opened.writer.prepare([(opened.row, decided, 2), (opened.row, prepared(2), 1)], done.set)
+    assert done.wait(5)
+    opened.writer.stop()
+    again = open_checkpoint(tmp_path)
+    again.database.close()
+    assert again.content.ranges[STREAM] == [decided, prepared(2)]
 
 
 def test_a_checkpoint_that_is_gone_from_an_agent_that_ran_before_was_lost(tmp_path):
@@ -337,6 +349,18 @@ def test_an_older_format_is_migrated_after_a_copy_and_its_ranges_are_never_too_o
     assert copied.execute("PRAGMA user_version").fetchone() == (1,)
     assert copied.execute("SELECT start FROM ranges").fetchall() == [(30,)]
     copied.close()
+
+
+def test_ranges_of_format_2_know_nothing_of_decisions(tmp_path):
+    Opened(tmp_path).writer.stop()
+    with closing(sqlite3.connect(tmp_path / "checkpoint.db")) as connection, connection:
+        connection.execute("ALTER TABLE ranges DROP COLUMN decisions")
+        values = sealed((STREAM, 3, 30, 40, '{"at":40,"v":1}', b"f" * 16, "config", 1, prepared(3).readable_at))
+        connection.execute(f"INSERT INTO ranges VALUES ({', '.join('?' * len(values))})", values)
+        connection.execute("PRAGMA user_version = 2")
+    opened = open_checkpoint(tmp_path)
+    opened.database.close()
+    assert opened.content.ranges[STREAM] == [prepared(3)]
 
 
 def test_a_damaged_row_of_an_older_format_is_not_made_whole_by_the_migration(tmp_path):

@@ -86,6 +86,15 @@ def test_what_nobody_reads_expires_unless_it_is_undelivered():
     assert {state.id for state in streams.states("t", "i")} == {"read", "undelivered", "fresh"}
 
 
+def test_ranges_that_were_given_out_to_be_replayed_and_were_not_keep_their_stream():
+    row = StreamRow("AA", "t", "i", "k", START, START, 9, updated=100)
+    streams = table([row], {"AA": [Range("AA", 8, 1, 2, START, b"", "c")]})
+    ((stream, _),) = streams.take_prepared("t", "i")
+    assert streams.expire(before=5000) == []
+    stream.to_replay -= 1
+    assert streams.expire(before=5000) == ["AA"]
+
+
 def test_streams_follow_their_target_to_its_new_name():
     rows = [StreamRow(name, "old", "i", key, START, START, 1) for name, key in (("A", "k"), ("B", "l"))]
     streams = table([*rows, StreamRow("C", "new", "i", "l", START, START, 1)])

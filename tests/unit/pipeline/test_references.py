@@ -7,6 +7,7 @@ import pytest
 from tailrace.errors import ConfigErrors
 from tailrace.pipeline.config import Secret
 from tailrace.pipeline.loading import load_text, resolve
+from tailrace.pipeline.policy import ANYTHING
 from tailrace.pipeline.report import remarks
 
 
@@ -17,28 +18,28 @@ def pipeline(options: str, endpoint: str = "x") -> str:
 def test_a_reference_stays_as_written_until_it_is_resolved() -> None:
     config = load_text(pipeline("AccessKey: ${env:KEY}", "http://${env:HOST}:80"), "p.yaml")
     assert config.flushers[0].config.access_key.reveal() == "${env:KEY}"
-    resolved = resolve(config, {"KEY": "s3cret", "HOST": "logs"})
+    resolved = resolve(config, ANYTHING, {"KEY": "s3cret", "HOST": "logs"})
     assert resolved.flushers[0].config.access_key.reveal() == "s3cret"
     assert resolved.flushers[0].config.endpoint == "http://logs:80"
 
 
 def test_resolving_changes_neither_version_nor_canonical_text() -> None:
     config = load_text(pipeline("AccessKey: ${env:KEY}"), "p.yaml")
-    resolved = resolve(config, {"KEY": "s3cret"})
+    resolved = resolve(config, ANYTHING, {"KEY": "s3cret"})
     assert (resolved.version, resolved.canonical()) == (config.version, config.canonical())
     assert "s3cret" not in resolved.canonical() + repr(resolved) + repr(resolved.flushers[0].config)
 
 
 def test_a_file_reference_is_the_content_without_its_last_newline(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("a\nb\n")
-    config = resolve(load_text(pipeline(f"AccessKey: ${{file:{tmp_path}/key}}"), "p.yaml"), {})
+    config = resolve(load_text(pipeline(f"AccessKey: ${{file:{tmp_path}/key}}"), "p.yaml"), ANYTHING, {})
     assert config.flushers[0].config.access_key == Secret("a\nb")
 
 
 def test_all_references_that_lead_nowhere_are_named(tmp_path: Path) -> None:
     config = load_text(pipeline(f"AccessKey: ${{file:{tmp_path}/nothing}}", "${env:A}${env:B}"), "p.yaml")
     with pytest.raises(ConfigErrors) as caught:
-        resolve(config, {"B": "1"})
+        resolve(config, ANYTHING, {"B": "1"})
     assert [error.message for error in caught.value.errors] == [
         "p.yaml flushers[0].Endpoint: the environment variable `A` is not set",
         f"p.yaml flushers[0].AccessKey: cannot read the file `{tmp_path}/nothing`: no such file or directory",
@@ -48,14 +49,14 @@ def test_all_references_that_lead_nowhere_are_named(tmp_path: Path) -> None:
 def test_options_are_checked_again_with_what_was_put_in() -> None:
     text = pipeline("AccessKey: x").replace("Paths: [/a]", "Paths: [/a]\n    StartPattern: ${env:START}")
     config = load_text(text, "p.yaml")
-    assert resolve(config, {"START": "a+"}).inputs[0].config.start_pattern == "a+"
+    assert resolve(config, ANYTHING, {"START": "a+"}).inputs[0].config.start_pattern == "a+"
     with pytest.raises(ConfigErrors, match=r"p.yaml inputs\[0\].StartPattern: .*in `\(a`"):
-        resolve(config, {"START": "(a"})
+        resolve(config, ANYTHING, {"START": "(a"})
 
 
 def test_a_pipeline_without_references_is_left_alone() -> None:
     config = load_text(pipeline("AccessKey: x"), "p.yaml")
-    assert resolve(config, {}).plugins == config.plugins
+    assert resolve(config, ANYTHING, {}).plugins == config.plugins
 
 
 def test_a_secret_shows_nothing() -> None:

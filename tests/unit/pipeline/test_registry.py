@@ -54,7 +54,7 @@ def test_every_key_has_a_name_a_type_and_a_sentence(entry: PluginEntry) -> None:
             assert field.description, key
             assert field.description[0].isupper(), key
             assert field.description.endswith("."), key
-            assert set(extra(field)) <= {"x-unit", "x-aliases", "x-pattern", "x-ignored"}, key
+            assert set(extra(field)) <= {"x-unit", "x-aliases", "x-pattern", "x-ignored", "x-file"}, key
 
 
 def test_every_plugin_says_what_it_does_in_one_sentence(entry: PluginEntry) -> None:

@@ -1,8 +1,11 @@
 """processor_rate_limit."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tailrace.batch import EventBatch
 from tailrace.pipeline import registry
@@ -26,9 +29,14 @@ class Limited:
         self.discards.append(counted)
 
     def kept(self, *events: dict[str, str]) -> list[int]:
-        batch = EventBatch.from_events([(row, [(k.encode(), v.encode()) for k, v in event.items()]) for row, event in enumerate(events)])
+        batch = batch_of(events)
         self.plugin.process(batch)
         return batch.times
+
+
+def batch_of(events: Sequence[dict[str, str]]) -> EventBatch:
+    """Their times are their numbers."""
+    return EventBatch.from_events([(row, [(k.encode(), v.encode()) for k, v in event.items()]) for row, event in enumerate(events)])
 
 
 def test_the_excess_is_discarded_and_counted():
@@ -73,6 +81,32 @@ def test_of_combinations_that_are_not_quiet_the_oldest_are_forgotten(monkeypatch
         limited.now += 1
         limited.kept({"ip": str(number)})
     assert set(limited.plugin.buckets) == {(str(number).encode(),) for number in range(40, 50)}
+
+
+EVENTS = st.lists(st.sampled_from("abc").map(lambda ip: {"ip": ip}), max_size=30)
+
+
+@given(before=EVENTS, replayed=EVENTS, at=st.lists(EVENTS, max_size=3), seconds=st.floats(0, 5))
+def test_a_replay_keeps_what_was_kept_whatever_the_limiter_has_seen_since(before, replayed, at, seconds):
+    first, other = Limited(Fields=["ip"], Limit="3/s"), Limited(Fields=["ip"], Limit="3/s")
+    first.kept(*before)
+    sent = batch_of(replayed)
+    decision = first.plugin.decide(sent)
+    for events in at:
+        other.kept(*events)
+        other.now += seconds
+    again = batch_of(replayed)
+    other.plugin.repeat(again, decision)
+    assert again.times == sent.times
+    assert sum(count for _, count, _ in other.discards) >= len(replayed) - len(again)
+
+
+def test_bytes_that_another_release_splits_otherwise_are_decided_about_anew():
+    limited = Limited(Limit="1/h")
+    decision = limited.plugin.decide(batch_of([{}, {}]))
+    other, batch = Limited(Limit="2/h"), batch_of([{}, {}, {}])
+    other.plugin.repeat(batch, decision)
+    assert batch.times == [0, 1]
 
 
 @pytest.mark.parametrize("limit", ["", "5", "0/s", "5/d", "s/5", "5 / s", "-1/s", "1.5/s"])

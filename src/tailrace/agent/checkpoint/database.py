@@ -15,14 +15,14 @@ from tailrace.agent.checkpoint.migrations import MIGRATIONS
 from tailrace.agent.checkpoint.rows import Content, StreamRow, Values, range_of, sealed, unsealed
 from tailrace.errors import DamagedError, NewerFormatError
 
-FORMAT = 2
+FORMAT = 3
 EPOCH_SIZE = 16
 ROLLED_BACK = "rolled back"
 
 PUT_META = "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)"
 PUT_CONFIG = "INSERT OR REPLACE INTO configs VALUES (?, ?, ?)"
 PUT_STREAM = "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 DROP_RANGE = "DELETE FROM ranges WHERE stream = ? AND sequence = ?"
 DROP_STREAM = "DELETE FROM streams WHERE id = ?"
 DROP_STREAM_RANGES = "DELETE FROM ranges WHERE stream = ?"

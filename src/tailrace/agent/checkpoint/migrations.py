@@ -22,13 +22,27 @@ CREATE TABLE ranges (
 """
 
 
+RANGES_3 = RANGES_2.replace("    crc ", "    decisions      TEXT NOT NULL,\n    crc ")
+
+
 def _ranges_know_when_they_were_readable(run: sqlite3.Connection) -> None:
     """1 → 2. What an older release prepared was sent without a rule of age, so that its replay discards nothing either: 0."""
-    rows = [sealed((*unsealed("ranges", row), 0)) for row in run.execute("SELECT * FROM ranges")]
+    _add_to_ranges(run, RANGES_2, 0)
+
+
+def _ranges_know_what_was_decided(run: sqlite3.Connection) -> None:
+    """2 → 3. Older releases decided anew at a replay."""
+    _add_to_ranges(run, RANGES_3, "")
+
+
+def _add_to_ranges(run: sqlite3.Connection, table: str, value: int | str) -> None:
+    """Rebuild the table with one more value in each row, before its checksum."""
+    rows = [sealed((*unsealed("ranges", row), value)) for row in run.execute("SELECT * FROM ranges")]
     run.execute("DROP TABLE ranges")
-    run.execute(RANGES_2)
-    run.executemany("INSERT INTO ranges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    run.execute(table)
+    places = ", ".join("?" for _ in run.execute("SELECT * FROM ranges").description)
+    run.executemany(f"INSERT INTO ranges VALUES ({places})", rows)  # noqa: S608 - question marks
 
 
-MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (_ranges_know_when_they_were_readable,)
+MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (_ranges_know_when_they_were_readable, _ranges_know_what_was_decided)
 """The step at index n leads from format n + 1 to format n + 2."""

@@ -65,13 +65,15 @@ def range_values(prepared: Range, parts: int) -> Values:
             prepared.config_version,
             parts,
             prepared.readable_at,
+            _encode([one.hex() for one in prepared.decisions]) if prepared.decisions else "",
         )
     )
 
 
 def range_of(row: Values) -> Range:
-    stream, sequence, start, end, position, fingerprint, config_version, _, readable_at = unsealed("ranges", row)
-    return Range(stream, sequence, start, end, json.loads(position), fingerprint, config_version, readable_at)
+    stream, sequence, start, end, position, fingerprint, config_version, _, readable_at, decided = unsealed("ranges", row)
+    decisions = tuple(bytes.fromhex(one) for one in json.loads(decided)) if decided else ()
+    return Range(stream, sequence, start, end, json.loads(position), fingerprint, config_version, readable_at, decisions)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
--- The agent's checkpoint, format 2. Every row carries the CRC-32 of its other values (rows.py), so that damage shows when it is read.
+-- The agent's checkpoint, format 3. Every row carries the CRC-32 of its other values (rows.py), so that damage shows when it is read.
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
@@ -37,6 +37,7 @@ CREATE TABLE ranges (
     config_version TEXT NOT NULL,
     parts          INTEGER NOT NULL,
     readable_at    INTEGER NOT NULL,
+    decisions      TEXT NOT NULL, -- JSON list of hexadecimal texts: what processors decided; empty where none did
     crc            INTEGER NOT NULL,
     PRIMARY KEY (stream, sequence)
 ) WITHOUT ROWID;

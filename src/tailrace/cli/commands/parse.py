@@ -40,10 +40,11 @@ def parse(sample: Path | None = None, /, *, config: Path, path: str = "", output
         `table`, `json` (one event per line) or `csv`.
     """
     from tailrace.pipeline.loading import load_file, resolve
+    from tailrace.pipeline.policy import ANYTHING
     from tailrace.pipeline.preview import preview
 
     # Where the events would go does not matter here, so neither do the secrets that it takes.
-    pipeline = resolve(replace(load_file(config), flushers=()))
+    pipeline = resolve(replace(load_file(config), flushers=()), ANYTHING)
     result = preview(pipeline, _read(sample), path=path)
     rows = result.rows()
     print_table(rows, columns=list(dict.fromkeys(key for row in rows for key in row)), output=output)

@@ -11,6 +11,7 @@ from typing import Any
 
 from tailrace.batch import fingerprint
 from tailrace.inputs.file.content import Content
+from tailrace.inputs.file.roots import Root
 from tailrace.pipeline.contract import Position
 from tailrace.pipeline.platform import FileIdentity
 
@@ -32,9 +33,13 @@ class Generation:
     file: FileId
     born: int
     path: str
-    """Where it was found first: the tag `__path__`."""
+    """Where it was found first: the tag `__path__`, unless its root shows it as something else."""
     location: str
     """Where it was seen last."""
+    shown: str = ""
+    """What `path` is called in configs and events, where that is something else."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Those of its root."""
     stream: str = ""
     opened: int = field(default_factory=time.time_ns)
     """Wall clock in ns at which it was found: generations of one path are read in this order."""
@@ -126,6 +131,10 @@ class Generation:
         position["seen"] = [self.size, self.modified]
         if any(self.before):
             position["before"] = list(self.before)
+        if self.shown:
+            position["shown"] = self.shown
+        if self.tags:
+            position["tags"] = [list(tag) for tag in self.tags]
         if mark:
             position["mark"] = mark
         if self.unfinished:
@@ -135,6 +144,11 @@ class Generation:
         if self.in_copy:
             position["file"] = [*self.file, self.born]
         return position
+
+    def known_as(self, root: Root) -> None:
+        """Its root says what it is called, and what its events carry."""
+        shown = root.shown_path(self.path)
+        self.shown, self.tags = "" if shown == self.path else shown, root.tags
 
     def look(self, now_ns: int) -> None:
         """Note how large the open file is."""

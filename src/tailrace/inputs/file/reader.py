@@ -27,10 +27,11 @@ class Shaping:
 
     def records(self, block: bytes, position: Position, *, offset: int, inode: int) -> Records:
         """`position` is that of the range's end."""
-        mark, path = str(position.get("mark", "")), str(position["path"])
+        mark, path = str(position.get("mark", "")), str(position.get("shown", position["path"]))
         found = self.framing.split(block, offset=offset, mark=mark, big_endian=bool(position.get("big_endian")))
         batch = found.batch
-        batch.tags = [(b"__path__", os.fsencode(path))]
+        of_root = [(str(key).encode(), str(value).encode()) for key, value in position.get("tags", ())]
+        batch.tags = [(b"__path__", os.fsencode(path)), *of_root]
         if self._with_inode:
             batch.tags = [*batch.tags, (b"__inode__", str(inode).encode())]
         if self._offset_keys:

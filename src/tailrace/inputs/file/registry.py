@@ -78,6 +78,7 @@ class Registry:
         """A generation from the beginning of an open file; None, and the file closed, when it is not ours to read."""
         key = stream_key(content.identity)
         generation = Generation(key, content.file, content.identity.born, path, location or path, content=content)
+        generation.known_as(self.roots.of(path))
         generation.opened, generation.before = opened or generation.opened, before
         generation.look(time.time_ns())
         generation.note_head()

@@ -235,6 +235,8 @@ def _born(states: Sequence[StreamState]) -> int:
 def _generation(state: StreamState, location: str) -> Generation:
     file, born = file_at(state.key, state.next)
     generation = Generation(state.key, file, born, str(state.next["path"]), location, saved=state.next)
+    generation.shown = str(state.next.get("shown", ""))
+    generation.tags = tuple((str(key), str(value)) for key, value in state.next.get("tags", ()))
     generation.opened = int(state.next.get("opened", 0))
     generation.size, generation.modified = state.next.get("seen", (0, 0))
     generation.read_to_end_at = int(state.next.get("read_to_end_at", 0))

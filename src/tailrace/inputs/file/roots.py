@@ -1,7 +1,7 @@
 """Roots: the file trees that an input searches. A config alone searches one, the host's own; containers will bring more at run time.
 
-A root says where a tree lies on this host, what it is called in configs, how far links between directories may lead, and how long its files
-may still be read once it is gone.
+A root says where a tree lies on this host, what it is called in configs and in events, which tags its events carry, how far links between
+directories may lead, and how long its files may still be read once it is gone.
 """
 
 import threading
@@ -25,6 +25,8 @@ class Root:
     """Absolute, without links: the directory on this host."""
     shown: str = "/"
     """What that directory is called in configs."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """(name, value) that the events of its files carry: for a container its name, its image, its pod."""
     beneath: str = "/"
     """Directories are searched below this real one and no further, wherever links lead; for a container its own tree."""
     life_secs: float = LIFE_SECS
@@ -38,6 +40,10 @@ class Root:
 
     def host_path(self, shown: str) -> str:
         return _moved(shown, self.shown, self.host)
+
+    def shown_path(self, path: str) -> str:
+        """What a path on this host is called: in configs, and in the tag `__path__`."""
+        return _moved(path, self.host, self.shown)
 
 
 HOST = Root()
@@ -74,12 +80,20 @@ class Roots:
         """Whether a path on this host lies in one of the roots."""
         return any(is_below(path, root.host) for root in self.all)
 
+    def of(self, path: str) -> Root:
+        """The root that a path on this host lies in, the innermost one, also one that was removed lately; else the host's own."""
+        return self._innermost(path) or HOST
+
     def beneath(self, path: str) -> str:
         """The real directory that links in a path on this host may not lead out of: what the root says that it lies in. In no root, not
         even in one that was removed lately: its own directory."""
+        root = self._innermost(path)
+        return root.beneath if root is not None else path.rpartition("/")[0] or "/"
+
+    def _innermost(self, path: str) -> Root | None:
         with self._lock:
             roots = [root for root in (*self._roots.values(), *self._read_on) if is_below(path, root.host)]
-        return max(roots, key=lambda root: len(root.host)).beneath if roots else path.rpartition("/")[0] or "/"
+        return max(roots, key=lambda root: len(root.host), default=None)
 
     def is_over(self, root: Root) -> None:
         """Nothing of a removed root is read any more."""

@@ -186,6 +186,7 @@ class Succession:
         fresh = Generation(key, generation.file, generation.born, generation.path, generation.location, content=generation.content)
         fresh.read_to_end_at, fresh.displaced = generation.read_to_end_at, generation.displaced
         fresh.before = generation.born, generation.modified
+        fresh.shown, fresh.tags = generation.shown, generation.tags
         fresh.look(time.time_ns())
         fresh.note_head()
         generation.content = None

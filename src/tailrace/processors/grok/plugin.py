@@ -36,7 +36,8 @@ class GrokConfig(SourceConfig):
         factory=list,
         doc="Files with further names, or directories of them, on the agent's machine: `NAME expression`, one per line, `#` begins a "
         "comment. Read when the pipeline starts.",
-        examples=[["/etc/tailrace/patterns"]],
+        file="read",
+        examples=[["/etc/tailrace/files/patterns"]],
     )
     keep_source: bool = option(True, doc="Keep the field when it was parsed.")
     ignore_parse_failure: bool = option(

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tailrace.inputs.file import InputFile
 from tailrace.inputs.file.roots import Root, Roots
 from tests.unit.inputs.file.following import Following, wait_for, write
 
@@ -52,6 +53,63 @@ def test_a_root_that_is_added_is_read_like_new_files(following, tmp_path):
     following.expect("one")
     write(tmp_path / "c1" / "var" / "log" / "app.log", "two\n")
     following.expect("one", "two")
+
+
+TAGS = (("_container_name_", "shop"), ("_image_name_", "shop:7"))
+
+
+def test_events_carry_the_roots_tags_and_the_path_that_it_shows(following, tmp_path):
+    following.start()
+    tree(tmp_path, "c1", "one\n")
+    following.input.add_root(root_of(tmp_path, "c1", tags=TAGS))
+    following.expect("one")
+    assert following.lane.events == [{"__path__": "/var/log/app.log", **dict(TAGS), "content": "one"}]
+
+
+def test_a_replay_after_the_root_has_gone_gives_the_same_tags(following, tmp_path):
+    following.start()
+    tree(tmp_path, "c1", "one\n")
+    following.input.add_root(root_of(tmp_path, "c1", tags=TAGS))
+    following.expect("one")
+    stream, done = following.lane.ranges[0]
+    state = following.lane.known[stream]
+    again = InputFile(following.input.config)
+    following.stop()
+    batch = again.replay(following.lane, state, done)
+    assert batch.tags == [(b"__path__", b"/var/log/app.log"), (b"_container_name_", b"shop"), (b"_image_name_", b"shop:7")]
+
+
+def test_what_goes_on_after_a_restart_keeps_its_tags(following, tmp_path):
+    following.start()
+    directory = tree(tmp_path, "c1", "one\n")
+    following.input.add_root(root_of(tmp_path, "c1", tags=TAGS))
+    following.expect("one")
+    following.stop()
+    write(directory / "app.log", "two\n")
+    following.roots = Roots((root_of(tmp_path, "c1", tags=(("_container_name_", "renamed"),)),))
+    following.start()
+    following.expect("one", "two")
+    assert following.lane.events[1] == {**following.lane.events[0], "content": "two"}
+
+
+@pytest.mark.parametrize("way", ["truncate", "rotate"])
+def test_the_next_generation_has_the_tags_too(following, tmp_path, way):
+    following.start()
+    directory = tree(tmp_path, "c1", "one\n")
+    following.input.add_root(root_of(tmp_path, "c1", tags=TAGS))
+    following.expect("one")
+    if way == "rotate":
+        (directory / "app.log").rename(directory / "app.log.1")
+    write(directory / "app.log", "another\n", mode="w")
+    following.expect("one", "another")
+    assert following.lane.events[1] == {**following.lane.events[0], "content": "another"}
+
+
+def test_the_innermost_root_names_a_path():
+    roots = Roots((Root(), Root("c", host="/run/c"), Root("v", host="/run/c/data", shown="/data")))
+    assert [roots.of(path).name for path in ("/run/x", "/run/c/x", "/run/c/data/x", "/run/cc")] == ["", "c", "v", ""]
+    roots.remove("v")
+    assert roots.of("/run/c/data/x").shown_path("/run/c/data/x") == "/data/x", "what it called a file that is found late"
 
 
 def test_a_root_that_is_removed_while_behind_loses_nothing(following, tmp_path):
