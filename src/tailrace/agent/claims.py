@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from tailrace.agent.settings import AgentSettings
-from tailrace.pipeline.sharing import FileBounds, Rank
+from tailrace.pipeline.sharing import DeletedBounds, FileBounds, Rank
 
 
 class Claims:
@@ -74,6 +74,11 @@ class Allowance:
 
 
 def file_bounds(settings: AgentSettings) -> FileBounds:
+    deleted = DeletedBounds(Allowance(settings.deleted_files), Allowance(settings.deleted_bytes), settings.deleted_secs)
     return FileBounds(
-        Allowance(settings.files), Allowance(settings.max_watched_directories), settings.files_per_config, settings.max_wildcard_directories
+        Allowance(settings.files),
+        Allowance(settings.max_watched_directories),
+        settings.files_per_config,
+        settings.max_wildcard_directories,
+        deleted,
     )

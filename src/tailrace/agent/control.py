@@ -71,6 +71,18 @@ def stored_ends(enrolment: Enrolment) -> dict[str, int]:
     return {str(stream): int(end) for stream, end in answer.get("streams", {}).items()}
 
 
+def stored_ranges(enrolment: Enrolment, epoch: bytes, stream: str) -> list[tuple[int, int]]:
+    """The ranges `[start, end)` of a stream that the server has whole. Empty when it does not keep that. UnreachableError, ApiError."""
+    try:
+        path = f"{STREAMS_PATH}/{stream}"
+        answer = _call(enrolment.endpoint, "GET", path, enrolment.credentials, query=[("epoch", epoch.hex())])
+    except ApiError as error:
+        if error.status in (404, 405):
+            return []
+        raise
+    return [(int(start), int(end)) for start, end in answer.get("stored", [])]
+
+
 def _known_at(endpoint: str, identity: AgentIdentity, project: str) -> Enrolment | None:
     """The enrolment of the server at `endpoint`: the one made there, or one made elsewhere whose key it takes; None when it takes none.
 

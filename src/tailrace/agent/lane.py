@@ -24,6 +24,7 @@ from tailrace.pipeline.contract import (
     Group,
     Identity,
     Input,
+    KeepsLosses,
     Outcome,
     Payload,
     Position,
@@ -233,6 +234,20 @@ class Lane:
         done = Range(stream, taken.next_sequence, start, end, position, fingerprint, self._route.version, readable_at)
         taken.next_sequence += 1
         return self.send(taken, done, batch, self._route)
+
+    def pause(self, seconds: float) -> bool:
+        """Wait; whether the lane is stopping."""
+        return self._stopping.wait(seconds)
+
+    def lost(self, stream: Stream, done: Range) -> None:
+        """Count a prepared range as lost: neither its source nor the target has its bytes."""
+        reason = "they were gone or had changed when they were to be sent again"
+        if isinstance(self.input, KeepsLosses):
+            self.input.lost(stream.row.key, done, reason)
+            return
+        self.count("unread_bytes_deleted", done.end - done.start)
+        message = "bytes went away before they were delivered"
+        self.alarm("DROP_LOG_ALARM", message, stream=stream.id, start=done.start, end=done.end, reason=reason)
 
     def wait_for_room(self) -> bool:
         """Until the target's share has room; False when the lane is stopping."""

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field, replace
 
 from tailrace import telemetry
+from tailrace.agent.inquiry import Inquiry
 from tailrace.agent.lane import Lane, Route
-from tailrace.agent.streams import Entry, Stream, StreamTable
+from tailrace.agent.streams import Stream, StreamTable
 from tailrace.errors import ConfigError
 from tailrace.pipeline.contract import Flusher, FlusherContext, Input, Range, StreamState
 from tailrace.pipeline.loading import from_canonical, resolve
@@ -20,6 +21,8 @@ class Replay:
     configs: dict[str, str]
     """Version → canonical text, from the checkpoint."""
     flusher_context: FlusherContext
+    inquiry: Inquiry
+    """Takes what cannot be read again."""
     _built: dict[str, tuple[Input, Route]] = field(default_factory=dict[str, tuple[Input, Route]], init=False)
     _left: list[tuple[Stream, StreamState]] | None = field(default=None, init=False)
 
@@ -43,12 +46,7 @@ class Replay:
         input_, route = self._built_for(done.config_version)
         batch = input_.replay(self.lane, state, done)
         if batch is None:
-            reason = "its bytes are gone or have changed"
-            telemetry.alarm(
-                "DROP_LOG_ALARM", "cannot read a prepared range again", reason=reason, stream=stream.id, start=done.start, end=done.end
-            )
-            self.lane.count("unread_bytes_deleted", done.end - done.start)
-            self.lane.target.submit(Entry(stream, done, 0, 0), [], self.lane.input.on_durable)
+            self.inquiry.add(stream, done)
             return
         if route.version != done.config_version:  # what other processors decided says nothing to these
             done = replace(done, decisions=())

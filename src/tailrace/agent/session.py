@@ -17,12 +17,13 @@ from typing import Any
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter, Opened
 from tailrace.agent.claims import Claims
-from tailrace.agent.control import stored_ends
+from tailrace.agent.control import stored_ends, stored_ranges
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.desk import Desk
 from tailrace.agent.identity import AgentIdentity
+from tailrace.agent.inquiry import Inquiry, nothing_stored
 from tailrace.agent.lane import Lane, Surroundings
 from tailrace.agent.onetime import Runs
 from tailrace.agent.platform import AgentPlatform
@@ -280,7 +281,7 @@ class Session:
         return started
 
     def _start_lanes(self, group: Group, started: asyncio.Event) -> None:
-        replays = [Replay(lane, self._streams, self._configs, self._identity) for lane in group.lanes]
+        replays = [Replay(lane, self._streams, self._configs, self._identity, self._inquiry(lane)) for lane in group.lanes]
         waiting = [replay for replay in replays if not self._start_lane(replay)]
         self._loop.call_soon_threadsafe(started.set)
         while waiting:
@@ -294,6 +295,7 @@ class Session:
             if replayed := replay.run():
                 self._log.info("ranges of the last run are sent again", pipeline=lane.pipeline, ranges=replayed)
             lane.start()
+            replay.inquiry.start()
         except TailraceError as error:
             self._around.claims.withdraw(lane.pipeline)
             lane.fail("USER_CONFIG_ALARM", "cannot start the pipeline", error.message)
@@ -304,6 +306,13 @@ class Session:
             return False
         lane.waits_for = ""
         return True
+
+    def _inquiry(self, lane: Lane) -> Inquiry:
+        if not lane.target.flusher.recognises_repeats:
+            return Inquiry(lane, nothing_stored)
+        project, _ = lane.address
+        enrolments = [one for one in self._identity.enrolments if one.project == project]
+        return Inquiry(lane, lambda stream: [part for one in enrolments for part in stored_ranges(one, self._around.epoch, stream)])
 
     async def _ask_stored_ends(self) -> None:
         for enrolment in self._identity.enrolments:

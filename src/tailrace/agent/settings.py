@@ -1,10 +1,13 @@
 """What the administrator of a machine decides for its agent, and no server can change (DESIGN §4.5). `startup` finds the values."""
 
+import math
 import re
+import sys
 from collections.abc import Iterator
 
 from tailrace.pipeline.config import OptionGroup, Problem, option
 
+MIB = 1_048_576
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
 
 
@@ -86,6 +89,20 @@ class AgentSettings(OptionGroup):
         20, key="logreader_max_rotate_queue_size", doc="Rotated files of one path that may wait.", ignored="all that exist are read"
     )
     data_server_port: int = option(80, key="data_server_port", doc="Port of uploads.", ignored="the endpoint names its port")
+    max_deleted_files: int = option(
+        1000, key="max_deleted_files",
+        doc="Deleted files that all pipelines together hold open until they are read; of more, those deleted first are given up, and what "
+        "was not read of them is counted in `unread_bytes_deleted`. 0 is no limit.",
+        ge=0,
+    )  # fmt: skip
+    max_deleted_mb: int = option(
+        0, key="max_deleted_mb", doc="Room on the disk that deleted files may take up while they are held open; 0 is no limit.", unit="MB",
+        ge=0,
+    )  # fmt: skip
+    force_release_deleted_file_fd_timeout: int = option(
+        -1, key="force_release_deleted_file_fd_timeout",
+        doc="How long a deleted file is held open at the most, read or not; -1 until it is read.", unit="seconds", ge=-1,
+    )  # fmt: skip
 
     def problems(self) -> Iterator[Problem]:
         for index, root in enumerate(self.allowed_roots):
@@ -104,3 +121,15 @@ class AgentSettings(OptionGroup):
     def files_per_config(self) -> int:
         """The manual's scaling: 5 000 per 100 MB, at least its default of 10 000."""
         return self.max_files_per_config or max(10_000, self.mem_usage_limit * 50)
+
+    @property
+    def deleted_files(self) -> int:
+        return self.max_deleted_files or sys.maxsize
+
+    @property
+    def deleted_bytes(self) -> int:
+        return self.max_deleted_mb * MIB or sys.maxsize
+
+    @property
+    def deleted_secs(self) -> float:
+        return math.inf if self.force_release_deleted_file_fd_timeout < 0 else self.force_release_deleted_file_fd_timeout

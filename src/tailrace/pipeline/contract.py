@@ -182,6 +182,15 @@ class ReportsSources(Protocol):
 
 
 @runtime_checkable
+class KeepsLosses(Protocol):
+    """An input that keeps a durable count of the bytes that went away before they were delivered."""
+
+    def lost(self, key: str, done: Range, reason: str) -> None:
+        """A prepared range of the stream with this key can neither be read again nor has it arrived. From any thread, after `start`."""
+        ...
+
+
+@runtime_checkable
 class Claiming(Protocol):
     """An input that names files. All of them stake their claims before the first one starts."""
 

@@ -47,6 +47,17 @@ class Allowance(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class DeletedBounds:
+    """How much of deleted files may be held open until it is read, by all inputs."""
+
+    files: Allowance
+    bytes: Allowance
+    """Room on the disk."""
+    secs: float
+    """How long each; infinite: until it is read."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileBounds:
     """Bounds on files, with the manual's defaults behind them (logtail-facts §1.2)."""
 
@@ -57,3 +68,4 @@ class FileBounds:
     files_per_config: int
     wildcard_directories: int
     """Directories that one wildcard may stand for in one directory."""
+    deleted: DeletedBounds

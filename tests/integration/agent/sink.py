@@ -61,6 +61,7 @@ class Sink:
         app.router.add_post("/logstores/{logstore}/shards/lb", self._put)
         app.router.add_post("/logstores/{logstore}/shards/route", self._put)
         app.router.add_get("/api/v1/agents/streams", self._streams)
+        app.router.add_get("/api/v1/agents/streams/{stream}", self._ranges)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -73,6 +74,13 @@ class Sink:
         if self.stored_ends is None:
             return _error(404, "NotFound")
         return web.json_response({"streams": self.stored_ends})
+
+    async def _ranges(self, request: web.Request) -> web.Response:
+        if (fault := self.fault(self.requests)) and fault.isdigit():
+            return _error(int(fault), "InternalServerError")
+        stream, epoch = request.match_info["stream"], bytes.fromhex(request.query["epoch"])
+        stored = [(one.start, one.end) for one in self.packages.values() if (one.stream, one.epoch) == (stream, epoch)]
+        return web.json_response({"stored": stored})
 
     async def _put(self, request: web.Request) -> web.Response:
         self.requests += 1

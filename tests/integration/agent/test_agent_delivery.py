@@ -1,6 +1,9 @@
 """From files to a target that fails in every way: each event arrives exactly once."""
 
+import contextlib
 import itertools
+import json
+import sqlite3
 import time
 from collections import Counter
 
@@ -212,6 +215,52 @@ def test_a_lost_checkpoint_loses_and_repeats_nothing_where_the_server_can_be_ask
     must_be_each_once(sink, 1500)
     assert len({one.epoch for one in sink.packages.values()}) == 2
     assert "CHECKPOINT_ALARM" in agent.log()
+
+
+def test_what_cannot_be_read_again_is_lost_only_if_the_server_does_not_have_it(agent, sink):
+    """The answer to the first file is lost with the agent, the second file never arrives; both are deleted then."""
+    agent.enrol()
+    agent.pipeline()
+    sink.fault = lambda number: "lost answer"
+    (agent.logs / "a.log").write_text(numbered(300))
+    agent.start()
+    wait_for(lambda: len(sink.events) == 300)
+    sink.fault = lambda number: "500"
+    text = numbered(200, 300)
+    log = agent.home / "agent" / "checkpoint.db-wal"
+    before = log.stat().st_size
+    (agent.logs / "b.log").write_text(text)
+    wait_for(lambda: log.stat().st_size > before, "its range is prepared")
+    agent.kill()
+    assert prepared_bytes(agent) == len(numbered(500))
+    for name in ("a.log", "b.log"):
+        (agent.logs / name).unlink()
+    agent.start()
+    wait_for(lambda: "cannot ask the server what it has of a stream" in agent.log(), "the question is asked again")
+    (agent.logs / "c.log").write_text(numbered(10, 500))
+    sink.fault = lambda number: None
+    wait_for(lambda: len(sink.events) == 310, "what comes later is not held up")
+    agent.stop()
+    agent.run_to_the_end()
+    assert unread_bytes_deleted(agent) == len(text)
+    assert len(sink.events) == 310
+    assert prepared_bytes(agent) == 0
+
+
+def prepared_bytes(agent):
+    return checkpoint(agent, 'SELECT coalesce(sum("end" - start), 0) FROM ranges')[0][0]
+
+
+def unread_bytes_deleted(agent):
+    """The durable count."""
+    notes = checkpoint(agent, "SELECT next FROM streams WHERE key LIKE 'lost:%'")
+    return sum(json.loads(text)["unread_bytes_deleted"] for (text,) in notes)
+
+
+def checkpoint(agent, statement):
+    """Of an agent that is down."""
+    with contextlib.closing(sqlite3.connect(agent.home / "agent" / "checkpoint.db")) as database:
+        return database.execute(statement).fetchall()
 
 
 def test_back_pressure_holds_reading_and_memory(agent, sink):

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.server.loggroups import batch, compressed, headers, log_group, package
+from tests.integration.server.loggroups import EPOCH, batch, compressed, headers, log_group, package
 
 LB = "/logstores/access/shards/lb"
 
@@ -151,6 +151,14 @@ class TestBatchForm:
         answer = server.request("GET", "/api/v1/agents/streams", key=key)
         assert answer.json()["streams"] == {f"{5:016X}": 200, f"{6:016X}": 100}
         assert server.request("GET", f"/api/v1/agents/streams?epoch={'00' * 16}", key=key).json()["streams"] == {}
+
+    def test_an_agent_that_cannot_read_a_range_again_learns_whether_it_arrived(self, server, project: str) -> None:
+        key = server.enrol(server.fresh_name("agent"), project, ["access"])
+        write(server, project, *batch([package(log_group(), 5, number) for number in (0, 1, 3)]), key=key)
+        path, epoch = f"/api/v1/agents/streams/{5:016X}", EPOCH.hex()
+        assert server.request("GET", f"{path}?epoch={epoch}", key=key).json() == {"stored": [[0, 200], [300, 400]]}
+        assert server.request("GET", f"{path}?epoch={'00' * 16}", key=key).json() == {"stored": []}
+        assert server.request("GET", f"{path}?epoch={epoch}").code == "ParameterInvalid"
 
     def test_an_agent_writes_to_its_logstores_only(self, server, project: str, key: tuple[str, str]) -> None:
         answer = write(server, project, *batch([package(log_group(), 7, 0)]), target="/logstores/audit/shards/lb", key=key)

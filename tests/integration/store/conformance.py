@@ -196,6 +196,16 @@ class StoreConformance:
         await store.commit(Write(table, [package(5, agent=me, acknowledged_below=5)]))
         assert await store.stream_ends(me) == {groups.STREAM: 600}
 
+    async def test_stored_ranges_are_those_that_are_stored_whole(self, store: Store, table: TableSpec) -> None:
+        me, stream = "agent-ranges", int(groups.STREAM, 16)
+        for sequence in (1, 2, 4):
+            await store.commit(Write(table, [package(sequence, agent=me)]))
+        await store.commit(Write(table, [package(6, agent=me, **SECOND_PART)]))
+        assert await store.stored_ranges(me, groups.EPOCH, stream) == [(100, 300), (400, 500)]
+        await store.commit(Write(table, [package(7, agent=me, acknowledged_below=4)]))
+        assert await store.stored_ranges(me, groups.EPOCH, stream) == [(0, 300), (400, 500), (700, 800)]
+        assert await store.stored_ranges("another", groups.EPOCH, stream) == []
+
     # --- tables -------------------------------------------------------------------------------------------------------------------
     async def test_indexes_change_and_old_rows_stay_readable(self, store: Store, table: TableSpec) -> None:
         await store.commit(Write(table, [plain(["Old Name"])]))

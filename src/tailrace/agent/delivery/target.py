@@ -80,9 +80,14 @@ class Target:
 
     # --- from the lanes ---------------------------------------------------------------------------------------------------------
     def submit(self, entry: Entry, payloads: Sequence[Payload], durable: Durable) -> None:
-        """Queue one range from a reading thread. A range without payloads has nothing to send and counts as acknowledged."""
+        """Queue one range from a reading thread. One without payloads has nothing to send: it counts as acknowledged, at once or, when its
+        entry says that something of it is not, with `settle`."""
         self.share.take(sum(len(payload.body) for payload in payloads))
         self._loop.call_soon_threadsafe(self._put, entry, payloads, durable)
+
+    def settle(self, entry: Entry) -> None:
+        """It is known what became of a range that was put in without payloads; from any thread."""
+        self._loop.call_soon_threadsafe(self._settle_late, entry)
 
     def end(self, stream: Stream) -> None:
         """Nothing more comes from `stream`; called from its reading thread."""
@@ -94,9 +99,13 @@ class Target:
         self._entries += 1
         now = time.monotonic()
         self._pending.put(Item(entry, payload, now) for payload in payloads)
-        if not payloads:
+        if not entry.unacknowledged:
             self._settle(entry.stream, [entry])
         self._changed.set()
+
+    def _settle_late(self, entry: Entry) -> None:
+        entry.unacknowledged = 0
+        self._settle(entry.stream, [entry])
 
     def _end(self, stream: Stream, opening: int) -> None:
         if stream.openings == opening:  # else its reader came back to it meanwhile

@@ -11,6 +11,7 @@ from pathlib import Path
 from tailrace.inputs.file import standing
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.content import Content, is_compressed
+from tailrace.inputs.file.deleted import Deleted
 from tailrace.inputs.file.generation import FileId, Generation, stream_key
 from tailrace.inputs.file.losses import Losses
 from tailrace.inputs.file.notes import Notes, note_of
@@ -36,10 +37,12 @@ class Files:
         self._context = context
         states = list(context.streams)
         self._marks = standing.Marks(config, states)
-        self._table = Registry(config, context, roots, wanted, Losses(context, states), Notes(context, states))
+        self.losses = Losses(context, states)
+        self._table = Registry(config, context, roots, wanted, self.losses, Notes(context, states))
         self._succession = Succession(self._table)
         self._restoring = Restoring(self._table, self._succession, states)
         self._unsearched = Unsearched()
+        self._deleted = Deleted(context.bounds.deleted)
 
     # --- scans ------------------------------------------------------------------------------------------------------------------
     def begin(self, scan: Scan) -> list[str]:
@@ -286,13 +289,23 @@ class Files:
         elif not generation.head[0]:
             generation.note_head()
 
-    def end(self, generation: Generation) -> None:
+    def end(self, generation: Generation, why: str = "the file was deleted") -> None:
         """Its file is gone, and it is read as far as it could be."""
         position, seen = generation.proof, generation.size
         generation.close()
         if not self._succession.removed(generation, position):
-            self._table.losses.add(generation.key, int(position["offset"]), seen, path=generation.path, why="the file was deleted")
+            self._table.losses.add(generation.key, int(position["offset"]), seen, path=generation.path, why=why)
             self._table.forget(generation)
+
+    def give_up_deleted(self) -> None:
+        """Close deleted files beyond the agent's bounds, read or not."""
+        displaced = [one for one in self.open_generations if one.displaced]
+        for generation, bound in self._deleted.beyond(displaced, time.monotonic()):
+            generation.look(time.time_ns())
+            if unread := generation.unread:
+                message = "a deleted file is held open no longer, though not all of it was read"
+                self._context.alarm("FILE_READER_EXCEED_ALARM", message, path=generation.path, bound=bound, unread_bytes=unread)
+            self.end(generation, f"the file was deleted, and `{bound}` lets it be held no longer")
 
     def paused(self, generation: Generation) -> None:
         """There is nothing to read in it now; of a compressed copy, which never grows, nothing will ever come."""
@@ -354,6 +367,7 @@ class Files:
     def close(self) -> None:
         for generation in self._table.generations.values():
             generation.close()
+        self._deleted.close()
 
     # --- for the schedule -------------------------------------------------------------------------------------------------------
     @property

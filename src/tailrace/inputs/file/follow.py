@@ -21,7 +21,7 @@ from tailrace.inputs.file.report import source_status
 from tailrace.inputs.file.roots import Root, Roots
 from tailrace.inputs.file.turns import Turns
 from tailrace.inputs.file.walk import Look, Scan, child
-from tailrace.pipeline.contract import InputContext, SourceStatus
+from tailrace.pipeline.contract import InputContext, Range, SourceStatus
 from tailrace.pipeline.platform import Change
 
 SETTLE_SECS = 0.1
@@ -95,6 +95,10 @@ class Follower:
     def sources(self) -> list[SourceStatus]:
         """From any thread."""
         return [source_status(generation) for generation in self._files.generations]
+
+    def lost(self, key: str, done: Range, reason: str) -> None:
+        """From any thread: a range that was read is gone before it arrived."""
+        self._files.losses.add(key, done.start, done.end, path=str(done.position["path"]), why=reason)
 
     def roots_changed(self) -> None:
         """From any thread: `roots` holds others now."""
@@ -188,6 +192,7 @@ class Follower:
                 quick.append(generation)
         for generation in self._some(quick):
             self._poll(generation, now)
+        self._files.give_up_deleted()
 
     def _poll(self, generation: Generation, now: float) -> None:
         if not generation.is_open:  # another one's turn closed it

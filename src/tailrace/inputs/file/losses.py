@@ -4,6 +4,7 @@ The count is durable beside the streams: a note of this pipeline holds the total
 stream. A process that dies between counting and forgetting a stream finds it in the note and does not count it again.
 """
 
+import threading
 from collections.abc import Iterable
 
 from tailrace.inputs.file.generation import LAYOUT
@@ -15,10 +16,11 @@ KEPT = 200
 
 
 class Losses:
-    """The bytes that one pipeline's `input_file` could not read any more."""
+    """The bytes that one pipeline's `input_file` could not read any more. Any thread may add."""
 
     def __init__(self, context: InputContext, states: Iterable[StreamState]) -> None:
         self._context = context
+        self._lock = threading.Lock()
         self._key = LOSS_PREFIX + context.pipeline
         note: Position = next((state.next for state in states if state.key == self._key), {})
         self.total = int(note.get("unread_bytes_deleted", 0))
@@ -26,13 +28,15 @@ class Losses:
 
     def add(self, key: str, start: int, end: int, *, path: str, why: str) -> None:
         """Bytes `[start, end)` of the stream `key` are gone. What was counted of it before is not counted again."""
-        if new := self.note(key, start, end):
+        with self._lock:
+            new = self._note(key, start, end)
+        if new:
             self._context.count("unread_bytes_deleted", new)
             self._context.alarm(
                 "DROP_LOG_ALARM", "bytes of the file went away before they could be read", path=path, reason=why, unread_bytes=new
             )
 
-    def note(self, key: str, start: int, end: int) -> int:
+    def _note(self, key: str, start: int, end: int) -> int:
         """Add to the durable total; how many of the bytes are new in it."""
         old_start, old_end = self._counted.pop(key, (start, start))
         new = max(0, end - start) - max(0, min(end, old_end) - max(start, old_start))

@@ -83,6 +83,10 @@ class InputFile:
         shaping = Shaping(self.config, Framing(self.config))
         return shaping.records(block, done.position, offset=done.start, inode=file_of(stream.key)[1]).batch
 
+    def lost(self, key: str, done: Range, reason: str) -> None:
+        if self._follower is not None:
+            self._follower.lost(key, done, reason)
+
     def on_durable(self, done: Range) -> None:
         """Nothing to do: the checkpoint holds all that a file needs."""
 

@@ -178,6 +178,8 @@ class Succession:
         for one in near:
             if one.is_open and not one.head[0]:
                 one.note_head()
+                if one.head[0]:  # what is found to be its copy may be all that is left of it at the next start
+                    self._context.remember(one.stream, one.position())
         notes = [note for _, note in self._table.copies.values() if "head" in note and str(note["path"]).startswith(stem)]
         return [*((one, one.proof) for one in near), *((None, note) for note in notes)]
 
@@ -247,12 +249,17 @@ class Succession:
                 if (content := self._open(candidate)) is None:
                     moved = moved or _file_at(candidate.path) != candidate.file
                     continue
-                if _holds(content, position):
+                if _holds(content, position) and (int(position["offset"]) or self._is_all_that_was_seen(content, path, position)):
                     return Copy(content, candidate)
                 content.close()
             if not moved:
                 break
         return None
+
+    def _is_all_that_was_seen(self, content: Content, path: str, position: Position) -> bool:
+        """Where nothing was read, a head proves little: a copy has at least what was seen, and nothing known holds all of it."""
+        known = [one.content for one, _ in self._known_at(path) if one is not None]
+        return content.reaches(_seen(position)) and not any(_lies_in(content, one) for one in known)
 
     def _unknown(
         self,
@@ -331,6 +338,10 @@ class Succession:
                 self._table.copies[content.file] = key, position
 
 
+def _seen(position: Position) -> int:
+    return int(position.get("seen", (0, 0))[0])
+
+
 def _modified(position: Position) -> int:
     return int(position.get("seen", (0, 0))[1])
 
@@ -381,13 +392,14 @@ def _came_between(content: Content, candidate: Rotated, born: int, modified: int
 def _is_copy_of(content: Content, generation: Generation | None, position: Position) -> bool:
     """Whether a file holds what was read of a known one, or its beginning. Where nothing was read yet, a head proves little: all that is
     in both is compared then."""
-    if generation is not None and (_is_cut_copy(content, generation) or _lies_in(content, generation.content)):
-        return True
-    if not _holds(content, position):
-        return False
-    if generation is None or generation.content is None or generation.offset:
-        return True
-    return _agree(content, generation.content)
+    if generation is not None and generation.content is not None:
+        if _lies_in(content, generation.content):
+            return True
+        if generation.unchanged():
+            return False  # whatever it begins with: what it is compared with is all there
+    if not int(position["offset"]):
+        return False  # nothing was read: if it is a copy, what is in it is new all the same
+    return (generation is not None and _is_cut_copy(content, generation)) or _holds(content, position)
 
 
 def _lies_in(copy: Content, live: Content | None) -> bool:

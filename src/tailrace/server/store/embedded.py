@@ -129,6 +129,9 @@ class EmbeddedStore:
     async def stream_ends(self, agent: str, epoch: bytes | None = None) -> dict[str, int]:
         return self._known.ends(agent, epoch)
 
+    async def stored_ranges(self, agent: str, epoch: bytes, stream: int) -> list[tuple[int, int]]:
+        return self._known.stored(agent, epoch, stream)
+
     def health(self) -> dict[str, object]:
         oldest = self._sealer.oldest()
         self._known.forget_ended(int(self._clock() * 1000))

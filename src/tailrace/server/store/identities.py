@@ -78,6 +78,16 @@ class Identities:
                 ends[name] = max(ends.get(name, 0), end)
         return ends
 
+    def stored(self, agent: str, epoch: bytes, stream: int) -> list[tuple[int, int]]:
+        """The ranges `[start, end)` of a stream that are stored whole, in order and joined. What its agent called acknowledged is stored,
+        or there was nothing of it to store."""
+        found: list[tuple[int, int]] = []
+        for (_, owner, known_epoch, known_stream), state in self._streams.items():
+            if (owner, known_epoch, known_stream) == (agent, epoch, stream):
+                found += [(0, state.low_end)] if state.low_end else []
+                found += [(one.start, one.end) for one in state.above.values() if _is_whole(one)]
+        return _joined(found)
+
     def forget_ended(self, now_ms: int) -> None:
         """Drop the streams whose end lies long enough back."""
         while self._ended and self._ended[0][0] + self._ended_ms <= now_ms:
@@ -142,9 +152,24 @@ def _raise_low(stream: StreamState, low: int) -> None:
 
 
 def _complete(stream: StreamState, first: int) -> Iterator[SequenceState]:
-    while (state := stream.above.get(first)) is not None and state.stored == (1 << state.parts) - 1:
+    while (state := stream.above.get(first)) is not None and _is_whole(state):
         yield state
         first += 1
+
+
+def _is_whole(state: SequenceState) -> bool:
+    """Whether all its parts are stored."""
+    return state.stored == (1 << state.parts) - 1
+
+
+def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _prefix_end(stream: StreamState) -> int:

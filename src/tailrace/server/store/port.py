@@ -163,6 +163,10 @@ class Store(Protocol):
         """Per stream of an agent, the end of the stored prefix, for an agent that lost its checkpoint."""
         ...
 
+    async def stored_ranges(self, agent: str, epoch: bytes, stream: int) -> list[tuple[int, int]]:
+        """The ranges `[start, end)` of a stream that are stored whole, for an agent that cannot read one of them again."""
+        ...
+
     def health(self) -> dict[str, object]:
         """`engine` up/restarting, journal backlog in bytes, oldest record not yet in the engine in seconds."""
         ...

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tailrace.errors import ApiError
@@ -57,6 +57,12 @@ class StreamEnds(BaseModel):
 
     streams: dict[str, int]
     server_id: str = Field(description="What this server is known by, whatever its address.")
+
+
+class StoredRanges(BaseModel):
+    """What is stored of one stream."""
+
+    stored: list[tuple[int, int]] = Field(description="Start and end of each range, in order; what is between them is not stored.")
 
 
 @router.post("/enrol-local")
@@ -120,6 +126,20 @@ async def stream_ends(
         raise ApiError(400, "ParameterInvalid", f"key `{caller.key_id}` is not an agent's")
     ends = await server.store.stream_ends(caller.agent, None if epoch is None else bytes.fromhex(epoch))
     return StreamEnds(streams=ends, server_id=server.server_id)
+
+
+@router.get("/streams/{stream}")
+async def stored_ranges(
+    stream: Annotated[str, Path(pattern="^[0-9a-fA-F]{16}$", description="The stream's id.")],
+    caller: Caller,
+    server: Server,
+    epoch: Annotated[str, Query(pattern="^[0-9a-fA-F]{32}$", description="The epoch of the agent's checkpoint, in hex.")],
+) -> StoredRanges:
+    """Whether what the calling agent cannot read any more had arrived before."""
+    authorize(caller, "tailrace:GetAgentStreams", Resource())
+    if not caller.agent:
+        raise ApiError(400, "ParameterInvalid", f"key `{caller.key_id}` is not an agent's")
+    return StoredRanges(stored=await server.store.stored_ranges(caller.agent, bytes.fromhex(epoch), int(stream, 16)))
 
 
 def _known(agent: Agent, grants: Sequence[Grant]) -> KnownAgent:
