@@ -18,10 +18,11 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import TypeAlias
 
-from tailrace.errors import BusyError, NewerFormatError, StateError, TailraceError
+from tailrace.errors import BusyError, DamagedError, NewerFormatError, StateError, TailraceError
 
 FORMAT_VERSION = 1
 MAX_PAYLOAD = 1 << 30
@@ -42,6 +43,18 @@ class Record:
     id: int
     type: int
     payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record lies: the first id of its segment, the offset in there, and the length of its payload."""
+
+    segment: int
+    offset: int
+    length: int
+
+
+Found: TypeAlias = Callable[[Place, Record], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +81,11 @@ class Journal:
     StateError when the journal cannot go on.
     """
 
-    def __init__(self, directory: Path, *, segment_bytes: int = 64 << 20) -> None:
+    def __init__(self, directory: Path, *, segment_bytes: int = 64 << 20, found: Found | None = None) -> None:
+        """`found` is called with each record that is there, in order."""
         self.directory = directory
         self.segment_bytes = segment_bytes
+        self._found = found
         self.damage: list[Damage] = []
         self.next_id = 1
         self._segments: list[_Segment] = []
@@ -90,6 +105,11 @@ class Journal:
         """Bytes of all segments."""
         return sum(segment.size for segment in self._segments)
 
+    @property
+    def segments(self) -> list[int]:
+        """The first ids of all segments, rising."""
+        return [segment.first for segment in self._segments]
+
     def read(self, start: int = 0) -> Iterator[Record]:
         """Records with id ≥ `start` in order, one segment at a time, skipping what is damaged."""
         for index, segment in enumerate(self._segments):
@@ -99,9 +119,28 @@ class Journal:
                 if record.id >= start:
                     yield record
 
+    def read_at(self, place: Place) -> Record:
+        """The record that lies there. DamagedError when it does not check out, or is there no more."""
+        path = self.path(place.segment)
+        try:
+            with path.open("rb", buffering=0) as file:
+                data = os.pread(file.fileno(), _RECORD.size + place.length, place.offset)
+        except OSError as error:
+            raise DamagedError(f"cannot read journal segment `{path}`: {error}") from error
+        record = _record_at(data, 0) if data.startswith(_RECORD_MAGIC) else None
+        if record is None or len(record.payload) != place.length:
+            raise DamagedError(f"journal segment `{path}` does not hold what its checksums promise at {place.offset}")
+        return record
+
     # --- writing ----------------------------------------------------------------------------------------------------------------
     def append(self, entries: Sequence[Entry]) -> list[int]:
         """Write records, all or none; their ids."""
+        first = self.next_id
+        self.append_placed(entries)
+        return list(range(first, self.next_id))
+
+    def append_placed(self, entries: Sequence[Entry]) -> list[Place]:
+        """Write records, all or none; where they lie, for `read_at`."""
         self._check_usable()
         encoded = [_encode(self.next_id + index, kind, payload) for index, (kind, payload) in enumerate(entries)]
         size = sum(len(head) + len(payload) for head, payload in encoded)
@@ -110,10 +149,11 @@ class Journal:
             self._roll()
             last = self._segments[-1]
         self._write([part for pair in encoded for part in pair], last.size)
+        offsets = accumulate((len(head) + len(payload) for head, payload in encoded), initial=last.size)
+        places = [Place(last.first, offset, len(payload)) for offset, (_, payload) in zip(offsets, encoded, strict=False)]
         last.size += size
-        ids = list(range(self.next_id, self.next_id + len(entries)))
         self.next_id += len(entries)
-        return ids
+        return places
 
     def sync(self) -> None:
         """Make everything appended so far durable. When that fails, what came since the last `sync` is cut off again: StateError."""
@@ -139,10 +179,21 @@ class Journal:
             removed += 1
         return removed
 
+    def drop(self, segment: int) -> bool:
+        """Unlink the segment with this first id, wherever it stands; False when it is the newest, which stays."""
+        if segment == self._segments[-1].first:
+            return False
+        self._segments = [one for one in self._segments if one.first != segment]
+        self.path(segment).unlink(missing_ok=True)
+        return True
+
     def close(self) -> None:
-        if self._fd >= 0:
+        if self._fd < 0:
+            return
+        try:
             if not self._broken:
                 self.sync()
+        finally:
             os.close(self._fd)
             self._fd = -1
 
@@ -184,6 +235,8 @@ class Journal:
                 self._report(path, end, offset - end, torn_tail=False)
             end = offset + _RECORD.size + len(record.payload)
             newest = record.id
+            if self._found is not None:
+                self._found(Place(first, offset, len(record.payload)), record)
         self.next_id = max(self.next_id, first, newest + 1)
         if last and not newest and not sound:
             path.unlink()  # a crash hit between creating the file and writing its header; or nothing in it can be used
@@ -196,8 +249,11 @@ class Journal:
 
     def _report(self, path: Path, offset: int, length: int, *, torn_tail: bool) -> None:
         self.damage.append(Damage(path, offset, length, torn_tail))
-        if torn_tail:
-            return
+        if not torn_tail:
+            self.set_aside(path)
+
+    def set_aside(self, path: Path) -> None:
+        """Link a segment into `set-aside/`, where it outlives its use here."""
         aside = self.directory / "set-aside"
         aside.mkdir(mode=0o700, exist_ok=True)
         try:
@@ -216,9 +272,13 @@ class Journal:
         self._synced = last.size
         return os.open(last.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
+    def path(self, first: int) -> Path:
+        """Of the segment with this first id."""
+        return self.directory / f"{first:020d}.seg"
+
     def _create(self, first: int) -> int:
         """A new, empty, durable segment."""
-        path = self.directory / f"{first:020d}.seg"
+        path = self.path(first)
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             os.pwrite(fd, _header(first), 0)

@@ -217,12 +217,11 @@ class Lane:
             self._around.checkpoint.remember(self._taken[stream].row, position)
 
     def stored_end(self, key: str) -> int | None:
-        table = self._around.streams
-        if not table.stored_ends:
-            return None
-        flusher = self.target.flusher
-        ids = [table.stream_id(name, self.input.key, key) for name in (flusher.destination, *flusher.formerly)]
-        return max((table.stored_ends[id_] for id_ in ids if id_ in table.stored_ends), default=None)
+        table, flusher = self._around.streams, self.target.flusher
+        return table.ends_at(table.stream_id(name, self.input.key, key) for name in (flusher.destination, *flusher.formerly))
+
+    def source_goes(self, stream: str) -> None:
+        self.target.secure(self._taken[stream])
 
     def submit(
         self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes, readable_at: int

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from tailrace import telemetry
 from tailrace.agent.inquiry import Inquiry
 from tailrace.agent.lane import Lane, Route
+from tailrace.agent.spool import Found
 from tailrace.agent.streams import Stream, StreamTable
 from tailrace.errors import ConfigError
 from tailrace.pipeline.contract import Flusher, FlusherContext, Input, Range, StreamState
@@ -23,6 +24,8 @@ class Replay:
     flusher_context: FlusherContext
     inquiry: Inquiry
     """Takes what cannot be read again."""
+    kept: Found
+    """What the spool has: it comes from there."""
     _built: dict[str, tuple[Input, Route]] = field(default_factory=dict[str, tuple[Input, Route]], init=False)
     _left: list[tuple[Stream, StreamState]] | None = field(default=None, init=False)
 
@@ -34,13 +37,21 @@ class Replay:
         count = 0
         for stream, state in self._left:
             while state.prepared:
-                if not self.lane.wait_for_room():
+                if (found := self.kept.pop((stream.id, state.prepared[0].sequence), None)) is not None:
+                    self.lane.target.adopt(stream, found[1], found[0])
+                elif not self.lane.wait_for_room():
                     return count
-                self._again(stream, state, state.prepared[0])
+                else:
+                    self._again(stream, state, state.prepared[0])
                 del state.prepared[0]
                 stream.to_replay -= 1
                 count += 1
         return count
+
+    def once(self, stream: Stream, done: Range) -> None:
+        """Replay a range that was to come from the spool, and is not there any more. ConfigError: it stays prepared."""
+        if self.lane.wait_for_room():
+            self._again(stream, self.streams.state_of(stream), done)
 
     def _again(self, stream: Stream, state: StreamState, done: Range) -> None:
         input_, route = self._built_for(done.config_version)

@@ -5,6 +5,7 @@ the checkpoint writes on one. Everything else happens on the event loop.
 """
 
 import asyncio
+import contextlib
 import enum
 import json
 import os
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tailrace import telemetry
+from tailrace.agent.adoption import Adoption, read_again
 from tailrace.agent.checkpoint import CheckpointWriter, Opened
 from tailrace.agent.claims import Claims
 from tailrace.agent.control import stored_ends, stored_ranges
@@ -28,7 +30,8 @@ from tailrace.agent.lane import Lane, Surroundings
 from tailrace.agent.onetime import Runs
 from tailrace.agent.platform import AgentPlatform
 from tailrace.agent.replay import Replay
-from tailrace.agent.streams import StreamTable
+from tailrace.agent.spool import Spool
+from tailrace.agent.streams import Entry, StreamTable
 from tailrace.errors import ApiError, StateError, TailraceError, UnreachableError
 from tailrace.inputs.file import InputFile
 from tailrace.inputs.file.generation import FileId, file_of
@@ -47,6 +50,8 @@ STOP_SECS = 5.0
 FINISH_SECS = 3.0
 DRAIN_CHECK_SECS = 0.05
 START_AGAIN_SECS = 5.0
+LOOK_SECS = 0.5
+"""How often targets are looked at for trouble."""
 EXPIRE_CHECK_SECS = 3600.0
 EXPIRE_SECS = 30 * 86_400
 """How long the checkpoint keeps a stream that nobody reads any more (the manual's 30 days)."""
@@ -82,6 +87,7 @@ class Session:
         identity: AgentIdentity,
         platform: AgentPlatform,
         *,
+        spool: Spool,
         bounds: FileBounds,
         policy: ConfigPolicy,
         machine: Machine,
@@ -110,6 +116,8 @@ class Session:
             finite=finite,
             slots=threading.Semaphore(os.cpu_count() or 1),
         )
+        self._spool = spool
+        self._adoption = Adoption(spool.load(), self._streams, self._checkpoint, content.rolled_back)
         self._targets: dict[str, Target] = {}
         self._groups: dict[tuple[str, str], Group] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -136,7 +144,7 @@ class Session:
         self._build()
         for target in self._targets.values():
             self._spawn(target.run())
-        for part in (self._start(), self._expire(), self._runs.watch(self)):
+        for part in (self._start(), self._expire(), self._look(), self._runs.watch(self)):
             self._spawn(part)
         if self._around.finite:
             self._spawn(self._watch_drained())
@@ -248,15 +256,34 @@ class Session:
     def _target(self, flusher: Flusher, limit: int) -> Target:
         flusher.start(self._identity)
         self._checkpoint.keep(self._streams.rename(flusher.formerly, flusher.destination))
-        share = Share(flusher.target, limit)
-        return Target(
+        target = Target(
             flusher,
             self._checkpoint,
-            share,
+            Share(flusher.target, limit),
+            shelf=self._spool.shelf(flusher.destination),
             epoch=self._around.epoch,
             forked=lambda: self._end(End.FORKED),
             ended=self._streams.drop,
+            unreadable=self._read_again,
         )
+        self._adoption.adopt(target)
+        return target
+
+    def _read_again(self, entry: Entry) -> None:
+        """A range cannot be read from the spool: a lane of its streams reads it from its source; without one, the next start does."""
+        group = self._groups.get((entry.stream.row.target, entry.stream.row.input))
+        if group is not None and group.lanes:
+            read_again(self._replay(group.lanes[0]), group.lanes[0], entry)
+
+    def _replay(self, lane: Lane) -> Replay:
+        return Replay(lane, self._streams, self._configs, self._identity, self._inquiry(lane), self._adoption.left)
+
+    async def _look(self) -> None:
+        """Whether targets are in trouble."""
+        while True:
+            await asyncio.sleep(LOOK_SECS)
+            for target in self._targets.values():
+                target.look()
 
     # --- starting ---------------------------------------------------------------------------------------------------------------
     async def _start(self) -> None:
@@ -281,7 +308,7 @@ class Session:
         return started
 
     def _start_lanes(self, group: Group, started: asyncio.Event) -> None:
-        replays = [Replay(lane, self._streams, self._configs, self._identity, self._inquiry(lane)) for lane in group.lanes]
+        replays = [self._replay(lane) for lane in group.lanes]
         waiting = [replay for replay in replays if not self._start_lane(replay)]
         self._loop.call_soon_threadsafe(started.set)
         while waiting:
@@ -359,8 +386,13 @@ class Session:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for target in self._targets.values():
+            if self._over.done() and self._over.result() is End.STOPPED:
+                with contextlib.suppress(TimeoutError):  # a disk that is full, or away: the ranges stay prepared
+                    async with asyncio.timeout(FINISH_SECS):
+                        await target.keep_rest()
             await target.flusher.close()
         await asyncio.to_thread(self._checkpoint.stop)
+        self._spool.close()
 
     def _task_done(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tailrace.agent.checkpoint import StreamRow
+from tailrace.agent.spool import Kept, Ref
 from tailrace.agent.tally import StreamTally
 from tailrace.batch import fingerprint
 from tailrace.pipeline.contract import Outcome, Position, Range, StreamState
@@ -41,6 +42,8 @@ class Entry:
     """Parts that are not acknowledged yet."""
     events: int = 0
     sender: Sender | None = None
+    kept: Ref | None = None
+    """Where its payloads lie in the spool: it belongs to that then, and its source is not needed any more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,6 +74,19 @@ class Stream:
     def id(self) -> str:
         return self.row.id
 
+    def put(self, entry: Entry) -> Entry | None:
+        """Under way now, in sequence order; the entry that it replaces, when its range had to be read again."""
+        if not self.under_way or self.under_way[-1].range.sequence < entry.range.sequence:
+            self.under_way.append(entry)
+            return None
+        index = next(at for at, one in enumerate(self.under_way) if one.range.sequence >= entry.range.sequence)
+        before = self.under_way[index]
+        if before.range.sequence != entry.range.sequence:
+            self.under_way.insert(index, entry)
+            return None
+        self.under_way[index] = entry
+        return before
+
     def advance(self) -> tuple[int, Position] | None:
         """Drop what is acknowledged from the front; (last sequence, position) of the prefix when it moved."""
         done: Range | None = None
@@ -92,6 +108,8 @@ class StreamTable:
         self._prepared = dict(prepared)
         self.stored_ends: dict[str, int] = {}
         """What the server said of streams when it had to be asked."""
+        self.spooled_ends: dict[str, int] = {}
+        """Where what the spool has of streams ends, of which the checkpoint may know less."""
         for row in rows:
             first = self._prepared[row.id][0].sequence if self._prepared.get(row.id) else row.next_sequence
             self._group(row.target, row.input)[row.key] = Stream(row, row.next_sequence, first)
@@ -109,6 +127,47 @@ class StreamTable:
             for stream in found:
                 stream.to_replay = len(self._prepared.pop(stream.id))
             return taken
+
+    def take_kept(self, kept: Kept) -> Stream | None:
+        """The stream of a range in the spool, when that is the first of it which is prepared: the range is under way from now on."""
+        with self._lock:
+            prepared = self._prepared.get(kept.stream.id, [])
+            if not prepared or not _same(prepared[0], kept.range):
+                return None
+            stream = self._find(kept.stream)
+            if stream is not None:
+                self._drop_prepared(stream.id, 1)
+            return stream
+
+    def is_prepared(self, kept: Kept) -> bool:
+        """Whether a range in the spool is not acknowledged, as far as the checkpoint knows."""
+        with self._lock:
+            return any(_same(one, kept.range) for one in self._prepared.get(kept.stream.id, ()))
+
+    def restore(self, kept: Kept) -> tuple[Stream, list[int]]:
+        """The stream of a range in the spool that the checkpoint, lost or rolled back, may know nothing of; and the sequences before that
+        range that were prepared: they are acknowledged, because the spool has all that were not.
+
+        Called in the order of the sequences. What follows of the stream begins where the range ends, with higher sequences.
+        """
+        with self._lock:
+            row, done = kept.stream, kept.range
+            stream = self._find(row)
+            if stream is None:
+                stream = self._group(row.target, row.input)[row.key] = Stream(row, row.next_sequence, done.sequence)
+            prepared = self._prepared.get(row.id, [])
+            older = [one.sequence for one in prepared if one.sequence < done.sequence]
+            self._drop_prepared(row.id, sum(one.sequence <= done.sequence for one in prepared))
+            if not stream.under_way:
+                stream.acknowledged_below = min(stream.next_sequence, done.sequence)
+            stream.next_sequence = stream.row.next_sequence = max(stream.next_sequence, done.sequence + 1)
+            self.spooled_ends[row.id] = max(self.spooled_ends.get(row.id, 0), done.end)
+            return stream, older
+
+    def ends_at(self, ids: Iterable[str]) -> int | None:
+        """Up to where the server, or the spool that goes to it, has a stream that had to be asked about; by any of its names."""
+        ends = [known[id_] for id_ in ids for known in (self.stored_ends, self.spooled_ends) if id_ in known]
+        return max(ends, default=None)
 
     def open(self, owner: object, target: str, input_key: str, key: str, position: Position) -> Stream | None:
         """The stream of `key`, made when it is new, now read by `owner`; None when another one reads it."""
@@ -175,9 +234,34 @@ class StreamTable:
         name = f"{self._agent_id}\0{target}\0{input_key}\0{key}"
         return fingerprint(name.encode("utf-8", "surrogateescape"))[:8].hex().upper()
 
+    def _find(self, row: StreamRow) -> Stream | None:
+        groups = (group for (_, input_key), group in self._streams.items() if input_key == row.input and row.key in group)
+        return next((group[row.key] for group in groups if group[row.key].id == row.id), None)
+
+    def _drop_prepared(self, id_: str, count: int) -> None:
+        left = self._prepared.get(id_, [])[count:]
+        if left:
+            self._prepared[id_] = left
+        else:
+            self._prepared.pop(id_, None)
+
     def _group(self, target: str, input_key: str) -> dict[str, Stream]:
         return self._streams.setdefault((target, input_key), {})
+
+    def state_of(self, stream: Stream) -> StreamState:
+        """What is known of it now."""
+        with self._lock:
+            return self._state(stream)
 
     def _state(self, stream: Stream) -> StreamState:
         row, following = stream.row, stream.left_at if stream.left_at is not None else stream.row.next
         return StreamState(row.id, row.key, row.committed, following, stream.next_sequence, list(self._prepared.get(row.id, ())))
+
+
+def _same(prepared: Range, kept: Range) -> bool:
+    return (prepared.sequence, prepared.start, prepared.end, prepared.fingerprint) == (
+        kept.sequence,
+        kept.start,
+        kept.end,
+        kept.fingerprint,
+    )

@@ -23,6 +23,7 @@ from tailrace.agent.platform import current
 from tailrace.agent.policy import config_policy
 from tailrace.agent.sampling import sampling
 from tailrace.agent.session import End, Session
+from tailrace.agent.spool import Spool
 from tailrace.agent.status import status_file
 from tailrace.errors import ConfigError, ConfigErrors
 from tailrace.pipeline.age import with_default as with_default_age
@@ -109,6 +110,7 @@ class Worker:
             self._at_work(),
             identity,
             self._platform,
+            spool=Spool(self._home),
             bounds=self._bounds,
             policy=self._policy,
             machine=machine,

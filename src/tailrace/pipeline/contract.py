@@ -106,6 +106,11 @@ class InputContext(Protocol):
         asking again: so an input can go on looking around while its target is full."""
         ...
 
+    def source_goes(self, stream: str) -> None:
+        """The bytes of this stream cannot be read again, or soon not any more (truncated, its last link gone): what was submitted and is
+        not acknowledged goes into the spool at once."""
+        ...
+
     def end_stream(self, stream: str) -> None:
         """Nothing more will ever come from this stream; its rows are forgotten when all its ranges are acknowledged."""
         ...

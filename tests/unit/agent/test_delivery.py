@@ -13,6 +13,7 @@ from tailrace.agent.delivery import target as targets
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
+from tailrace.agent.spool import Spool
 from tailrace.agent.streams import Entry, StreamTable
 from tailrace.pipeline.contract import BatchLimits, Delivery, Identity, Outcome, Payload, Range
 
@@ -64,7 +65,17 @@ class Bench:
         self.durable: list[int] = []
         self.flusher = flusher
         share = Share("scripted", share_limit)
-        self.target = Target(flusher, self.writer, share, epoch=b"e" * 16, forked=self._forked, ended=self.table.drop)
+        self.unreadable: list[Entry] = []
+        self.target = Target(
+            flusher,
+            self.writer,
+            share,
+            shelf=Spool(directory).shelf(flusher.destination),
+            epoch=b"e" * 16,
+            forked=self._forked,
+            ended=self.table.drop,
+            unreadable=self.unreadable.append,
+        )
         self.task = asyncio.create_task(self.target.run())
 
     def _forked(self):

@@ -5,8 +5,8 @@ Within a stream the order stays. One request has one compression and goes to one
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 
 from tailrace.agent.delivery.request import Item
 from tailrace.agent.streams import Stream
@@ -31,6 +31,22 @@ class Queue:
         for item in items:
             self._streams.setdefault(item.entry.stream, deque()).append(item)
             self._last_arrived = item.arrived
+
+    def __iter__(self) -> Iterator[Item]:
+        """All that waits, stream by stream."""
+        return chain.from_iterable(self._streams.values())
+
+    def remove(self, wanted: Callable[[Item], bool]) -> list[Item]:
+        """Take what is wanted out of its turn."""
+        taken = [item for item in self if wanted(item)]
+        if taken:
+            left = {stream: deque(item for item in items if not wanted(item)) for stream, items in self._streams.items()}
+            self._streams = {stream: items for stream, items in left.items() if items}
+        return taken
+
+    def is_full(self, limits: BatchLimits) -> bool:
+        """Whether the next request would be full, or has others waiting for it."""
+        return self._fitting(limits)[1]
 
     def take(self, limits: BatchLimits) -> list[Item]:
         """The next request; nothing when nothing waits. Streams that had their turn go behind those that had none."""

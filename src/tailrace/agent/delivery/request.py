@@ -16,7 +16,7 @@ class Item:
     arrived: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Request:
     """What is sent, acknowledged or refused as a whole."""
 

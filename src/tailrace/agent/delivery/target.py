@@ -1,7 +1,8 @@
 """One target: its queue, its requests, its back-off. Targets never wait for each other.
 
 A request is filled from the queue, its ranges are prepared in the checkpoint in one transaction, then it is sent until the target says what
-became of it. All methods but `submit` belong to the event loop.
+became of it. While the target is in trouble, what waits for it goes into the spool (`spooling`), and comes back before what is fresh of the
+same streams. All methods but `submit`, `adopt`, `secure` and `end` belong to the event loop.
 """
 
 import asyncio
@@ -9,7 +10,9 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter
@@ -18,6 +21,8 @@ from tailrace.agent.delivery.farewell import Farewells
 from tailrace.agent.delivery.queue import Queue
 from tailrace.agent.delivery.request import Item, Request
 from tailrace.agent.delivery.share import Share
+from tailrace.agent.delivery.spooling import Spooling
+from tailrace.agent.spool import OVERHEAD, Kept, Ref, Shelf, release
 from tailrace.agent.streams import Entry, Sender, Stream
 from tailrace.pipeline.contract import Delivery, Flusher, Outcome, Payload, Range
 
@@ -25,6 +30,14 @@ CONCURRENCY = 4
 BUSY_LINGER = 1.0
 """How long the first payload may wait for company while other requests are under way, in seconds."""
 PARKED_ALARM_SECS = 86_400.0
+TROUBLE_SECS = 1.0
+"""A target that has failed for so long is in trouble: what waits for it goes into the spool when it fills half of its share."""
+SLOW_SECS = 10.0
+"""A target that has not answered for so long is in trouble, too (the manual's bound); and what has waited so long for one in trouble goes
+into the spool, however little it is."""
+SPOOLED_AT_ONCE = 4 * 1_048_576
+HELD_BYTES = 8 * 1_048_576
+"""While more than this waits in the spool, what is held behind it goes there too; a smaller rest is sent before it matters."""
 
 ALARMS = {
     Outcome.RETRY: ("SEND_DATA_FAIL_ALARM", "cannot send"),
@@ -46,10 +59,13 @@ class Target:
         checkpoint: CheckpointWriter,
         share: Share,
         *,
+        shelf: Shelf,
         epoch: bytes,
         forked: Callable[[], None],
         ended: Callable[[Stream, Callable[[], object]], None],
+        unreadable: Callable[[Entry], None],
     ) -> None:
+        """`unreadable` takes ranges that were to come from the spool and cannot: they are to be read again from their source."""
         self.flusher = flusher
         self.share = share
         self._checkpoint = checkpoint
@@ -58,6 +74,15 @@ class Target:
         self._loop = asyncio.get_running_loop()
         self._pending = Queue()
         self._farewells = Farewells(flusher, epoch)
+        self._epoch = epoch
+        self._spooling = Spooling(flusher.target, shelf, unreadable)
+        self._spooling_task: asyncio.Task[None] | None = None
+        self._spool_is_next = True
+        self._requests: dict[Request, float] = {}
+        """Those under way, and when the target was last asked about each (monotonic; 0: it was not, or it has answered)."""
+        self._keeping = asyncio.Lock()
+        self._securing: set[asyncio.Task[None]] = set()
+        self._failing_since = 0.0
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._probe = asyncio.Lock()
@@ -89,18 +114,46 @@ class Target:
         """It is known what became of a range that was put in without payloads; from any thread."""
         self._loop.call_soon_threadsafe(self._settle_late, entry)
 
+    def adopt(self, stream: Stream, kept: Kept, ref: Ref) -> None:
+        """Take on a range that lies in the spool since before; from any thread, in the order of its stream."""
+        events = sum(payload.events for payload in kept.payloads)
+        entry = Entry(stream, kept.range, kept.parts, len(kept.payloads), events, kept=ref)
+        self._loop.call_soon_threadsafe(self._adopt, entry)
+
+    def secure(self, stream: Stream) -> None:
+        """The stream's source is going away: what is under way of it goes into the spool at once; from any thread."""
+        self._loop.call_soon_threadsafe(self._secure, stream)
+
     def end(self, stream: Stream) -> None:
         """Nothing more comes from `stream`; called from its reading thread."""
         self._loop.call_soon_threadsafe(self._end, stream, stream.openings)
 
     def _put(self, entry: Entry, payloads: Sequence[Payload], durable: Durable) -> None:
-        entry.stream.under_way.append(entry)
+        before = entry.stream.put(entry)
         self._durable[entry.stream] = durable
-        self._entries += 1
+        if before is None:
+            self._entries += 1
+        elif before in self._prepared:
+            self._prepared[entry] = self._prepared.pop(before)
         now = time.monotonic()
-        self._pending.put(Item(entry, payload, now) for payload in payloads)
+        items = [Item(entry, payload, now) for payload in payloads]
+        if self._spooling.holds(entry.stream):
+            self._spooling.hold(items)
+        else:
+            self._pending.put(items)
         if not entry.unacknowledged:
             self._settle(entry.stream, [entry])
+        self._changed.set()
+
+    def _adopt(self, entry: Entry) -> None:
+        stream = entry.stream
+        stream.committed_end = entry.range.start if stream.committed_end is None else stream.committed_end
+        stream.put(entry)
+        self._durable.setdefault(stream, _nobody)
+        self._entries += 1
+        self._prepared[entry] = durable = self._loop.create_future()
+        durable.set_result(None)
+        self._spooling.add(entry)
         self._changed.set()
 
     def _settle_late(self, entry: Entry) -> None:
@@ -136,10 +189,9 @@ class Target:
         try:
             while True:
                 await self._slots.acquire()
-                await self._due()
-                items = self._pending.take(self.flusher.limits)
-                await self._paced(sum(item.payload.raw_size for item in items))
-                request = Request(items, self._farewells.take([item.payload for item in items]))
+                request = await self._next()
+                self._requests[request] = 0.0
+                await self._paced(sum(item.payload.raw_size for item in request.items))
                 self._prepare(request)
                 delivery = asyncio.create_task(self._deliver(request), name=f"deliver {self.flusher.target}")
                 self._deliveries.add(delivery)
@@ -157,23 +209,46 @@ class Target:
         await asyncio.sleep(self._next_at - time.monotonic())
         self._next_at = max(self._next_at, time.monotonic()) + size / rate
 
-    async def _due(self) -> None:
-        """Until the next request is full, or its first payload has waited long enough."""
+    async def _next(self) -> Request:
+        """The next request, when it is full, or its first payload has waited long enough.
+
+        What comes from the spool takes turns with what is fresh; where only one of them waits, it has all turns.
+        """
         while True:
             self._changed.clear()
             left = self._farewells.due_in()
             if self._pending:
                 linger = BUSY_LINGER if self._deliveries else self.flusher.limits.linger
                 left = self._pending.due_in(self.flusher.limits, linger)
-            if left is not None and left <= 0:
-                return
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._changed.wait()
+            due = left is not None and left <= 0
+            if self._spooling.waiting and (self._spool_is_next or not due):
+                self._spool_is_next = False
+                if items := await self._from_spool():
+                    return self._request(items)
+            elif due:
+                self._spool_is_next = True
+                return self._request(self._pending.take(self.flusher.limits))
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await self._changed.wait()
+
+    def _request(self, items: Sequence[Item]) -> Request:
+        return Request(items, self._farewells.take([item.payload for item in items]))
+
+    async def _from_spool(self) -> list[Item]:
+        items, free = await self._spooling.take(
+            self.flusher.limits, lambda read: self.share.take(sum(len(one.payload.body) for one in read))
+        )
+        self._pending.put(free)
+        return items
 
     def _prepare(self, request: Request) -> None:
         """Ask for the ranges to be made durable, now, so that they are prepared in stream order."""
-        new = [entry for entry in request.entries if entry not in self._prepared]
+        self._make_durable(request.entries)
+
+    def _make_durable(self, entries: Sequence[Entry]) -> None:
+        new = [entry for entry in entries if entry not in self._prepared]
         if new:
             durable: asyncio.Future[None] = self._loop.create_future()
             self._prepared.update(dict.fromkeys(new, durable))
@@ -186,12 +261,14 @@ class Target:
         for entry in request.entries:
             await asyncio.shield(self._prepared[entry])
         while True:
-            delivery = await self._try(request.payloads)
+            delivery = await self._try(request)
             self._count(request, delivery)
             if delivery.outcome is Outcome.ACKNOWLEDGED:
                 self._acknowledge(request)
                 return
-            if delivery.outcome is Outcome.FORK:
+            if delivery.outcome is Outcome.FORK and any(item.payload.identity.epoch != self._epoch for item in request.items):
+                request = self._renamed(request)
+            elif delivery.outcome is Outcome.FORK:
                 telemetry.alarm("EXACTLY_ONCE_ALARM", "the server has other data under our identity", target=self.flusher.target)
                 self._forked()
                 return
@@ -206,18 +283,35 @@ class Target:
             for sender, count in events.items():
                 sender.retried(count, delivery.outcome)
 
-    async def _try(self, payloads: Sequence[Payload]) -> Delivery:
+    def _renamed(self, request: Request) -> Request:
+        """What was kept before the epoch was renewed, and is refused under its old name: under the new one nobody has anything."""
+        items = [
+            replace(one, payload=replace(one.payload, identity=replace(one.payload.identity, epoch=self._epoch))) for one in request.items
+        ]
+        renamed = Request(items, request.farewells)
+        del self._requests[request]
+        self._requests[renamed] = 0.0
+        return renamed
+
+    async def _try(self, request: Request) -> Delivery:
         """One attempt. While the target fails, one request at a time probes it, after the back-off."""
         if not self._backoff.failing:
-            return self._judge(await self.flusher.send(payloads))
+            return await self._ask(request)
         async with self._probe:
             if self._backoff.failing:
                 await asyncio.sleep(max(0.0, self._retry_at - time.monotonic()))
-            return self._judge(await self.flusher.send(payloads))
+            return await self._ask(request)
+
+    async def _ask(self, request: Request) -> Delivery:
+        self._requests[request] = time.monotonic()
+        delivery = await self.flusher.send(request.payloads)
+        self._requests[request] = 0.0
+        return self._judge(delivery)
 
     def _judge(self, delivery: Delivery) -> Delivery:
         now = time.monotonic()
         if delivery.outcome in ALARMS:
+            self._failing_since = self._failing_since or now
             if now >= self._retry_at:  # the others that were under way with the one that failed say nothing new
                 self._retry_at = now + self._backoff.failed(delivery.retry_after)
             self._say(delivery, now)
@@ -225,6 +319,7 @@ class Target:
             self._backoff.succeeded()
             self.trouble, self.sent_at = "", time.time()
             self._missing_since = None
+            self._failing_since = 0.0
         return delivery
 
     def _say(self, delivery: Delivery, now: float) -> None:
@@ -236,8 +331,92 @@ class Target:
         self.trouble = f"{message} ({delivery.code or delivery.outcome.value})"
         telemetry.alarm(kind, message, target=self.flusher.target, code=delivery.code, reason=delivery.message)
 
+    # --- into the spool ---------------------------------------------------------------------------------------------------------
+    def look(self) -> None:
+        """From time to time: put what waits into the spool while the target is in trouble."""
+        if not self._entries or (self._spooling_task is not None and not self._spooling_task.done()):
+            return
+        trouble, half_full = self._trouble_for(time.monotonic()), self.share.used * 2 >= self.share.limit
+        if trouble >= SLOW_SECS or (trouble >= TROUBLE_SECS and half_full):
+            wanted = _whatever
+        elif half_full and self._spooling.held and self._spooling.shelf.size > HELD_BYTES:
+            wanted = self._is_behind
+        else:
+            return
+        if self._spooling.room:
+            self._spooling_task = asyncio.create_task(self._to_spool(wanted, evict=True))
+
+    def _is_behind(self, entry: Entry) -> bool:
+        return self._spooling.holds(entry.stream)
+
+    def _trouble_for(self, now: float) -> float:
+        """Seconds that the target has failed, or has not answered, whichever is longer."""
+        asked = min((at for at in self._requests.values() if at), default=now)
+        waited = now - asked
+        return max(now - self._failing_since if self._failing_since else 0.0, waited if waited >= SLOW_SECS else 0.0)
+
+    def _secure(self, stream: Stream) -> None:
+        if stream.under_way:
+            self._securing.add(task := asyncio.create_task(self._to_spool(lambda entry: entry.stream is stream, evict=False)))
+            task.add_done_callback(self._securing.discard)
+
+    async def keep_rest(self) -> None:
+        """The worker stops: what is not acknowledged goes into the spool, so that the next one need not read it again. After `run`."""
+        if self._entries:
+            await self._to_spool(_whatever, evict=False)
+
+    async def _to_spool(self, wanted: Callable[[Entry], bool], *, evict: bool) -> None:
+        """Keep what is unacknowledged of `wanted` entries, in order; `evict`: what is not under way leaves the memory."""
+        async with self._keeping:
+            while chunk := self._chunk(wanted):
+                self._make_durable(list(chunk))
+                for entry in chunk:
+                    await asyncio.shield(self._prepared[entry])
+                open_ = {entry: payloads for entry, payloads in chunk.items() if entry.unacknowledged == len(payloads)}
+                refs = await self._spooling.write([Kept(one.stream.row, one.range, one.parts, kept) for one, kept in open_.items()])
+                if not refs:
+                    return
+                for entry, ref in zip(open_, refs, strict=True):
+                    entry.kept = ref
+                self._checkpoint.barrier(partial(release, [ref for one, ref in zip(open_, refs, strict=True) if not one.unacknowledged]))
+                if evict:
+                    self._evict({entry for entry in open_ if entry.unacknowledged})
+
+    def _chunk(self, wanted: Callable[[Entry], bool]) -> dict[Entry, list[Payload]]:
+        """What is to be kept next: entries with all their payloads that are not acknowledged, as many as have room."""
+        room = min(SPOOLED_AT_ONCE, self._spooling.room)
+        found: dict[Entry, list[Payload]] = {}
+        under_way = chain.from_iterable(request.items for request in self._requests)
+        for item in chain(under_way, self._pending, self._spooling.held):
+            if item.entry.kept is None and wanted(item.entry):
+                found.setdefault(item.entry, []).append(item.payload)
+        chunk: dict[Entry, list[Payload]] = {}
+        for entry, payloads in found.items():
+            room -= sum(len(payload.body) for payload in payloads) + OVERHEAD
+            if room < 0 and chunk:
+                break
+            if room < 0:
+                self._spooling.full("its share of it is used up, or the disk is nearly full")
+                break
+            chunk[entry] = payloads
+        return chunk
+
+    def _evict(self, entries: set[Entry]) -> None:
+        """What lies in the spool and is not under way is sent from there; what comes after it in its streams waits for it."""
+        entries -= {item.entry for request in self._requests for item in request.items}
+        taken = self._pending.remove(lambda item: item.entry in entries) + self._spooling.evict(entries)
+        first: dict[Stream, int] = {}
+        for entry in dict.fromkeys(item.entry for item in taken):
+            self._spooling.add(entry)
+            first.setdefault(entry.stream, entry.range.sequence)
+        self.share.give_back(sum(len(item.payload.body) for item in taken))
+        late = self._pending.remove(lambda item: item.entry.range.sequence > first.get(item.entry.stream, item.entry.range.sequence))
+        self._spooling.hold(late, before=True)
+        self._changed.set()
+
     # --- acknowledged -----------------------------------------------------------------------------------------------------------
     def _acknowledge(self, request: Request) -> None:
+        del self._requests[request]
         self.share.give_back(request.size)
         self._acknowledged.inc(sum(item.payload.events for item in request.items))
         done: dict[Stream, list[Entry]] = {}
@@ -256,9 +435,14 @@ class Target:
             if entry.sender is not None:
                 entry.sender.acknowledged(entry.events)
         durable, ranges = self._durable[stream], [entry.range for entry in entries]
-        self._checkpoint.acknowledge(
-            stream.row, [done.sequence for done in ranges], stream.advance(), lambda: [durable(done) for done in ranges]
-        )
+        kept = [entry.kept for entry in entries if entry.kept is not None]
+
+        def done() -> None:
+            release(kept)
+            for one in ranges:
+                durable(one)
+
+        self._checkpoint.acknowledge(stream.row, [one.sequence for one in ranges], stream.advance(), done)
         self._forget_if_done(stream)
 
     def _forget_if_done(self, stream: Stream) -> None:
@@ -277,6 +461,14 @@ class Target:
         self._changed.set()
         if not delivery.cancelled() and (error := delivery.exception()):
             raise error
+
+
+def _whatever(_entry: Entry) -> bool:
+    return True
+
+
+def _nobody(_done: Range) -> None:
+    """Whose input is not there: it is told nothing."""
 
 
 def _resolve(durable: asyncio.Future[None]) -> None:

@@ -1,0 +1,105 @@
+"""The whole spool of an agent: `HOME/agent/spool`, a shelf per target, one bound for all and an equal share of it for each.
+
+Nothing is opened, and no cryptography loaded, before there is something to keep or something that was kept.
+"""
+
+import hashlib
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from tailrace import telemetry
+from tailrace.agent.spool.cipher import Cipher, cipher_of
+from tailrace.agent.spool.record import Kept
+from tailrace.agent.spool.shelf import OVERHEAD, Ref, Shelf, free_bytes
+
+SEGMENT_BYTES: Final = 20_971_520
+SEGMENTS: Final = 50
+MAX_RANGES: Final = 16_384
+"""What is kept of a range in memory and in the checkpoint takes some 3 KB: small ranges fill the spool by their number."""
+RESERVED_BYTES: Final = 67_108_864
+RESERVED_SHARE: Final = 20
+"""Of the disk a twentieth, at most RESERVED_BYTES, is left free: the checkpoint needs some to note what was acknowledged."""
+
+Found = dict[tuple[str, int], tuple[Ref, Kept]]
+"""By stream and sequence."""
+
+
+class Spool:
+    """May be used by several threads."""
+
+    def __init__(self, home: Path, *, segments: int = SEGMENTS, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.directory = home / "agent" / "spool"
+        self.limit = segments * segment_bytes
+        self._segment_bytes = segment_bytes
+        self._key_path = home / "secret" / "spool.key"
+        self._lock = threading.Lock()
+        self._cipher: Cipher | None = None
+        self._shelves: dict[str, Shelf] = {}
+        self._writing: set[str] = set()
+
+    def load(self) -> Found:
+        """What lies here from before. Of a range that was written twice the later record counts. NewerFormatError."""
+        found: Found = {}
+        for directory in sorted(self.directory.glob("*")):
+            if directory.is_dir() and "." not in directory.name:
+                for ref, kept in self._shelf(directory.name).load():
+                    before = found.pop((kept.stream.id, kept.range.sequence), None)
+                    found[kept.stream.id, kept.range.sequence] = ref, kept
+                    if before is not None:
+                        release([before[0]])
+        return found
+
+    def shelf(self, destination: str) -> Shelf:
+        """Where a target's ranges are kept; from now on it has a share."""
+        name = hashlib.sha256(destination.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        with self._lock:
+            self._writing.add(name)
+        telemetry.gauge("tailrace_agent_spool_limit_bytes", "How many bytes all targets together may keep on the disk.").set(self.limit)
+        return self._shelf(name)
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk."""
+        return sum(shelf.size for shelf in list(self._shelves.values()))
+
+    def close(self) -> None:
+        for shelf in self._shelves.values():
+            shelf.close()
+
+    # --- for the shelves --------------------------------------------------------------------------------------------------------
+    def _shelf(self, name: str) -> Shelf:
+        with self._lock:
+            if name not in self._shelves:
+                self._shelves[name] = Shelf(self.directory / name, self._opened, segment_bytes=self._segment(), room=self._room)
+            return self._shelves[name]
+
+    def _segment(self) -> int:
+        """Small shares have small segments, so that they are given back in pieces."""
+        return max(65_536, min(self._segment_bytes, self._share() // 4))
+
+    def _share(self) -> int:
+        return self.limit // max(1, len(self._writing))
+
+    def _room(self, shelf: Shelf) -> int:
+        if shelf.ranges >= MAX_RANGES // max(1, len(self._writing)):
+            return 0
+        free, whole = free_bytes(self.directory)
+        spare = free - min(RESERVED_BYTES, whole // RESERVED_SHARE)
+        return min(self._share() - shelf.size, self.limit - self.size, spare) - OVERHEAD
+
+    def _opened(self) -> Cipher:
+        with self._lock:
+            if self._cipher is None:
+                self._cipher = cipher_of(self._key_path)
+            return self._cipher
+
+
+def release(refs: Iterable[Ref]) -> None:
+    """On whichever shelves they lie."""
+    by_shelf: dict[Shelf, list[Ref]] = {}
+    for ref in refs:
+        by_shelf.setdefault(ref.shelf, []).append(ref)
+    for shelf, own in by_shelf.items():
+        shelf.release(own)

@@ -1,0 +1,219 @@
+"""The spool gives back what was synced, to whoever has the key and nobody else, and goes on whatever happened to its bytes."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tailrace import telemetry
+from tailrace.agent.checkpoint import StreamRow
+from tailrace.agent.spool import Kept, Ref, Spool
+from tailrace.errors import BusyError, DamagedError, NewerFormatError
+from tailrace.pipeline.contract import Identity, Payload, Range
+
+STREAM = "00000000000000AA"
+SECRET = b"the password is swordfish"
+
+
+def kept(sequence: int, bodies: tuple[bytes, ...] = (SECRET,), *, target: str = "sls:there", stream: str = STREAM) -> Kept:
+    position = {"v": 1, "offset": sequence * 10 + 10, "path": "/var/log/app/\udcff.log"}
+    done = Range(stream, sequence, sequence * 10, sequence * 10 + 10, position, b"f" * 16, "config", 17)
+    payloads = [
+        Payload(
+            Identity(b"e" * 16, stream, sequence, done.start, done.end, b"f" * 16, part, len(bodies), 3), body, 1000, "lz4", 5, b"topic"
+        )
+        for part, body in enumerate(bodies)
+    ]
+    return Kept(StreamRow(stream, target, "input_file", "1:2:3", position, position, sequence + 1), done, len(bodies), payloads)
+
+
+def sequences(spool: Spool) -> list[int]:
+    return [one.range.sequence for _, one in spool.load().values()]
+
+
+def alarms() -> set[str]:
+    return {alarm.kind for alarm in telemetry.recent_alarms()}
+
+
+def segments(home: Path) -> list[Path]:
+    return sorted((home / "agent" / "spool").glob("*/*.seg"))
+
+
+# --- what it holds ------------------------------------------------------------------------------------------------------------------
+def test_a_range_comes_back_as_it_went_in_also_after_a_restart(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    one = kept(7, (b"first", b"", b"third" * 1000))
+    [ref] = spool.shelf("sls:there").write([one])
+    assert spool.shelf("sls:there").read(ref) == one
+    spool.close()
+    again = Spool(tmp_path)
+    [(ref, head)] = again.load().values()
+    assert (head.range, head.stream, head.parts, head.epoch) == (one.range, one.stream, 3, b"e" * 16)
+    assert [payload.body for payload in head.payloads] == [b"", b"", b""]
+    assert ref.shelf.read(ref) == one
+
+
+def test_only_the_owner_may_look_and_without_the_key_there_is_nothing_to_see(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.shelf("sls:there").write([kept(number) for number in range(20)])
+    spool.close()
+    files = [path for path in (tmp_path / "agent").rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "agent" / "spool").glob("**")} <= {0o700}
+    data = b"".join(path.read_bytes() for path in files)
+    assert SECRET not in data
+    assert b"/var/log" not in data
+    assert (tmp_path / "secret" / "spool.key").stat().st_mode & 0o777 == 0o600
+    assert bytes.fromhex((tmp_path / "secret" / "spool.key").read_text().split('"')[5]) not in data
+
+
+def test_nothing_is_made_before_there_is_something_to_keep(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.shelf("sls:there")
+    assert spool.load() == {}
+    spool.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_released_gives_its_segments_back_wherever_they_stand(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, segment_bytes=1 << 20)
+    shelf = spool.shelf("sls:there")
+    refs = [ref for number in range(40) for ref in shelf.write([kept(number, (b"x" * 100_000,))])]
+    by_segment: dict[int, list[Ref]] = {}
+    for ref in refs:
+        by_segment.setdefault(ref.place.segment, []).append(ref)
+    first, second, *_ = by_segment.values()
+    before = len(segments(tmp_path))
+    shelf.release(second)
+    assert len(segments(tmp_path)) == before - 1
+    assert shelf.read(first[0]).range.sequence == 0
+    shelf.release([ref for ref in refs if ref not in second])
+    assert segments(tmp_path) == []
+    assert shelf.size == 0
+    [ref] = shelf.write([kept(99)])
+    assert shelf.read(ref).range.sequence == 99
+
+
+def test_a_range_that_was_written_twice_counts_once(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    shelf = spool.shelf("sls:there")
+    shelf.write([kept(1, (b"old",)), kept(2)])
+    shelf.write([kept(1, (b"new",))])
+    spool.close()
+    again = Spool(tmp_path)
+    found = again.load()
+    assert [one.range.sequence for _, one in found.values()] == [2, 1]
+    ref, _ = found[STREAM, 1]
+    assert ref.shelf.read(ref).payloads[0].body == b"new"
+    ref.shelf.release([ref for ref, _ in found.values()])
+    assert segments(tmp_path) == []
+
+
+# --- bounds -------------------------------------------------------------------------------------------------------------------------
+def test_each_target_has_its_share_and_a_full_one_keeps_nothing(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, segments=4, segment_bytes=100_000)
+    greedy, modest = spool.shelf("sls:greedy"), spool.shelf("sls:modest")
+    written = 0
+    while greedy.room > 11_500:
+        greedy.write([kept(written, (b"x" * 10_000,))])
+        written += 1
+    with pytest.raises(BusyError, match="share"):
+        greedy.write([kept(written, (b"x" * 20_000,))])
+    assert 150_000 < greedy.size <= 200_000
+    modest.write([kept(1, (b"x" * 10_000,), target="sls:modest", stream="00000000000000BB")])
+    spool.close()
+    assert sequences(Spool(tmp_path)) == [*range(written), 1]
+
+
+def test_many_small_ranges_fill_it_by_their_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.agent.spool.spool.MAX_RANGES", 10)
+    shelf = Spool(tmp_path).shelf("sls:there")
+    shelf.write([kept(number) for number in range(10)])
+    assert shelf.room == 0
+    with pytest.raises(BusyError):
+        shelf.write([kept(11)])
+
+
+# --- damage -------------------------------------------------------------------------------------------------------------------------
+def test_a_damaged_record_is_skipped_its_segment_set_aside_and_told(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    refs = spool.shelf("sls:there").write([kept(number) for number in range(5)])
+    spool.close()
+    [segment] = segments(tmp_path)
+    data = bytearray(segment.read_bytes())
+    data[refs[2].place.offset + 60] ^= 1
+    segment.write_bytes(data)
+    again = Spool(tmp_path)
+    assert sequences(again) == [0, 1, 3, 4]
+    assert (segment.parent / "set-aside" / segment.name).read_bytes() == data
+    assert "SECONDARY_READ_WRITE_ALARM" in alarms()
+
+
+def test_without_its_key_it_starts_anew_and_keeps_what_it_cannot_read(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.shelf("sls:there").write([kept(1)])
+    spool.close()
+    (tmp_path / "secret" / "spool.key").write_text("{}")
+    again = Spool(tmp_path)
+    assert again.load() == {}
+    assert "ENCRYPT_DECRYPT_FAIL_ALARM" in alarms()
+    assert len(list((tmp_path / "agent" / "spool").glob("*/set-aside/*.seg"))) == 1
+    again.shelf("sls:there").write([kept(2)])
+    again.close()
+    assert sequences(Spool(tmp_path)) == [2]
+
+
+def test_a_record_that_rots_while_it_lies_there_is_no_range(tmp_path: Path) -> None:
+    shelf = Spool(tmp_path).shelf("sls:there")
+    refs = shelf.write([kept(1), kept(2)])
+    [segment] = segments(tmp_path)
+    with segment.open("r+b") as file:
+        file.seek(refs[0].place.offset + 100)
+        file.write(b"\0\1\2")
+    with pytest.raises(DamagedError):
+        shelf.read(refs[0])
+    assert shelf.read(refs[1]).range.sequence == 2
+
+
+def test_what_a_newer_release_wrote_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as newer:
+        newer.setattr("tailrace.agent.spool.shelf.LAYOUT", 2)
+        spool = Spool(tmp_path)
+        spool.shelf("sls:there").write([kept(1)])
+        spool.close()
+    before = segments(tmp_path)[0].read_bytes()
+    with pytest.raises(NewerFormatError, match="layout 2"):
+        Spool(tmp_path).load()
+    assert segments(tmp_path)[0].read_bytes() == before
+
+
+def mutations(data: bytes, count: int | None, seed: int = 1) -> list[bytes]:
+    """Every truncation and every flipped byte, or `count` of them."""
+    every = [("cut", at) for at in range(len(data))] + [("flip", at) for at in range(len(data))]
+    chosen = every if count is None else random.Random(seed).sample(every, count)
+    return [data[:at] if what == "cut" else data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :] for what, at in chosen]
+
+
+@pytest.mark.parametrize("count", [40, pytest.param(None, marks=pytest.mark.long)])
+def test_whatever_happens_to_a_segment_the_rest_is_found_and_it_goes_on(tmp_path: Path, count: int | None) -> None:
+    spool = Spool(tmp_path)
+    refs = spool.shelf("sls:there").write([kept(number, (bytes(40 * number),)) for number in range(6)])
+    spool.close()
+    [segment] = segments(tmp_path)
+    data = segment.read_bytes()
+    for mutated in mutations(data, count):
+        for path in segments(tmp_path):
+            path.unlink()
+        segment.write_bytes(mutated)
+        again = Spool(tmp_path)
+        found = sequences(again)
+        touched = next((at for at, pair in enumerate(zip(mutated, data, strict=False)) if pair[0] != pair[1]), len(mutated))
+        sound = [
+            number
+            for number, ref in enumerate(refs)
+            if (end := ref.place.offset + 24 + ref.place.length) <= len(mutated) and not ref.place.offset <= touched < end
+        ]
+        assert found == sound
+        [ref] = again.shelf("sls:there").write([kept(77)])
+        assert again.shelf("sls:there").read(ref).range.sequence == 77
+        again.close()
