@@ -80,6 +80,7 @@ class Overview:
                     "waiting_ranges": ranges,
                     "waiting_bytes": target.share.used,
                     "limit_bytes": target.share.limit,
+                    "spooled_bytes": target.spooled_bytes,
                     "oldest_waits_secs": round(oldest, 1),
                     "sent_at": target.sent_at,
                     "trouble": target.trouble,

@@ -178,6 +178,11 @@ class Target:
         first, last = self._pending.arrivals or (now, now)
         return self._entries, now - first, now - last
 
+    @property
+    def spooled_bytes(self) -> int:
+        """What lies in the spool; from any thread."""
+        return self._spooling.shelf.size
+
     async def finish(self, seconds: float) -> None:
         """Give what was put in a last chance to be sent; a target that fails gets none."""
         until = time.monotonic() + seconds

@@ -18,7 +18,17 @@ Row = Mapping[str, Any]
 COLUMNS: Final[dict[str, Sequence[str]]] = {
     "files": ("path", "pipeline", "size", "read", "committed", "lag", "rate", "state", "last_error"),
     "pipelines": ("pipeline", "target", "state", "in_events", "out_events", "failed", "discarded", "outdated", "retried", "why", "trouble"),
-    "targets": ("target", "state", "waiting_ranges", "waiting_bytes", "limit_bytes", "oldest_waits_secs", "sent_at", "trouble"),
+    "targets": (
+        "target",
+        "state",
+        "waiting_ranges",
+        "waiting_bytes",
+        "limit_bytes",
+        "spooled_bytes",
+        "oldest_waits_secs",
+        "sent_at",
+        "trouble",
+    ),
     "alarms": ("at", "alarm", "count", "pipeline", "message", "sample"),
     "imports": ("name", "pipeline", "state", "files", "done", "bytes", "progress", "last_error"),
 }
