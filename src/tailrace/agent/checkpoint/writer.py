@@ -1,9 +1,13 @@
 """The thread that writes the checkpoint: everything that waits goes into one transaction (group commit).
 
 What must be durable before something happens (a range before its first send) is committed at once and calls back; what only saves work
-after a crash (acknowledgements) rides along, or waits at most LAZY_SECS.
+after a crash (acknowledgements) rides along, or waits at most LAZY_SECS. The thread is woken only for what is urgent: waking it costs more
+than most of what it is told.
 """
 
+import contextlib
+import math
+import queue
 import sqlite3
 import threading
 import time
@@ -16,7 +20,7 @@ from tailrace.agent.checkpoint.opening import COPY
 from tailrace.agent.checkpoint.rows import StreamRow, Values, range_values
 from tailrace.pipeline.contract import Position, Range
 
-LAZY_SECS = 0.2
+LAZY_SECS = 0.5
 COPY_SECS = 600.0
 RETRY_SECS = 1.0
 
@@ -48,7 +52,12 @@ class CheckpointWriter:
         self._database = database
         self._streams = streams
         self._configs = set(configs)
-        self._lock = threading.Condition()
+        self._lock = threading.RLock()
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._sleeps_until = 0.0
+        """Monotonic seconds; 0 while the thread is awake, or has been rung for."""
+        self._due = 0.0
+        """When what is not urgent has waited long enough."""
         self._batch = _Batch()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="checkpoint", daemon=True)
@@ -61,7 +70,7 @@ class CheckpointWriter:
         """Commit what waits, then close."""
         with self._lock:
             self._stopping = True
-            self._lock.notify()
+            self._ring()
         self._thread.join()
 
     # --- operations -------------------------------------------------------------------------------------------------------------
@@ -139,14 +148,21 @@ class CheckpointWriter:
     def _wait_for_company(self) -> None:
         if not self._batch.pending:
             self._batch.pending = True
-            self._lock.notify()
+            self._due = time.monotonic() + LAZY_SECS
+            if self._sleeps_until > self._due:
+                self._ring()
 
     def _hurry(self, done: Callback) -> None:
         self._batch.callbacks.append(done)
         self._batch.pending = True
         if not self._batch.urgent:
             self._batch.urgent = True
-            self._lock.notify()
+            self._ring()
+
+    def _ring(self) -> None:
+        if self._sleeps_until:
+            self._sleeps_until = 0.0
+            self._bell.put(None)
 
     # --- the thread -------------------------------------------------------------------------------------------------------------
     def _run(self) -> None:
@@ -164,16 +180,29 @@ class CheckpointWriter:
 
     def _next(self, copy_at: float) -> tuple[_Batch, list[Values], bool]:
         """The next transaction's operations, its stream rows as they are at this moment, and whether it is the last one."""
-        with self._lock:
-            while not (self._batch.pending or self._stopping) and (left := copy_at - time.monotonic()) > 0:
-                self._lock.wait(left)
-            until = time.monotonic() + LAZY_SECS
-            while self._batch.pending and not (self._batch.urgent or self._stopping) and (left := until - time.monotonic()) > 0:
-                self._lock.wait(left)
-            if not self._batch.pending:  # woken for the copy: a config that waits for its first range waits on
-                return _Batch(), [], self._stopping
-            batch, self._batch = self._batch, _Batch()
-            return batch, [row.values() for row in batch.streams.values()], self._stopping
+        # What was just committed is acknowledged within this time, most often: that finds the thread waking up by itself.
+        rest_until = time.monotonic() + LAZY_SECS
+        while True:
+            with self._lock:
+                now = time.monotonic()
+                wake_at = self._wake_at(copy_at, rest_until if now < rest_until else math.inf)
+                if wake_at <= now or (self._batch.pending and now >= rest_until):
+                    return self._taken()
+                self._sleeps_until = wake_at
+            with contextlib.suppress(queue.Empty):
+                self._bell.get(timeout=wake_at - now)
+
+    def _wake_at(self, copy_at: float, rest_until: float) -> float:
+        if self._batch.urgent or self._stopping:
+            return 0.0
+        return min(copy_at, rest_until, self._due if self._batch.pending else math.inf)
+
+    def _taken(self) -> tuple[_Batch, list[Values], bool]:
+        self._sleeps_until = 0.0
+        if not self._batch.pending:  # woken for the copy: a config that waits for its first range waits on
+            return _Batch(), [], self._stopping
+        batch, self._batch = self._batch, _Batch()
+        return batch, [row.values() for row in batch.streams.values()], self._stopping
 
     def _commit(self, batch: _Batch, rows: list[Values]) -> None:
         while True:

@@ -24,8 +24,8 @@ from tailrace.inputs.file.walk import Look, Scan, child
 from tailrace.pipeline.contract import InputContext, Range, SourceStatus
 from tailrace.pipeline.platform import Change
 
-SETTLE_SECS = 0.1
-"""How long changes are left to gather before they are looked at: at most ten reads per second of one file."""
+SETTLE_SECS = 0.2
+"""How long changes are left to gather before they are looked at: at most five reads per second of one file."""
 TURN_SECS = 0.05
 """So long is read, or walked, before changes are taken in again: the system keeps only so many of them."""
 HOT_SECS = 1.0

@@ -22,7 +22,8 @@ UNMATCHED = "unmatched"
 """The piece holds lines that what follows them shows to be no record. For ourselves, not for `__truncate_info__`."""
 TRUNCATIONS = (CUT, CONTINUED, CUT_AND_CONTINUED)
 
-BLOCK_SIZE = 1_048_576
+BLOCK_SIZE = 2_097_152
+"""Half as much costs a tenth more CPU, in hand-overs between threads and requests; a log group of 4096 events holds about as much."""
 WINDOW_SIZE = 65_536
 
 UNFINISHED_LINE = 1
@@ -77,7 +78,7 @@ class Framing:
         """Bytes of the smallest character."""
         # Two records of the longest kind: UTF-16 takes up to two bytes for one of UTF-8, and line ends come on top.
         self.most = (2 * self.limit + 4) * self.unit
-        self.block_size = min(BLOCK_SIZE + 4, self.most)
+        self.block_size = min(BLOCK_SIZE + 4, 2 * self.most)
         self._rule = rule_of(config.multiline, self.limit)
         self._starts_records = bool(config.multiline.start_pattern) and not (
             config.multiline.continue_pattern or config.multiline.end_pattern
