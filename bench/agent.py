@@ -172,7 +172,18 @@ def agent_home(fmt: Format, log: Path, port: int, home: Path) -> list[str]:
         ],
     }
     (pipelines / "bench.yaml").write_text(yaml.safe_dump(pipeline))
-    return [sys.executable, "-m", "tailrace.cli.main", "agent", "run", "--home", str(home), "--pipelines", str(pipelines)]
+    return [
+        sys.executable,
+        "-m",
+        "tailrace.cli.main",
+        "agent",
+        "run",
+        "--no-supervisor",
+        "--home",
+        str(home),
+        "--pipelines",
+        str(pipelines),
+    ]
 
 
 def run_agent(fmt: Format, log: Path, port: int, env: dict[str, str]) -> Usage:

@@ -141,6 +141,11 @@ def test_an_agent_loads_nothing_of_the_server():
     assert loaded & SERVER_LIBRARIES == set()
 
 
+def test_the_supervisor_is_small():
+    loaded = modules_after("import tailrace.agent.supervisor.__main__, tailrace.agent.platform.linux_process")
+    assert loaded & {"pydantic", "structlog", "prometheus_client", "cyclopts", "asyncio", "psutil", "yaml", "ctypes", "tailrace_kernel"} == set()
+
+
 @pytest.mark.parametrize("statement", ["import tailrace.cli.main", "import tailrace.telemetry"])
 def test_the_front_door_is_light(statement: str):
     assert modules_after(statement) & (SERVER_LIBRARIES | {"aiohttp", "tailrace_kernel"}) == set()

@@ -15,6 +15,8 @@ from typing import Any
 from tests.conftest import RunningServer
 
 TAILRACE = [sys.executable, "-m", "tailrace.cli.main"]
+AGENT = ["agent", "run", "--no-supervisor"]
+"""So that what is killed is the worker."""
 
 
 def free_port() -> int:
@@ -48,9 +50,7 @@ class Installation:
             self._spawn(name, ["server", "run", "--home", str(self.home), "--port", str(self.port)])
             self.wait_until_ready()
         else:
-            self._spawn(
-                name, ["agent", "run", "--home", str(self.home), "--pipelines", str(self.pipelines), "--enrol-local", self.endpoint]
-            )
+            self._spawn(name, [*AGENT, "--home", str(self.home), "--pipelines", str(self.pipelines), "--enrol-local", self.endpoint])
 
     def kill(self, name: str) -> None:
         process = self._processes.pop(name)

@@ -6,8 +6,9 @@ GIL, and a semaphore that all lanes share keeps as many of them at work as there
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tailrace import telemetry
@@ -15,6 +16,7 @@ from tailrace.agent.age import AgeRule
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.streams import Entry, Stream, StreamTable
+from tailrace.agent.supervision import Supervision
 from tailrace.agent.tally import Tally
 from tailrace.batch import EventBatch
 from tailrace.pipeline.contract import (
@@ -34,6 +36,7 @@ from tailrace.pipeline.contract import (
     ReportsSources,
     SourceStatus,
     StreamState,
+    Turning,
 )
 from tailrace.pipeline.labels import Labels, Machine
 from tailrace.pipeline.model import PipelineConfig
@@ -42,6 +45,7 @@ from tailrace.pipeline.policy import ConfigPolicy
 from tailrace.pipeline.sharing import Claims, FileBounds
 
 STOP_SECS = 5.0
+CONTENT, RAW_LOG = b"content", b"__raw_log__"
 SAMPLE_SHOWN = 200
 """Bytes of a failed event that a log line shows."""
 
@@ -61,6 +65,7 @@ class Surroundings:
     finite: bool
     slots: threading.Semaphore
     """As many batches are processed at a time as there are cores."""
+    supervision: Supervision = field(default_factory=Supervision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,9 @@ class Lane:
         self._at_work = threading.local()
         self._may_submit = False
         """Its input has been told that there is room: the next range does not wait."""
+        self._slot = around.supervision.slot()
+        self._waits = False
+        """For its target, or for its allowance: it stands still for a reason."""
         self._outstanding = 0
         self._counting = threading.Lock()
         self._taken: dict[str, Stream] = {}
@@ -163,6 +171,9 @@ class Lane:
         self.target.share.wake()
         with self._lifecycle:
             self.input.stop(deadline)
+            if self._slot is not None:
+                slot, self._slot = self._slot, None
+                slot.release()
 
     def fail(self, kind: str, message: str, reason: str) -> None:
         """Stop it, alone. What it did not put in stays as it is, also what it had prepared: it is read again at the next start."""
@@ -173,9 +184,21 @@ class Lane:
         stop.start()  # the input may be waiting for this very thread
 
     @property
+    def version(self) -> str:
+        """Of its config."""
+        return self._route.version
+
+    @property
     def idle(self) -> bool:
         """Whether everything that it put in is acknowledged."""
         return not self._outstanding
+
+    def stands_still_for(self, now: float) -> float:
+        """Seconds that its reader has been in one turn; 0 while it waits for its target, or is not at work."""
+        input_ = self.input
+        if self._waits or self._stopping.is_set() or not isinstance(input_, Turning) or not input_.turned_at:
+            return 0.0
+        return now - input_.turned_at
 
     @property
     def degraded(self) -> str:
@@ -223,6 +246,12 @@ class Lane:
     def source_goes(self, stream: str) -> None:
         self.target.secure(self._taken[stream])
 
+    def keep(self, stream: str, descriptor: int) -> None:
+        self._around.supervision.keep(stream, descriptor)
+
+    def kept(self, key: str) -> int | None:
+        return self._around.supervision.kept(self._around.streams.stream_id(self.target.flusher.destination, self.input.key, key))
+
     def submit(
         self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes, readable_at: int
     ) -> bool:
@@ -250,7 +279,11 @@ class Lane:
 
     def wait_for_room(self) -> bool:
         """Until the target's share has room; False when the lane is stopping."""
-        return self.target.share.wait(self._stopping)
+        self._waits = True
+        try:
+            return self.target.share.wait(self._stopping)
+        finally:
+            self._waits = False
 
     def has_room(self, again: Callable[[], None]) -> bool:
         self._may_submit = self.target.share.has_room(again)
@@ -273,8 +306,8 @@ class Lane:
             acknowledged_below=stream.acknowledged_below,
         )
         try:
-            with self._around.slots:
-                decisions = route.process(batch, done.decisions)
+            with self._around.slots, self._noted(stream, done):
+                decisions = done.decisions if self._set_aside(stream, done, batch) else route.process(batch, done.decisions)
                 route.age.apply(batch, done, self)
                 payloads = route.payloads(batch, identity)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises ends this lane and no other one
@@ -290,6 +323,28 @@ class Lane:
         with self._counting:
             self._outstanding += 1
         self.target.submit(entry, payloads, self.input.on_durable)
+        return True
+
+    @contextmanager
+    def _noted(self, stream: Stream, done: Range) -> Generator[None]:
+        """Within it the black box names the range: whoever dies of it is known."""
+        slot = self._slot
+        if slot is None:
+            yield
+            return
+        slot.begin(self.pipeline, self.version, stream.id, done.start, done.end)
+        try:
+            yield
+        finally:
+            slot.done()
+
+    def _set_aside(self, stream: Stream, done: Range, batch: EventBatch) -> bool:
+        """Whether workers died of a range: its lines are delivered as they are then."""
+        if not self._around.supervision.quarantine.covers(self.pipeline, self.version, stream.id, done.start, done.end):
+            return False
+        sample = (batch.column(CONTENT) or [b""])[0] or b""
+        batch.rename(CONTENT, RAW_LOG)
+        self.failed("the pipeline", len(batch), "the worker died of these lines; they are kept raw", sample)
         return True
 
     # --- Sender -----------------------------------------------------------------------------------------------------------------

@@ -31,10 +31,13 @@ class Overview:
     rates: Mapping[str, float] = field(default_factory=dict[str, float])
     """Bytes per second by stream, over the last sample."""
     began_at: float = field(default_factory=time.time)
+    set_aside: Sequence[str] = ()
+    """Pipelines that do not run because the worker died of them."""
 
     def summary(self) -> Row:
         """The whole agent in one row."""
         troubles = [*(f"{lane.pipeline}: {lane.degraded}" for lane in self.lanes if lane.degraded)]
+        troubles += [f"{name}: set aside, the worker died of it again and again" for name in self.set_aside]
         troubles += [f"{target.flusher.target}: {target.trouble}" for target in self.targets if target.trouble]
         numbers = [lane.tally.snapshot()[0] for lane in self.lanes]
         return {

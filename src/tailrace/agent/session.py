@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,8 @@ from tailrace.agent.onetime import Runs
 from tailrace.agent.platform import AgentPlatform
 from tailrace.agent.replay import Replay
 from tailrace.agent.spool import Spool
-from tailrace.agent.streams import Entry, StreamTable
+from tailrace.agent.streams import Entry, Stream, StreamTable
+from tailrace.agent.supervision import Supervision
 from tailrace.errors import ApiError, StateError, TailraceError, UnreachableError
 from tailrace.inputs.file import InputFile
 from tailrace.inputs.file.generation import FileId, file_of
@@ -94,6 +95,7 @@ class Session:
         desk: Desk,
         runs: Runs,
         finite: bool,
+        supervision: Supervision,
     ) -> None:
         content = opened.content
         self._pipelines = pipelines
@@ -115,6 +117,7 @@ class Session:
             machine=machine,
             finite=finite,
             slots=threading.Semaphore(os.cpu_count() or 1),
+            supervision=supervision,
         )
         self._spool = spool
         self._adoption = Adoption(spool.load(), self._streams, self._checkpoint, content.rolled_back)
@@ -263,7 +266,7 @@ class Session:
             shelf=self._spool.shelf(flusher.destination),
             epoch=self._around.epoch,
             forked=lambda: self._end(End.FORKED),
-            ended=self._streams.drop,
+            ended=self._ended,
             unreadable=self._read_again,
         )
         self._adoption.adopt(target)
@@ -285,6 +288,11 @@ class Session:
             for target in self._targets.values():
                 target.look()
 
+    def _ended(self, stream: Stream, forget: Callable[[], object]) -> None:
+        """All of a stream is acknowledged, and nothing more comes."""
+        self._streams.drop(stream, forget)
+        self._around.supervision.let_go(stream.id)
+
     # --- starting ---------------------------------------------------------------------------------------------------------------
     async def _start(self) -> None:
         """Start all groups; those whose server must be asked first wait for its answer, the others do not."""
@@ -292,6 +300,7 @@ class Session:
         for group in self._groups.values():
             if group not in asking:
                 self._start_group(group)
+        self._around.supervision.at_work()
         if asking:
             await self._ask_stored_ends()
             for started in [self._start_group(group) for group in asking]:

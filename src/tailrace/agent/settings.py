@@ -54,6 +54,10 @@ class AgentSettings(OptionGroup):
         1000, key="max_wildcard_directories", doc="Directories that one wildcard in a path may stand for in one directory.", ge=1
     )
 
+    hang_secs: int = option(
+        60, key="hang_secs", doc="A worker of which a part stands still for so long is hung: its supervisor starts another one.", unit="s",
+        ge=5, le=3600,
+    )  # fmt: skip
     working_ip: str = option(
         "", key="working_ip", doc="Address that events and the server are told as this machine's; empty: the default route's."
     )

@@ -81,6 +81,7 @@ def _status() -> dict[str, Any]:
     read = telemetry.values("tailrace_agent_read_bytes_total")
     return {
         "pid": os.getpid(),
+        "started_by": os.getppid(),
         "read_bytes": {pipeline: int(value) for (pipeline,), value in read.items()},
         "queued_bytes": int(sum(telemetry.values("tailrace_agent_queue_bytes").values())),
     }

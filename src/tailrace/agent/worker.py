@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +25,8 @@ from tailrace.agent.sampling import sampling
 from tailrace.agent.session import End, Session
 from tailrace.agent.spool import Spool
 from tailrace.agent.status import status_file
+from tailrace.agent.supervision import Supervision
+from tailrace.agent.vitals import Vitals
 from tailrace.errors import ConfigError, ConfigErrors
 from tailrace.pipeline.age import with_default as with_default_age
 from tailrace.pipeline.labels import Machine
@@ -38,7 +40,7 @@ class Worker:
     """Collects what pipelines name. `home` is the installation's directory, whose `agent` and `secret` it uses.
 
     `max_log_age_secs`, before that of `HOME/agent.yaml`, is the limit of pipelines that give none themselves. `first`: nothing but this
-    import is done.
+    import is done. `supervision`: who watches over it.
     """
 
     def __init__(
@@ -49,10 +51,13 @@ class Worker:
         finite: bool = False,
         max_log_age_secs: int | None = None,
         first: First | None = None,
+        supervision: Supervision | None = None,
     ) -> None:
         settings = startup.load(home).settings
         self._home = home
         most = settings.max_log_age_secs if max_log_age_secs is None else max_log_age_secs
+        self._supervision = supervision or Supervision()
+        self._settings = settings
         self._pipelines = [with_defaults(with_default_age(pipeline, most), settings) for pipeline in pipelines]
         self._finite = finite
         self._first = first
@@ -62,6 +67,7 @@ class Worker:
         self._address, self._host_name = settings.working_ip or identities.address(), settings.working_hostname
         self._policy = config_policy(home, settings)
         self._desk = Desk(home, settings.metrics_listen)
+        self._vitals = Vitals(self._desk.overview, self._supervision)
         self._session: Session | None = None
         self._stopped = False
         self._ran_before = False
@@ -71,15 +77,20 @@ class Worker:
 
         BusyError when another worker has this home, ConfigErrors when no pipeline can run, NewerFormatError, and `enrol_local`'s errors.
         """
-        lock = self._platform.own(self._home / "agent" / "lock")
+        lock = self._platform.own(self._home / "agent" / "lock", self._supervision.lock_patience_secs)
         try:
-            self._platform.prepare_process("tailrace-agent")
+            self._platform.prepare_process("tailrace-worker")
             identity = self._identify(enrol_at)
             self._resolved(self._pipelines)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._signalled)
+            self._tell_news()
             overview = self._desk.overview
-            with status_file(self._home / "run" / "agent.json", overview), sampling(overview, self._home, self._bounds.files.bound):
+            with (
+                self._supervision.beating(self._report, self.stop),
+                status_file(self._home / "run" / "agent.json", overview),
+                sampling(overview, self._home, self._bounds.files.bound),
+            ):
                 end = End.FORKED
                 while end is End.FORKED and not self._stopped:
                     end = self._one_session(identity)
@@ -117,8 +128,9 @@ class Worker:
             desk=self._desk,
             runs=runs,
             finite=self._finite,
+            supervision=self._supervision,
         )
-        end = asyncio.run(session.run())
+        end = asyncio.run(self._watched(session))
         if runs.refused is not None:
             raise runs.refused
         if end is End.FORKED:
@@ -127,6 +139,22 @@ class Worker:
             again.database.fork(session.identified_targets)
             again.database.close()
         return end
+
+    async def _watched(self, session: Session) -> End:
+        self._vitals.watch(asyncio.get_running_loop())
+        try:
+            return await session.run()
+        finally:
+            self._vitals.watch(None)
+
+    def _report(self) -> Mapping[str, object]:
+        """What the supervisor is told every second."""
+        return {"parts": self._vitals.parts(), "hang_secs": self._settings.hang_secs}
+
+    def _tell_news(self) -> None:
+        """How the workers before this one ended."""
+        for news in self._supervision.news:
+            telemetry.alarm("LOGTAIL_CRASH_ALARM", "the worker was started again", reason=news.get("why"), report=news.get("report"))
 
     def _identify(self, enrol_at: str) -> AgentIdentity:
         path = self._home / "secret" / "agent.json"
@@ -151,7 +179,13 @@ class Worker:
 
     def _at_work(self) -> list[PipelineConfig]:
         """The agent's pipelines and the imports that are not over, with their references put in."""
-        return self._resolved(self._jobs.at_work([] if self._first else self._pipelines))
+        resolved = self._resolved(self._jobs.at_work([] if self._first else self._pipelines))
+        aside = [one.name for one in resolved if self._supervision.quarantine.holds(one.name, one.version)]
+        for name in aside:
+            message = "the pipeline is set aside, because the worker died of it again and again; its data is kept"
+            telemetry.alarm("LOGTAIL_CRASH_ALARM", message, pipeline=name)
+        self._desk.overview.set_aside = aside
+        return [pipeline for pipeline in resolved if pipeline.name not in aside]
 
     def _resolved(self, pipelines: Sequence[PipelineConfig]) -> list[PipelineConfig]:
         """The pipelines with their references put in; one that lacks something here does not keep the others from running."""

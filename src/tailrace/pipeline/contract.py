@@ -119,6 +119,15 @@ class InputContext(Protocol):
         """Stop reading a stream that goes on: another lane may take it, at this position. Its state is kept."""
         ...
 
+    def keep(self, stream: str, descriptor: int) -> None:
+        """The file behind an open handle lost its name while it is being read: a duplicate of the handle outlives this worker, until all of
+        the stream is acknowledged. Again is fine."""
+        ...
+
+    def kept(self, key: str) -> int | None:
+        """A handle, which is the caller's, of what a former worker let be kept for the stream of this key."""
+        ...
+
     def alarm(self, kind: str, message: str, **values: object) -> None:
         """`kind` is one of the manual's alarm names (logtail-facts §7). Emits the log line, the metric and the alarm."""
         ...
@@ -193,6 +202,13 @@ class KeepsLosses(Protocol):
     def lost(self, key: str, done: Range, reason: str) -> None:
         """A prepared range of the stream with this key can neither be read again nor has it arrived. From any thread, after `start`."""
         ...
+
+
+class Turning(Protocol):
+    """An input with a thread that never stands still for long, except while it waits in `submit`."""
+
+    turned_at: float
+    """When the thread began its present turn (monotonic seconds); 0 while it is not at work."""
 
 
 @runtime_checkable

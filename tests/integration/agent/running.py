@@ -24,6 +24,8 @@ class Agent:
     endpoint: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen | None = None
+    supervised: bool = False
+    """Whether `process` is a supervisor; else it is the worker itself."""
     command: list[str] = field(default_factory=lambda: [sys.executable, "-m", "tailrace.cli.main"])
 
     def __post_init__(self) -> None:
@@ -75,7 +77,8 @@ class Agent:
         return self.to_sink(AccessKeyId=KEY_ID, AccessKeySecret="${env:SLS_SINK_SECRET}", **options)
 
     def start(self, *words: str) -> subprocess.Popen:
-        command = [*self.command, "agent", "run", "--home", self.home, "--pipelines", self.directory / "pipelines", *words]
+        alone = [] if self.supervised else ["--no-supervisor"]
+        command = [*self.command, "agent", "run", "--home", self.home, "--pipelines", self.directory / "pipelines", *alone, *words]
         environment = {**os.environ, "SLS_SINK_SECRET": KEY_SECRET, **self.environment}
         with (self.directory / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log, env=environment, cwd=ROOT)

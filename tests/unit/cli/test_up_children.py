@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from tailrace.cli.up import children
-from tailrace.cli.up.children import Child
+from tailrace.cli.up.children import Child, of_tailrace
 
 
 def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
@@ -25,7 +25,7 @@ def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
 
 
 def test_a_child_that_fails_at_once_gives_its_own_error_and_hint():
-    child = Child("server", ["nonsense"], report=lambda _: None)
+    child = Child("server", of_tailrace(["nonsense"]), report=lambda _: None)
     child.start()
     assert until(lambda: child.exit_code is not None)
     error = child.fail()
@@ -36,7 +36,7 @@ def test_a_child_that_fails_at_once_gives_its_own_error_and_hint():
 def test_a_child_that_ended_is_reported_and_starts_again_after_a_pause(monkeypatch):
     monkeypatch.setattr(children, "FIRST_PAUSE_SECS", 0.05)
     reports: list[str] = []
-    child = Child("agent", ["nonsense"], report=reports.append)
+    child = Child("agent", of_tailrace(["nonsense"]), report=reports.append)
     child.start()
     first = child.pid
 
@@ -54,7 +54,7 @@ def test_a_child_that_ended_is_reported_and_starts_again_after_a_pause(monkeypat
 def test_pauses_grow(monkeypatch):
     monkeypatch.setattr(children, "FIRST_PAUSE_SECS", 0.05)
     reports: list[str] = []
-    child = Child("agent", ["nonsense"], report=reports.append)
+    child = Child("agent", of_tailrace(["nonsense"]), report=reports.append)
     child.start()
 
     def watched() -> bool:

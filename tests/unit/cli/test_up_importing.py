@@ -25,7 +25,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 
 def agent_says(home: Home, *, read: int, queued: int = 0, pid: int = PID) -> None:
-    (home.run / "agent.json").write_text(json.dumps({"pid": pid, "read_bytes": {"up": read}, "queued_bytes": queued}))
+    (home.run / "agent.json").write_text(
+        json.dumps({"pid": pid + 1, "started_by": pid, "read_bytes": {"up": read}, "queued_bytes": queued})
+    )
 
 
 def watch(home: Home, *states: dict[str, int]) -> list[str]:

@@ -1,4 +1,4 @@
-"""All that differs by operating system: file identity, watching, the owner's lock, limits, the process title.
+"""All that differs by operating system: file identity, watching, the owner's lock, limits, processes and their titles.
 
 Nothing outside this package imports `fcntl`, `pwd`, `resource` or calls `os.fork`; a test keeps it so.
 """
@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tailrace.agent.platform.port import AgentPlatform, OwnerLock
+from tailrace.agent.platform.port import AgentPlatform, OwnerLock, Processes, Usage
 from tailrace.errors import UsageError
 
-__all__ = ["AgentPlatform", "OwnerLock", "current"]
+__all__ = ["AgentPlatform", "OwnerLock", "Processes", "Usage", "current", "processes"]
 
 
 def current(own_state: Sequence[Path] = (), *, roots: Sequence[Path] = (Path("/"),)) -> AgentPlatform:
@@ -20,4 +20,17 @@ def current(own_state: Sequence[Path] = (), *, roots: Sequence[Path] = (Path("/"
         from tailrace.agent.platform.linux import Linux  # noqa: PLC0415 - exists on Linux only
 
         return Linux(own_state, roots)
-    raise UsageError(f"the agent does not run on `{sys.platform}` yet", hint="run it on Linux")
+    raise _unsupported()
+
+
+def processes() -> Processes:
+    """The same for the supervisor: what it needs, and nothing heavier."""
+    if sys.platform == "linux":
+        from tailrace.agent.platform.linux_process import LinuxProcesses  # noqa: PLC0415 - exists on Linux only
+
+        return LinuxProcesses()
+    raise _unsupported()
+
+
+def _unsupported() -> UsageError:
+    return UsageError(f"the agent does not run on `{sys.platform}` yet", hint="run it on Linux")

@@ -1,16 +1,15 @@
-"""Linux: statx for birth times, flock for the owner's lock, inotify in `linux_watch`."""
+"""Linux: statx for birth times, the owner's lock in `linux_lock`, inotify in `linux_watch`."""
 
 import ctypes
 import errno
-import fcntl
 import os
 import resource
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from tailrace.agent.platform.linux_lock import FileLock
 from tailrace.agent.platform.linux_watch import InotifyWatcher
-from tailrace.errors import BusyError
 from tailrace.pipeline.platform import FileIdentity, Reach, Watcher, is_below
 
 KERNEL_ROOTS = ("/proc", "/sys", "/dev")
@@ -74,8 +73,8 @@ class Linux:
     def watcher(self) -> Watcher:
         return InotifyWatcher()
 
-    def own(self, path: Path) -> "FileLock":
-        return FileLock(path)
+    def own(self, path: Path, patience: float = 0.0) -> FileLock:
+        return FileLock(path, patience)
 
     def prepare_process(self, title: str) -> None:
         from setproctitle import setproctitle  # noqa: PLC0415 - only a process that is an agent renames itself
@@ -93,25 +92,3 @@ def _keep_freed_memory() -> None:
         mallopt(M_ARENA_MAX, 1)
         mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-
-
-class FileLock:
-    """An flock on a file that holds the owner's process id."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            os.close(self._descriptor)
-            raise BusyError(
-                f"cannot use the agent's directory `{path.parent}`: the process with pid {owner} works on it",
-                hint="stop that agent first, or give this one a home of its own with `--home`",
-            ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
-
-    def release(self) -> None:
-        os.close(self._descriptor)

@@ -1,7 +1,10 @@
 """What the agent itself needs of an operating system, beyond what plugins may ask for (`tailrace.pipeline.platform`)."""
 
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from tailrace.pipeline.platform import Platform
 
@@ -13,12 +16,55 @@ class OwnerLock(Protocol):
 
 
 class AgentPlatform(Platform, Protocol):
-    """One operating system, for the agent."""
+    """One operating system, for the worker."""
 
-    def own(self, path: Path) -> OwnerLock:
-        """Take the lock file at `path`. BusyError, naming the process that has it, when another one does."""
+    def own(self, path: Path, patience: float = 0.0) -> OwnerLock:
+        """Take the lock file at `path`. BusyError, naming the process that has it, when another one still does after `patience` seconds."""
         ...
 
     def prepare_process(self, title: str) -> None:
         """Name the process and let it open as many files as the system allows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process uses: CPU seconds since it began, resident bytes, threads."""
+
+    cpu_secs: float
+    rss_bytes: int
+    threads: int
+
+
+class Processes(Protocol):
+    """One operating system, for the supervisor, which holds nothing else."""
+
+    def name(self, title: str) -> None:
+        """The title of this process in lists of processes."""
+        ...
+
+    def own(self, path: Path, patience: float = 0.0) -> OwnerLock: ...
+
+    def become(self, command: Sequence[str]) -> NoReturn:
+        """Run another program in place of this one, under the same process id."""
+        ...
+
+    def usage(self, pid: int) -> Usage | None:
+        """None when there is no such process."""
+        ...
+
+    def shared_memory(self, name: str, size: int) -> int:
+        """A handle of zeroed memory that outlives the processes that write to it, as long as one holds it."""
+        ...
+
+    def pair(self) -> tuple[socket.socket, socket.socket]:
+        """Two connected ends that keep messages whole and can pass handles."""
+        ...
+
+    def send(self, connection: socket.socket, message: bytes, handles: Sequence[int]) -> None:
+        """OSError when it cannot be sent now, or never."""
+        ...
+
+    def receive(self, connection: socket.socket, most: int) -> tuple[bytes, list[int]]:
+        """One message and the handles that came with it, which are ours now; an empty one when the other end is gone."""
         ...

@@ -26,24 +26,26 @@ def run(
         Parameter(help="Age limit of pipelines that give no `MaxLogAgeSecs`; 0 keeps all.", env_var="TAILRACE_MAX_LOG_AGE_SECS"),
     ] = None,
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Parameter(help="Least level that is logged.")] = "info",
+    supervisor: Annotated[bool, Parameter(help="Start a supervisor, which watches over the worker and starts it again.")] = True,
 ) -> int:
-    """Run one worker until Ctrl-C. Its log goes to standard error and to HOME/logs/agent.log."""
-    from tailrace import telemetry
-    from tailrace.agent.worker import Worker
-    from tailrace.errors import ConfigError, ConfigErrors
-    from tailrace.pipeline.loading import load_directory, load_file
+    """Run the agent until Ctrl-C: a supervisor and the worker that it starts. The log goes to standard error and to HOME/logs/agent.log.
+
+    With --no-supervisor, and with --exit-when-drained, the worker runs alone, in this process.
+    """
+    from tailrace.agent.platform import processes
+    from tailrace.agent.supervisor.order import Order
+    from tailrace.cli.agent.running import run_worker
 
     home = home.expanduser().absolute()
-    telemetry.setup("agent", level=log_level, directory=home / "logs")
-    source = (pipelines or home / "pipelines").expanduser()
-    failures: list[ConfigError] = []
-    loaded = load_directory(source, broken=lambda _, errors: failures.extend(errors.errors)) if source.is_dir() else [load_file(source)]
-    if failures and not loaded:
-        raise ConfigErrors(failures)
-    for failure in failures:  # one bad file does not keep the others from running
-        telemetry.alarm("USER_CONFIG_ALARM", "cannot run a pipeline file", reason=failure.message, hint=failure.hint)
-    if not loaded:
-        raise ConfigError(
-            f"there is no pipeline in `{source}`", hint="put a file such as `app.yaml` there; `tailrace config check FILE` checks it"
+    if exit_when_drained or not supervisor:
+        return run_worker(
+            home,
+            pipelines=pipelines,
+            enrol_local=enrol_local,
+            exit_when_drained=exit_when_drained,
+            max_log_age_secs=max_log_age_secs,
+            log_level=log_level,
         )
-    return Worker(home, loaded, finite=exit_when_drained, max_log_age_secs=max_log_age_secs).run(enrol_at=enrol_local)
+    source = str((pipelines or home / "pipelines").expanduser().absolute())
+    told = {"pipelines": source, "enrol_local": enrol_local, "max_log_age_secs": max_log_age_secs, "log_level": log_level}
+    return processes().become(Order(home, told).command())

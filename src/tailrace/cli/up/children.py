@@ -18,12 +18,17 @@ STOP_SECS = 30.0
 KEPT_LINES = 40
 
 
-class Child:
-    """One command line of `tailrace`, kept running."""
+def of_tailrace(words: Sequence[str]) -> list[str]:
+    """One command line of `tailrace` as such a process (child.py)."""
+    return [sys.executable, "-m", "tailrace.cli.up.child", *words]
 
-    def __init__(self, name: str, words: Sequence[str], *, report: Callable[[str], None]) -> None:
+
+class Child:
+    """One process, kept running. It stops when its standard input ends."""
+
+    def __init__(self, name: str, command: Sequence[str], *, report: Callable[[str], None]) -> None:
         self.name = name
-        self.words = list(words)
+        self.command = list(command)
         self._report = report
         self._process: subprocess.Popen[bytes] | None = None
         self._said: deque[str] = deque(maxlen=KEPT_LINES)
@@ -46,7 +51,7 @@ class Child:
         self._said.clear()
         self._started_at = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-            [sys.executable, "-m", "tailrace.cli.up.child", *self.words],
+            self.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

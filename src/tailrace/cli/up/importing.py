@@ -34,13 +34,13 @@ class Import:
         self.finished = not ends
 
     def watch(self, pid: int | None) -> None:
-        """To be called often, with the agent's process id: what an earlier process said does not count."""
+        """To be called often, with the process id of the agent's supervisor: what an earlier agent said does not count."""
         now = time.monotonic()
         if self.finished or now - self._looked < LOOK_EVERY_SECS:
             return
         self._looked = now
         status = read_json(self._status)
-        if status.get("pid") != pid:
+        if status.get("started_by") != pid:
             return
         done, queued = int(status["read_bytes"].get(PIPELINE, 0)), int(status["queued_bytes"])
         if done != self._done:

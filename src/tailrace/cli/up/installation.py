@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tailrace.cli.home import Home, read_json
-from tailrace.cli.up.children import Child
+from tailrace.cli.up.children import Child, of_tailrace
 
 LOOK_EVERY_SECS: Final = 0.1
 PATIENCE_SECS: Final = 10.0
@@ -37,7 +37,7 @@ class Installation:
 
         Raises StateError, in the server's own words, when it does not come up.
         """
-        server = self._server = Child("server", self._server_words(port), report=self._report)
+        server = self._server = Child("server", of_tailrace(self._server_words(port)), report=self._report)
         server.start()
         waited = 0.0
         while not self._stop.is_set() and not self._is_ready(server):
@@ -47,12 +47,15 @@ class Installation:
             waited += LOOK_EVERY_SECS
             if abs(waited - PATIENCE_SECS) < LOOK_EVERY_SECS / 2:
                 self._report("the server is still starting: it opens its store and takes over what the journal holds")
-        server.words = self._server_words(self._home.port)  # `--port 0`: a restart has to come back where the agent looks for it
+        server.command = of_tailrace(
+            self._server_words(self._home.port)
+        )  # `--port 0`: a restart has to come back where the agent looks for it
 
     def start_agent(self) -> None:
-        directory = str(self._home.directory)
-        words = ["agent", "run", "--home", directory, "--pipelines", str(self._home.pipelines), "--enrol-local", self.endpoint]
-        self._agent = Child("agent", words, report=self._report)
+        from tailrace.agent.supervisor.order import Order
+
+        told = {"pipelines": str(self._home.pipelines), "enrol_local": self.endpoint}
+        self._agent = Child("agent", Order(self._home.directory, told, stops_at_eof=True).command(), report=self._report)
         self._agent.start()
 
     def watch(self) -> None:

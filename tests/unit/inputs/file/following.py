@@ -1,5 +1,6 @@
 """An `input_file` at work on a real directory, with a lane that remembers instead of sending."""
 
+import os
 import threading
 import time
 from dataclasses import replace
@@ -52,6 +53,8 @@ class RememberingLane:
         self.stored: dict[str, int] = {}
         self.taken_by_others: set[str] = set()
         self.room = Room()
+        self.kept_handles: dict[str, int] = {}
+        """What the supervisor would hold."""
 
     def share_streams_with(self, other):
         """As lanes of one target do."""
@@ -97,6 +100,13 @@ class RememberingLane:
         self.left.append(stream)
         self.known[stream].next = position
         del self.owners[stream]
+
+    def keep(self, stream, descriptor):
+        if stream not in self.kept_handles:
+            self.kept_handles[stream] = os.dup(descriptor)
+
+    def kept(self, key):
+        return os.dup(self.kept_handles[key]) if key in self.kept_handles else None
 
     def alarm(self, kind, message, **values):
         self.alarms.append((kind, values))

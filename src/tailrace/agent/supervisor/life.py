@@ -1,0 +1,130 @@
+"""One worker process, from its start to its end, as the supervisor sees it."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from tailrace.agent.platform import Processes
+from tailrace.agent.supervisor import blackbox, crash
+from tailrace.agent.supervisor.channel import FORM, Channel
+from tailrace.agent.supervisor.excess import Excess
+from tailrace.agent.supervisor.keeper import Keeper
+from tailrace.agent.supervisor.pulse import Pulse, Standstill
+
+STOP_SECS: Final = 25.0
+"""How long a worker may take to stop: it sends what it can. Then it is killed, which loses nothing but time."""
+OVER: Final = "over its limit"
+TRACE_SECS: Final = 2.0
+"""How long a hung worker may take to write its trace."""
+
+
+class Life:
+    """`command` starts the worker; what it must know comes over the channel."""
+
+    def __init__(self, command: Sequence[str], processes: Processes) -> None:
+        self._processes = processes
+        self._box_memory = processes.shared_memory("tailrace-black-box", blackbox.SIZE)
+        self._box = blackbox.BlackBox(self._box_memory)
+        self._trace = processes.shared_memory("tailrace-trace", 0)
+        ours, theirs = processes.pair()
+        ours.setblocking(False)
+        self.channel = Channel(ours, processes)
+        self.began_at = time.monotonic()
+        with theirs:
+            handle = theirs.fileno()
+            self._process = subprocess.Popen(  # noqa: S603 - our own worker
+                [*command, "--channel", str(handle)], stdin=subprocess.DEVNULL, pass_fds=[handle], start_new_session=True
+            )
+        self.pid = self._process.pid
+        self.version = ""
+        self.at_work_at: float | None = None
+        """Since when it is at work (monotonic); None before."""
+        self.refused: int | None = None
+        """The exit code of a worker that said why it cannot run."""
+        self.ending = ""
+        """Why the supervisor ends it, or nothing."""
+        self.standstill: Standstill | None = None
+        self._kill_at: float | None = None
+        self._pulse = Pulse()
+        self._excess = Excess()
+
+    # --- messages ---------------------------------------------------------------------------------------------------------------
+    def greet(self, hello: Mapping[str, Any], run: Mapping[str, Any], keeper: Keeper, **news: object) -> bool:
+        """Answer a worker's first word. False, and it is told, when we have no form in common."""
+        self.version = str(hello.get("version", ""))
+        if not isinstance(hello.get("form"), int) or int(hello["form"]) < FORM:
+            self.channel.send("welcome", form=0)
+            return False
+        self.channel.send("welcome", [self._box_memory, self._trace], form=FORM, run=run, kept=len(keeper), **news)
+        for key, handle in keeper.all():
+            self.channel.send("kept", [handle], key=key)
+        return True
+
+    def beat(self, report: Mapping[str, Any]) -> None:
+        self._pulse.beat(report)
+
+    @property
+    def limited_by(self) -> Sequence[str]:
+        """What slows it down, as it says itself."""
+        return [str(one) for one in self._pulse.last.get("limited_by", [])]
+
+    # --- watching ---------------------------------------------------------------------------------------------------------------
+    def look(self) -> None:
+        """Every second: end it when it hangs or stays over its limits; kill it when its time to end is over."""
+        if self._kill_at is not None:
+            if time.monotonic() >= self._kill_at:
+                self._process.kill()
+            return
+        if (standstill := self._pulse.look()) is not None:
+            self.standstill = standstill
+            self.ending = f"hung: {standstill.part} for {standstill.for_secs:.0f} s"
+            self._kill_at = time.monotonic() + TRACE_SECS
+            self.signal(signal.SIGCONT)  # one that was stopped could not write its trace
+            self.signal(signal.SIGABRT)
+        elif (used := self._processes.usage(self.pid)) is not None and (why := self._excess.look(used, self._pulse.last)):
+            self.stop(f"{OVER}: {why}")
+
+    def stop(self, why: str) -> None:
+        """Ask it to end in good order."""
+        self.ending = self.ending or why
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + STOP_SECS
+        self.signal(signal.SIGTERM)
+
+    def signal(self, number: int) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+
+    # --- the end ----------------------------------------------------------------------------------------------------------------
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; -N when signal N ended it."""
+        return self._process.poll()
+
+    @property
+    def worked_for(self) -> float:
+        """Seconds."""
+        return time.monotonic() - self.at_work_at if self.at_work_at is not None else 0.0
+
+    def crash(self) -> crash.Crash:
+        """What is known about its end."""
+        code = self.exit_code or 0
+        why = self.ending or (f"killed by {_name_of(-code)}" if code < 0 else f"exit code {code}")
+        trace, work = crash.read_trace(self._trace), self._box.at_work()
+        return crash.Crash(self.pid, self.version, why, time.monotonic() - self.began_at, trace, work, self._pulse.last)
+
+    def close(self) -> None:
+        self.channel.close()
+        self._box.close()
+        os.close(self._box_memory)
+        os.close(self._trace)
+
+
+def _name_of(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

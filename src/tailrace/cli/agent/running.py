@@ -1,0 +1,39 @@
+"""Running a worker in this process: alone in the foreground, or for a supervisor."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tailrace.agent.supervision import Supervision
+
+
+def run_worker(
+    home: Path,
+    *,
+    pipelines: Path | None = None,
+    enrol_local: str = "",
+    exit_when_drained: bool = False,
+    max_log_age_secs: int | None = None,
+    log_level: str = "info",
+    supervision: "Supervision | None" = None,
+) -> int:
+    """Until a signal comes, or all is read; the exit code. ConfigErrors when nothing can run, and the errors of `Worker.run`."""
+    from tailrace import telemetry
+    from tailrace.agent.worker import Worker
+    from tailrace.errors import ConfigError, ConfigErrors
+    from tailrace.pipeline.loading import load_directory, load_file
+
+    telemetry.setup("agent", level=log_level, directory=home / "logs")
+    source = (pipelines or home / "pipelines").expanduser()
+    failures: list[ConfigError] = []
+    loaded = load_directory(source, broken=lambda _, errors: failures.extend(errors.errors)) if source.is_dir() else [load_file(source)]
+    if failures and not loaded:
+        raise ConfigErrors(failures)
+    for failure in failures:  # one bad file does not keep the others from running
+        telemetry.alarm("USER_CONFIG_ALARM", "cannot run a pipeline file", reason=failure.message, hint=failure.hint)
+    if not loaded:
+        raise ConfigError(
+            f"there is no pipeline in `{source}`", hint="put a file such as `app.yaml` there; `tailrace config check FILE` checks it"
+        )
+    worker = Worker(home, loaded, finite=exit_when_drained, max_log_age_secs=max_log_age_secs, supervision=supervision)
+    return worker.run(enrol_at=enrol_local)
