@@ -55,7 +55,7 @@ class AgentSettings(OptionGroup):
     )
 
     hang_secs: int = option(
-        60, key="hang_secs", doc="A worker of which a part stands still for so long is hung: its supervisor starts another one.", unit="s",
+        60, key="hang_secs", doc="A worker of which a part stands still for so long is hung: its supervisor starts another one.", unit="seconds",
         ge=5, le=3600,
     )  # fmt: skip
     working_ip: str = option(
