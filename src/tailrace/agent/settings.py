@@ -55,8 +55,8 @@ class AgentSettings(OptionGroup):
     )
 
     hang_secs: int = option(
-        60, key="hang_secs", doc="A worker of which a part stands still for so long is hung: its supervisor starts another one.", unit="seconds",
-        ge=5, le=3600,
+        60, key="hang_secs", doc="A worker of which a part stands still for so long is hung: its supervisor starts another one.",
+        unit="seconds", ge=5, le=3600,
     )  # fmt: skip
     working_ip: str = option(
         "", key="working_ip", doc="Address that events and the server are told as this machine's; empty: the default route's."

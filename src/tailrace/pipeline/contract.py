@@ -204,6 +204,7 @@ class KeepsLosses(Protocol):
         ...
 
 
+@runtime_checkable
 class Turning(Protocol):
     """An input with a thread that never stands still for long, except while it waits in `submit`."""
 
