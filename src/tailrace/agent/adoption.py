@@ -6,15 +6,21 @@ spool knows better.
 """
 
 import threading
+from collections.abc import Container
 from dataclasses import dataclass
 
+from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.lane import Lane
 from tailrace.agent.replay import Replay
 from tailrace.agent.spool import Found, Kept, Ref, release
 from tailrace.agent.streams import Entry, StreamTable
-from tailrace.errors import TailraceError
+from tailrace.errors import ConfigError, TailraceError
+from tailrace.pipeline.contract import Flusher, FlusherContext
+from tailrace.pipeline.loading import from_canonical, resolve
+from tailrace.pipeline.model import ConfiguredPlugin
+from tailrace.pipeline.policy import ConfigPolicy
 
 
 @dataclass(slots=True)
@@ -43,6 +49,26 @@ class Adoption:
             else:
                 release([ref])
             del self.left[key]
+
+    def orphans(self, known: Container[str]) -> dict[str, str]:
+        """Destinations that are not `known`, each with the version of a config that sent there."""
+        return {kept.stream.target: kept.range.config_version for _, kept in self.left.values() if kept.stream.target not in known}
+
+    def flusher_of(self, destination: str, config: str | None, context: FlusherContext, policy: ConfigPolicy) -> ConfiguredPlugin | None:
+        """The flusher of a former config that delivered there; None, with an alarm, when it cannot be built any more: the ranges are kept."""
+        reason = "its config is not known any more"
+        try:
+            plugins = resolve(from_canonical(config), policy).flushers if config is not None else ()
+            for plugin in plugins:
+                flusher: Flusher = plugin.build()
+                flusher.start(context)
+                if destination in (flusher.destination, *flusher.formerly):
+                    return plugin
+        except ConfigError as error:
+            reason = error.message
+        message = "the spool has ranges for a target that no pipeline names; they are kept until one does"
+        telemetry.alarm("SECONDARY_READ_WRITE_ALARM", message, target=destination, reason=reason)
+        return None
 
     def _restore(self, target: Target, kept: Kept, ref: Ref) -> None:
         """Its old name is kept: should the server have it already, it knows that."""

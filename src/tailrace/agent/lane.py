@@ -243,8 +243,9 @@ class Lane:
         table, flusher = self._around.streams, self.target.flusher
         return table.ends_at(table.stream_id(name, self.input.key, key) for name in (flusher.destination, *flusher.formerly))
 
-    def source_goes(self, stream: str) -> None:
-        self.target.secure(self._taken[stream])
+    def source_goes(self, stream: str, *, more_comes: bool = False) -> None:
+        if taken := self._taken.get(stream):
+            self.target.secure(taken, more_comes=more_comes)
 
     def keep(self, stream: str, descriptor: int) -> None:
         self._around.supervision.keep(stream, descriptor)

@@ -185,7 +185,16 @@ class Session:
                 telemetry.alarm("USER_CONFIG_ALARM", "cannot run the pipeline", pipeline=pipeline.name, reason=error.message)
         if self._failures and not self._groups:
             raise self._failures[0]
+        self._build_for_the_spool()
         self._show()
+
+    def _build_for_the_spool(self) -> None:
+        """Targets that no pipeline has any more, but the spool has ranges for."""
+        known = {name for target in self._targets.values() for name in (target.flusher.destination, *target.flusher.formerly)}
+        for destination, version in self._adoption.orphans(known).items():
+            plugin = self._adoption.flusher_of(destination, self._configs.get(version), self._identity, self._around.policy)
+            if plugin is not None:
+                self._targets[json.dumps(plugin.document(), sort_keys=True)] = self._target(plugin.build(), self._limit)
 
     def _build_lanes(self, pipeline: PipelineConfig) -> list[Lane]:
         """All lanes of a pipeline or, when it cannot run, none. ConfigError."""

@@ -61,6 +61,8 @@ class Stream:
     tally: StreamTally = field(default_factory=StreamTally)
     owner: object | None = None
     ended: bool = False
+    source_goes: bool = False
+    """Its bytes cannot be read again: what is submitted belongs into the spool."""
     openings: int = 0
     """How often it was opened: an end that is told late ends only what was open then."""
     left_at: Position | None = None
@@ -180,7 +182,7 @@ class StreamTable:
                 stream = group[key] = Stream(StreamRow(id_, target, input_key, key, position, position, first), first, first)
             elif stream.owner not in (None, owner):
                 return None
-            stream.owner, stream.ended = owner, False
+            stream.owner, stream.ended, stream.source_goes = owner, False, False
             stream.openings += 1
             return stream
 

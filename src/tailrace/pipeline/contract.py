@@ -106,9 +106,9 @@ class InputContext(Protocol):
         asking again: so an input can go on looking around while its target is full."""
         ...
 
-    def source_goes(self, stream: str) -> None:
+    def source_goes(self, stream: str, *, more_comes: bool = False) -> None:
         """The bytes of this stream cannot be read again, or soon not any more (truncated, its last link gone): what was submitted and is
-        not acknowledged goes into the spool at once."""
+        not acknowledged goes into the spool at once; with `more_comes` also what is submitted from now on."""
         ...
 
     def end_stream(self, stream: str) -> None:

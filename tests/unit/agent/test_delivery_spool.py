@@ -340,3 +340,16 @@ async def test_an_undisturbed_target_never_touches_the_spool(tmp_path):
     await bench.end(keep=True)
     assert not (tmp_path / "agent" / "spool").exists()
     assert not (tmp_path / "secret").exists()
+
+
+async def test_what_still_comes_of_a_deleted_file_is_kept_as_it_comes(tmp_path):
+    gate = Gate()
+    gate.limits = BatchLimits(linger=60)
+    bench = Bench(tmp_path, gate)
+    stream = bench.submit(2)
+    bench.target.secure(stream, more_comes=True)
+    await bench.spooled(2)
+    bench.submit(2)
+    await bench.spooled(4)
+    await bench.end()
+    assert len(Spool(tmp_path).load()) == 4

@@ -20,7 +20,7 @@ SECRET = b"the password is swordfish"
 
 def kept(sequence: int, bodies: tuple[bytes, ...] = (SECRET,), *, target: str = "sls:there", stream: str = STREAM) -> Kept:
     position = {"v": 1, "offset": sequence * 10 + 10, "path": "/var/log/app/\udcff.log"}
-    done = Range(stream, sequence, sequence * 10, sequence * 10 + 10, position, b"f" * 16, "config", 17)
+    done = Range(stream, sequence, sequence * 10, sequence * 10 + 10, position, b"f" * 16, "config", 17, (b"\0\1",))
     payloads = [
         Payload(
             Identity(b"e" * 16, stream, sequence, done.start, done.end, b"f" * 16, part, len(bodies), 3), body, 1000, "lz4", 5, b"topic"

@@ -81,7 +81,7 @@ class Target:
         self._requests: dict[Request, float] = {}
         """Those under way, and when the target was last asked about each (monotonic; 0: it was not, or it has answered)."""
         self._keeping = asyncio.Lock()
-        self._securing: set[asyncio.Task[None]] = set()
+        self._securing: dict[Stream, asyncio.Task[None]] = {}
         self._failing_since = 0.0
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(CONCURRENCY)
@@ -120,9 +120,10 @@ class Target:
         entry = Entry(stream, kept.range, kept.parts, len(kept.payloads), events, kept=ref)
         self._loop.call_soon_threadsafe(self._adopt, entry)
 
-    def secure(self, stream: Stream) -> None:
-        """The stream's source is going away: what is under way of it goes into the spool at once; from any thread."""
-        self._loop.call_soon_threadsafe(self._secure, stream)
+    def secure(self, stream: Stream, *, more_comes: bool = False) -> None:
+        """The stream's source is going away: what is under way of it goes into the spool at once, and with `more_comes` what follows, too;
+        from any thread."""
+        self._loop.call_soon_threadsafe(self._secure, stream, more_comes)
 
     def end(self, stream: Stream) -> None:
         """Nothing more comes from `stream`; called from its reading thread."""
@@ -143,6 +144,8 @@ class Target:
             self._pending.put(items)
         if not entry.unacknowledged:
             self._settle(entry.stream, [entry])
+        elif entry.stream.source_goes:
+            self._secure(entry.stream, more_comes=True)
         self._changed.set()
 
     def _adopt(self, entry: Entry) -> None:
@@ -360,10 +363,15 @@ class Target:
         waited = now - asked
         return max(now - self._failing_since if self._failing_since else 0.0, waited if waited >= SLOW_SECS else 0.0)
 
-    def _secure(self, stream: Stream) -> None:
-        if stream.under_way:
-            self._securing.add(task := asyncio.create_task(self._to_spool(lambda entry: entry.stream is stream, evict=False)))
-            task.add_done_callback(self._securing.discard)
+    def _secure(self, stream: Stream, more_comes: bool) -> None:  # noqa: FBT001 - call_soon takes no keywords
+        stream.source_goes = stream.source_goes or more_comes
+        if stream.under_way and stream not in self._securing:
+            self._securing[stream] = asyncio.create_task(self._secured(stream))
+
+    async def _secured(self, stream: Stream) -> None:
+        await asyncio.sleep(0)  # what comes at the same time goes with it
+        del self._securing[stream]
+        await self._to_spool(lambda entry: entry.stream is stream, evict=False)
 
     async def keep_rest(self) -> None:
         """The worker stops: what is not acknowledged goes into the spool, so that the next one need not read it again. After `run`."""

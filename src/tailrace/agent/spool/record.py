@@ -70,6 +70,7 @@ def _document(kept: Kept) -> dict[str, Any]:
     return {
         "stream": [stream.id, stream.target, stream.input, stream.key],
         "range": [done.sequence, done.start, done.end, done.position, done.fingerprint.hex(), done.config_version, done.readable_at],
+        "decisions": [one.hex() for one in done.decisions],
         "parts": kept.parts,
         "identity": [first.epoch.hex(), first.start, first.end, first.fingerprint.hex(), first.acknowledged_below],
         "payloads": [_payload_values(payload) for payload in kept.payloads],
@@ -84,7 +85,8 @@ def _payload_values(one: Payload) -> list[Any]:
 def _kept(document: dict[str, Any], bodies: bytes | None) -> Kept:
     id_, target, input_, key = document["stream"]
     sequence, start, end, position, fingerprint, version, readable_at = document["range"]
-    done = Range(id_, sequence, start, end, position, bytes.fromhex(fingerprint), version, readable_at)
+    decisions = tuple(bytes.fromhex(one) for one in document["decisions"])
+    done = Range(id_, sequence, start, end, position, bytes.fromhex(fingerprint), version, readable_at, decisions)
     epoch, *rest = document["identity"]
     values = document["payloads"]
     ends = list(accumulate((one[3] for one in values), initial=0))

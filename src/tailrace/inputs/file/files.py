@@ -95,6 +95,8 @@ class Files:
         """Nothing stands at `path` any more. What was there is read to its end through its handle."""
         if generation := self._table.at.get(path):
             generation.displaced = True
+            if generation.is_open and not os.fstat(generation.descriptor).st_nlink:
+                self._context.source_goes(generation.stream, more_comes=True)
             self._table.wanted(generation)
 
     # --- one file ---------------------------------------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ class Succession:
         read is lost. Then comes what was rotated away in between.
         """
         self._context.count("truncations")
+        self._context.source_goes(generation.stream)
         fresh = self._begin_anew(generation)
         before, generation.followers = generation.followers, []
         modified = _modified(position)

@@ -49,6 +49,7 @@ class RememberingLane:
         self.counts: dict[str, int] = {}
         self.ended: list[str] = []
         self.left: list[str] = []
+        self.going: list[tuple[str, bool]] = []
         self.owners: dict[str, RememberingLane] = {}
         self.stored: dict[str, int] = {}
         self.taken_by_others: set[str] = set()
@@ -90,6 +91,9 @@ class RememberingLane:
         for _, fields in batch.rows():
             self.events.append({**tags, **{key.decode(): value.decode("utf-8", "replace") for key, value in fields}})
         return True
+
+    def source_goes(self, stream, *, more_comes=False):
+        self.going.append((stream, more_comes))
 
     def end_stream(self, stream):
         self.ended.append(stream)

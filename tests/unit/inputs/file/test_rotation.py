@@ -109,6 +109,7 @@ def test_truncation_begins_a_new_generation(following, tmp_path):
         following.expect("a long first line", "2")
         assert following.lane.counts["truncations"] == 1
         assert len({stream for stream, _ in following.lane.ranges}) == 2
+        assert following.lane.going == [(following.lane.ranges[0][0], False)]
 
 
 def test_truncated_and_grown_beyond_the_old_size(following, tmp_path):
@@ -147,6 +148,7 @@ def test_a_deleted_file_is_read_to_its_end(tmp_path):
         file.flush()
         following.lane.room.set()
         following.expect("1", "2", "3")
+        assert (following.lane.ranges[0][0], True) in following.lane.going
 
 
 def test_a_file_deleted_and_made_again_at_once(following, tmp_path):
