@@ -55,7 +55,7 @@ class Adoption:
         return {kept.stream.target: kept.range.config_version for _, kept in self.left.values() if kept.stream.target not in known}
 
     def flusher_of(self, destination: str, config: str | None, context: FlusherContext, policy: ConfigPolicy) -> ConfiguredPlugin | None:
-        """The flusher of a former config that delivered there; None, with an alarm, when it cannot be built any more: the ranges are kept."""
+        """The flusher of a former config that delivered there; without one, an alarm: the ranges are kept."""
         reason = "its config is not known any more"
         try:
             plugins = resolve(from_canonical(config), policy).flushers if config is not None else ()

@@ -78,8 +78,8 @@ class Bench:
             await asyncio.sleep(0.01)
             self.target.look()
 
-    def submit(self, count, *, key="one", size=100):
-        stream = self.table.open(self, "gate", "input", key, {"v": 1, "at": 0})
+    def submit(self, count, *, key="one", size=100, stream=None):
+        stream = stream or self.table.open(self, "gate", "input", key, {"v": 1, "at": 0})
         for _ in range(count):
             sequence = stream.next_sequence
             stream.next_sequence += 1
@@ -349,7 +349,7 @@ async def test_what_still_comes_of_a_deleted_file_is_kept_as_it_comes(tmp_path):
     stream = bench.submit(2)
     bench.target.secure(stream, more_comes=True)
     await bench.spooled(2)
-    bench.submit(2)
+    bench.submit(2, stream=stream)
     await bench.spooled(4)
     await bench.end()
     assert len(Spool(tmp_path).load()) == 4

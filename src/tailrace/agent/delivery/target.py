@@ -363,7 +363,7 @@ class Target:
         waited = now - asked
         return max(now - self._failing_since if self._failing_since else 0.0, waited if waited >= SLOW_SECS else 0.0)
 
-    def _secure(self, stream: Stream, more_comes: bool) -> None:  # noqa: FBT001 - call_soon takes no keywords
+    def _secure(self, stream: Stream, more_comes: bool) -> None:
         stream.source_goes = stream.source_goes or more_comes
         if stream.under_way and stream not in self._securing:
             self._securing[stream] = asyncio.create_task(self._secured(stream))
