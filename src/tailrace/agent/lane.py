@@ -76,6 +76,8 @@ class Route:
     version: str
     labels: Labels
     processors: Sequence[Processor]
+    deciding: Sequence[Deciding | None]
+    """Of each processor, whether it decides: asked once, for the question takes longer than many an answer."""
     age: AgeRule
     aggregator: Aggregator | None
     encode: Callable[[EventBatch, Identity, Sequence[Group]], list[Payload]]
@@ -86,7 +88,8 @@ class Route:
         encode = partial(flusher.encode, nanoseconds=True) if options.enable_timestamp_nanosecond else flusher.encode
         aggregator = config.aggregators[0].build() if config.aggregators else None
         labels, age = Labels(options, input_.config, machine), AgeRule.of(options)
-        return cls(config.version, labels, processors, age, aggregator, encode)
+        deciding = [processor if isinstance(processor, Deciding) else None for processor in processors]
+        return cls(config.version, labels, processors, deciding, age, aggregator, encode)
 
     def start(self, context: ProcessorContext) -> None:
         """Load what its plugins need. Raises ConfigError."""
@@ -98,14 +101,14 @@ class Route:
     def process(self, batch: EventBatch, decided: Sequence[bytes]) -> tuple[bytes, ...]:
         """Run the processors; what they decided. `decided` is what they decided about the same range before."""
         decisions: list[bytes] = []
-        for processor in self.processors:
-            if not isinstance(processor, Deciding):
+        for processor, deciding in zip(self.processors, self.deciding, strict=True):
+            if deciding is None:
                 processor.process(batch)
             elif len(decisions) < len(decided):
                 decisions.append(decided[len(decisions)])
-                processor.repeat(batch, decisions[-1])
+                deciding.repeat(batch, decisions[-1])
             else:
-                decisions.append(processor.decide(batch))
+                decisions.append(deciding.decide(batch))
         return tuple(decisions)
 
     def payloads(self, batch: EventBatch, identity: Identity) -> list[Payload]:

@@ -6,6 +6,7 @@ that the hash fits the body is a question of its own: `body_matches`.
 """
 
 import base64
+import functools
 import hashlib
 import hmac
 import re
@@ -182,7 +183,13 @@ def _sign_v4(request: SignedRequest, headers: Mapping[str, str], scope: str, sec
     )
     canonical_hash = hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
     text = "\n".join([V4_ALGORITHM, headers["x-log-date"], scope, canonical_hash])
+    return hmac.digest(_v4_key(secret, scope), text.encode("utf-8", "surrogateescape"), "sha256").hex()
+
+
+@functools.lru_cache(256)
+def _v4_key(secret: str, scope: str) -> bytes:
+    """The key of one day and region: the same for all requests of it."""
     key = f"aliyun_v4{secret}".encode()
     for step in scope.split("/"):
         key = hmac.digest(key, step.encode(), "sha256")
-    return hmac.digest(key, text.encode("utf-8", "surrogateescape"), "sha256").hex()
+    return key

@@ -20,6 +20,9 @@ def whole(batch: EventBatch, *, farewell: bool) -> list[Group]:
 def bounded(group: Group) -> Iterator[Group]:
     """The group, in as few pieces of about one size as the bound allows."""
     parts = -(-group.count // MAX_EVENTS) or 1
+    if parts == 1:
+        yield group
+        return
     for part in range(parts):
         first, stop = group.count * part // parts, group.count * (part + 1) // parts
         yield replace(group, first=group.first + first, count=stop - first)

@@ -193,9 +193,10 @@ class Framing:
 
     def long_record(self, batch: EventBatch, offset: int) -> int | None:
         """Where in a piece that began at `offset` a record of several lines is longer than the limit; None when none is."""
-        lengths = batch.raw_lengths
+        if self._rule is None:
+            return None
         # One byte of another encoding becomes at most three.
-        if self._rule is None or not lengths or max(lengths) * (1 if self._encoding == "utf8" else 3) <= self.limit:
+        if max(batch.raw_lengths, default=0) * (1 if self._encoding == "utf8" else 3) <= self.limit:
             return None
         rows = zip(batch.raw_offsets, batch.column(CONTENT), strict=True)
         return next((start - offset for start, value in rows if value is not None and len(value) > self.limit), None)
