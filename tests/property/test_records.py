@@ -18,6 +18,7 @@ MODES = {
     "continue and end": {CONTINUE: r"\s|m", END: ".*e"},
     "end": {END: "e|終"},
     "objects": {"Mode": "JSON"},
+    "whole file": {"Mode": "whole_file"},
 }
 CODECS = {"utf8": "utf-8", "gbk": "gb18030", "utf16": "utf-16-le"}
 LIMIT = 1024

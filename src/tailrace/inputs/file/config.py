@@ -1,7 +1,7 @@
 """The options of `input_file`."""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tailrace.inputs.file.patterns import WILDCARD
 from tailrace.pipeline.config import DEFAULT_TAG, OptionGroup, PluginConfig, Problem, option
@@ -12,10 +12,12 @@ KIB = 1024
 class Multiline(OptionGroup):
     """How lines form records. A pattern sees one line and need only match its beginning."""
 
-    mode: Literal["custom", "JSON"] = option(
+    not_yet: ClassVar[frozenset[str]] = frozenset({"FileWriteMode", "MaxWholeFileBytes"})
+
+    mode: Literal["custom", "JSON", "whole_file"] = option(
         "custom",
         doc="How records are found: `custom` by the patterns (without any, every line is a record), `JSON` as one JSON object each, over "
-        "any number of lines.",
+        "any number of lines, `whole_file` as one record, sent when the file has not grown for `FlushTimeoutSecs`.",
     )
     start_pattern: str = option(
         "",
@@ -43,6 +45,8 @@ class Multiline(OptionGroup):
         given = [bool(text) for text in (self.start_pattern, self.continue_pattern, self.end_pattern)]
         if self.mode == "JSON" and any(given):
             yield Problem("Mode", "`JSON` finds records by their braces, the patterns would do nothing", "leave the patterns out")
+        elif self.mode == "whole_file" and any(given):
+            yield Problem("Mode", "`whole_file` makes one record of a file, the patterns would do nothing", "leave the patterns out")
         elif given == [False, True, False]:
             yield Problem("ContinuePattern", "does not say where a record begins or ends", "add `StartPattern` or `EndPattern`")
         elif all(given):

@@ -22,6 +22,9 @@ UNMATCHED = "unmatched"
 """The piece holds lines that what follows them shows to be no record. For ourselves, not for `__truncate_info__`."""
 TRUNCATIONS = (CUT, CONTINUED, CUT_AND_CONTINUED)
 
+NO_LINE = r"\n"
+"""A pattern that no line matches, since its end is no part of it: a record that this ends never ends within its file."""
+
 BLOCK_SIZE = 2_097_152
 """Half as much costs a tenth more CPU, in hand-overs between threads and requests; a log group of 4096 events holds about as much."""
 WINDOW_SIZE = 65_536
@@ -258,6 +261,8 @@ def rule_of(options: Multiline, limit: int) -> RecordRule | None:
     """What a record is; None when each line is one."""
     if options.mode == "JSON":
         return RecordRule.objects()
+    if options.mode == "whole_file":
+        return RecordRule(end=Pattern(NO_LINE), limit=limit)
     patterns = {"start": options.start_pattern, "more": options.continue_pattern, "end": options.end_pattern}
     given = {name: Pattern(text) for name, text in patterns.items() if text}
     return RecordRule(**given, limit=limit) if given else None

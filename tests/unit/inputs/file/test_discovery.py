@@ -238,14 +238,41 @@ def test_the_root_directory_is_searched_only_on_purpose(path):
     FileConfig.model_validate({"FilePaths": [path], "AllowingCollectingFilesInRootDir": True})
 
 
-def test_a_thousand_old_files_are_no_news_neither_now_nor_after_restarts(tmp_path):
+EVERY_MODE = {
+    "lines": {},
+    "start": {"Multiline": {"StartPattern": r"\d"}},
+    "start and continue": {"Multiline": {"StartPattern": r"\d", "ContinuePattern": r"\s"}},
+    "start and end": {"Multiline": {"StartPattern": r"\d", "EndPattern": "e"}},
+    "continue and end": {"Multiline": {"ContinuePattern": r"\s", "EndPattern": "e"}},
+    "end": {"Multiline": {"EndPattern": "e"}},
+    "JSON objects": {"Multiline": {"Mode": "JSON"}},
+    "whole files": {"Multiline": {"Mode": "whole_file"}},
+    "gbk": {"FileEncoding": "gbk"},
+    "utf16": {"FileEncoding": "utf16"},
+}
+
+
+@pytest.fixture(scope="module")
+def old_files(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("old")
     for number in range(1000):
-        write(tmp_path / f"{number}.log", "old\n")
-    following = Following(tmp_path)
-    for _ in range(3):
+        write(directory / f"{number}.log", '1 old\n{"a": 1}\n unfinished')
+    return directory
+
+
+@pytest.mark.parametrize("mode", EVERY_MODE)
+def test_a_thousand_old_files_are_no_news_in_any_mode_neither_now_nor_after_a_restart(old_files, mode):
+    following = Following(old_files, FlushTimeoutSecs=1, **EVERY_MODE[mode])
+    for _ in range(2):
         with following:
             following.rescan()
             following.expect()
-    with following:
+    assert following.lane.ranges == []
+
+
+def test_one_of_a_thousand_old_files_that_changes_is_read(tmp_path):
+    for number in range(1000):
+        write(tmp_path / f"{number}.log", "old\n")
+    with Following(tmp_path) as following:
         write(tmp_path / "7.log", "new\n")
         following.expect("old", "new")

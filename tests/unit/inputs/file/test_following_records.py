@@ -41,6 +41,17 @@ def test_a_record_that_ends_is_not_waited_for(tmp_path):
         following.expect("BEGIN\na\nEND", "BEGIN\nb\nEND", "stray")
 
 
+def test_a_whole_file_is_one_event_and_what_follows_another(tmp_path):
+    with Following(tmp_path, FlushTimeoutSecs=1, Multiline={"Mode": "whole_file"}) as following:
+        write(tmp_path / "report.log", "one\n\ntwo\n")
+        following.expect("one\n\ntwo")
+        write(tmp_path / "report.log", "three\nfour\n")
+        following.expect("one\n\ntwo", "three\nfour")
+        write(tmp_path / "report.log", "anew\nall\n", mode="w")
+        following.expect("one\n\ntwo", "three\nfour", "anew\nall")
+    assert [event.get("__truncate_info__") for event in following.lane.events] == [None, "continued", None]
+
+
 def test_a_restart_within_a_record_takes_it_up(tmp_path):
     lane = RememberingLane()
     with Following(tmp_path, lane, FlushTimeoutSecs=1, Multiline={"Mode": "JSON"}) as following:

@@ -16,7 +16,7 @@ EXAMPLES = EXAMPLE.findall(PAGE.read_text(encoding="utf-8"))
 
 
 def test_every_combination_has_an_example() -> None:
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 7
 
 
 @pytest.mark.parametrize(("config", "sample", "expected"), [example[1:] for example in EXAMPLES], ids=[example[0] for example in EXAMPLES])
