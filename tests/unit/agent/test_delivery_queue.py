@@ -88,5 +88,5 @@ def test_each_stream_keeps_its_order_whatever_kinds_its_payloads_are():
 
 
 def test_how_long_the_first_and_the_last_have_waited():
-    waiting = Waiting().put("a", "1", arrived=5.0).put("b", "2", arrived=3.0).put("a", "3", arrived=7.0)
+    waiting = Waiting().put("a", "1", arrived=3.0).put("b", "2", arrived=5.0).put("a", "3", arrived=7.0)
     assert waiting.queue.arrivals == (3.0, 7.0)

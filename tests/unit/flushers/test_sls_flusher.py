@@ -155,7 +155,7 @@ async def test_a_hash_key_goes_into_the_signed_target_and_extra_headers_beside(v
 def test_repeats_are_known_only_under_the_enrolled_key():
     enrolled = {"key": Credentials("agent", "s"), "features": ("batch_group",)}
     assert flusher(**enrolled).recognises_repeats
-    assert flusher(**enrolled).limits.max_payloads == 64
+    assert flusher(**enrolled).limits.max_payloads == 1024
     assert not flusher(**enrolled, **OWN_KEY).recognises_repeats
     assert not flusher(key=Credentials("agent", "s")).recognises_repeats
     assert flusher(**OWN_KEY).limits.max_payloads == 1

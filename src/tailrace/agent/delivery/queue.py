@@ -4,7 +4,7 @@ Within a stream the order stays. One request has one compression and goes to one
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 
@@ -12,7 +12,7 @@ from tailrace.agent.delivery.request import Item
 from tailrace.agent.streams import Stream
 from tailrace.pipeline.contract import BatchLimits
 
-MOST_ASKED = 256
+MOST_ASKED = 2048
 """So many streams are asked for something that fits into a request: with many shards few of them do."""
 
 
@@ -22,15 +22,19 @@ class Queue:
     def __init__(self) -> None:
         self._streams: dict[Stream, deque[Item]] = {}
         """In the order of their turns; none is empty."""
-        self._last_arrived = 0.0
+        self._kinds: Counter[tuple[str, str]] = Counter()
+        self._size = self._events = self._count = 0
+        self._first_arrived = self._last_arrived = 0.0
 
     def __bool__(self) -> bool:
         return bool(self._streams)
 
     def put(self, items: Iterable[Item]) -> None:
         for item in items:
+            self._first_arrived = min(self._first_arrived, item.arrived) if self._count else item.arrived
             self._streams.setdefault(item.entry.stream, deque()).append(item)
             self._last_arrived = item.arrived
+            self._weigh(item, 1)
 
     def __iter__(self) -> Iterator[Item]:
         """All that waits, stream by stream."""
@@ -42,58 +46,69 @@ class Queue:
         if taken:
             left = {stream: deque(item for item in items if not wanted(item)) for stream, items in self._streams.items()}
             self._streams = {stream: items for stream, items in left.items() if items}
+        for item in taken:
+            self._weigh(item, -1)
         return taken
 
     def is_full(self, limits: BatchLimits) -> bool:
-        """Whether the next request would be full, or has others waiting for it."""
-        return self._fitting(limits)[1]
+        """Whether the next request would be full, or has others waiting for it to go."""
+        full = self._size >= limits.max_bytes or self._events >= limits.max_events or self._count >= limits.max_payloads
+        return full or len(self._kinds) > 1
 
     def take(self, limits: BatchLimits) -> list[Item]:
         """The next request; nothing when nothing waits. Streams that had their turn go behind those that had none."""
-        items, _ = self._fitting(limits)
+        items = self._fitting(limits)
         for item in items:
             waiting = self._streams.pop(item.entry.stream)
             waiting.popleft()
             if waiting:
                 self._streams[item.entry.stream] = waiting
+            self._weigh(item, -1)
+        self._first_arrived = min((waiting[0].arrived for waiting in self._streams.values()), default=0.0)
         return items
 
     def due_in(self, limits: BatchLimits, linger: float) -> float:
-        """Seconds until the next request has to go: at once when it is full, else when its first payload has waited for `linger`."""
-        items, full = self._fitting(limits)
-        return 0.0 if full else min(item.arrived for item in items) + linger - time.monotonic()
+        """Seconds until the next request has to go: at once when it is full, or others wait for it to go; else when the first payload has
+        waited for `linger`. Only where something waits."""
+        return 0.0 if self.is_full(limits) else self._first_arrived + linger - time.monotonic()
 
     @property
     def arrivals(self) -> tuple[float, float] | None:
         """When the first and the last of those that wait came (monotonic seconds); None when none waits."""
-        fronts = [waiting[0].arrived for waiting in list(self._streams.values()) if waiting]
-        return (min(fronts), self._last_arrived) if fronts else None
+        return (self._first_arrived, self._last_arrived) if self._count else None
 
-    def _fitting(self, limits: BatchLimits) -> tuple[list[Item], bool]:
-        """The items of the next request, one of each stream, then the next of each; and whether that makes it full, or others wait for it.
+    def _weigh(self, item: Item, sign: int) -> None:
+        """Add an item that came to the sums, or take off one that went."""
+        self._count += sign
+        self._size += sign * item.payload.raw_size
+        self._events += sign * item.payload.events
+        kind = _kind(item)
+        self._kinds[kind] += sign
+        if not self._kinds[kind]:
+            del self._kinds[kind]
+
+    def _fitting(self, limits: BatchLimits) -> list[Item]:
+        """The items of the next request: one of each stream, then the next of each.
 
         Bytes and events may overshoot by the last item, so that a range of a full block is never sent alone.
         """
         items: list[Item] = []
-        size = events = others = 0
+        size = events = 0
         turn: Iterable[Iterator[Item]] = map(iter, islice(self._streams.values(), MOST_ASKED))
         while turn:
             having_more: list[Iterator[Item]] = []
             for stream in turn:
                 item = next(stream, None)
-                if item is None:
-                    continue
-                if items and _kind(item) != _kind(items[0]):
-                    others += 1
+                if item is None or (items and _kind(item) != _kind(items[0])):
                     continue
                 items.append(item)
                 size += item.payload.raw_size
                 events += item.payload.events
                 if size >= limits.max_bytes or events >= limits.max_events or len(items) >= limits.max_payloads:
-                    return items, True
+                    return items
                 having_more.append(stream)
             turn = having_more
-        return items, bool(others)
+        return items
 
 
 def _kind(item: Item) -> tuple[str, str]:

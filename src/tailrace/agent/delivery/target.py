@@ -266,8 +266,8 @@ class Target:
             )
 
     async def _deliver(self, request: Request) -> None:
-        for entry in request.entries:
-            await asyncio.shield(self._prepared[entry])
+        for durable in dict.fromkeys(self._prepared[entry] for entry in request.entries):
+            await asyncio.shield(durable)
         while True:
             delivery = await self._try(request)
             self._count(request, delivery)

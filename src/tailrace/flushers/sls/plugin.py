@@ -25,6 +25,8 @@ from tailrace.pipeline.registry import flusher
 from tailrace.wire.batch_form import MODE
 
 PACK_ID = b"__pack_id__"
+MOST_GROUPS = 1024
+"""Log groups of one request in the batch form: thousands of files that grow by a line each make one group each. The server takes 4096."""
 TAG = "__tag__:"
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 HEADER_BREAK = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
@@ -209,7 +211,11 @@ class FlusherSls:
     def _limits(self, *, many: bool) -> BatchLimits:
         batch = self.config.batch
         return BatchLimits(
-            batch.min_size_bytes, batch.min_cnt, 64 if many else 1, batch.timeout_secs, max_bytes_per_sec=max(0, self.config.max_send_rate)
+            batch.min_size_bytes,
+            batch.min_cnt,
+            MOST_GROUPS if many else 1,
+            batch.timeout_secs,
+            max_bytes_per_sec=max(0, self.config.max_send_rate),
         )
 
 

@@ -58,6 +58,8 @@ class Discovery:
         """Directories whose appearance or change raises no event: bases of patterns, and what links lead to → what stood there."""
         self.crowd = 0
         """Directories that had no room among the watched ones."""
+        self._polled: dict[str, bool] = {}
+        """Answers of `is_polled` since the last walk: it is asked of every open file every second."""
 
     def walk(self) -> Generator[None, None, Scan]:
         """Look at everything anew."""
@@ -80,6 +82,7 @@ class Discovery:
         scan = yield from walk.run(patterns)
         self._claims, self._scanned = claims, True
         self.directories = scan.directories
+        self._polled.clear()
         self.unwatched = {path: one for path, one in scan.directories.items() if not one.watched and not one.asleep}
         self.sentinels = {pattern.base: None for _, pattern in patterns}
         self.sentinels |= {path: one.identity for path, one in scan.directories.items() if one.linked or path in self.sentinels}
@@ -121,9 +124,12 @@ class Discovery:
 
     def is_polled(self, path: str) -> bool:
         """Whether changes of the file at this path may raise no event."""
-        directory, _, name = path.rpartition("/")
-        known = self.directories.get(directory or "/")
-        return known is None or not known.watched or name in known.links
+        polled = self._polled.get(path)
+        if polled is None:
+            directory, _, name = path.rpartition("/")
+            known = self.directories.get(directory or "/")
+            polled = self._polled[path] = known is None or not known.watched or name in known.links
+        return polled
 
     def close(self) -> None:
         self._context.bounds.files.release(self)

@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import Generator, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from tailrace.inputs.file.config import FileConfig
@@ -30,8 +29,10 @@ TURN_SECS = 0.05
 """So long is read, or walked, before changes are taken in again: the system keeps only so many of them."""
 HOT_SECS = 1.0
 HOT_FOR_SECS = 300.0
-POLL_FILES = 1000
-"""Files that are looked at every second without need; of more of them these many, in turn."""
+POLL_FILES = 250
+"""Files that are looked at every second though events tell of their changes; of more of them these many, in turn."""
+POLL_LINKS = 1000
+"""The same of links to files, whose changes no event tells of."""
 SCAN_SECS = 60.0
 SCAN_COST = 100
 """Without a watch directories are scanned every second, but never more than 1 % of the time."""
@@ -155,7 +156,7 @@ class Follower:
     def _look(self, directory: str, name: str, *, changed: bool = False) -> None:
         path = child(directory, name)
         try:
-            look = Look.of(Path(path).stat())
+            look = Look.of(os.stat(path))  # noqa: PTH116 - a `Path` costs more than the look itself, thousands of times a second
         except OSError:
             if self._discovery.gone(directory, name):
                 self._files.vanished(path)
@@ -173,7 +174,7 @@ class Follower:
             self._look_at_hot(now)
             self._look_after_changed()
             self._lag.look(self._files.open_generations)
-            for path in self._some(self._discovery.polled()):
+            for path in self._some(self._discovery.polled(), POLL_LINKS):
                 self._look(*path)
             self._turn += 1
             self._hot_at = now + HOT_SECS
@@ -183,14 +184,15 @@ class Follower:
         quick: list[Generation] = []
         for generation in self._files.leaving:
             self._let_go(generation, now)
+        is_polled = self._discovery.is_polled
         for generation in self._files.open_generations:
-            if generation.displaced or self._discovery.is_polled(generation.location):
+            if generation.displaced or is_polled(generation.location):
                 self._poll(generation, now)
             elif generation.size > generation.offset and now - generation.grown_at >= self._config.flush_timeout_secs:
                 self._want(generation)
             elif now - generation.grown_at < HOT_FOR_SECS:
                 quick.append(generation)
-        for generation in self._some(quick):
+        for generation in self._some(quick, POLL_FILES):
             self._poll(generation, now)
         self._files.give_up_deleted()
 
@@ -217,12 +219,12 @@ class Follower:
             self._turns.remove(generation)
             self._files.leave(generation)
 
-    def _some(self, items: Sequence[Item]) -> Sequence[Item]:
+    def _some(self, items: Sequence[Item], most: int) -> Sequence[Item]:
         """All of a few, else another part of them each time."""
-        if len(items) <= POLL_FILES:
+        if len(items) <= most:
             return items
-        begin = self._turn * POLL_FILES % len(items)
-        return [*items[begin : begin + POLL_FILES], *items[: max(0, begin + POLL_FILES - len(items))]]
+        begin = self._turn * most % len(items)
+        return [*items[begin : begin + most], *items[: max(0, begin + most - len(items))]]
 
     # --- walks ------------------------------------------------------------------------------------------------------------------
     def _begin_walk(self) -> None:
