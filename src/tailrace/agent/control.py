@@ -1,28 +1,21 @@
 """Calls of the agent to its server beside the data: local enrolment, and where the server says that streams end."""
 
-import http.client
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
+from tailrace.agent.calls import call
 from tailrace.agent.identity import AgentIdentity, Enrolment
 from tailrace.errors import ApiError, StateError, UnreachableError
 from tailrace.pipeline.contract import Credentials
-from tailrace.wire.signature import SignedRequest, sign_v4
 
-TIMEOUT_SECS = 10.0
-REGION = "local"
 UNAUTHORIZED = 401
 ENROL_PATH = "/api/v1/agents/enrol-local"
 STREAMS_PATH = "/api/v1/agents/streams"
 NO_EPOCH = "0" * 32
 """No checkpoint has it: asking for its streams asks only whether the key is known."""
-MAX_ANSWER_BYTES = 64 * 1_048_576
-"""Stream ends of 100 000 files take 4 MB."""
 
 
 def enrol_local(identity: AgentIdentity, endpoint: str, project: str, logstores: Sequence[str], admin_file: Path) -> None:
@@ -32,19 +25,16 @@ def enrol_local(identity: AgentIdentity, endpoint: str, project: str, logstores:
     the key that it gave at another one. Raises UnreachableError, ApiError or StateError.
     """
     endpoint = endpoint.rstrip("/")
+    if identity.is_joined(endpoint, project):
+        return  # its keys come from the server by themselves
     known = _known_at(endpoint, identity, project)
     if known is not None:
         identity.add(known)
         if set(logstores) <= set(known.logstores):
             return
     wanted = sorted({*logstores, *(known.logstores if known else ())})
-    answer = _call(
-        endpoint,
-        "POST",
-        ENROL_PATH,
-        _admin_key(admin_file),
-        {"agent_id": identity.agent_id, "project": project, "logstores": wanted},
-    )
+    asked = {"agent_id": identity.agent_id, "project": project, "logstores": wanted}
+    answer = call(endpoint, "POST", ENROL_PATH, asked, key=_admin_key(admin_file))
     features, server = tuple(answer.get("features", ())), str(answer.get("server_id", ""))
     identity.add(Enrolment(endpoint, project, wanted, answer["key_id"], answer["key_secret"], features, server))
 
@@ -60,27 +50,35 @@ def moved_here(identity: AgentIdentity, former: str, endpoint: str, project: str
     return True
 
 
-def stored_ends(enrolment: Enrolment) -> dict[str, int]:
+def stored_ends(identity: AgentIdentity, enrolment: Enrolment) -> dict[str, int]:
     """Stream id → end of what the server has of it. Empty when the server does not keep that. UnreachableError, ApiError."""
-    try:
-        answer = _call(enrolment.endpoint, "GET", STREAMS_PATH, enrolment.credentials)
-    except ApiError as error:
-        if error.status in (404, 405):
-            return {}
-        raise
+    answer = _asked(identity, enrolment, STREAMS_PATH)
     return {str(stream): int(end) for stream, end in answer.get("streams", {}).items()}
 
 
-def stored_ranges(enrolment: Enrolment, epoch: bytes, stream: str) -> list[tuple[int, int]]:
+def stored_ranges(identity: AgentIdentity, enrolment: Enrolment, epoch: bytes, stream: str) -> list[tuple[int, int]]:
     """The ranges `[start, end)` of a stream that the server has whole. Empty when it does not keep that. UnreachableError, ApiError."""
-    try:
-        path = f"{STREAMS_PATH}/{stream}"
-        answer = _call(enrolment.endpoint, "GET", path, enrolment.credentials, query=[("epoch", epoch.hex())])
-    except ApiError as error:
-        if error.status in (404, 405):
-            return []
-        raise
+    answer = _asked(identity, enrolment, f"{STREAMS_PATH}/{stream}", [("epoch", epoch.hex())])
     return [(int(start), int(end)) for start, end in answer.get("stored", [])]
+
+
+def _asked(identity: AgentIdentity, enrolment: Enrolment, path: str, query: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+    """With the key and the address that hold now. Empty from a server that does not know the question."""
+    endpoint, project = enrolment.endpoint, enrolment.project
+    key, server = identity.credentials(endpoint, project), identity.server(endpoint, project)
+    if key is None:
+        raise UnreachableError(f"there is no key for `{endpoint}`: {identity.why_no_key(endpoint, project)}")
+    unreachable: UnreachableError | None = None
+    for address in (server.addresses if server else ()) or [endpoint]:
+        try:
+            return call(address, "GET", path, key=key, query=query, tls=identity.tls(endpoint, project))
+        except UnreachableError as error:
+            unreachable = unreachable or error
+        except ApiError as error:
+            if error.status in (404, 405):
+                return {}
+            raise
+    raise unreachable or UnreachableError(f"`{endpoint}` has told no address")
 
 
 def _known_at(endpoint: str, identity: AgentIdentity, project: str) -> Enrolment | None:
@@ -92,7 +90,7 @@ def _known_at(endpoint: str, identity: AgentIdentity, project: str) -> Enrolment
     others = [one for one in identity.enrolments if one.project == project and one is not there]
     for one in [*([there] if there else []), *others]:
         try:
-            answer = _call(endpoint, "GET", STREAMS_PATH, one.credentials, query=[("epoch", NO_EPOCH)])
+            answer = call(endpoint, "GET", STREAMS_PATH, key=one.credentials, query=[("epoch", NO_EPOCH)])
         except UnreachableError:
             return there
         except ApiError as error:
@@ -113,40 +111,3 @@ def _admin_key(path: Path) -> Credentials:
             f"cannot enrol: there is no admin key in `{path}` ({error})",
             hint="start the server with the same home first, or give the flusher `AccessKeyId` and `AccessKeySecret`",
         ) from error
-
-
-def _call(
-    endpoint: str, method: str, path: str, key: Credentials, document: object = None, *, query: Sequence[tuple[str, str]] = ()
-) -> dict[str, Any]:
-    url = urlsplit(endpoint)
-    body = b"" if document is None else json.dumps(document).encode()
-    headers = {"host": url.netloc, "x-log-bodyrawsize": str(len(body)), **({"content-type": "application/json"} if body else {})}
-    request = SignedRequest(method, path, list(query), headers, body)
-    headers |= sign_v4(request, key.key_id, key.key_secret, REGION, datetime.now(UTC))
-    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-    connection = kind(url.hostname or "", url.port, timeout=TIMEOUT_SECS)
-    try:
-        connection.request(method, f"{path}?{urlencode(query)}" if query else path, body, headers)
-        response = connection.getresponse()
-        text = response.read(MAX_ANSWER_BYTES + 1)
-    except (OSError, http.client.HTTPException) as error:
-        raise UnreachableError(
-            f"cannot reach the server at `{endpoint}`: {error}", hint="check that it runs and that the address is right"
-        ) from error
-    finally:
-        connection.close()
-    if len(text) > MAX_ANSWER_BYTES:
-        raise UnreachableError(f"`{endpoint}` answers with more than {MAX_ANSWER_BYTES} bytes", hint="check that the address is right")
-    return _answer(response.status, text, f"{method} {path} at `{endpoint}`")
-
-
-def _answer(status: int, text: bytes, what: str) -> dict[str, Any]:
-    try:
-        answer = json.loads(text or b"{}")
-    except ValueError:
-        answer = {}
-    if not isinstance(answer, dict):
-        answer = {}
-    if status != 200:
-        raise ApiError(status, str(answer.get("errorCode", "")), f"{what} answered {status}: {answer.get('errorMessage', '')}")
-    return answer

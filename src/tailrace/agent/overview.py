@@ -4,7 +4,7 @@ import fnmatch
 import heapq
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,6 +22,10 @@ KNOWN: Final = frozenset({"in_events", "in_bytes", "out_events", "failed", "disc
 """Counters that have a column of their own."""
 
 
+OWN_STATES: Final = frozenset({"revoked", "identity_conflict"})
+"""What a server says of this agent that is its state as a whole."""
+
+
 @dataclass(slots=True)
 class Overview:
     """What runs at present. Sessions come and go, this stays: `lanes` and `targets` are those of the present one."""
@@ -33,15 +37,19 @@ class Overview:
     began_at: float = field(default_factory=time.time)
     set_aside: Sequence[str] = ()
     """Pipelines that do not run because the worker died of them."""
+    servers: Callable[[], Sequence[Row]] = tuple
+    """Rows of the servers that were joined."""
 
     def summary(self) -> Row:
         """The whole agent in one row."""
         troubles = [*(f"{lane.pipeline}: {lane.degraded}" for lane in self.lanes if lane.degraded)]
         troubles += [f"{name}: set aside, the worker died of it again and again" for name in self.set_aside]
         troubles += [f"{target.flusher.target}: {target.trouble}" for target in self.targets if target.trouble]
+        servers = self.servers()
+        troubles += [f"server {row['address']}: {row['state']}: {row['trouble']}" for row in servers if row["trouble"]]
         numbers = [lane.tally.snapshot()[0] for lane in self.lanes]
         return {
-            "state": "degraded" if troubles else "ok",
+            "state": next((row["state"] for row in servers if row["state"] in OWN_STATES), "degraded" if troubles else "ok"),
             "troubles": troubles,
             "version": __version__,
             "pid": os.getpid(),

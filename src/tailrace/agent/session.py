@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tailrace import telemetry
@@ -64,6 +65,8 @@ class End(enum.Enum):
     STOPPED = "stopped"
     DRAINED = "drained"
     FORKED = "forked"
+    RELOADED = "reloaded"
+    """Another one is to begin, with what has changed meanwhile."""
     FAILED = "failed"
 
 
@@ -127,6 +130,8 @@ class Session:
         self._failures: list[TailraceError] = []
         """Why pipelines do not run that should."""
         self._log = telemetry.logger("agent")
+        self.started = threading.Event()
+        """Set when it can be stopped."""
 
     @property
     def lanes(self) -> list[Lane]:
@@ -143,6 +148,7 @@ class Session:
         self._over: asyncio.Future[End] = self._loop.create_future()
         self._loop.set_exception_handler(self._crashed)
         threading.excepthook = self._thread_crashed
+        self.started.set()
         self._checkpoint.start()
         self._build()
         for target in self._targets.values():
@@ -357,14 +363,15 @@ class Session:
             return Inquiry(lane, nothing_stored)
         project, _ = lane.address
         enrolments = [one for one in self._identity.enrolments if one.project == project]
-        return Inquiry(lane, lambda stream: [part for one in enrolments for part in stored_ranges(one, self._around.epoch, stream)])
+        ask = partial(stored_ranges, self._identity)
+        return Inquiry(lane, lambda stream: [part for one in enrolments for part in ask(one, self._around.epoch, stream)])
 
     async def _ask_stored_ends(self) -> None:
         for enrolment in self._identity.enrolments:
             wait = Backoff()
             while True:
                 try:
-                    self._streams.stored_ends.update(await asyncio.to_thread(stored_ends, enrolment))
+                    self._streams.stored_ends.update(await asyncio.to_thread(stored_ends, self._identity, enrolment))
                     break
                 except (UnreachableError, ApiError) as error:
                     telemetry.alarm(

@@ -44,6 +44,7 @@ def snapshot(overview: Overview) -> dict[str, Any]:
         "files": overview.files(limit=SNAPSHOT_FILES),
         "pipelines": overview.pipelines(),
         "targets": overview.target_rows(),
+        "servers": overview.servers(),
         "alarms": alarm_rows(),
     }
 

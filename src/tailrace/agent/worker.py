@@ -10,6 +10,7 @@ from typing import Any
 from tailrace import telemetry
 from tailrace.agent import identity as identities
 from tailrace.agent import startup
+from tailrace.agent.boot import begin
 from tailrace.agent.checkpoint import open_checkpoint
 from tailrace.agent.claims import file_bounds
 from tailrace.agent.control import enrol_local, moved_here
@@ -17,6 +18,7 @@ from tailrace.agent.defaults import with_defaults
 from tailrace.agent.desk import Desk
 from tailrace.agent.identity import AgentIdentity
 from tailrace.agent.jobs import Jobs
+from tailrace.agent.keeper import Keeper
 from tailrace.agent.local_event import LocalEvents
 from tailrace.agent.onetime import First, Runs
 from tailrace.agent.platform import current
@@ -34,6 +36,8 @@ from tailrace.pipeline.loading import resolve
 from tailrace.pipeline.model import PipelineConfig
 
 EXIT_CODES = {End.STOPPED: 0, End.DRAINED: 0, End.FAILED: 1}
+AGAIN = (End.FORKED, End.RELOADED)
+START_SECS = 10.0
 
 
 class Worker:
@@ -86,13 +90,15 @@ class Worker:
                 signal.signal(number, self._signalled)
             self._tell_news()
             overview = self._desk.overview
+            keeper = self._desk.keeper = self._keeper(identity)
             with (
                 self._supervision.beating(self._report, self.stop),
+                keeper.at_work(),
                 status_file(self._home / "run" / "agent.json", overview),
                 sampling(overview, self._home, self._bounds.files.bound),
             ):
                 end = End.FORKED
-                while end is End.FORKED and not self._stopped:
+                while end in AGAIN and not self._stopped:
                     end = self._one_session(identity)
             return EXIT_CODES.get(end, 0)
         finally:
@@ -107,6 +113,16 @@ class Worker:
         self._stopped = True
         if self._session is not None:
             self._session.stop()
+
+    def _keeper(self, identity: AgentIdentity) -> Keeper:
+        boot = begin(self._home / "agent")
+        return Keeper(identity, self._home, boot, renamed=lambda: self._again(End.FORKED), widened=lambda: self._again(End.RELOADED))
+
+    def _again(self, end: End) -> None:
+        """The present session makes way for another one; from the keeper's thread."""
+        session = self._session
+        if session is not None and session.started.wait(START_SECS):
+            session.stop(end)
 
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
         self.stop()

@@ -71,6 +71,10 @@ class Client:
             return False
         return True
 
+    def own(self, method: str, path: str, document: object = None) -> Any:
+        """An operation of our own API, `path` below `/api/v1`."""
+        return self._request(method, f"/api/v1{path}", body=document)
+
     def _request(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> Any:
         import httpx2
 

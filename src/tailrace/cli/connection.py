@@ -1,10 +1,10 @@
 """Which server a command talks to, and as whom: from flags, else the environment, else what `tailrace up` wrote into the home."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
@@ -37,22 +37,42 @@ class ConnectionFlags:
     home: Annotated[Path, Parameter(help="Home whose `secret/cli.json` says all that the above leave open.")] = DEFAULT
 
 
+NO_FLAGS: Final = ConnectionFlags()
+
+
 def connect(flags: ConnectionFlags, environment: Mapping[str, str] | None = None) -> Connection:
     """Raises ConfigError that names what is missing, DamagedError for a `cli.json` that cannot be read."""
+    return _connection(flags, environment, list(ENVIRONMENT))
+
+
+def connect_to_server(flags: ConnectionFlags, environment: Mapping[str, str] | None = None) -> Connection:
+    """For what concerns a server as a whole: no logstore is needed. On the server's own home its administrator's key is found."""
+    return _connection(flags, environment, ["endpoint", "key_id", "key_secret"])
+
+
+def _connection(flags: ConnectionFlags, environment: Mapping[str, str] | None, needed: Sequence[str]) -> Connection:
     environment = os.environ if environment is None else environment
-    path = flags.home.expanduser() / "secret" / "cli.json"
     stored: dict[str, Any] | None = None
     values: dict[str, str] = {}
     for name, variable in ENVIRONMENT.items():
         value = getattr(flags, name, "") or environment.get(variable, "")
         if not value:
-            stored = read_json(path) if stored is None else stored
+            stored = _stored(flags.home.expanduser()) if stored is None else stored
             value = str(stored.get(name) or "")
         values[name] = value
-    missing = [field.name for field in fields(Connection) if not values[field.name]]
+    missing = [name for name in needed if not values[name]]
     variables = ", ".join(ENVIRONMENT[name] for name in missing)
     if "endpoint" in missing:
         raise ConfigError("no server is known to this command", hint=f"run `tailrace up`, or set {variables}")
     if missing:
         raise ConfigError(f"cannot ask `{values['endpoint']}`: its {', '.join(missing)} is not known", hint=f"set {variables}")
     return Connection(**values)
+
+
+def _stored(home: Path) -> dict[str, Any]:
+    """What `tailrace up` wrote, else what a server that runs on this home says of itself."""
+    stored = read_json(home / "secret" / "cli.json")
+    running = read_json(home / "run" / "server.json")
+    if stored or not running:
+        return stored
+    return {**read_json(home / "secret" / "admin.json"), "endpoint": f"http://{running.get('host')}:{running.get('port')}"}

@@ -52,6 +52,7 @@ class HttpConnections:
         self._tls = tls
         self._server_name = server_name if tls else None
         self._idle: list[_Connection] = []
+        self._closed = False
 
     async def post(self, path: str, headers: Mapping[str, str], body: Sequence[bytes]) -> Answer:
         """Send `body`, whose chunks follow each other, and wait for the answer. OSError or TimeoutError when there is none.
@@ -71,13 +72,15 @@ class HttpConnections:
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
             raise AnswerError(f"the connection ended within the answer, or it is no HTTP: {error}") from error
         finally:
-            if kept:
+            if kept and not self._closed:
                 self._idle.append(connection)
             else:
                 connection.writer.transport.abort()
         return answer
 
     async def close(self) -> None:
+        """Requests under way are finished."""
+        self._closed = True
         while self._idle:
             writer = self._idle.pop().writer
             writer.close()

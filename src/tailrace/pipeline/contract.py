@@ -11,6 +11,7 @@ Guarantees the agent gives to plugins
 """
 
 import enum
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
@@ -368,10 +369,14 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class ServerName:
-    """A server by its own id, and the endpoints under which it is and was reached, the present one first."""
+    """A server by its own id, and the endpoints under which it is and was reached, the present one first.
+
+    `addresses` are those under which it can be reached at present, where it has told them: the best one first.
+    """
 
     id: str
     endpoints: Sequence[str]
+    addresses: Sequence[str] = ()
 
 
 class FlusherContext(Protocol):
@@ -380,7 +385,19 @@ class FlusherContext(Protocol):
     agent_id: str
 
     def credentials(self, endpoint: str, project: str) -> Credentials | None:
-        """The key that enrolment at this endpoint gave for a project; None where the agent is not enrolled."""
+        """The key that enrolment at this endpoint gave for a project; None where the agent is not enrolled, or has no valid key now."""
+        ...
+
+    def why_no_key(self, endpoint: str, project: str) -> str:
+        """Why an enrolled agent has no key at present; empty where it has one, or is not enrolled."""
+        ...
+
+    def refused(self, endpoint: str, project: str) -> None:
+        """Tell the agent that the server there does not take its key, so that it asks for another one."""
+        ...
+
+    def tls(self, endpoint: str, project: str) -> ssl.SSLContext | None:
+        """How the server there is known; None: by the roots that the system trusts. Roots change: ask for each new connection."""
         ...
 
     def offers(self, endpoint: str, project: str, feature: str) -> bool:

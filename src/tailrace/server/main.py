@@ -150,6 +150,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             fleet=Fleet(roster, vault, authority, settings),
             server_id=_server_id(settings.server_directory / SERVER_ID),
             addresses=addresses,
+            domains=frozenset(name.lower() for name in names),
             upgrade_root=open_upgrade_root(secret / UPGRADE_ROOT),
         )
         await store.flush()

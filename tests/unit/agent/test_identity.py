@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from tailrace.agent import control, identity
+from tailrace.agent import calls, identity
 from tailrace.agent.control import enrol_local, moved_here, stored_ends
 from tailrace.agent.identity import AgentIdentity, Enrolment
 from tailrace.errors import ApiError, DamagedError, NewerFormatError, StateError, UnreachableError
@@ -51,8 +51,8 @@ def test_an_older_file_is_taken_over_after_a_copy(tmp_path):
 
 
 def test_a_newer_format_is_refused(tmp_path):
-    (tmp_path / "agent.json").write_text('{"format":3}')
-    with pytest.raises(NewerFormatError, match="its format 3 is newer than 2"):
+    (tmp_path / "agent.json").write_text('{"format":4}')
+    with pytest.raises(NewerFormatError, match="its format 4 is newer than 3"):
         identity.load(tmp_path / "agent.json")
 
 
@@ -168,10 +168,10 @@ def test_a_server_that_is_away_does_not_cost_the_key(admin):
 
 
 def test_an_answer_without_end_is_not_kept(server, monkeypatch):
-    monkeypatch.setattr(control, "MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(calls, "MAX_ANSWER_BYTES", 1000)
     server.answer = 200, b"{" + b" " * 1000
     with pytest.raises(UnreachableError, match="more than 1000 bytes"):
-        stored_ends(Enrolment(server.endpoint, "demo", [], "k", "k-secret"))
+        ends(Enrolment(server.endpoint, "demo", [], "k", "k-secret"))
 
 
 def test_without_an_admin_key_it_says_what_to_do(server, tmp_path):
@@ -179,17 +179,21 @@ def test_without_an_admin_key_it_says_what_to_do(server, tmp_path):
         enrol_local(AgentIdentity("a", []), server.endpoint, "demo", ["app"], tmp_path / "missing.json")
 
 
+def ends(enrolment):
+    return stored_ends(AgentIdentity("a", [enrolment]), enrolment)
+
+
 def test_stored_ends(server):
     enrolment = Enrolment(server.endpoint, "demo", ["app"], "k", "k-secret")
     server.answer = 200, {"streams": {"00AA": 12, "00BB": 0}}
-    assert stored_ends(enrolment) == {"00AA": 12, "00BB": 0}
+    assert ends(enrolment) == {"00AA": 12, "00BB": 0}
     server.answer = 404, {"errorCode": "NotFound", "errorMessage": ""}
-    assert stored_ends(enrolment) == {}
+    assert ends(enrolment) == {}
     server.answer = 500, b"<html>"
     with pytest.raises(ApiError, match="answered 500"):
-        stored_ends(enrolment)
+        ends(enrolment)
 
 
 def test_no_server_is_said_in_a_sentence():
     with pytest.raises(UnreachableError, match=r"cannot reach the server at `http://127\.0\.0\.1:1`"):
-        stored_ends(Enrolment("http://127.0.0.1:1", "demo", [], "k", "k-secret"))
+        ends(Enrolment("http://127.0.0.1:1", "demo", [], "k", "k-secret"))

@@ -23,6 +23,9 @@ IDENTITY = Identity(b"e" * 16, "00000000000000AA", 26, 0, 10, b"f" * 16)
 class Enrolled:
     agent_id = "agent"
     known: ServerName | None = None
+    why = ""
+    refusals = 0
+    context = None
 
     def __init__(self, key=None, features=()):
         self.key, self.features = key, features
@@ -35,6 +38,15 @@ class Enrolled:
 
     def server(self, endpoint, project):
         return self.known
+
+    def why_no_key(self, endpoint, project):
+        return self.why
+
+    def refused(self, endpoint, project):
+        self.refusals += 1
+
+    def tls(self, endpoint, project):
+        return self.context
 
 
 def flusher(endpoint="http://127.0.0.1:1", key=None, features=(), **options):

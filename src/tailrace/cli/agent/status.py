@@ -29,18 +29,20 @@ COLUMNS: Final[dict[str, Sequence[str]]] = {
         "sent_at",
         "trouble",
     ),
+    "servers": ("server", "address", "state", "projects", "key_expires_at", "answered_at", "trouble"),
     "alarms": ("at", "alarm", "count", "pipeline", "message", "sample"),
     "imports": ("name", "pipeline", "state", "files", "done", "bytes", "progress", "last_error"),
 }
 WINDOWS: Final = ("all", "active", "logstore", "logfile", "history")
-INSTANTS: Final = ("at", "sent_at", "read_at", "began_at")
+INSTANTS: Final = ("at", "sent_at", "read_at", "began_at", "key_expires_at", "answered_at")
 
 
 def status(
     what: Annotated[
         str,
         Parameter(
-            help="files, pipelines, targets, alarms, imports, metrics; or, of Logtail's manual: all, active, logstore, logfile, history."
+            help="files, pipelines, targets, servers, alarms, imports, metrics; "
+            "or, of Logtail's manual: all, active, logstore, logfile, history."
         ),
     ] = "",
     /,
@@ -92,6 +94,7 @@ def status(
 EMPTY: Final = {
     "files": "no file is read: `tailrace agent doctor --file PATH` says why one is not",
     "alarms": "no alarms since the agent started",
+    "servers": "no server was joined with a token: `tailrace agent enroll` does that",
     "imports": "nothing was imported: `tailrace agent import PATH` does that",
 }
 

@@ -10,6 +10,11 @@ app.command("tailrace.cli.agent.status:status", name="status", help_format="plai
 app.command("tailrace.cli.agent.importing:import_", name="import", help_format="plaintext")
 app.command("tailrace.cli.agent.settings:settings", name="settings", help_format="plaintext")
 app.command("tailrace.cli.agent.doctor:doctor", name="doctor", help_format="plaintext")
+app.command("tailrace.cli.agent.enroll:enroll", name="enroll", help_format="plaintext")
+app.command("tailrace.cli.agent.token:app", name="token", help="Make, list and revoke join tokens, on the server.")
+app.command("tailrace.cli.agent.fleet:list_", name="list")
+app.command("tailrace.cli.agent.fleet:revoke", name="revoke")
+app.command("tailrace.cli.agent.fleet:reinstate", name="reinstate")
 
 
 @app.command

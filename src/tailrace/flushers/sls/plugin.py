@@ -4,9 +4,7 @@ A Tailrace server that enrolled this agent gets many log groups per request, eac
 other endpoint gets one log group per request, at least once.
 """
 
-import ipaddress
 import re
-import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,9 +13,9 @@ from urllib.parse import urlsplit
 
 from tailrace.batch import EventBatch
 from tailrace.errors import ConfigError
-from tailrace.flushers.connection import HttpConnections
 from tailrace.flushers.sls.answer import clock_offset, judge
 from tailrace.flushers.sls.groups import bounded, hash_key, whole
+from tailrace.flushers.sls.link import CertificateError, Link
 from tailrace.flushers.sls.request import Address, many_groups, one_group, signed
 from tailrace.pipeline.config import OptionGroup, PluginConfig, Problem, Secret, has_reference, option
 from tailrace.pipeline.contract import BatchLimits, Credentials, Delivery, FlusherContext, Group, Identity, Outcome, Payload
@@ -103,13 +101,11 @@ class FlusherSls:
         self.config = config
         self.target = self.destination = self._at(config.url)
         self.formerly: Sequence[str] = ()
-        self._url = config.url
         self.limits = self._limits(many=False)
         self.recognises_repeats = False
         self._clock_offset = timedelta()
-        host = urlsplit(config.url).hostname or ""
-        self._address = Address(f"{config.project}.{host}", config.logstore, config.region, config.sign_version)
-        self._connections: HttpConnections | None = None
+        self._link = Link(config.url, config.project, None)
+        self._opened = False
         self._context: FlusherContext | None = None
 
     @classmethod
@@ -119,7 +115,7 @@ class FlusherSls:
     def start(self, context: FlusherContext) -> None:
         config = self.config
         self._context = context
-        if self._key() is None:
+        if self._key() is None and not context.why_no_key(config.url, config.project):
             raise ConfigError(
                 f"there is no access key for project `{config.project}` at `{config.endpoint}`",
                 hint="give the flusher `AccessKeyId` and `AccessKeySecret`, or enrol the agent there",
@@ -130,11 +126,11 @@ class FlusherSls:
         self.limits = self._limits(many=self.recognises_repeats)
         server = context.server(config.url, config.project) if self.recognises_repeats else None
         if server is not None:
-            self._url = server.endpoints[0]
-            self.target = self._at(self._url)
+            self.target = self._at(server.endpoints[0])
             self.destination = self._at(server.id)
             self.formerly = [self._at(endpoint) for endpoint in server.endpoints]
-            self._address = replace(self._address, host=f"{config.project}.{urlsplit(self._url).hostname}")
+        moved = server is not None and not server.addresses  # one that has told its addresses is found by these
+        self._link = Link(server.endpoints[0] if server and moved else config.url, config.project, context)
 
     def encode(self, batch: EventBatch, identity: Identity, groups: Sequence[Group] = (), *, nanoseconds: bool = False) -> list[Payload]:
         alone = not self.recognises_repeats and self.config.sign_version == "v4"
@@ -169,35 +165,38 @@ class FlusherSls:
         return hash_key([known.get(key.removeprefix(TAG).encode(), b"") for key in self.config.shard_hash_keys])
 
     async def open(self) -> None:
-        url = urlsplit(self._url)
-        host, tls = url.hostname or "", url.scheme == "https"
-        self._connections = HttpConnections(
-            host,
-            url.port or (443 if tls else 80),
-            tls=ssl.create_default_context() if tls else None,
-            server_name=host if _is_address(host) else self._address.host,
-        )
+        self._link.open()
+        self._opened = True
 
     async def send(self, payloads: Sequence[Payload]) -> Delivery:
         key = self._key()
-        if self._connections is None or key is None:
-            return Delivery(Outcome.UNAUTHORIZED, message="there is no access key any more")
+        if not self._opened or key is None:
+            return Delivery(Outcome.RETRY, "NoKey", self._why_no_key())
         content = many_groups(payloads) if self.recognises_repeats else one_group(payloads[0])
-        address = self._address.to_shard(payloads[0].hash_key)
+        config = self.config
+        address = Address(f"{config.project}.{self._link.host}", config.logstore, config.region, config.sign_version, payloads[0].hash_key)
         now = datetime.now(UTC) + self._clock_offset
         try:
             headers = signed(address, content, key=key, now=now)
-            answer = await self._connections.post(address.target, {**self.config.extra_headers, **headers}, content.pieces)
+            answer = await self._link.post(address.target, {**config.extra_headers, **headers}, content.pieces)
         except TimeoutError:
             return Delivery(Outcome.RETRY, "Timeout", "no answer in time")
+        except CertificateError as error:
+            return Delivery(Outcome.RETRY, "Certificate", f"{error}; {error.hint}")
         except OSError as error:
             return Delivery(Outcome.RETRY, "Network", str(error))
         self._clock_offset = clock_offset(answer) or self._clock_offset
-        return judge(answer)
+        delivery = judge(answer)
+        if delivery.outcome is Outcome.UNAUTHORIZED and self._context is not None and not config.access_key_id:
+            self._context.refused(config.url, config.project)
+        return delivery
 
     async def close(self) -> None:
-        if self._connections is not None:
-            await self._connections.close()
+        await self._link.close()
+
+    def _why_no_key(self) -> str:
+        why = self._context.why_no_key(self.config.url, self.config.project) if self._context else ""
+        return f"there is no access key: {why}" if why else "there is no access key any more"
 
     def _at(self, server: str) -> str:
         return f"sls:{server}/{self.config.project}/{self.config.logstore}"
@@ -217,11 +216,3 @@ class FlusherSls:
             batch.timeout_secs,
             max_bytes_per_sec=max(0, self.config.max_send_rate),
         )
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

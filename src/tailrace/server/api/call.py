@@ -49,6 +49,8 @@ class Services:
     server_id: str
     addresses: tuple[str, ...]
     """Where agents reach this server, `https://host:port`, the best one first."""
+    domains: frozenset[str]
+    """Names of this server; `<project>.<domain>` addresses a project."""
     upgrade_root: Mapping[str, Any]
     """The public root of trust for upgrades, as agents get it."""
 

@@ -32,7 +32,7 @@ class SlsApi:
         self._services = services
         self._authenticator = authenticator
         self._table = RouteTable(ROUTES)
-        self._domains = frozenset(services.settings.domains)
+        self._domains = services.domains
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -1,0 +1,82 @@
+"""One call of the agent to its server beside the data: signed with a key for data, or known by the agent's certificate, or open."""
+
+import http.client
+import json
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+
+from tailrace.errors import ApiError, UnreachableError
+from tailrace.pipeline.contract import Credentials
+from tailrace.wire.signature import SignedRequest, sign_v4
+from tailrace.wire.tls import explain
+
+TIMEOUT_SECS: Final = 10.0
+REGION: Final = "local"
+MAX_ANSWER_BYTES: Final = 64 * 1_048_576
+"""Stream ends of 100 000 files take 4 MB."""
+
+
+def call(
+    endpoint: str,
+    method: str,
+    path: str,
+    document: object = None,
+    *,
+    key: Credentials | None = None,
+    query: Sequence[tuple[str, str]] = (),
+    tls: ssl.SSLContext | None = None,
+) -> dict[str, Any]:
+    """The answer's JSON object. `tls` is how an `https` endpoint is known; without it by the roots that the system trusts.
+
+    UnreachableError when there is no answer, or none that can be trusted; ApiError when it is not a success.
+    """
+    url = urlsplit(endpoint)
+    body = b"" if document is None else json.dumps(document).encode()
+    headers = {"host": url.netloc, "x-log-bodyrawsize": str(len(body)), **({"content-type": "application/json"} if body else {})}
+    if key is not None:
+        headers |= sign_v4(SignedRequest(method, path, list(query), headers, body), key.key_id, key.key_secret, REGION, datetime.now(UTC))
+    target = f"{path}?{urlencode(query)}" if query else path
+    status, text = _exchange(endpoint, tls, (method, target, body, headers))
+    return _answer(status, text, f"{method} {path} at `{endpoint}`")
+
+
+def _exchange(endpoint: str, tls: ssl.SSLContext | None, request: tuple[str, str, bytes, dict[str, str]]) -> tuple[int, bytes]:
+    connection = _connection(endpoint, tls)
+    try:
+        connection.request(*request)
+        response = connection.getresponse()
+        text = response.read(MAX_ANSWER_BYTES + 1)
+    except ssl.SSLError as error:
+        message, hint = explain(error, endpoint)
+        raise UnreachableError(message, hint=hint) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise UnreachableError(
+            f"cannot reach the server at `{endpoint}`: {error}", hint="check that it runs and that the address is right"
+        ) from error
+    finally:
+        connection.close()
+    if len(text) > MAX_ANSWER_BYTES:
+        raise UnreachableError(f"`{endpoint}` answers with more than {MAX_ANSWER_BYTES} bytes", hint="check that the address is right")
+    return response.status, text
+
+
+def _connection(endpoint: str, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
+    url = urlsplit(endpoint)
+    if url.scheme == "https":
+        return http.client.HTTPSConnection(url.hostname or "", url.port, timeout=TIMEOUT_SECS, context=tls)
+    return http.client.HTTPConnection(url.hostname or "", url.port, timeout=TIMEOUT_SECS)
+
+
+def _answer(status: int, text: bytes, what: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(text or b"{}")
+    except ValueError:
+        answer = {}
+    if not isinstance(answer, dict):
+        answer = {}
+    if status != 200:
+        raise ApiError(status, str(answer.get("errorCode", "")), f"{what} answered {status}: {answer.get('errorMessage', '')}")
+    return answer
