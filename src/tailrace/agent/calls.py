@@ -47,8 +47,8 @@ def _exchange(endpoint: str, tls: ssl.SSLContext | None, request: tuple[str, str
     connection = _connection(endpoint, tls)
     try:
         connection.request(*request)
-        response = connection.getresponse()
-        text = response.read(MAX_ANSWER_BYTES + 1)
+        with connection.getresponse() as response:
+            text = response.read(MAX_ANSWER_BYTES + 1)
     except ssl.SSLError as error:
         message, hint = explain(error, endpoint)
         raise UnreachableError(message, hint=hint) from error
