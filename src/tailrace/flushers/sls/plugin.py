@@ -174,7 +174,7 @@ class FlusherSls:
             return Delivery(Outcome.RETRY, "NoKey", self._why_no_key())
         content = many_groups(payloads) if self.recognises_repeats else one_group(payloads[0])
         config = self.config
-        address = Address(f"{config.project}.{self._link.host}", config.logstore, config.region, config.sign_version, payloads[0].hash_key)
+        address = self._address.to_shard(payloads[0].hash_key)
         now = datetime.now(UTC) + self._clock_offset
         try:
             headers = signed(address, content, key=key, now=now)
@@ -193,6 +193,11 @@ class FlusherSls:
 
     async def close(self) -> None:
         await self._link.close()
+
+    @property
+    def _address(self) -> Address:
+        config = self.config
+        return Address(f"{config.project}.{self._link.host}", config.logstore, config.region, config.sign_version)
 
     def _why_no_key(self) -> str:
         why = self._context.why_no_key(self.config.url, self.config.project) if self._context else ""
