@@ -134,26 +134,28 @@ class Encoded:
     def events(self) -> int: ...
 
 @final
-class MapColumns:
-    """Every row's contents as one map column in Arrow's layout (int32 little-endian offsets), for a store."""
+class StoreColumns:
+    """Every row's contents as the storage engine lays them out (ClickHouse's `Native`): integers are little-endian, a string is its
+    length in base 128, lowest digits first, then its bytes."""
 
     @property
     def times(self) -> bytes:
         """int64 ns, one per row."""
     @property
-    def offsets(self) -> bytes:
-        """int32 × (rows + 1): where a row's entries start."""
+    def ends(self) -> bytes:
+        """uint64 per row: how many entries this row and those before it have."""
     @property
     def key_index(self) -> bytes:
-        """int32 per entry: index into `keys`."""
+        """Per entry the index into `keys`: uint8 for up to 256 keys, uint16 for up to 65536, else uint32."""
     @property
     def keys(self) -> list[bytes]:
         """The distinct keys, in order of first appearance."""
     @property
-    def value_offsets(self) -> bytes:
-        """int32 × (entries + 1) into `value_data`."""
+    def values(self) -> bytes:
+        """A string per entry."""
     @property
-    def value_data(self) -> bytes: ...
+    def fields(self) -> list[bytes]:
+        """Per asked name a string per row: its first value, empty where the row has none."""
 
 @final
 class EventBatch:
@@ -401,7 +403,8 @@ class EventBatch:
         """Rows `[first, first + count)` as one LogGroup: Logs (Time, Contents…, Time_ns when `time_ns_part`), Topic, Source, LogTags
         (`self.tags`, then `tags`). Field order inside a Log is Time, Contents, Time_ns; in the group Logs, Topic (when set), Source (when
         set), LogTags. lz4 is the raw block format."""
-    def map_columns(self, *, first: int = 0, count: int | None = None) -> MapColumns: ...
+    def store_columns(self, *, first: int = 0, count: int | None = None, fields: Sequence[bytes] = ()) -> StoreColumns:
+        """Rows `[first, first + count)`; `fields` are names, each once, whose values are wanted as columns of their own too."""
 
 def record_end(block: bytes, rule: RecordRule | None = None) -> int:
     r"""How many bytes at the front of `block`, which begins between records, are whole records and whole unmatched lines that more bytes

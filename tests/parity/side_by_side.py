@@ -75,8 +75,8 @@ def plain(found: Any) -> Any:
             return found.count, found.removed, found.sample, found.rows, found.partial, found.partial_sample
         case "Encoded":
             return found.body, found.raw_size, found.digest, found.events
-        case "MapColumns":
-            return found.times, found.offsets, found.key_index, found.keys, found.value_offsets, found.value_data
+        case "StoreColumns":
+            return found.times, found.ends, found.key_index, found.keys, found.values, found.fields
         case "EventBatch":
             return seen(found)
         case _:
@@ -100,7 +100,7 @@ def seen(batch: Any) -> dict[str, Any]:
         "discarded": batch.discarded,
         "head": (batch.topic, batch.source, batch.tags),
         "encoded": plain(batch.encode(compression="none", digest="md5", time_ns_part=True)),
-        "columns of a map": plain(batch.map_columns()),
+        "columns of a store": plain(batch.store_columns(fields=[*keys[::2], b"nobody's key"])),
     }
 
 

@@ -6,7 +6,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
 
 use super::records::RecordRule;
-use super::values::{Encoded, MapColumns};
+use super::values::{Encoded, StoreColumns};
 use super::{compression, digest, one_per_row, refused, too_big};
 use crate::batch::build::Event;
 use crate::batch::{Batch, Block, Pair};
@@ -253,10 +253,11 @@ impl EventBatch {
         Ok(Encoded { body, raw_size, digest, events: end - first })
     }
 
-    #[pyo3(signature = (*, first=0, count=None))]
-    fn map_columns(&self, py: Python, first: isize, count: Option<isize>) -> PyResult<MapColumns> {
+    #[pyo3(signature = (*, first=0, count=None, fields=Vec::new()))]
+    fn store_columns(&self, py: Python, first: isize, count: Option<isize>, fields: Vec<PyBackedBytes>) -> PyResult<StoreColumns> {
         let (first, end) = self.rows_of(first, count)?;
-        let columns = py.detach(|| self.inner.map_columns(first, end)).map_err(too_big)?;
-        MapColumns::new(py, &columns)
+        let names: Vec<&[u8]> = fields.iter().map(|name| &**name).collect();
+        let columns = py.detach(|| self.inner.store_columns(first, end, &names));
+        StoreColumns::new(py, &columns)
     }
 }

@@ -29,7 +29,7 @@ fn tailrace_kernel(module: &Bound<PyModule>) -> PyResult<()> {
     module.add_class::<records::RecordRule>()?;
     module.add_class::<values::Failures>()?;
     module.add_class::<values::Encoded>()?;
-    module.add_class::<values::MapColumns>()?;
+    module.add_class::<values::StoreColumns>()?;
     module.add_class::<batch::EventBatch>()?;
     module.add_function(wrap_pyfunction!(functions::record_end, module)?)?;
     module.add_function(wrap_pyfunction!(functions::fingerprint, module)?)?;

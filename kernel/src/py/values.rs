@@ -58,25 +58,26 @@ pub struct Encoded {
 }
 
 #[pyclass(frozen, get_all, module = "tailrace_kernel")]
-pub struct MapColumns {
+pub struct StoreColumns {
     times: Py<PyBytes>,
-    offsets: Py<PyBytes>,
+    ends: Py<PyBytes>,
     key_index: Py<PyBytes>,
     keys: Py<PyList>,
-    value_offsets: Py<PyBytes>,
-    value_data: Py<PyBytes>,
+    values: Py<PyBytes>,
+    fields: Py<PyList>,
 }
 
-impl MapColumns {
-    pub fn new(py: Python, columns: &columns::MapColumns) -> PyResult<MapColumns> {
+impl StoreColumns {
+    pub fn new(py: Python, columns: &columns::StoreColumns) -> PyResult<StoreColumns> {
         let bytes = |data: &[u8]| PyBytes::new(py, data).unbind();
-        Ok(MapColumns {
+        let list = |items: &[Vec<u8>]| Ok::<_, PyErr>(PyList::new(py, items.iter().map(|item| PyBytes::new(py, item)))?.unbind());
+        Ok(StoreColumns {
             times: bytes(&columns.times),
-            offsets: bytes(&columns.offsets),
+            ends: bytes(&columns.ends),
             key_index: bytes(&columns.key_index),
-            keys: PyList::new(py, columns.keys.iter().map(|key| PyBytes::new(py, key)))?.unbind(),
-            value_offsets: bytes(&columns.value_offsets),
-            value_data: bytes(&columns.value_data),
+            keys: list(&columns.keys)?,
+            values: bytes(&columns.values),
+            fields: list(&columns.fields)?,
         })
     }
 }

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
         Encoded,
         EventBatch,
         Failures,
-        MapColumns,
         Pattern,
         PatternError,
         RecordRule,
+        StoreColumns,
         compress,
         decompress,
         fingerprint,
@@ -34,7 +34,7 @@ else:
             NATIVE = False
         else:
             # What the kernel learned last: its version alone does not tell builds of one release apart.
-            if "limit" not in str(getattr(getattr(_engine, "RecordRule", None), "__text_signature__", "")):
+            if not hasattr(_engine, "StoreColumns"):
                 raise StaleKernelError(
                     "the native kernel is older than this release",
                     hint="run `make kernel`; with `TAILRACE_PURE=1` its twin does the work, slower",
@@ -46,10 +46,10 @@ else:
     Encoded = _engine.Encoded
     EventBatch = _engine.EventBatch
     Failures = _engine.Failures
-    MapColumns = _engine.MapColumns
     Pattern = _engine.Pattern
     PatternError = _engine.PatternError
     RecordRule = _engine.RecordRule
+    StoreColumns = _engine.StoreColumns
     compress = _engine.compress
     decompress = _engine.decompress
     fingerprint = _engine.fingerprint
@@ -61,10 +61,10 @@ __all__ = [
     "Encoded",
     "EventBatch",
     "Failures",
-    "MapColumns",
     "Pattern",
     "PatternError",
     "RecordRule",
+    "StoreColumns",
     "compress",
     "decompress",
     "fingerprint",

@@ -14,7 +14,6 @@ from tailrace.batch.twin.decode import Bounds, decode_group
 from tailrace.batch.twin.encode import Encoded, log_group, seal
 from tailrace.batch.twin.errors import DecodeError, PatternError
 from tailrace.batch.twin.expand_json import LeafParser
-from tailrace.batch.twin.map_columns import MapColumns, distinct_keys, map_columns
 from tailrace.batch.twin.parse_apsara import parse_apsara
 from tailrace.batch.twin.parse_delimiter import DelimiterParser
 from tailrace.batch.twin.parse_json import JsonParser
@@ -26,6 +25,7 @@ from tailrace.batch.twin.policy import Failures, Policy, apply
 from tailrace.batch.twin.records import RecordRule, record_end, split_records
 from tailrace.batch.twin.repeat import repeat_rows
 from tailrace.batch.twin.split import split_lines
+from tailrace.batch.twin.store_columns import StoreColumns, distinct_keys, store_columns
 from tailrace.batch.twin.table import Event, Origin, Span, Table, from_events
 from tailrace.batch.twin.time_format import compile_format
 
@@ -34,10 +34,10 @@ __all__ = [
     "Encoded",
     "EventBatch",
     "Failures",
-    "MapColumns",
     "Pattern",
     "PatternError",
     "RecordRule",
+    "StoreColumns",
     "compress",
     "decompress",
     "fingerprint",
@@ -342,8 +342,8 @@ class EventBatch:
         group = log_group(self._table, rows, self.topic, self.source, [*self.tags, *tags], time_ns_part=time_ns_part)
         return seal(group, len(range(*rows.indices(len(self)))), compression, digest)
 
-    def map_columns(self, *, first: int = 0, count: int | None = None) -> MapColumns:
-        return map_columns(self._table, self._rows(first, count))
+    def store_columns(self, *, first: int = 0, count: int | None = None, fields: Sequence[bytes] = ()) -> StoreColumns:
+        return store_columns(self._table, self._rows(first, count), fields)
 
     def _rows(self, first: int, count: int | None) -> slice:
         if first < 0 or (count is not None and count < 0):

@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from tailrace.server.query.service import Answer, Page, Queries
 from tailrace.server.query.window import NS, Window
-from tailrace.server.store.columns import SCHEMA
 from tailrace.server.store.engine import Engine
 from tailrace.server.store.port import EngineQuery, Rows, TableSpec
 from tailrace.server.store.schema import create_statement, table_name
@@ -22,6 +21,13 @@ from tailrace.server.store.schema import create_statement, table_name
 T = TypeVar("T")
 START = 1_700_000_000
 TOKENS = (",", " ", "'", '"', ";", "=", "(", ")", "[", "]", "{", "}", "?", "@", "&", "<", ">", "/", ":", "\n", "\t", "\r")
+
+TEXT, PAIRS = pa.binary(), pa.map_(pa.binary(), pa.binary())
+SCHEMA = pa.schema({
+    "time": pa.timestamp("ns", "UTC"), "recv": pa.timestamp("ms", "UTC"), "shard": pa.uint16(), "seq": pa.uint64(),
+    "group_cursor": pa.uint64(), "group_size": pa.uint32(), "agent": TEXT, "epoch": TEXT, "stream": pa.uint64(), "pack_seq": pa.uint64(),
+    "pack_part": pa.uint16(), "pack_index": pa.uint32(), "source": TEXT, "topic": TEXT, "tags": PAIRS, "fields": PAIRS,
+})  # fmt: skip
 
 
 @dataclass

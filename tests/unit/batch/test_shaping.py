@@ -155,12 +155,26 @@ def test_times_beyond_what_the_wire_can_say_are_clamped(engine: ModuleType) -> N
         assert engine.EventBatch.decode(body).times == [wire * 10**9]
 
 
-def test_map_columns(batch: Any) -> None:
-    columns = batch.map_columns(first=1)
+def test_store_columns(batch: Any) -> None:
+    columns = batch.store_columns(first=1, fields=[b"m", b"nothing"])
     assert struct.unpack("<2q", columns.times) == (2, 3)
-    assert struct.unpack("<3i", columns.offsets) == (0, 1, 3)
-    assert (columns.keys, struct.unpack("<3i", columns.key_index)) == ([b"level", b"m"], (0, 1, 1))
-    assert (struct.unpack("<4i", columns.value_offsets), columns.value_data) == ((0, 5, 6, 7), b"DEBUGxy")
+    assert struct.unpack("<2Q", columns.ends) == (1, 3)
+    assert (columns.keys, columns.key_index) == ([b"level", b"m"], b"\0\1\1")
+    assert columns.values == b"\5DEBUG\1x\1y"
+    assert columns.fields == [b"\0\1x", b"\0\0"]
+
+
+def test_places_of_keys_are_as_wide_as_their_number_asks(engine: ModuleType) -> None:
+    for keys, code in [(256, "B"), (257, "H"), (65_537, "I")]:
+        batch = engine.EventBatch.from_events([(0, [(b"%d" % n, b"%d" % n) for n in range(keys)])])
+        columns = batch.store_columns(fields=[b"300", b"7"])
+        assert struct.unpack(f"<{keys}{code}", columns.key_index) == tuple(range(keys))
+        assert columns.fields == [b"\x03300" if keys > 300 else b"\0", b"\x017"]
+
+
+def test_a_long_value_has_a_length_of_several_bytes(engine: ModuleType) -> None:
+    batch = engine.EventBatch.from_events([(0, [(b"k", b"v" * 300)])])
+    assert batch.store_columns(fields=[b"k"]).fields == [b"\xac\x02" + b"v" * 300]
 
 
 def test_a_decoded_body_that_lies_is_refused(engine: ModuleType, batch: Any) -> None:

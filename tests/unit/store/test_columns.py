@@ -2,34 +2,28 @@
 
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from tailrace.batch import DecodeError, EventBatch
 from tailrace.server.store import columns
 from tailrace.server.store.columns import Placement
+from tailrace.server.store.port import FieldIndex
+from tests.unit.store.native_reader import Reader
 
 SECOND = 1_000_000_000
 NOW_MS = 1_800_000_000_000
 
 
-def decoded(events: list[tuple[int, list[tuple[bytes, bytes]]]], tags: list[tuple[bytes, bytes]] | None = None) -> columns.Columns:
+def decoded(events: list[tuple[int, list[tuple[bytes, bytes]]]], tags: list[tuple[bytes, bytes]] | None = None) -> EventBatch:
     batch = EventBatch.from_events(events)
     batch.topic, batch.source = b"t\xff", b"10.0.0.1"
     encoded = batch.encode(tags=tags or [], time_ns_part=True)
     return columns.decode(encoded.body, "lz4", encoded.raw_size)
 
 
-def rows(path: Path, *groups: tuple[Placement, columns.Columns]) -> list[dict[str, object]]:
-    columns.write_block(path, groups)
-    with pa.OSFile(str(path)) as file:
-        return pa.ipc.open_stream(file).read_all().cast(_without_zone()).to_pylist()
-
-
-def _without_zone() -> pa.Schema:
-    """Times as numbers: Python's own have no nanoseconds."""
-    schema = columns.SCHEMA.set(0, pa.field("time", pa.int64()))
-    return schema.set(1, pa.field("recv", pa.int64()))
+def rows(path: Path, *groups: tuple[Placement, EventBatch], fields: tuple[FieldIndex, ...] = ()) -> list[dict[str, object]]:
+    columns.write_block(path, groups, fields)
+    return Reader(path.read_bytes()).rows()
 
 
 def test_a_row_is_its_event_and_its_place(tmp_path: Path) -> None:
@@ -58,7 +52,20 @@ def test_only_rows_from_the_future_are_marked(tmp_path: Path) -> None:
     own = [(b"a", b"1"), (b"b", b"2")]
     marks = [b"", b"901", b"", b"5000", b"901"]
     assert [row["tags"] for row in found] == [[*own, (b"__time_ahead__", mark)] if mark else own for mark in marks]
-    assert group.time_span() == (times[0], times[3])
+
+
+def test_values_of_indexed_fields_stand_beside_the_map(tmp_path: Path) -> None:
+    group = decoded([(0, [(b"a", b"1"), (b"b", b"2"), (b"a", b"3")]), (1, [(b"b", b"")]), (2, [])])
+    fields = (FieldIndex("c4", "b", "text"), FieldIndex("c7", "a", "long"))
+    found = rows(tmp_path / "block", (Placement(NOW_MS, 0, 0, 0), group), fields=fields)
+    assert [(row["c4"], row["c7"]) for row in found] == [(b"2", b"1"), (b"", b""), (b"", b"")]
+
+
+def test_more_tags_than_a_byte_counts(tmp_path: Path) -> None:
+    tags = [(b"%d" % n, b"v%d" % n) for n in range(300)]
+    times = [NOW_MS * 1_000_000, (NOW_MS + 901_000) * 1_000_000]
+    found = rows(tmp_path / "block", (Placement(NOW_MS, 0, 0, 0, mark_ahead=900.0), decoded([(time, []) for time in times], tags)))
+    assert [row["tags"] for row in found] == [tags, [*tags, (b"__time_ahead__", b"901")]]
 
 
 @pytest.mark.parametrize(("body", "size"), [(b"\xff\xff\xff", 3), (b"\x0a\x05abc", 5), (b"", 1)])

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from tailrace.server.store.columns import Columns
+from tailrace.batch import EventBatch
 from tailrace.server.store.records import RequestRecord
 
 DAY_MS = 86_400_000
@@ -15,11 +15,11 @@ IDLE_SECS, BUSY_SECS, LONGEST_SECS = 0.25, 1.0, 5.0
 
 @dataclass(slots=True)
 class Pending:
-    """One durable request. `columns` is None where they were dropped to save memory: they are decoded again from the bodies."""
+    """One durable request. `groups` is None where they were dropped to save memory: they are decoded again from the bodies."""
 
     id: int
     request: RequestRecord
-    columns: list[Columns] | None
+    groups: list[EventBatch] | None
     added_at: float
     """Monotonic seconds."""
 
@@ -51,6 +51,8 @@ class Block:
     attempts: int = 0
     crashes: int = 0
     """Times the engine died while this block was with it."""
+    bare: bool = False
+    """Whether it goes without the values of indexed fields, which the engine then takes from the rows: the table was changed meanwhile."""
 
     @property
     def first(self) -> int:

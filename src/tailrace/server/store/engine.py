@@ -7,21 +7,22 @@ not give up (inserts) waits for `ready` and asks again.
 import asyncio
 import contextlib
 import json
+import os
 import re
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from tailrace import telemetry
 from tailrace.errors import BusyError, EngineError
-from tailrace.server.store import frames, parameters
+from tailrace.server.store import engine_settings, frames, parameters
 from tailrace.server.store.engine_settings import EngineSettings
-from tailrace.server.store.port import EngineQuery, Rows
+from tailrace.server.store.port import EngineQuery, FieldIndex, Rows
 
 MAX_WAITING = 64
 """Queries of one limit class that may wait for a handle; more are told to come back later."""
@@ -92,9 +93,10 @@ class Engine:
         request = frames.Execute(self._new_id(), sql, parameters.encode(values or {}))
         return _decode(*await self._ask(request))
 
-    async def insert(self, table: str, rows: Path, token: str) -> None:
-        """`rows` (a file with an Arrow IPC stream of the base columns) as one block, once per token."""
-        await self._ask(frames.Insert(self._new_id(), table, token, str(rows)))
+    async def insert(self, table: str, rows: Path, token: str, fields: Sequence[FieldIndex] = ()) -> None:
+        """`rows`, a file that `columns.write_block` wrote with the same `fields`, as one block, once per token."""
+        given = {index.column: index.type for index in fields}
+        await self._ask(frames.Insert(self._new_id(), table, token, str(rows), given))
 
     async def query(self, query: EngineQuery) -> Rows:
         """Raises EngineError, and BusyError when too many queries of its limit class wait already."""
@@ -146,8 +148,11 @@ class Engine:
             sys.executable, "-m", "tailrace.server.store.engine_process", "--socket", str(theirs.fileno()),
             "--directory", str(self.directory), "--settings", msgspec.json.encode(self.settings).decode(),
         ]  # fmt: skip
+        environment = {**os.environ, **engine_settings.ENVIRONMENT}
         with theirs:
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: ASYNC220, S603
+            self._process = subprocess.Popen(  # noqa: ASYNC220, S603
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True, env=environment
+            )
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
         try:
             await _receive(reader)

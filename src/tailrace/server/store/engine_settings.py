@@ -8,6 +8,9 @@ import msgspec
 from tailrace.server.store import frames
 
 MIB = 1 << 20
+ENVIRONMENT = {"JE_MALLOC_CONF": "thp:always,dirty_decay_ms:10000,muzzy_decay_ms:10000"}
+"""Of the engine's process: huge pages for its memory, kept for the next block. Building a text index goes through tens of MB at random
+(docs/adr/0005)."""
 
 
 class EngineSettings(msgspec.Struct):
@@ -53,7 +56,7 @@ def insert_settings(token: str) -> str:
     return (
         f"insert_deduplication_token = '{token}', max_insert_threads = 1, max_threads = 1,"
         " max_block_size = 100000000, min_insert_block_size_rows = 100000000, min_insert_block_size_bytes = 4000000000,"
-        " insert_deduplicate = 1, max_execution_time = 0"
+        " insert_deduplicate = 1, insert_allow_materialized_columns = 1, max_execution_time = 0"
     )
 
 

@@ -23,12 +23,13 @@ class Execute(msgspec.Struct, tag=True, array_like=True):
 
 
 class Insert(msgspec.Struct, tag=True, array_like=True):
-    """The rows of an Arrow IPC stream into one table, at most once per token."""
+    """The rows of a block in a file into one table, at most once per token. `fields`: column to type of what it brings along."""
 
     id: int
     table: str
     token: str
     path: str
+    fields: dict[str, str] = {}
 
 
 class Query(msgspec.Struct, tag=True, array_like=True):

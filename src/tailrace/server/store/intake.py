@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tailrace.batch import EventBatch
 from tailrace.errors import ApiError, BusyError
 from tailrace.journal import GroupCommit
 from tailrace.pipeline.contract import Identity
@@ -138,14 +139,14 @@ class Intake:
         finally:
             release()
 
-    def _request(self, write: Write, new: Sequence[Package], decoded: Sequence[columns.Columns], recv_ms: int) -> records.RequestRecord:
+    def _request(self, write: Write, new: Sequence[Package], decoded: Sequence[EventBatch], recv_ms: int) -> records.RequestRecord:
         packages = [
             _package_record(package, group, shard)
             for package, group, shard in zip(new, decoded, self._shards.choose(write, new), strict=True)
         ]
         return records.RequestRecord(write.table.logstore, recv_ms, packages, MARK_AHEAD_SECS if write.window is None else None)
 
-    async def _append(self, request: records.RequestRecord, decoded: list[columns.Columns]) -> None:
+    async def _append(self, request: records.RequestRecord, decoded: list[EventBatch]) -> None:
         def build() -> list[tuple[int, bytes]]:
             self._cursors.place(request)
             return [records.encode(request)]
@@ -192,18 +193,18 @@ def _within_request(own: dict[SequenceKey, records.SequenceState], key: records.
     return Committed.NEW
 
 
-def _decode(packages: Sequence[Package]) -> list[columns.Columns]:
+def _decode(packages: Sequence[Package]) -> list[EventBatch]:
     return [columns.decode(package.body, package.compression, package.raw_size) for package in packages]
 
 
-def _check_window(write: Write, decoded: Iterable[columns.Columns], now: float) -> None:
+def _check_window(write: Write, decoded: Iterable[EventBatch], now: float) -> None:
     if write.window is None:
         return
     before, after = write.window
     for group in decoded:
         if not len(group):
             continue
-        oldest, newest = (ns / columns.NS - now for ns in group.time_span())
+        oldest, newest = (pick(group.times) / columns.NS - now for pick in (min, max))
         if oldest < -before or newest > after:
             off = oldest if oldest < -before else newest
             raise ApiError(
@@ -211,7 +212,7 @@ def _check_window(write: Write, decoded: Iterable[columns.Columns], now: float) 
             )
 
 
-def _package_record(package: Package, group: columns.Columns, shard: int) -> records.PackageRecord:
+def _package_record(package: Package, group: EventBatch, shard: int) -> records.PackageRecord:
     record = records.PackageRecord(package.body, package.compression, package.raw_size, len(group), shard, 0, 0)
     identity = package.identity
     if not package.agent or identity is None:
@@ -224,7 +225,7 @@ def _package_record(package: Package, group: columns.Columns, shard: int) -> rec
     return record
 
 
-def _pack_id(group: columns.Columns) -> tuple[int, int]:
+def _pack_id(group: EventBatch) -> tuple[int, int]:
     """(stream, sequence) of a `__pack_id__` tag, `<up to 16 hex digits>-<hex>`; zeros without one or when it reads otherwise."""
     text = dict(group.tags).get(b"__pack_id__", b"")
     stream, _, sequence = text.partition(b"-")

@@ -4,7 +4,7 @@ A table is named `ls_<logstore id>`. Base columns never change within a format v
 an opaque name (`c17`), so that no user's key is ever an identifier. The comment holds the format version and the spec it was made from.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import msgspec
@@ -142,14 +142,26 @@ def drop_statement(logstore: int) -> str:
     return f"DROP TABLE IF EXISTS {table_name(logstore)} SYNC"
 
 
-def insert_statement(table: str, *, source: str, settings: str) -> str:
-    names = ", ".join(name for name, _, _ in BASE_COLUMNS)
-    return f"INSERT INTO {table} ({names}) SETTINGS {settings} SELECT {names} FROM {source}"  # noqa: S608 - all of it is ours
+def given_fields(spec: TableSpec) -> tuple[FieldIndex, ...]:
+    """Indexed fields whose values a block brings along; the engine takes the others from columns of the same row."""
+    return tuple(index for index in spec.fields if _value(index.key).startswith("fields["))
 
 
-def structure() -> str:
-    """Names and types of a block's columns, for a reader of files."""
-    return ", ".join(f"{name} {kind}" for name, kind, _ in BASE_COLUMNS)
+def block_columns(fields: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Names and types of a block's columns; `fields` are columns of fields, whose values come as text."""
+    return [*((name, kind) for name, kind, _ in BASE_COLUMNS), *((column, "String") for column in fields)]
+
+
+def insert_statement(table: str, fields: Mapping[str, str], *, path: str, settings: str) -> str:
+    """The block in the file `path` into `table`. `fields`: column to type of the fields whose values it brings along."""
+    columns = block_columns(fields)
+    names = ", ".join(name for name, _ in columns)
+    values = ", ".join(_COLUMN_TYPES[fields[name]][1].format(value=name) if name in fields else name for name, _ in columns)
+    structure = ", ".join(f"{name} {kind}" for name, kind in columns)
+    return (
+        f"INSERT INTO {table} ({names}) SETTINGS {settings}"  # noqa: S608 - all of it is ours
+        f" SELECT {values} FROM file('{literal(path)}', 'Native', '{literal(structure)}')"
+    )
 
 
 # --- parts of statements ----------------------------------------------------------------------------------------------------------

@@ -8,15 +8,13 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from tailrace import telemetry
-from tailrace.batch import DecodeError
+from tailrace.batch import DecodeError, EventBatch
 from tailrace.errors import BusyError, EngineError, StateError
 from tailrace.journal import GroupCommit, Journal
 from tailrace.server.store import columns, records, schema
@@ -24,18 +22,18 @@ from tailrace.server.store.block_file import block_file
 from tailrace.server.store.buffers import LONGEST_SECS, Block, Buffer, Pending
 from tailrace.server.store.engine import Engine, EngineGoneError
 from tailrace.server.store.pace import Pace
-from tailrace.server.store.port import TableSpec
+from tailrace.server.store.port import FieldIndex, TableSpec
 
 BLOCKS_PER_SEC_PER_CORE = 10
-COLUMNS_BYTES = 128 << 20
-"""Decoded columns kept for blocks to come; beyond that they are decoded a second time."""
+GROUPS_BYTES = 128 << 20
+"""Of decoded groups kept for blocks to come; beyond that they are decoded a second time."""
 RETRY_SECS = 5.0
 SMALL_ROWS = 5_000
 """Below that an insertion costs about the same, most of it waiting for the disk."""
 LARGE_SLOTS = 2
 """Slots of a block that is not small."""
 
-UNKNOWN_TABLE = 60
+UNKNOWN_TABLE, NO_SUCH_COLUMN = 60, 16
 TRANSIENT = {74, 75, 76, 159, 173, 202, 209, 210, 243, 252, 394}
 """Engine errors that pass: files that cannot be read or written, time-outs, too many queries, no space, too many parts, cancelled."""
 MEMORY_LIMIT = 241
@@ -63,7 +61,7 @@ class Sealer:
         self._tables = tables
         self._on_progress = on_progress
         self._buffers: dict[int, Buffer] = {}
-        self._columns_bytes = 0
+        self._groups_bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
@@ -193,15 +191,13 @@ class Sealer:
                         return
                     await self._engine.ready()
                     if block.rows:
-                        with block_file(self._engine.directory) as rows:
-                            await asyncio.get_running_loop().run_in_executor(self._builders, _build, block, rows)
-                            await self._engine.insert(schema.table_name(block.logstore), rows, block.token)
+                        await self._build_and_insert(block)
             except EngineGoneError:
                 block.crashes += 1
                 if block.crashes < MAX_CRASHES or not await self._set_aside(buffer, block, "the engine dies of it"):
                     continue
                 return
-            except (EngineError, DecodeError, pa.ArrowException) as error:
+            except (EngineError, DecodeError, OSError) as error:
                 if await self._failed(buffer, block, error):
                     return
                 continue
@@ -209,16 +205,27 @@ class Sealer:
             self._finish(buffer, block, quarantined=False)
             return
 
+    async def _build_and_insert(self, block: Block) -> None:
+        table = self._tables.get(block.logstore)
+        fields = schema.given_fields(table) if table is not None and not block.bare else ()
+        with block_file(self._engine.directory) as rows:
+            await asyncio.get_running_loop().run_in_executor(self._builders, _build, block, rows, fields)
+            await self._engine.insert(schema.table_name(block.logstore), rows, block.token, fields)
+
     async def _failed(self, buffer: Buffer, block: Block, error: Exception) -> bool:
         """Whether the block is done with."""
         code = error.engine_code if isinstance(error, EngineError) else 0
+        if code == NO_SUCH_COLUMN and not block.bare:
+            block.bare = True
+            return False
         block.attempts += 1
         telemetry.alarm(
             "STORE_INSERT_ALARM", "cannot insert a block", logstore=block.logstore, error=str(error)[:500], attempt=block.attempts
         )
         if code == UNKNOWN_TABLE and block.logstore in self._tables:
             await self._create_again(self._tables[block.logstore])
-        if code not in TRANSIENT and block.attempts >= PATIENCE.get(code, 5) and await self._set_aside(buffer, block, str(error)):
+        passes = code in TRANSIENT or isinstance(error, OSError)
+        if not passes and block.attempts >= PATIENCE.get(code, 5) and await self._set_aside(buffer, block, str(error)):
             return True
         await asyncio.sleep(min(0.1 * 2**block.attempts, RETRY_SECS))
         return False
@@ -271,18 +278,18 @@ class Sealer:
 
     def _account(self, pending: Pending) -> None:
         self.backlog_bytes += pending.stored_size
-        if pending.columns is None:
+        if pending.groups is None:
             return
-        size = sum(group.size for group in pending.columns)
-        if self._columns_bytes + size > COLUMNS_BYTES:
-            pending.columns = None
+        size = sum(group.memory for group in pending.groups)
+        if self._groups_bytes + size > GROUPS_BYTES:
+            pending.groups = None
         else:
-            self._columns_bytes += size
+            self._groups_bytes += size
 
     def _release(self, pending: Pending) -> None:
         self.backlog_bytes -= pending.stored_size
-        if pending.columns is not None:
-            self._columns_bytes -= sum(group.size for group in pending.columns)
+        if pending.groups is not None:
+            self._groups_bytes -= sum(group.memory for group in pending.groups)
 
 
 class _Slots:
@@ -323,14 +330,14 @@ class _Slot:
             self._free.release()
 
 
-def _build(block: Block, path: Path) -> None:
-    columns.write_block(path, _groups(block))
+def _build(block: Block, path: Path, fields: Sequence[FieldIndex]) -> None:
+    columns.write_block(path, _groups(block), fields)
 
 
-def _groups(block: Block) -> Iterator[tuple[columns.Placement, columns.Columns]]:
+def _groups(block: Block) -> Iterator[tuple[columns.Placement, EventBatch]]:
     for pending in block.requests:
         request = pending.request
-        decoded = pending.columns or [columns.decode(package.body, package.compression, package.raw_size) for package in request.packages]
+        decoded = pending.groups or [columns.decode(package.body, package.compression, package.raw_size) for package in request.packages]
         yield from ((_placement(request, package), group) for package, group in zip(request.packages, decoded, strict=True) if len(group))
 
 
