@@ -28,6 +28,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
@@ -41,6 +42,8 @@ import yaml
 from decoding_sink import multiset_hash
 from formats import FORMATS, GENERATED, Format
 from inotify_simple import INotify, flags
+
+import tailrace
 
 HERE = Path(__file__).parent
 BIN = HERE / "bin"
@@ -77,6 +80,9 @@ class Row:
 
 
 def build() -> None:
+    """The C programs; and bytecode, as an installation leaves it, also where Python may not write any."""
+    folders = [str(Path(tailrace.__file__).parent), sysconfig.get_path("purelib")]
+    subprocess.run([sys.executable, "-m", "compileall", "-q", *folders], stdout=subprocess.DEVNULL, check=False)
     BIN.mkdir(exist_ok=True)
     for name, libraries in (("limits", ["-llz4", "-lzstd", "-lcrypto"]), ("sink", [])):
         source, target = HERE / f"{name}.c", BIN / name
