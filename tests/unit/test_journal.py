@@ -66,7 +66,7 @@ def test_cut_unlinks_whole_segments_and_ids_go_on(tmp_path: Path) -> None:
 
 def test_a_newer_segment_is_refused_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as newer:
-        newer.setattr("tailrace.journal.FORMAT_VERSION", 2)
+        newer.setattr("tailrace.journal.log.FORMAT_VERSION", 2)
         filled(tmp_path, [b"x"]).close()
     with pytest.raises(NewerFormatError, match="has format 2, this release knows up to 1"):
         Journal(tmp_path)
@@ -329,7 +329,7 @@ async def test_cut_and_close_through_the_writer_thread(tmp_path: Path) -> None:
 
 def test_checksums_cover_id_type_and_length() -> None:
     """The layout is a disk format: this is the record that version 1 writes for ever."""
-    from tailrace import journal
+    from tailrace.journal import log as journal
 
     head, payload = journal._encode(258, 3, b"abc")
     crc = zlib.crc32(b"\x03\0\0\0\x03\0\0\0\x02\x01\0\0\0\0\0\0abc")

@@ -287,6 +287,8 @@ def test_a_fork_goes_back_to_what_is_acknowledged_under_a_new_epoch(tmp_path):
 def test_a_newer_format_is_refused_in_a_sentence_and_not_touched(tmp_path):
     Opened(tmp_path).writer.stop()
     connection = sqlite3.connect(tmp_path / "checkpoint.db")
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", sealed(("format", b"99")))
+    connection.commit()
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(NewerFormatError, match="its format 99 is newer than 3"):

@@ -18,6 +18,8 @@ from tailrace.errors import DamagedError, NewerFormatError
 FORMAT = 3
 EPOCH_SIZE = 16
 ROLLED_BACK = "rolled back"
+FORMAT_NAME = "format"
+"""The number of the format, once more and with a checksum: a flipped bit makes no newer release."""
 
 PUT_META = "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)"
 PUT_CONFIG = "INSERT OR REPLACE INTO configs VALUES (?, ?, ?)"
@@ -46,16 +48,21 @@ class Database:
             self._connection.execute("PRAGMA synchronous=FULL")
             if fresh:
                 self._create()
+                _sync(path.parent)  # SQLite leaves the name of a new file to the system
             if (version := self._format()) < FORMAT:
                 self._migrate(version)
             undo.pop_all()
 
     def _create(self) -> None:
         schema = resources.files(__name__.rpartition(".")[0]).joinpath("schema.sql").read_text(encoding="utf-8")
-        self._connection.executescript(f"BEGIN;\n{schema}\nPRAGMA user_version={FORMAT};\nCOMMIT;")
+        self._connection.executescript(f"BEGIN;\n{schema}\nPRAGMA user_version={FORMAT};")
+        self._connection.execute(PUT_META, sealed((FORMAT_NAME, str(FORMAT).encode())))
+        self._connection.execute("COMMIT")
 
     def _format(self) -> int:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > FORMAT and self._meta().get(FORMAT_NAME) not in (None, str(version).encode()):
+            raise DamagedError(f"the checkpoint `{self.path}` names two formats")
         if version > FORMAT:
             raise NewerFormatError(
                 f"cannot use the checkpoint `{self.path}`: its format {version} is newer than {FORMAT}, which this release knows",
@@ -72,15 +79,19 @@ class Database:
         run.execute("BEGIN IMMEDIATE")
         for step in MIGRATIONS[version - 1 :]:
             step(run)
+        run.execute(PUT_META, sealed((FORMAT_NAME, str(FORMAT).encode())))
         run.execute(f"PRAGMA user_version={FORMAT}")
         run.execute("COMMIT")
+
+    def _meta(self) -> dict[str, bytes]:
+        return dict(unsealed("meta", row) for row in self._connection.execute("SELECT * FROM meta"))
 
     def load(self) -> Content:
         """Everything, checked row by row. A new checkpoint gets its epoch here."""
         check = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if check != "ok":
             raise DamagedError(f"the checkpoint `{self.path}` is damaged: {check}")
-        meta = dict(unsealed("meta", row) for row in self._connection.execute("SELECT * FROM meta"))
+        meta = self._meta()
         epoch = meta.get("epoch")
         content = Content(epoch or self.renew_epoch(rolled_back=False), rolled_back=bool(meta.get(ROLLED_BACK)))
         if len(content.epoch) != EPOCH_SIZE:

@@ -15,6 +15,7 @@ from tailrace import telemetry
 from tailrace.agent.checkpoint.database import Database
 from tailrace.agent.checkpoint.rows import Content
 from tailrace.errors import DamagedError
+from tailrace.journal import make_directory
 
 NAME = "checkpoint.db"
 COPY = "checkpoint.copy.db"
@@ -33,7 +34,7 @@ def open_checkpoint(directory: Path, *, expected: bool = False) -> Opened:
 
     NewerFormatError when a newer release wrote it; nothing is touched then.
     """
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_directory(directory)
     path, copy = directory / NAME, directory / COPY
     if path.exists() or not (copy.exists() or expected):
         try:

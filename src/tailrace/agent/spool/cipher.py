@@ -13,6 +13,7 @@ from typing import Final
 
 from tailrace import telemetry
 from tailrace.errors import DamagedError, NewerFormatError
+from tailrace.journal import make_directory, sync_directory
 
 FORMAT: Final = 1
 KEY_SIZE: Final = 32
@@ -74,7 +75,7 @@ def _crc(document: dict[str, object]) -> int:
 
 
 def _made(path: Path) -> bytes:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(path.parent)
     key = secrets.token_bytes(KEY_SIZE)
     unfinished = path.with_name(f"{path.name}.tmp")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -84,9 +85,5 @@ def _made(path: Path) -> bytes:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_directory(path.parent)
     return key

@@ -138,7 +138,6 @@ class Shelf:
     # --- inside -----------------------------------------------------------------------------------------------------------------
     def _usable(self) -> Journal:
         if self._journal is None:
-            self.directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._journal = Journal(self.directory, segment_bytes=self._segment_bytes)
         return self._journal
 

@@ -1,4 +1,4 @@
-"""The append-only, checksummed segment log: the server's journal and the agent's spool.
+"""The log itself.
 
 A journal is a directory of segments, `<first id, 20 digits>.seg`. A segment is a header and records; ids rise by one over all segments.
 
@@ -9,20 +9,18 @@ Opening never fails over damage: a torn tail is cut, a damaged stretch is skippe
 into `set-aside/` and reported. Only a segment of a newer release refuses to open, because skipping it would lose what it holds.
 """
 
-import asyncio
 import os
 import shutil
 import struct
-import threading
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import TypeAlias
 
-from tailrace.errors import BusyError, DamagedError, NewerFormatError, StateError, TailraceError
+from tailrace.errors import BusyError, DamagedError, NewerFormatError, StateError
+from tailrace.journal.directory import make_directory, sync_directory
 
 FORMAT_VERSION = 1
 MAX_PAYLOAD = 1 << 30
@@ -205,7 +203,7 @@ class Journal:
             raise StateError(f"journal `{self.directory}` cannot go on: {self._broken}", hint="check the disk, then restart")
 
     def _open_directory(self) -> None:
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(self.directory)
         paths = sorted(path for path in self.directory.glob("*.seg") if path.stem.isdigit())
         for path in paths:
             self._check_version(path)
@@ -283,7 +281,7 @@ class Journal:
         try:
             os.pwrite(fd, _header(first), 0)
             os.fdatasync(fd)
-            _sync_directory(self.directory)
+            sync_directory(self.directory)
         except OSError as error:
             os.close(fd)
             path.unlink(missing_ok=True)
@@ -377,122 +375,3 @@ def _truncate(path: Path, size: int) -> None:
     with path.open("r+b") as file:
         file.truncate(size)
         os.fsync(file.fileno())
-
-
-def _sync_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-# --- group commit -----------------------------------------------------------------------------------------------------------------
-@dataclass(slots=True)
-class _Ticket:
-    build: Callable[[], Sequence[Entry]]
-    undo: Callable[[], None]
-    applied: Callable[[list[int]], None]
-    done: "asyncio.Future[list[int]]"
-
-
-class GroupCommit:
-    """A journal shared by the tasks of one event loop: one thread writes, and one fdatasync serves all who wait.
-
-    A commit that arrives while an fdatasync runs goes with the next one; nothing waits for company.
-    """
-
-    def __init__(self, journal: Journal, *, group_bytes: int = 4 << 20) -> None:
-        self.journal = journal
-        self._group_bytes = group_bytes
-        self._loop = asyncio.get_running_loop()
-        self._queue: deque[_Ticket] = deque()
-        self._wake = threading.Condition()
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._thread.start()
-
-    def submit(
-        self,
-        build: Callable[[], Sequence[Entry]],
-        *,
-        undo: Callable[[], None] = lambda: None,
-        applied: Callable[[list[int]], None] = lambda _: None,
-    ) -> "asyncio.Future[list[int]]":
-        """Append what `build` returns; the future holds the ids once they are durable, or BusyError or StateError.
-
-        `build` runs on the writer thread in journal order, so it may number what it writes; `undo` takes that back when the write failed.
-        `applied` runs on the loop in journal order, before any future of the group is done.
-        """
-        ticket = _Ticket(build, undo, applied, self._loop.create_future())
-        with self._wake:
-            if self._closing:
-                ticket.done.set_exception(StateError(f"journal `{self.journal.directory}` is closed"))
-            else:
-                self._queue.append(ticket)
-                self._wake.notify()
-        return ticket.done
-
-    async def cut(self, before: int) -> None:
-        """`Journal.cut` on the writer thread."""
-
-        def build() -> list[Entry]:
-            self.journal.cut(before)
-            return []
-
-        await self.submit(build)
-
-    async def close(self) -> None:
-        """Write what is queued, then close the journal."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
-        await asyncio.to_thread(self._thread.join)
-        await asyncio.sleep(0)  # lets the last group's `_finish` run
-        self.journal.close()
-
-    # --- the writer thread --------------------------------------------------------------------------------------------------------
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                while not self._queue and not self._closing:
-                    self._wake.wait()
-                if not self._queue:
-                    return
-            written, failed = self._write_group()
-            self._loop.call_soon_threadsafe(self._finish, written, failed)
-
-    def _write_group(self) -> tuple[list[tuple[_Ticket, list[int]]], list[tuple[_Ticket, TailraceError]]]:
-        written: list[tuple[_Ticket, list[int]]] = []
-        failed: list[tuple[_Ticket, TailraceError]] = []
-        size = 0
-        try:
-            while self._queue and size < self._group_bytes:
-                ticket = self._queue.popleft()
-                written.append((ticket, []))
-                entries = ticket.build()
-                size += sum(len(payload) for _, payload in entries)
-                try:
-                    written[-1][1].extend(self.journal.append(entries))
-                except BusyError as error:
-                    written.pop()
-                    ticket.undo()
-                    failed.append((ticket, error))
-            self.journal.sync()
-        except StateError as error:
-            # Nothing since the last sync is kept: the whole group has failed, newest first.
-            for ticket, _ in reversed(written):
-                ticket.undo()
-                failed.append((ticket, error))
-            written = []
-        return written, failed
-
-    def _finish(self, written: list[tuple[_Ticket, list[int]]], failed: list[tuple[_Ticket, TailraceError]]) -> None:
-        for ticket, ids in written:
-            ticket.applied(ids)
-        for ticket, ids in written:
-            if not ticket.done.done():
-                ticket.done.set_result(ids)
-        for ticket, error in failed:
-            if not ticket.done.done():
-                ticket.done.set_exception(error)
