@@ -9,10 +9,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import RunningServer
+from tests.faults.proxy import Proxy
 
 TAILRACE = [sys.executable, "-m", "tailrace.cli.main"]
 AGENT = ["agent", "run", "--no-supervisor"]
@@ -26,12 +28,17 @@ def free_port() -> int:
 
 
 class Installation:
-    """`collect` is a glob of files; they are read from their beginning into logstore `app` of project `faults`."""
+    """`collect` is a glob of files; they are read from their beginning into logstore `app` of project `faults`.
 
-    def __init__(self, home: Path, collect: str, processors: list[dict[str, Any]]) -> None:
+    With `proxy`, made for the server's port, that is all the agent has of the server.
+    """
+
+    def __init__(self, home: Path, collect: str, processors: list[dict[str, Any]], *, proxy: Callable[[int], Proxy] | None = None) -> None:
         self.home = home
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.proxy = proxy(self.port) if proxy else None
+        self._agents_endpoint = self.proxy.endpoint if self.proxy else self.endpoint
         self.pipelines = home.with_name("pipelines")
         self.pipelines.mkdir(parents=True)
         self._output = home.with_name("processes.log")
@@ -40,7 +47,7 @@ class Installation:
         pipeline = {
             "inputs": [{"Type": "input_file", "FilePaths": [collect], "TailingAllMatchedFiles": True}],
             "processors": processors,
-            "flushers": [{"Type": "flusher_sls", "Endpoint": self.endpoint, "Project": "faults", "Logstore": "app"}],
+            "flushers": [{"Type": "flusher_sls", "Endpoint": self._agents_endpoint, "Project": "faults", "Logstore": "app"}],
         }
         (self.pipelines / "app.json").write_text(json.dumps(pipeline))
 
@@ -50,7 +57,9 @@ class Installation:
             self._spawn(name, ["server", "run", "--home", str(self.home), "--port", str(self.port)])
             self.wait_until_ready()
         else:
-            self._spawn(name, [*AGENT, "--home", str(self.home), "--pipelines", str(self.pipelines), "--enrol-local", self.endpoint])
+            self._spawn(
+                name, [*AGENT, "--home", str(self.home), "--pipelines", str(self.pipelines), "--enrol-local", self._agents_endpoint]
+            )
 
     def kill(self, name: str) -> None:
         process = self._processes.pop(name)

@@ -110,7 +110,7 @@ class Disk:
             self.names.pop(self._name(strings[0]) or "", None)
         elif name in ("mkdir", "mkdirat") and (inside := self._name(strings[0])):
             self.names[inside] = None
-        elif descriptor in self._directories and name == "fsync":
+        elif descriptor in self._directories and name in ("fsync", "fdatasync"):
             self._sync_directory(self._directories[descriptor])
         elif descriptor in self._handles:
             return self._use(name, self._handles[descriptor], arguments, b"".join(strings)[:result])
@@ -125,7 +125,7 @@ class Disk:
         self._directories.pop(descriptor, None)
         if name is None:
             return
-        if "O_DIRECTORY" in arguments:
+        if "O_DIRECTORY" in arguments or self.names.get(name, ...) is None:
             self._directories[descriptor] = "" if name == self._root[:-1] else name
             return
         if name not in self.names and "O_CREAT" in arguments:
