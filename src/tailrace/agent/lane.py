@@ -382,12 +382,12 @@ class Lane:
         self.tally.add(name, amount)
 
     # --- ProcessorContext -------------------------------------------------------------------------------------------------------
-    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"") -> None:
+    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"", *, alarm: str = "PARSE_LOG_FAIL_ALARM") -> None:
         self.count("failed", count)
         self.tally.because(plugin, reason, count)
         self._at_work.failed = getattr(self._at_work, "failed", 0) + count
         shown = sample[:SAMPLE_SHOWN].decode("utf-8", "replace")
-        telemetry.alarm("PARSE_LOG_FAIL_ALARM", reason, pipeline=self.pipeline, plugin=plugin, events=count, sample=shown)
+        telemetry.alarm(alarm, reason, pipeline=self.pipeline, plugin=plugin, events=count, sample=shown)
 
     def discarded(self, plugin: str, count: int, reason: str) -> None:
         self.count("discarded", count)

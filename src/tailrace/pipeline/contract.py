@@ -245,8 +245,9 @@ class OneTime(Protocol):
 class ProcessorContext(Protocol):
     pipeline: str
 
-    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"") -> None:
-        """Count events that a processor could not handle, with one sample of them. Nothing vanishes uncounted."""
+    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"", *, alarm: str = "PARSE_LOG_FAIL_ALARM") -> None:
+        """Count events that a processor could not handle, with one sample of them. Nothing vanishes uncounted. `alarm` is one of the
+        manual's names (logtail-facts §7)."""
         ...
 
     def discarded(self, plugin: str, count: int, reason: str) -> None:

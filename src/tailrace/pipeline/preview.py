@@ -94,7 +94,7 @@ class _Recorder:
     where: str
     preview: Preview
 
-    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"") -> None:  # noqa: ARG002 - `where` tells more
+    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"", *, alarm: str = "") -> None:  # noqa: ARG002 - `where` tells more
         self.preview.failed.append(Mishap(self.where, count, reason, sample))
 
     def discarded(self, plugin: str, count: int, reason: str) -> None:  # noqa: ARG002

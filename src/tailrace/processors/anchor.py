@@ -64,6 +64,7 @@ class AnchorConfig(SourceConfig):
 @processor("processor_anchor")
 class Anchors(BatchProcessor[AnchorConfig]):
     Config = AnchorConfig
+    alarm = missing_alarm = "ANCHOR_FIND_ALARM"
 
     def __init__(self, config: AnchorConfig) -> None:
         super().__init__(config)
@@ -89,7 +90,7 @@ class Anchors(BatchProcessor[AnchorConfig]):
         if anchor.field_type == "json":
             failures = batch.expand_json(name, root=name + connector, connector=connector, depth=anchor.depth())
             if not anchor.ignore_json_error:
-                self.report(failures, f"`{anchor.field_name}` is not a JSON object")
+                self.report(failures, f"`{anchor.field_name}` is not a JSON object", alarm="ANCHOR_JSON_ALARM")
 
     @classmethod
     def sample(cls) -> dict[str, Any]:

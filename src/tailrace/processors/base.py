@@ -15,6 +15,9 @@ class BatchProcessor(Generic[ConfigT]):
 
     type_name: ClassVar[str]
     """Set by the decorator that registers the class."""
+    alarm: ClassVar[str] = "PARSE_LOG_FAIL_ALARM"
+    """The manual's name for what happens when its events fail, and when they lack the field that it reads."""
+    missing_alarm: ClassVar[str] = "PARSE_LOG_FAIL_ALARM"
 
     def __init__(self, config: ConfigT) -> None:
         self.config = config
@@ -22,30 +25,30 @@ class BatchProcessor(Generic[ConfigT]):
     def start(self, context: ProcessorContext) -> None:
         self.context = context
 
-    def report(self, failures: Failures, reason: str) -> None:
+    def report(self, failures: Failures, reason: str, *, alarm: str = "") -> None:
         """Count failed events, if any. `reason` says of one event what was wrong with it: "does not match `Regex`"."""
         if failures.count:
-            self.context.failed(self.type_name, failures.count, reason, failures.sample)
+            self.context.failed(self.type_name, failures.count, reason, failures.sample, alarm=alarm or self.alarm)
 
     def report_values(self, failed: Sequence[bytes], reason: str) -> None:
         """Count events whose values could not be handled, if any."""
         if failed:
-            self.context.failed(self.type_name, len(failed), reason, failed[0])
+            self.context.failed(self.type_name, len(failed), reason, failed[0], alarm=self.alarm)
 
     def report_missing(self, column: Sequence[bytes | None], key: str) -> None:
         """Count the events that lack a field as failed: what `NoKeyError` asks for."""
         if missing := column.count(None):
-            self.context.failed(self.type_name, missing, f"has no field `{key}`")
+            self.context.failed(self.type_name, missing, f"has no field `{key}`", alarm=self.missing_alarm)
 
     def report_absent(self, batch: EventBatch, key: bytes) -> None:
         """The same before the field is parsed, without looking at its values."""
         if missing := batch.absent(key):
-            self.context.failed(self.type_name, missing, f"has no field `{key.decode()}`")
+            self.context.failed(self.type_name, missing, f"has no field `{key.decode()}`", alarm=self.missing_alarm)
 
     def report_partial(self, failures: Failures, reason: str) -> None:
         """Count events that were parsed with something missing as failed; they stay."""
         if failures.partial:
-            self.context.failed(self.type_name, failures.partial, reason, failures.partial_sample)
+            self.context.failed(self.type_name, failures.partial, reason, failures.partial_sample, alarm=self.alarm)
 
     def keep_rows(self, batch: EventBatch, kept: Sequence[bool], reason: str) -> None:
         """Drop the rows that `kept` denies, and count them as discarded."""

@@ -55,6 +55,7 @@ class GeoipConfig(PluginConfig):
 @processor("processor_geoip")
 class Geoip(BatchProcessor[GeoipConfig]):
     Config = GeoipConfig
+    alarm = missing_alarm = "GEOIP_ALARM"
 
     def __init__(self, config: GeoipConfig) -> None:
         super().__init__(config)

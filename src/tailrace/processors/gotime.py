@@ -57,6 +57,7 @@ class GotimeConfig(PluginConfig):
 @processor("processor_gotime")
 class Gotime(BatchProcessor[GotimeConfig]):
     Config = GotimeConfig
+    alarm = "PARSE_TIME_FAIL_ALARM"
 
     def __init__(self, config: GotimeConfig) -> None:
         super().__init__(config)

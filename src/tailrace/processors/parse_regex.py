@@ -24,6 +24,7 @@ class ParseRegexConfig(ParserConfig):
 @processor("processor_parse_regex_native")
 class ParseRegex(BatchProcessor[ParseRegexConfig]):
     Config = ParseRegexConfig
+    alarm = "REGEX_MATCH_ALARM"
 
     def __init__(self, config: ParseRegexConfig) -> None:
         super().__init__(config)

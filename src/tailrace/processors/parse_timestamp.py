@@ -39,6 +39,7 @@ class ParseTimestampConfig(PluginConfig):
 @processor("processor_parse_timestamp_native")
 class ParseTimestamp(BatchProcessor[ParseTimestampConfig]):
     Config = ParseTimestampConfig
+    alarm = "PARSE_TIME_FAIL_ALARM"
 
     def __init__(self, config: ParseTimestampConfig) -> None:
         super().__init__(config)

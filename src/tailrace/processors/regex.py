@@ -31,6 +31,8 @@ class RegexConfig(SourceConfig):
 @processor("processor_regex")
 class Regex(BatchProcessor[RegexConfig]):
     Config = RegexConfig
+    alarm = "REGEX_UNMATCHED_ALARM"
+    missing_alarm = "REGEX_FIND_ALARM"
 
     def __init__(self, config: RegexConfig) -> None:
         super().__init__(config)

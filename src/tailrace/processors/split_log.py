@@ -26,6 +26,8 @@ ConfigT = TypeVar("ConfigT", bound=SplitLogConfig)
 class SplitLog(BatchProcessor[ConfigT], ABC):
     """The new events have the time of the old one and divide its raw bytes among them."""
 
+    missing_alarm = "LOG_REGEX_FIND_ALARM"
+
     @abstractmethod
     def pieces(self, value: bytes) -> Sequence[Piece]:
         """What becomes of one value; nothing when nothing is left of it."""

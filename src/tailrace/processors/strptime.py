@@ -47,6 +47,7 @@ class StrptimeConfig(PluginConfig):
 @processor("processor_strptime")
 class Strptime(BatchProcessor[StrptimeConfig]):
     Config = StrptimeConfig
+    alarm = "PARSE_TIME_FAIL_ALARM"
 
     def __init__(self, config: StrptimeConfig) -> None:
         super().__init__(config)

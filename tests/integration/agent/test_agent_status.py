@@ -47,7 +47,7 @@ def test_files_and_pipelines_are_told_as_they_are(agent, sink):
     assert (pipeline["in_events"], pipeline["failed"], pipeline["state"]) == (101, 1, "ok")
     assert list(pipeline["why"].values()) == [1]
     assert "does not match" in next(iter(pipeline["why"]))
-    (alarm,) = [row for row in rows(agent, "alarms") if row["alarm"] == "PARSE_LOG_FAIL_ALARM"]
+    (alarm,) = [row for row in rows(agent, "alarms") if row["alarm"] == "REGEX_MATCH_ALARM"]
     assert (alarm["count"], alarm["sample"]["sample"]) == (1, "something else")
     assert "tailrace_agent_read_events_total" in ask(agent, "metrics").stdout
     assert "1 pipelines" in ask(agent).stdout

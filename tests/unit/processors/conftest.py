@@ -24,9 +24,11 @@ class Outcome:
     failures: list[tuple[int, str, str]] = field(default_factory=list)
     discards: list[tuple[int, str]] = field(default_factory=list)
     plugins: set[str] = field(default_factory=set)
+    alarms: list[str] = field(default_factory=list)
 
-    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"") -> None:
+    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"", *, alarm: str = "PARSE_LOG_FAIL_ALARM") -> None:
         self.plugins.add(plugin)
+        self.alarms.append(alarm)
         self.failures.append((count, reason, sample.decode()))
 
     def discarded(self, plugin: str, count: int, reason: str) -> None:

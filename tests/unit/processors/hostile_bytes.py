@@ -48,7 +48,7 @@ class Counter:
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
 
-    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"") -> None:
+    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"", *, alarm: str = "") -> None:
         self.told.append(("failed", plugin, count, reason, sample))
 
     def discarded(self, plugin: str, count: int, reason: str) -> None:

@@ -120,7 +120,7 @@ def test_a_value_that_cannot_be_encrypted(keep, value):
     told: list[Any] = []
 
     class Context:
-        def failed(self, *counted: Any) -> None:
+        def failed(self, *counted: Any, alarm: str = "") -> None:
             told.append(counted)
 
     plugin.start(Context())

@@ -49,7 +49,7 @@ class Counter:
         self.failed_by: dict[str, int] = {}
         self.discarded_events = 0
 
-    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"") -> None:
+    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"", *, alarm: str = "") -> None:
         self.failed_by[plugin] = self.failed_by.get(plugin, 0) + count
 
     def discarded(self, plugin: str, count: int, reason: str) -> None:

@@ -4,23 +4,19 @@ Offsets always count the bytes of the log, so that a stream goes on inside the c
 """
 
 import contextlib
-import gzip
 import os
-import zlib
-from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from tailrace.inputs.file.packing import GZIP, HEAD_BYTES, STEP_BYTES, ZSTD, Packing, Raw, packing_of
 from tailrace.pipeline.platform import FileIdentity
 
 if TYPE_CHECKING:
     from io import BufferedIOBase
 
-GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 COMPRESSED = (GZIP, ZSTD, b"\xfd7zXZ\x00", b"BZh")
 """How gzip, zstd, xz and bzip2 begin. The first two can be read on in; all four are copies of logs, not logs."""
 KEPT_BYTES = 4 * 1_048_576
 """How far back unpacked bytes can be read again without unpacking from the beginning: more than the largest block."""
-STEP_BYTES = 262_144
 
 
 class Content:
@@ -78,23 +74,16 @@ def is_compressed(head: bytes) -> bool:
 
 def unpacking(descriptor: int) -> "Unpacked | None":
     """A reader of what is packed in an open file; None when it is not packed, or in a way that cannot be read."""
-    head = os.pread(descriptor, 8, 0)
-    if head.startswith(GZIP):
-        return Unpacked(descriptor, _open_gzip, (EOFError, zlib.error, gzip.BadGzipFile))
-    if head.startswith(ZSTD):
-        from tailrace.batch.twin.codec import zstd  # noqa: PLC0415 - few agents ever meet such a file
-
-        return Unpacked(descriptor, lambda file: cast("BufferedIOBase", zstd.ZstdFile(file, "rb")), (EOFError, zstd.ZstdError))
-    return None
+    packing = packing_of(os.pread(descriptor, HEAD_BYTES, 0))
+    return None if packing is None else Unpacked(descriptor, packing)
 
 
 class Unpacked:
     """Reads a compressed file forward and keeps the last KEPT_BYTES; a read from before them begins anew."""
 
-    def __init__(self, descriptor: int, open_: "Callable[[IO[bytes]], BufferedIOBase]", errors: tuple[type[Exception], ...]) -> None:
+    def __init__(self, descriptor: int, packing: Packing) -> None:
         self._descriptor = descriptor
-        self._open = open_
-        self._errors = errors
+        self._packing = packing
         self._stream: BufferedIOBase | None = None
         self._kept = bytearray()
         self._begin = 0
@@ -106,7 +95,7 @@ class Unpacked:
         try:
             while not self.damage and self._end < offset + size and self._step():
                 pass
-        except self._errors as error:
+        except self._packing.errors as error:
             self._read_to_the_damage()
             self.damage = f"the compressed file is damaged: {error}"
         at = offset - self._begin
@@ -125,7 +114,7 @@ class Unpacked:
         """The step that met it has lost what it had unpacked before that: again, byte by byte."""
         whole = self._end
         self._restart()
-        with contextlib.suppress(*self._errors):
+        with contextlib.suppress(*self._packing.errors):
             while self._step(min(STEP_BYTES, whole - self._end) or 1):
                 pass
 
@@ -143,35 +132,4 @@ class Unpacked:
         self.close()
         self._kept.clear()
         self._begin, self.damage = 0, ""
-        self._stream = self._open(cast("IO[bytes]", _FromStart(self._descriptor)))
-
-
-class _FromStart:
-    """A file object over a descriptor that is shared: it keeps a position of its own."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._position = 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = os.pread(self._descriptor, size if size >= 0 else os.fstat(self._descriptor).st_size, self._position)
-        self._position += len(data)
-        return data
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: os.fstat(self._descriptor).st_size}[whence]
-        self._position = base + offset
-        return self._position
-
-    def seekable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        """The descriptor belongs to the content."""
-
-
-def _open_gzip(file: IO[bytes]) -> "BufferedIOBase":
-    return gzip.GzipFile(fileobj=file, mode="rb")
+        self._stream = self._packing.open(Raw(self._descriptor))

@@ -3,6 +3,8 @@
 import codecs
 import os
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 from tailrace.batch import fingerprint
 from tailrace.inputs.file.config import FileConfig
@@ -39,6 +41,34 @@ class Shaping:
             for key in self._offset_keys:
                 batch.set_column(key, offsets)
         return found
+
+    def fitted(self, block: bytes, piece: Piece, place: Place, shape: Callable[[Piece], tuple[bytes, Records]]) -> "Fitted":
+        """A piece and what it holds; a shorter piece where a record of several lines in it turns out to be too long."""
+        data, records = shape(piece)
+        if not piece.mark and (at := self.framing.long_record(records.batch, place.offset)) is not None:
+            piece = self.framing.shortened(block, at, place)
+            data, records = shape(piece)
+        return Fitted(piece, data, records)
+
+
+class Fitted(NamedTuple):
+    """A piece, its bytes, and the events in them."""
+
+    piece: Piece
+    data: bytes
+    records: Records
+
+    def tell(self, context: InputContext, path: str, offset: int) -> None:
+        """Count what was cut, discarded and skipped."""
+        if self.piece.mark in (CUT, CUT_AND_CONTINUED):
+            context.count("records_cut")
+            context.alarm("LOG_TRUNCATE_ALARM", "a record is longer than the limit and is cut", path=path, offset=offset)
+        if discarded := self.records.batch.discarded:
+            context.count("unmatched_lines_discarded", discarded)
+            message = "lines belong to no record of `Multiline`, and are discarded as it says"
+            context.alarm("SPLIT_LOG_FAIL_ALARM", message, path=path, lines=discarded, offset=offset)
+        if self.records.nuls:
+            context.count("nul_bytes_skipped", self.records.nuls)
 
 
 class Reader:
@@ -142,20 +172,12 @@ class Reader:
 
     def _submit(self, generation: Generation, block: bytes, piece: Piece) -> bool:
         start = generation.offset
-        data, (batch, nuls) = self._shape(generation, block, piece)
-        if not piece.mark and (at := self._framing.long_record(batch, start)) is not None:
-            piece = self._framing.shortened(block, at, self._place(generation))
-            data, (batch, nuls) = self._shape(generation, block, piece)
-        if piece.mark in (CUT, CUT_AND_CONTINUED):
-            self._context.count("records_cut")
-            self._context.alarm("LOG_TRUNCATE_ALARM", "a record is longer than the limit and is cut", path=generation.path, offset=start)
-        if batch.discarded:
-            self._context.count("unmatched_lines_discarded", batch.discarded)
-        if nuls:
-            self._context.count("nul_bytes_skipped", nuls)
+        place = self._place(generation)
+        piece, data, records = fitted = self._shaping.fitted(block, piece, place, lambda one: self._shape(generation, block, one))
+        fitted.tell(self._context, generation.path, start)
         generation.moved(data, unfinished=piece.unfinished)
         return self._context.submit(
-            batch,
+            records.batch,
             stream=generation.stream,
             start=start,
             end=generation.offset,

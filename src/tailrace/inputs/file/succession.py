@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailrace.batch import fingerprint
-from tailrace.inputs.file.content import STEP_BYTES, Content
+from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.generation import LAYOUT, SIGNATURE_SIZE, FileId, Generation, fits, stream_key
+from tailrace.inputs.file.packing import STEP_BYTES
 from tailrace.inputs.file.registry import Registry, read_after
 from tailrace.inputs.file.rotation import Rotated, family, live_names, rotated_from
 from tailrace.inputs.file.walk import Look

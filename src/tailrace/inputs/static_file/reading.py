@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailrace.batch import fingerprint
-from tailrace.inputs.file.framing import CUT, CUT_AND_CONTINUED, Framing, Piece, Place, Records
+from tailrace.inputs.file.framing import Framing, Piece, Place, Records
 from tailrace.inputs.file.generation import SIGNATURE_SIZE, FileId, file_of
 from tailrace.inputs.file.reader import Shaping
 from tailrace.inputs.file.rotation import find_file
@@ -67,11 +67,8 @@ class Reading:
 
     def _submit(self, piece: Piece) -> bool:
         start, place = self._offset, self._place()
-        data, records = self._shape(piece)
-        if not piece.mark and (at := self._framing.long_record(records.batch, start)) is not None:
-            piece = self._framing.shortened(self._block, at, place)
-            data, records = self._shape(piece)
-        self._count(piece, records)
+        piece, data, records = fitted = self._shaping.fitted(self._block, piece, place, self._shape)
+        fitted.tell(self._context, self._pending.path, start)
         self._block = self._block[piece.size :]
         self._offset += piece.size
         self._tail = (data if len(data) >= SIGNATURE_SIZE else self._tail + data)[-SIGNATURE_SIZE:]
@@ -85,16 +82,6 @@ class Reading:
             fingerprint=fingerprint(data),
             readable_at=0,
         )
-
-    def _count(self, piece: Piece, records: Records) -> None:
-        if piece.mark in (CUT, CUT_AND_CONTINUED):
-            self._context.count("records_cut")
-            message = "a record is longer than the limit and is cut"
-            self._context.alarm("LOG_TRUNCATE_ALARM", message, path=self._pending.path, offset=self._offset)
-        if records.batch.discarded:
-            self._context.count("unmatched_lines_discarded", records.batch.discarded)
-        if records.nuls:
-            self._context.count("nul_bytes_skipped", records.nuls)
 
     def _position(self, piece: Piece) -> Position:
         first = self._pending.position

@@ -3,18 +3,13 @@
 Offsets count the bytes of the log: of the file itself, or of what is packed in it.
 """
 
-import gzip
 import os
-import zlib
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING
+
+from tailrace.inputs.file.packing import HEAD_BYTES, NOT_READ, STEP_BYTES, Raw, packing_of
 
 if TYPE_CHECKING:
     from io import BufferedIOBase
-
-GZIP: Final = b"\x1f\x8b"
-ZSTD: Final = b"\x28\xb5\x2f\xfd"
-NOT_READ: Final = {b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip"}
-STEP_BYTES: Final = 262_144
 
 
 class Source:
@@ -25,12 +20,13 @@ class Source:
         self.offset = 0
         self.limit = limit
         self._descriptor = descriptor
-        head = os.pread(descriptor, 8, 0)
+        head = os.pread(descriptor, HEAD_BYTES, 0)
         if packed := next((name for magic, name in NOT_READ.items() if head.startswith(magic)), ""):
             raise OSError(f"it is packed with {packed}, which is not read here")
-        self._raw = _Raw(descriptor, limit)
-        self._errors: tuple[type[Exception], ...] = ()
-        self._unpacked = self._open(head)
+        self._raw = Raw(descriptor, limit)
+        packing = packing_of(head)
+        self._errors = packing.errors if packing is not None else ()
+        self._unpacked: BufferedIOBase | None = packing.open(self._raw) if packing is not None else None
 
     @property
     def done_bytes(self) -> int:
@@ -67,47 +63,3 @@ class Source:
                 return bytes(pieces)
             raise OSError(f"the packed file is damaged or cut off: {error}") from error
         return bytes(pieces)
-
-    def _open(self, head: bytes) -> "BufferedIOBase | None":
-        raw = cast("IO[bytes]", self._raw)
-        if head.startswith(GZIP):
-            self._errors = (EOFError, zlib.error, gzip.BadGzipFile)
-            return gzip.GzipFile(fileobj=raw, mode="rb")
-        if head.startswith(ZSTD):
-            from tailrace.batch.twin.codec import zstd  # noqa: PLC0415 - few runs meet such a file
-
-            self._errors = (EOFError, zstd.ZstdError)
-            return cast("BufferedIOBase", zstd.ZstdFile(raw, "rb"))
-        return None
-
-
-class _Raw:
-    """A file object that ends where the run's part of the file ends."""
-
-    def __init__(self, descriptor: int, limit: int) -> None:
-        self._descriptor = descriptor
-        self._limit = limit
-        self.position = 0
-
-    def read(self, size: int = -1) -> bytes:
-        left = self._limit - self.position
-        data = os.pread(self._descriptor, max(0, left if size < 0 else min(size, left)), self.position)
-        self.position += len(data)
-        return data
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.position, os.SEEK_END: self._limit}[whence]
-        self.position = base + offset
-        return self.position
-
-    def tell(self) -> int:
-        return self.position
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        """The descriptor belongs to the source."""

@@ -67,6 +67,7 @@ def test_unmatched_lines_that_are_discarded_are_counted(tmp_path):
         write(tmp_path / "x.log", "x\nBEGIN\nEND\ny\nBEGIN\nEND\n")
         following.expect("BEGIN\nEND", "BEGIN\nEND")
     assert following.lane.counts["unmatched_lines_discarded"] == 2
+    assert [(kind, values["lines"]) for kind, values in following.lane.alarms] == [("SPLIT_LOG_FAIL_ALARM", 2)]
 
 
 def test_a_record_does_not_go_on_in_another_file(tmp_path):
