@@ -60,14 +60,18 @@ class UnreachableError(TailraceError):
 
 
 class ApiError(TailraceError):
-    """An answer of the SLS API that is not a success: HTTP `status`, SLS `error_code` (sls-api §1.4) and a sentence."""
+    """An answer of the SLS API that is not a success: HTTP `status`, SLS `error_code` (sls-api §1.4) and a sentence.
+
+    `retry_after`: seconds after which it is worth another try, None where nobody knows.
+    """
 
     code = "TR-API"
 
-    def __init__(self, status: int, error_code: str, message: str) -> None:
+    def __init__(self, status: int, error_code: str, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.error_code = error_code
+        self.retry_after = retry_after
 
 
 class StateError(TailraceError):

@@ -15,6 +15,7 @@ from typing import TypeVar
 from tailrace import telemetry
 from tailrace.batch import DecodeError, decompress
 from tailrace.errors import ApiError, BusyError, EngineError, ForkError, StateError
+from tailrace.server.api.answer import BUSY_SECS
 from tailrace.server.settings import Settings
 from tailrace.server.store.port import Committed, Package, Store, Write
 
@@ -57,7 +58,7 @@ class Ingest:
     async def memory(self, size: int) -> AsyncGenerator[None]:
         """Holds `size` bytes of the budget. Raises ApiError 503 ServerBusy when it is spent; the first writer is always let in."""
         if self._memory and self._memory + size > self._settings.ingest_memory_bytes:
-            raise ApiError(503, "ServerBusy", "too many writes are at work, try again")
+            raise ApiError(503, "ServerBusy", "too many writes are at work, try again", retry_after=BUSY_SECS)
         self._memory += size
         AT_WORK.set(self._memory)
         try:
@@ -93,10 +94,11 @@ class Ingest:
             telemetry.alarm("IDENTITY_FORK_ALARM", error.message, agent=write.packages[0].agent, request_id=write.request_id)
             raise ApiError(409, "IdentityForked", error.message) from None
         except BusyError as error:
-            raise ApiError(503, "ServerBusy", error.message) from None
+            raise ApiError(503, "ServerBusy", error.message, retry_after=BUSY_SECS) from None
         except (EngineError, StateError) as error:
             telemetry.alarm("STORE_WRITE_FAIL_ALARM", "the store takes no writes", reason=error.message, hint=error.hint)
-            raise ApiError(503, "ServerBusy", "the store takes no writes at present, its log has the reason") from None
+            message = "the store takes no writes at present, its log has the reason"
+            raise ApiError(503, "ServerBusy", message, retry_after=BUSY_SECS) from None
 
 
 def _decode_answer(packages: Sequence[Package], error: DecodeError, max_size: int) -> ApiError:

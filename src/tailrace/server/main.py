@@ -35,6 +35,7 @@ from tailrace.server.fleet.fleet import Fleet
 from tailrace.server.fleet.upgrade_root import open_upgrade_root
 from tailrace.server.ingest import Ingest
 from tailrace.server.listening import Listeners, run_file
+from tailrace.server.quota import Quotas
 from tailrace.server.settings import Settings
 from tailrace.server.store.embedded import EmbeddedStore
 
@@ -141,6 +142,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             catalog=catalog,
             store=store,
             ingest=ingest,
+            quotas=Quotas(settings),
             vault=vault,
             roster=roster,
             authority=authority,

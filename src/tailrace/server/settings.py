@@ -64,6 +64,11 @@ class Settings(BaseModel):
     write_future_secs: int | None = Field(
         900, ge=0, description="How far ahead a written event may be; null is any time. Never holds for agents."
     )
+    project_write_bytes_per_sec: int = Field(1_073_741_824, ge=0, description="Log bytes that a project takes per second; 0 is no bound.")
+    project_writes_per_sec: int = Field(100_000, ge=0, description="Writes that a project takes per second; 0 is no bound.")
+    logstore_write_bytes_per_sec: int = Field(0, ge=0, description="Log bytes that a logstore takes per second; 0 is no bound.")
+    logstore_writes_per_sec: int = Field(0, ge=0, description="Writes that a logstore takes per second; 0 is no bound.")
+    shard_write_bytes_per_sec: int = Field(268_435_456, ge=0, description="Log bytes that a shard takes per second; 0 is no bound.")
     ended_stream_secs: float = Field(600.0, ge=1, le=86_400, description="How long repeats of an agent's ended stream are recognised.")
     stop_grace_secs: float = Field(10.0, ge=0, le=600, description="How long running requests may go on when the server stops.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")

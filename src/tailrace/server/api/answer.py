@@ -1,5 +1,6 @@
 """What stands in every answer: request id and server time in the headers, errors as `{"errorCode", "errorMessage"}` (sls-api §1.3)."""
 
+import math
 import secrets
 import time
 
@@ -17,6 +18,10 @@ SECONDS = telemetry.histogram("tailrace_request_seconds", "From a request's head
 
 # Methods as metric labels: whatever else is sent counts as one.
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD"})
+
+
+BUSY_SECS = 1.0
+"""When a server that is too busy may be asked again."""
 
 
 class Answering:
@@ -55,7 +60,11 @@ def new_request_id() -> str:
 
 def error_response(error: ApiError) -> Response:
     """A refused body may not have been read: then the connection cannot go on."""
-    headers = {"connection": "close"} if error.error_code in ("PostBodyTooLarge", "MissingContentLength", "RequestTimeout") else None
+    headers: dict[str, str] = {}
+    if error.error_code in ("PostBodyTooLarge", "MissingContentLength", "RequestTimeout"):
+        headers["connection"] = "close"
+    if error.retry_after is not None:
+        headers["retry-after"] = str(math.ceil(error.retry_after))
     return JSONResponse({"errorCode": error.error_code, "errorMessage": error.message}, error.status, headers)
 
 
@@ -64,7 +73,7 @@ def as_api_error(error: TailraceError) -> ApiError:
     if isinstance(error, ApiError):
         return error
     if isinstance(error, BusyError):
-        return ApiError(503, "ServerBusy", error.message)
+        return ApiError(503, "ServerBusy", error.message, retry_after=BUSY_SECS)
     log.error("a request failed", error=type(error).__name__, reason=error.message, hint=error.hint)
     return ApiError(500, "InternalServerError", "the server failed, its log has the reason under the request id")
 

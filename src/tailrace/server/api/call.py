@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tailrace.server.db.roster import Roster
     from tailrace.server.fleet.fleet import Fleet
     from tailrace.server.ingest import Ingest
+    from tailrace.server.quota import Quotas
     from tailrace.server.settings import Settings
     from tailrace.server.store.port import Store
 
@@ -41,6 +42,7 @@ class Services:
     catalog: "Catalog"
     store: "Store"
     ingest: "Ingest"
+    quotas: "Quotas"
     vault: "Vault"
     roster: "Roster"
     authority: "Authority"

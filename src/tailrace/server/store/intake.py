@@ -76,7 +76,10 @@ class Intake:
         new = [package for package, verdict in zip(write.packages, verdicts, strict=True) if verdict is Committed.NEW]
         if new:
             self._check_room()
-            task = asyncio.create_task(self._take(write, new, self._reserve(write, new)))
+            shards = self._shards.choose(write, new)
+            if write.admit is not None:
+                write.admit(new, shards)
+            task = asyncio.create_task(self._take(write, new, shards, self._reserve(write, new)))
             # A caller that goes away must not free the reservation while the record may still become durable.
             await asyncio.shield(task)
         return verdicts
@@ -129,22 +132,16 @@ class Intake:
         return release
 
     # --- new packages -------------------------------------------------------------------------------------------------------------
-    async def _take(self, write: Write, new: Sequence[Package], release: Callable[[], None]) -> None:
+    async def _take(self, write: Write, new: Sequence[Package], shards: Sequence[int], release: Callable[[], None]) -> None:
         try:
             decoded = await asyncio.get_running_loop().run_in_executor(self._decoders, _decode, new)
             now = self._clock()
             _check_window(write, decoded, now)
-            request = self._request(write, new, decoded, int(now * 1000))
-            await self._append(request, decoded)
+            packages = [_package_record(package, group, shard) for package, group, shard in zip(new, decoded, shards, strict=True)]
+            ahead = MARK_AHEAD_SECS if write.window is None else None
+            await self._append(records.RequestRecord(write.table.logstore, int(now * 1000), packages, ahead), decoded)
         finally:
             release()
-
-    def _request(self, write: Write, new: Sequence[Package], decoded: Sequence[EventBatch], recv_ms: int) -> records.RequestRecord:
-        packages = [
-            _package_record(package, group, shard)
-            for package, group, shard in zip(new, decoded, self._shards.choose(write, new), strict=True)
-        ]
-        return records.RequestRecord(write.table.logstore, recv_ms, packages, MARK_AHEAD_SECS if write.window is None else None)
 
     async def _append(self, request: records.RequestRecord, decoded: list[EventBatch]) -> None:
         def build() -> list[tuple[int, bytes]]:

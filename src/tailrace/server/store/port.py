@@ -4,7 +4,7 @@
 """
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
@@ -74,6 +74,8 @@ class Write:
     window: tuple[float, float] | None = None
     """Seconds (before, after) now that event times may lie in, else the whole write is refused. None (agents, imports): all are stored, and
     those more than 15 min ahead get the tag `__time_ahead__`, the seconds they are ahead by."""
+    admit: Callable[[Sequence[Package], Sequence[int]], None] | None = None
+    """Asked, with the packages that are new and the shard of each, before they are looked into; what it raises refuses the write."""
 
 
 class Committed(enum.Enum):

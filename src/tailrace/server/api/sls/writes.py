@@ -1,6 +1,7 @@
 """PutLogs (sls-api §2.1), one log group or the batch form (docs/specs/batch-form.md)."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from tailrace.errors import ApiError
@@ -37,7 +38,14 @@ async def _put(call: Call, hash_key: str | None) -> Response:
     packages = await _unpack(call, compression, declared) if is_batch else [_single(call, compression, declared)]
     # What an agent sends may have waited for a long outage: its time is never out of range.
     window = None if call.principal.kind == "agent" else call.settings.write_window
-    write = Write(logstore.table, packages, hash_key=_hash_key(hash_key), request_id=call.request_id, window=window)
+    write = Write(
+        logstore.table,
+        packages,
+        hash_key=_hash_key(hash_key),
+        request_id=call.request_id,
+        window=window,
+        admit=partial(call.services.quotas.admit, call.require_project(), logstore),
+    )
     accepted = await call.services.ingest.commit(write)
     return ok({"x-log-duplicates": str(accepted.duplicates)} if is_batch else None)
 
