@@ -9,8 +9,12 @@ from collections import Counter
 from collections.abc import Callable
 
 Fault = str
-FAULTS = ("refuse", "reset", "delay", "500", "503", "429", "403", "404", "slow read", "lost answer", "garbage", "short answer")
-"""reset: in the midst of the body. lost answer: the server has stored it. short answer: the server has stored it, and says so in part."""
+FAULTS = (
+    "refuse", "reset", "delay", "500", "503", "429", "403", "404", "slow read", "lost answer", "garbage", "short answer",
+    "flipped", "replayed",
+)  # fmt: skip
+"""reset: in the midst of the body. lost answer: the server has stored it. short answer: the server has stored it, and says so in part.
+flipped: one bit of the body is another one. replayed: somebody sends it a second time, as it stands."""
 ERRORS = {
     "500": "InternalServerError", "503": "ServerBusy", "429": "WriteQuotaExceed", "403": "Unauthorized", "404": "LogStoreNotExist",
 }  # fmt: skip
@@ -24,6 +28,8 @@ class Proxy:
         self.fault: Callable[[int], Fault | None] = lambda _: None
         self.seen: Counter[str] = Counter()
         """Writes of logs by what became of them."""
+        self.answers: Counter[str] = Counter()
+        """What the server answered to those that were flipped."""
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
         self._ready = threading.Event()
@@ -82,7 +88,12 @@ class Proxy:
             writer.write(b"HTTP/1.1 %s No\r\nretry-after: 0\r\ncontent-length: %d\r\n\r\n%s" % (fault.encode(), len(text), text))
             await writer.drain()
             return True
+        if fault == "flipped":
+            body = body[:-1] + bytes([body[-1] ^ 1])
         answer = await self._forward(head, body)
+        self.answers[answer[9:12].decode()] += fault == "flipped"
+        if fault == "replayed":
+            answer = await self._forward(head, body)
         if fault == "lost answer":
             _reset(writer)
             return False

@@ -61,6 +61,7 @@ def test_after_each_fault_every_event_is_there_once(throughout: Throughout) -> N
     for fault in FAULTS:
         throughout.write_through(fault, times=2)
         assert proxy.seen[fault] == 2
+    assert +proxy.answers == {"401": 2}  # whoever alters a packet on its way gets nothing of it stored
     throughout.verify()
 
 

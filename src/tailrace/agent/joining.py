@@ -41,16 +41,20 @@ def join(identity: AgentIdentity, secret: Path, address: str, token: str, *, inv
     root = _pinned(address, shown)
     key = identity.key or _new_key()
     answer = _ask(identity, key, address, shown, root)
-    server = server_of(answer, str(answer["certificate"]))
+    try:
+        server = server_of(answer, str(answer["certificate"]))
+        project, logstores, upgrade = str(answer["project"]), [str(one) for one in answer["logstores"]], dict(answer["upgrade_root"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreachableError(f"the answer of `{address}` is not that of a Tailrace server", hint="check the address") from error
     identity.key, identity.servers = key, {**identity.servers, server.id: server}
-    identity.add(Enrolment(address, answer["project"], answer["logstores"], "", "", answer["features"], server.id))
+    identity.add(Enrolment(address, project, logstores, "", "", server.features, server.id))
     identity.taken = [*identity.taken, *([invitation] if invitation else [])]
     upgrade_root = secret / f"{server.id}.upgrade-root.json"
     if not upgrade_root.exists():  # what is once laid down is never replaced from the network
         secret.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(upgrade_root, json.dumps(answer["upgrade_root"], indent=1))
+        write_private(upgrade_root, json.dumps(upgrade, indent=1))
     save(identity, secret / IDENTITY)
-    return next(one for one in identity.enrolments if one.project == answer["project"] and one.server == server.id)
+    return next(one for one in identity.enrolments if one.project == project and one.server == server.id)
 
 
 def join_anew(identity: AgentIdentity, secret: Path, address: str, token: str) -> Enrolment:

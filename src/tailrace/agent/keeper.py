@@ -173,10 +173,14 @@ class Keeper:
         except (TailraceError, OSError) as error:
             self._failed(server, contact, error)
             return False
+        try:
+            wider = self._take(server, answer)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            self._failed(server, contact, UnreachableError(f"the answer of `{contact.address}` is not that of a Tailrace server"))
+            return False
         contact.answered_at, contact.trouble, contact.failures = time.time(), "", 0
         if self._identity.states.get(server.id):
             log.info("the server gives this agent keys again", address=contact.address)
-        wider = self._take(server, answer)
         self._identity.states = {**self._identity.states, server.id: ""}
         return wider
 
