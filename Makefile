@@ -100,7 +100,7 @@ $(DONE)/bytecode: $(DONE)/server $(shell find src -name '*.py')
 	$(BIN)/python -m compileall -q src
 	@touch $@
 
-$(DONE)/dev: $(DONE)/bytecode
+$(DONE)/dev: $(DONE)/server | $(DONE)/bytecode
 	$(INSTALL) --group dev
 	@touch $@
 

@@ -121,9 +121,10 @@ def test_the_agent_reads_no_process_directory_outside_the_platform_port():
     assert wrong == []
 
 
-def modules_after(statement: str) -> set[str]:
-    """The top-level modules that a fresh interpreter holds after `statement`."""
-    code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+def modules_after(statement: str, *, whole_names: bool = False) -> set[str]:
+    """The modules that a fresh interpreter holds after `statement`; only their first names, or whole ones."""
+    name = "name" if whole_names else "name.split('.')[0]"
+    code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted({{{name} for name in sys.modules}})))"
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
@@ -139,6 +140,19 @@ def test_an_agent_loads_nothing_of_the_server():
     loaded = modules_after(agent_modules())
     assert "tailrace" in loaded
     assert loaded & SERVER_LIBRARIES == set()
+
+
+def test_a_worker_loads_a_part_when_a_pipeline_needs_it():
+    parts = (
+        "tailrace.processors",
+        "tailrace.flushers.",
+        "tailrace.inputs.static_file",
+        "tailrace.pipeline.classic.",
+        "tailrace.agent.importing",
+    )
+    loaded = modules_after("import tailrace.agent.worker, tailrace.pipeline.loading", whole_names=True)
+    assert "tailrace.agent.session" in loaded
+    assert [name for name in sorted(loaded) if name.startswith(parts)] == []
 
 
 def test_the_supervisor_is_small():

@@ -16,6 +16,7 @@ import pytest
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter, StreamRow, open_checkpoint
 from tailrace.agent.checkpoint.rows import range_values, sealed
+from tailrace.agent.checkpoint.writer import LAZY_SECS
 from tailrace.errors import NewerFormatError
 from tailrace.pipeline.contract import Range
 
@@ -153,6 +154,28 @@ def test_an_ended_stream_is_forgotten_with_its_ranges(tmp_path):
     assert not again.content.streams
     assert not again.content.ranges
     again.database.close()
+
+
+def test_acknowledgements_ride_along_with_the_next_range(tmp_path):
+    opened, acknowledged = Opened(tmp_path), threading.Event()
+    opened.prepare(0)
+    commits = sum(telemetry.values("tailrace_agent_checkpoint_commits_total").values())
+    opened.writer.acknowledge(opened.row, [0], (0, prepared(0).position), acknowledged.set)
+    time.sleep(LAZY_SECS / 5)
+    opened.prepare(1)
+    assert acknowledged.is_set()
+    assert sum(telemetry.values("tailrace_agent_checkpoint_commits_total").values()) == commits + 1
+    opened.writer.stop()
+    assert state(tmp_path) == (10, 20, 2, [1])
+
+
+def test_an_acknowledgement_without_company_is_written_soon(tmp_path):
+    opened = Opened(tmp_path)
+    opened.prepare(0)
+    time.sleep(LAZY_SECS * 1.2)  # until the thread sleeps for longer than it waits for company
+    opened.acknowledge(0, prefix=0)
+    opened.writer.stop()
+    assert state(tmp_path) == (10, 10, 1, [])
 
 
 def test_a_stream_that_comes_back_at_once_is_not_forgotten(tmp_path):
