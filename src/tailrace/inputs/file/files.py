@@ -15,7 +15,8 @@ from tailrace.inputs.file.deleted import Deleted
 from tailrace.inputs.file.generation import FileId, Generation, stream_key
 from tailrace.inputs.file.losses import Losses
 from tailrace.inputs.file.notes import Notes, note_of
-from tailrace.inputs.file.registry import Registry, read_after
+from tailrace.inputs.file.order import read_after
+from tailrace.inputs.file.registry import Registry
 from tailrace.inputs.file.restore import Restoring
 from tailrace.inputs.file.roots import Roots
 from tailrace.inputs.file.rotation import find_file, live_first
@@ -241,7 +242,7 @@ class Files:
         if previous is not None and previous is not generation:
             previous.displaced, previous.drained = True, False
             self._table.wanted(previous)
-        for next_ in [*(self._succession.between(*before, generation, path) if any(before) else []), generation]:
+        for next_ in [*(self._succession.missed.between(*before, generation, path) if any(before) else []), generation]:
             if previous is not None and previous is not next_:
                 read_after(previous, next_)
             previous = next_
@@ -250,7 +251,7 @@ class Files:
     def _look_for_missed(self) -> None:
         """What was rotated away unseen and no new file led to: there is none yet, or it was known already when the agent was killed."""
         for path, born, modified in self._unsearched.paths(self._table):
-            self._succession.take_missed(path, born, modified, self._standing(path))
+            self._succession.missed.take(path, born, modified, self._standing(path))
 
     def truncated(self, generation: Generation) -> Generation:
         """What the reader found: the open file is no longer what was read of it."""
@@ -258,7 +259,7 @@ class Files:
 
     def came_before(self, generation: Generation) -> bool:
         """Whether something stood at its path after it was last seen, empty, and was copied away before it got what is in it now."""
-        return self._succession.came_before(generation)
+        return self._succession.missed.came_before(generation)
 
     def shortened(self, generation: Generation, size: int, modified: int) -> bool:
         """Only bytes that were not read were cut off: the file goes on as it is, with this size and mtime. False when a copy of all of it
@@ -278,7 +279,7 @@ class Files:
         if generation.ended or generation.is_unpacked or not (generation.is_open or self.reopen(generation)):
             return
         seen = generation.size, generation.modified
-        if not generation.head[0] and generation.may_have_changed() and self.came_before(generation):
+        if not generation.offset and generation.may_have_changed() and self.came_before(generation):
             return
         generation.look(time.time_ns())
         if not generation.unchanged():

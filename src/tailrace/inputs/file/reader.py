@@ -123,7 +123,7 @@ class Reader:
     def _block(self, generation: Generation, looked_at: int) -> tuple[bool, bytes | None]:
         """The next bytes, and whether they end with a record; None when others must be read instead."""
         before = generation.size, generation.modified
-        if not generation.head[0] and generation.may_have_changed() and self._files.came_before(generation):
+        if not generation.offset and generation.may_have_changed() and self._files.came_before(generation):
             return False, None
         generation.look(looked_at)
         ahead = self._whole_records(generation)

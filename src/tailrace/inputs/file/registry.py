@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.generation import FileId, Generation, stream_key
+from tailrace.inputs.file.copies import proof_of_end
+from tailrace.inputs.file.generation import LAYOUT, FileId, Generation, stream_key
 from tailrace.inputs.file.losses import Losses
 from tailrace.inputs.file.notes import Notes
 from tailrace.inputs.file.roots import Roots
@@ -47,12 +48,38 @@ class Registry:
     """Of paths whose last generation has ended: its birth time and last writing, so that what came after it is not missed."""
     expected: dict[FileId, int] = field(default_factory=dict[FileId, int])
     """Files that the checkpoint knows and that were not taken up yet, with their birth time: the inode may be another file's by now."""
+    awaited: Callable[[], list[Position]] = list
+    """Of the streams that the checkpoint knows and that were not taken up yet: where they stand."""
     scanned_at: int = 0
     """Wall clock in ns at which the last completed scan began; 0 before: what came while no agent ran counts as just found."""
 
     def is_left(self, look: Look) -> bool:
         """Whether a file is one that is left alone, and still is what it was then."""
         return self.left_alone.get(look[:2]) == look[2:]
+
+    # --- copies -----------------------------------------------------------------------------------------------------------------
+    def leave_copy(self, path: str, content: Content) -> None:
+        """Keep in mind, durably, that a file is a copy of what is read from elsewhere."""
+        status = content.status()
+        look = status.st_size, status.st_mtime_ns
+        self.left_alone[content.file] = look
+        if look[0]:
+            key = stream_key(content.identity)
+            position: Position = {"v": LAYOUT, "copy": list(look), "path": path}
+            if not content.is_unpacked:  # it may be compressed later
+                position |= proof_of_end(content, look[0])
+            if (stream := self.context.open_stream(key, position)) is not None:
+                self.context.remember(stream, position)
+                self.copies[content.file] = key, position
+
+    def is_known_copy(self, content: Content) -> bool:
+        """Whether an open file is one that was found to be a copy. What is known of a former file with its inode is forgotten."""
+        note = self.copies.get(content.file)
+        if note is None or note[0] == stream_key(content.identity):
+            return note is not None
+        self.left_alone.pop(content.file, None)
+        self.end_stream(self.copies.pop(content.file)[0], {})
+        return False
 
     # --- opening ----------------------------------------------------------------------------------------------------------------
     def content(self, path: str, *, unpack: bool = True) -> Content:
@@ -164,8 +191,3 @@ class Registry:
                 gone.append(note[1])
                 self.end_stream(note[0], {})
         return gone
-
-
-def read_after(first: Generation, second: Generation) -> None:
-    second.after = first
-    first.followers.append(second)

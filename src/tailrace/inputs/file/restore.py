@@ -8,10 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tailrace.inputs.file import notes, standing
+from tailrace.inputs.file.beside import seen
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.generation import FileId, Generation, born_of, file_of, fits
+from tailrace.inputs.file.copies import holds
+from tailrace.inputs.file.generation import FileId, Generation, born_of, file_of
 from tailrace.inputs.file.losses import LOSS_PREFIX
-from tailrace.inputs.file.registry import Registry, read_after
+from tailrace.inputs.file.order import read_after
+from tailrace.inputs.file.registry import Registry
 from tailrace.inputs.file.rotation import find_file, live_names
 from tailrace.inputs.file.succession import Succession
 from tailrace.pipeline.contract import Position, StreamState
@@ -34,6 +37,7 @@ class Restoring:
             if not state.key.startswith(NOTES) and "standing" not in state.next:
                 self._states.setdefault(file_at(state.key, state.next)[0], []).append(state)
         table.expected.update({file: _born(states) for file, states in self._states.items()})
+        table.awaited = lambda: [state.next for states in self._states.values() for state in states]
         for file in self._states:
             table.notes.drop(file)
 
@@ -174,7 +178,7 @@ class Restoring:
             generation.seek(stored)
             self._context.remember(generation.stream, generation.position())
         elif not generation.resume():
-            self._succession.truncated(generation, state.next, _seen(state.next))
+            self._succession.truncated(generation, state.next, seen(state.next))
             return True
         self._table.wanted(generation)
         return True
@@ -202,7 +206,7 @@ class Restoring:
             self._table.losses.add(
                 state.key,
                 int(position["offset"]),
-                _seen(position),
+                seen(position),
                 path=generation.path,
                 why="the file is gone, and no copy of it is there",
             )
@@ -245,17 +249,10 @@ def _generation(state: StreamState, location: str) -> Generation:
     return generation
 
 
-def _seen(position: Position) -> int:
-    return int(position.get("seen", (position["offset"], 0))[0])
-
-
 def _is_same(content: Content, position: Position, inode: int, born: int) -> bool:
     if "copy" in position:
         return (content.identity.inode, content.identity.born) == (inode, born)
-    try:
-        return bool(position["head"][0]) and fits(content, position)
-    except OSError:
-        return False
+    return holds(content, position)
 
 
 def _device(directory: str) -> int | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tailrace.inputs.file.generation import TICK_NS
 from tailrace.inputs.file.registry import Registry
 from tailrace.inputs.file.rotation import live_names
+from tailrace.inputs.file.walk import Look
 
 Bound = tuple[int, int]
 """Birth time and last writing of the first that is known of a path: what is older was there before it."""
@@ -37,7 +38,7 @@ class Unsearched:
             if self._searched.get(directory) == status.st_mtime_ns:
                 return set()
             with os.scandir(directory or "/") as entries:
-                unknown = [entry for entry in entries if not _is_known(table, (status.st_dev, entry.inode()))]
+                unknown = [entry for entry in entries if not _is_known(table, status.st_dev, entry)]
         except OSError:
             return set()
         if now - status.st_mtime_ns > TICK_NS:  # else another change may hide in the same tick of the clock
@@ -55,8 +56,14 @@ def _bounds(table: Registry) -> dict[str, Bound]:
     return bounds
 
 
-def _is_known(table: Registry, file: tuple[int, int]) -> bool:
-    return file in table.generations or file in table.copies or file in table.notes
+def _is_known(table: Registry, device: int, entry: "os.DirEntry[str]") -> bool:
+    file = device, entry.inode()
+    if file in table.generations or file in table.notes:
+        return True
+    try:
+        return file in table.copies and table.is_left(Look.of(entry.stat(follow_symlinks=False)))
+    except OSError:
+        return False
 
 
 def _is_later(entry: "os.DirEntry[str]", bound: Bound) -> bool:

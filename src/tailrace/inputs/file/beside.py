@@ -1,0 +1,125 @@
+"""The rotated files beside a live one: which of them may be looked into, and which holds what was read of a known one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tailrace.inputs.file.content import Content
+from tailrace.inputs.file.copies import holds, lies_in
+from tailrace.inputs.file.generation import FileId, Generation
+from tailrace.inputs.file.registry import Registry
+from tailrace.inputs.file.rotation import Rotated, family, rotated_from
+from tailrace.inputs.file.walk import Look
+from tailrace.pipeline.contract import Position
+
+LOOKS = 4
+"""So often a directory is listed again when files were renamed while they were looked at."""
+
+Known = Sequence[tuple[Generation | None, Position]]
+"""What a file may be a copy of: generations, and what was found to be one itself, each with what proves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """An open file that holds what was read of another one."""
+
+    content: Content
+    rotated: Rotated
+
+
+class Beside:
+    """Looks beside the paths of one `input_file`."""
+
+    def __init__(self, table: Registry) -> None:
+        self._table = table
+
+    def find(self, path: str, position: Position, modified: int = 0) -> Copy | None:
+        """The first of the files beside `path` that holds what was seen up to `position`."""
+        if not position["head"][0]:
+            return None
+        for _ in range(LOOKS):
+            moved = False
+            for candidate in self.candidates(path, modified, relatives=True):
+                if (content := self.open(candidate)) is None:
+                    moved = moved or file_at(candidate.path) != candidate.file
+                    continue
+                if holds(content, position) and (int(position["offset"]) or self._is_all_that_was_seen(content, path, position)):
+                    return Copy(content, candidate)
+                content.close()
+            if not moved:
+                break
+        return None
+
+    def _is_all_that_was_seen(self, content: Content, path: str, position: Position) -> bool:
+        """Where nothing was read, a head proves little: a copy has at least what was seen, and nothing known holds all of it."""
+        known = [one.content for one, _ in self.known(path) if one is not None]
+        return content.reaches(seen(position)) and not any(one is not None and lies_in(content, one) for one in known)
+
+    def candidates(self, path: str, modified: int, *, relatives: bool = False) -> list[Rotated]:
+        """Rotated files beside `path` that nothing is read from, in the order of their last writing, at `modified` or later."""
+        table = self._table
+        return [
+            one
+            for one in rotated_from(path, relatives=relatives)
+            if one.modified >= modified
+            and one.file not in table.generations
+            and one.file not in table.notes
+            and one.file not in table.taken_elsewhere
+        ]
+
+    def known(self, path: str) -> Known:
+        """What a file beside `path` may be a copy of: generations, also those first seen under a rotated name, and what was one itself."""
+        own, stem = family(path), _stem(path)
+        near = [one for one in self._table.generations.values() if one.path.startswith(stem) and not own.isdisjoint(family(one.path))]
+        for one in near:
+            if one.is_open and not one.head[0]:
+                one.note_head()
+                if one.head[0]:  # what is found to be its copy may be all that is left of it at the next start
+                    self._table.context.remember(one.stream, one.position())
+        notes = [note for _, note in self._table.copies.values() if "head" in note and str(note["path"]).startswith(stem)]
+        return [*((one, one.proof) for one in near), *((None, note) for note in notes)]
+
+    def awaited(self, path: str) -> list[Position]:
+        """Where streams of the former run stand that came from beside `path` and are not taken up yet."""
+        stem = _stem(path)
+        return [one for one in self._table.awaited() if "head" in one and "copy" not in one and str(one["path"]).startswith(stem)]
+
+    def open(self, candidate: Rotated) -> Content | None:
+        """None when it cannot be read, is another file by now, or one that the checkpoint knows and that will be taken up."""
+        try:
+            content = self._table.content(candidate.path)
+        except OSError:
+            return None
+        known = self._table.expected.get(content.file) == content.identity.born
+        if content.file == candidate.file and not known and _can_be_read(content):
+            return content
+        content.close()  # renamed just now: the next look finds it
+        return None
+
+
+def _stem(path: str) -> str:
+    """What the names of all that is rotated from a path, or is what it was rotated from, begin with."""
+    live = min(family(path), key=len)
+    return live.rpartition(".")[0] or live
+
+
+def file_at(path: str) -> FileId | None:
+    try:
+        return Look.of(Path(path).stat())[:2]
+    except OSError:
+        return None
+
+
+def seen(position: Position) -> int:
+    """How large a file was when it was looked at last."""
+    return int(position.get("seen", (position["offset"], 0))[0])
+
+
+def _can_be_read(content: Content) -> bool:
+    """Whether it is no compressed file that has only begun to be written."""
+    if not content.is_unpacked:
+        return True
+    try:
+        return bool(content.read_at(1, 0))
+    except OSError:
+        return False

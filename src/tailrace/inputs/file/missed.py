@@ -1,0 +1,128 @@
+"""What came to a path and was rotated away from it between two looks: it is found beside the path, and read in its order."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from tailrace.inputs.file.beside import Beside, Known, file_at
+from tailrace.inputs.file.content import Content
+from tailrace.inputs.file.copies import holds, is_copy_of
+from tailrace.inputs.file.generation import TICK_NS, Generation
+from tailrace.inputs.file.order import line_up, put_between
+from tailrace.inputs.file.registry import Registry
+from tailrace.inputs.file.rotation import Rotated, rotated_from
+
+MISSED_NS = 1_000_000
+"""What was missed is dated back by this, so that it stands in order before what follows it."""
+
+
+class Missed:
+    """Searches for one `input_file`."""
+
+    def __init__(self, table: Registry, beside: Beside) -> None:
+        self._table = table
+        self._beside = beside
+
+    def take(self, path: str, born: int, modified: int, standing: Generation | None) -> None:
+        """What stood at `path` and was rotated away before it was seen there: it lies beside it now, is neither known nor a copy of what
+        is known, and was born and written after what is known to have come first. `standing` stands there now, unchanged."""
+        stands = file_at(path)
+        if stands is not None and stands not in self._table.generations:
+            return  # `between` looks, once it is opened
+        known = sorted((one for one in self._table.generations.values() if one.path == path), key=lambda one: one.opened)
+        for candidate in self._beside.candidates(path, modified):
+            if not candidate.size or self._table.left_alone.get(candidate.file) == (candidate.size, candidate.modified):
+                continue
+            at = next((index for index, one in enumerate(known) if one.modified > candidate.modified), len(known))
+            if standing in known and standing.file == stands:
+                at = min(at, known.index(standing))
+            before = known[at].opened if at < len(known) else time.time_ns() + MISSED_NS
+            for one in self.unknown([candidate], path, born=born, modified=modified, known=self._beside.known(path), before=before):
+                known.insert(at, one)
+                put_between(known, at)
+                if at + 1 == len(known):
+                    self._table.at[path] = one
+                for wanted in known[max(0, at - 1) : at + 1]:
+                    self._table.wanted(wanted)
+
+    def between(self, born: int, modified: int, following: Generation, path: str) -> list[Generation]:
+        """What stood at `path` after one born and last written then, and before another."""
+        candidates = [one for one in self._beside.candidates(path, 0) if one.file != following.file]
+        known = [(one, proof) for one, proof in self._beside.known(path) if one is not following]
+        return self.unknown(candidates, path, born=born, modified=modified, known=known, until=following.born, before=following.opened)
+
+    def came_before(self, generation: Generation) -> bool:
+        """Whether a file of which nothing was read had other bytes since it was found, which were copied away: they are read first then."""
+        if generation.displaced or generation.location != generation.path or not generation.unchanged():
+            return False
+        if _unchanged_since(Path(generation.path).parent, generation.opened):
+            return False
+        new = [self._table.generations.get(one.file) for one in rotated_from(generation.path) if one.modified >= generation.modified]
+        for one in new:
+            if one is not None and one.path != generation.path and _is_untouched(one):
+                self._line_up(one, [one, generation])
+                return True
+        chain = self.unknown(
+            [one for one in self._beside.candidates(generation.path, generation.modified) if one.size],
+            generation.path,
+            born=generation.born,
+            modified=generation.modified,
+            known=self._beside.known(generation.path),
+            before=generation.opened,
+        )
+        generation.look(time.time_ns())
+        if chain:
+            self._line_up(generation, [*chain, generation])
+        return bool(chain)
+
+    def unknown(
+        self, candidates: Iterable[Rotated], path: str, *, born: int, modified: int, known: Known, before: int, until: int = 0
+    ) -> list[Generation]:
+        """New generations for candidates that were live at `path` after a known one: born and written later, and no copies of it.
+
+        They were there `before` the one that follows was found.
+        """
+        found: list[Generation] = []
+        for candidate in candidates:
+            if candidate.file in self._table.generations or (content := self._beside.open(candidate)) is None:
+                continue
+            if self._table.is_known_copy(content) or not _came_between(content, candidate, born, modified, until):
+                content.close()
+            elif any(holds(content, position) for position in self._beside.awaited(path)):
+                content.close()  # who goes on in it comes soon
+            elif any(is_copy_of(content, one, position) for one, position in known):
+                self._table.leave_copy(candidate.path, content)
+                content.close()
+            elif generation := self._table.new(
+                content, path, location=candidate.path, opened=before - MISSED_NS + len(found), before=(born, modified)
+            ):
+                self._table.left_alone.pop(candidate.file, None)
+                generation.displaced = True
+                found.append(generation)
+        return found
+
+    def _line_up(self, generation: Generation, chain: list[Generation]) -> None:
+        line_up(generation, chain, [])
+        for one in chain:
+            self._table.wanted(one)
+
+
+def _is_untouched(generation: Generation) -> bool:
+    """Whether it holds something, nothing of it was looked for yet, and its place in the order is open."""
+    return generation.unread > 0 and not (generation.offset or generation.drained or generation.after or generation.followers)
+
+
+def _unchanged_since(directory: Path, at_ns: int) -> bool:
+    """Whether no name has come into a directory, or gone, since then: there is no new copy in it."""
+    try:
+        return directory.stat().st_mtime_ns < at_ns - TICK_NS
+    except OSError:
+        return False
+
+
+def _came_between(content: Content, candidate: Rotated, born: int, modified: int, until: int) -> bool:
+    """Whether a rotated file came after a known one: born later, or last written later where it is a copy, born anew."""
+    own = content.identity.born
+    if own < born:
+        return False
+    return candidate.modified >= modified and (not until or content.is_unpacked or own <= until)

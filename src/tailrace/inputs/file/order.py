@@ -1,0 +1,37 @@
+"""In which order what stood at one path is read: what is `after` a generation waits until that one has been read to its end."""
+
+import itertools
+from collections.abc import Sequence
+
+from tailrace.inputs.file.generation import Generation
+
+
+def read_after(first: Generation, second: Generation) -> None:
+    second.after = first
+    first.followers.append(second)
+
+
+def line_up(generation: Generation, chain: Sequence[Generation], last: Sequence[Generation]) -> None:
+    """The chain takes the place that `generation` had; `last` is read after the whole of it."""
+    if generation.after is not None and chain[0] is not generation:
+        generation.after.followers.remove(generation)
+        generation.after.followers.append(chain[0])
+        chain[0].after, generation.after = generation.after, None
+    for first, second in itertools.pairwise(chain):
+        read_after(first, second)
+    for follower in last:
+        read_after(chain[-1], follower)
+
+
+def put_between(known: Sequence[Generation], at: int) -> None:
+    """Read the one at this place of `known` after the one before it, and before the next one, unless that has been begun."""
+    one = known[at]
+    first = known[at - 1] if at else None
+    second = known[at + 1] if at + 1 < len(known) else None
+    begun = second is not None and (second.offset or second.after not in (None, first))
+    if second is not None and not begun and not (first is not None and first.comes_after(second)):
+        if second.after is not None:
+            second.after.followers.remove(second)
+        read_after(one, second)
+    if first is not None:
+        read_after(first, one)
