@@ -15,8 +15,8 @@ from tailrace.pipeline.contract import Position
 LOOKS = 4
 """So often a directory is listed again when files were renamed while they were looked at."""
 
-Known = Sequence[tuple[Generation | None, Position]]
-"""What a file may be a copy of: generations, and what was found to be one itself, each with what proves it."""
+Known = Sequence[tuple[str, Generation | None, Position]]
+"""What a file may be a copy of: generations, and what was found to be a copy of one; stream keys, and what proves each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +33,38 @@ class Beside:
     def __init__(self, table: Registry) -> None:
         self._table = table
 
-    def find(self, path: str, position: Position, modified: int = 0) -> Copy | None:
-        """The first of the files beside `path` that holds what was seen up to `position`."""
+    def find(self, path: str, key: str, position: Position, modified: int = 0) -> Copy | None:
+        """The first of the files beside `path` that holds what was seen of the stream `key` up to `position`."""
         if not position["head"][0]:
             return None
+        if not int(position["offset"]):
+            modified = int(position.get("seen", (0, 0))[1])
         for _ in range(LOOKS):
             moved = False
             for candidate in self.candidates(path, modified, relatives=True):
                 if (content := self.open(candidate)) is None:
                     moved = moved or file_at(candidate.path) != candidate.file
                     continue
-                if holds(content, position) and (int(position["offset"]) or self._is_all_that_was_seen(content, path, position)):
+                if holds(content, position) and self._is_of_no_other(content, path, key, position):
                     return Copy(content, candidate)
                 content.close()
             if not moved:
                 break
         return None
 
-    def _is_all_that_was_seen(self, content: Content, path: str, position: Position) -> bool:
-        """Where nothing was read, a head proves little: a copy has at least what was seen, and nothing known holds all of it."""
-        known = [one.content for one, _ in self.known(path) if one is not None]
-        return content.reaches(seen(position)) and not any(one is not None and lies_in(content, one) for one in known)
+    def _is_of_no_other(self, content: Content, path: str, key: str, position: Position) -> bool:
+        """Whether a file that holds what was seen is not known to be, or to be a copy of, another one that begins alike.
+
+        Where nothing was read, the head alone proves little: a copy has at least what was seen then.
+        """
+        if self._table.is_known_copy(content) and self._table.copies[content.file][1].get("of", key) != key:
+            return False
+        if int(position["offset"]):
+            return True
+        if not content.reaches(seen(position)) or any(int(one["offset"]) and holds(content, one) for one in self.awaited(path)):
+            return False
+        known = [one.content for other, one, _ in self.known(path) if one is not None and other != key]
+        return not any(one is not None and lies_in(content, one) for one in known)
 
     def candidates(self, path: str, modified: int, *, relatives: bool = False) -> list[Rotated]:
         """Rotated files beside `path` that nothing is read from, in the order of their last writing, at `modified` or later."""
@@ -77,7 +88,7 @@ class Beside:
                 if one.head[0]:  # what is found to be its copy may be all that is left of it at the next start
                     self._table.context.remember(one.stream, one.position())
         notes = [note for _, note in self._table.copies.values() if "head" in note and str(note["path"]).startswith(stem)]
-        return [*((one, one.proof) for one in near), *((None, note) for note in notes)]
+        return [*((one.key, one, one.proof) for one in near), *((str(note.get("of", "")), None, note) for note in notes)]
 
     def awaited(self, path: str) -> list[Position]:
         """Where streams of the former run stand that came from beside `path` and are not taken up yet."""

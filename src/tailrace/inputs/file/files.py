@@ -96,9 +96,13 @@ class Files:
         """Nothing stands at `path` any more. What was there is read to its end through its handle."""
         if generation := self._table.at.get(path):
             generation.displaced = True
-            if generation.is_open and not os.fstat(generation.descriptor).st_nlink:
-                self._context.source_goes(generation.stream, more_comes=True)
+            self._keep_nameless(generation)
             self._table.wanted(generation)
+
+    def _keep_nameless(self, generation: Generation) -> None:
+        """What is in a file that has no name any more can be read only by who holds it: once read it goes to where it is durable."""
+        if generation.is_nameless:
+            self._context.source_goes(generation.stream, more_comes=True)
 
     # --- one file ---------------------------------------------------------------------------------------------------------------
     def _grown(self, generation: Generation, look: Look, *, changed: bool) -> None:
@@ -241,6 +245,7 @@ class Files:
         self._table.at[path] = generation
         if previous is not None and previous is not generation:
             previous.displaced, previous.drained = True, False
+            self._keep_nameless(previous)
             self._table.wanted(previous)
         for next_ in [*(self._succession.missed.between(*before, generation, path) if any(before) else []), generation]:
             if previous is not None and previous is not next_:

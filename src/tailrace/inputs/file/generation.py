@@ -101,6 +101,11 @@ class Generation:
         return self.content is not None and self.content.is_unpacked
 
     @property
+    def is_nameless(self) -> bool:
+        """Its last link is gone: the open handle alone keeps what is in it."""
+        return self.displaced and self.content is not None and not self.content.status().st_nlink
+
+    @property
     def in_copy(self) -> bool:
         """Its file was truncated or removed, and a copy of it was found: it lies in that one now."""
         return self.file != file_of(self.key) or self.born != born_of(self.key)

@@ -48,7 +48,7 @@ class Missed:
     def between(self, born: int, modified: int, following: Generation, path: str) -> list[Generation]:
         """What stood at `path` after one born and last written then, and before another."""
         candidates = [one for one in self._beside.candidates(path, 0) if one.file != following.file]
-        known = [(one, proof) for one, proof in self._beside.known(path) if one is not following]
+        known = [one for one in self._beside.known(path) if one[1] is not following]
         return self.unknown(candidates, path, born=born, modified=modified, known=known, until=following.born, before=following.opened)
 
     def came_before(self, generation: Generation) -> bool:
@@ -83,6 +83,8 @@ class Missed:
         They were there `before` the one that follows was found.
         """
         found: list[Generation] = []
+        earlier = [one.opened for one in self._table.generations.values() if one.path == path and one.opened < before]
+        opened = max(before - MISSED_NS, *earlier, 0) + 1
         for candidate in candidates:
             if candidate.file in self._table.generations or (content := self._beside.open(candidate)) is None:
                 continue
@@ -90,12 +92,10 @@ class Missed:
                 content.close()
             elif any(holds(content, position) for position in self._beside.awaited(path)):
                 content.close()  # who goes on in it comes soon
-            elif any(is_copy_of(content, one, position) for one, position in known):
-                self._table.leave_copy(candidate.path, content)
+            elif originals := [key for key, one, position in known if is_copy_of(content, one, position)]:
+                self._table.leave_copy(candidate.path, content, originals[0])
                 content.close()
-            elif generation := self._table.new(
-                content, path, location=candidate.path, opened=before - MISSED_NS + len(found), before=(born, modified)
-            ):
+            elif generation := self._table.new(content, path, location=candidate.path, opened=opened + len(found), before=(born, modified)):
                 self._table.left_alone.pop(candidate.file, None)
                 generation.displaced = True
                 found.append(generation)

@@ -58,14 +58,14 @@ class Registry:
         return self.left_alone.get(look[:2]) == look[2:]
 
     # --- copies -----------------------------------------------------------------------------------------------------------------
-    def leave_copy(self, path: str, content: Content) -> None:
-        """Keep in mind, durably, that a file is a copy of what is read from elsewhere."""
+    def leave_copy(self, path: str, content: Content, of: str) -> None:
+        """Keep in mind, durably, that a file is a copy of what is read from elsewhere, as the stream with the key `of`."""
         status = content.status()
         look = status.st_size, status.st_mtime_ns
         self.left_alone[content.file] = look
         if look[0]:
             key = stream_key(content.identity)
-            position: Position = {"v": LAYOUT, "copy": list(look), "path": path}
+            position: Position = {"v": LAYOUT, "copy": list(look), "path": path, "of": of}
             if not content.is_unpacked:  # it may be compressed later
                 position |= proof_of_end(content, look[0])
             if (stream := self.context.open_stream(key, position)) is not None:

@@ -101,12 +101,12 @@ class Restoring:
         self._forget(file)
         last = states[-1]
         same = content.file == file and content.identity.born == file_at(last.key, last.next)[1]
+        taken = same and self._resume(last, content, location)  # first: what was there before is not in it
         for state in states[:-1] if same else states:
             self._without_file(state)
-        if same:
-            return self._resume(last, content, location)
-        content.close()
-        return False
+        if not same:
+            content.close()
+        return taken
 
     # --- where it is ------------------------------------------------------------------------------------------------------------
     def _search(self, file: FileId) -> None:

@@ -40,12 +40,12 @@ class Succession:
         before, generation.followers = generation.followers, []
         modified = int(position.get("seen", (0, 0))[1])
         candidates = self._beside.candidates(generation.path, modified)
-        copy = self._beside.find(generation.path, position, modified)
+        copy = self._beside.find(generation.path, generation.key, position, modified)
         if copy is not None:
             self._go_on_in(generation, copy, position)
             modified = copy.rotated.modified
         chain = [generation] if copy is not None else []
-        known = [(generation, position), *self._beside.known(generation.path)]
+        known = [(generation.key, generation, position), *self._beside.known(generation.path)]
         chain += self.missed.unknown(candidates, generation.path, born=generation.born, modified=modified, known=known, before=fresh.opened)
         if copy is None:
             lost = int(position["offset"]), seen
@@ -59,7 +59,7 @@ class Succession:
 
     def is_copied_away(self, generation: Generation) -> bool:
         """Whether a file of which nothing was read, and which is shorter now, was copied as it was at the last look."""
-        if generation.offset or (copy := self._beside.find(generation.path, generation.proof, generation.modified)) is None:
+        if generation.offset or (copy := self._beside.find(generation.path, generation.key, generation.proof)) is None:
             return False
         copied = copy.content.reaches(generation.size)
         copy.content.close()
@@ -83,11 +83,11 @@ class Succession:
     # --- removed, copied --------------------------------------------------------------------------------------------------------
     def removed(self, generation: Generation, position: Position) -> bool:
         """Its file is gone: whether a copy is there that holds more than what was read, in which it goes on."""
-        copy = self._beside.find(generation.path, position)
+        copy = self._beside.find(generation.path, generation.key, position)
         if copy is None:
             return False
         if copy.content.ends_at(int(position["offset"])):
-            self._table.leave_copy(copy.rotated.path, copy.content)
+            self._table.leave_copy(copy.rotated.path, copy.content, generation.key)
             copy.content.close()
             return False
         self._go_on_in(generation, copy, position)
@@ -98,7 +98,7 @@ class Succession:
         """A compressed copy has been read to its end."""
         assert generation.content is not None, "it was read just now"
         own = generation.key == stream_key(generation.content.identity)
-        self._table.leave_copy(generation.location, generation.content)
+        self._table.leave_copy(generation.location, generation.content, generation.key)
         if own:  # its stream is the note now
             generation.close()
             self._table.drop(generation)
@@ -107,9 +107,10 @@ class Succession:
 
     def copy_gone(self, note: Position) -> None:
         """A file that was left alone as a copy is gone: what it was packed into is a copy, too."""
-        if "head" in note and (copy := self._beside.find(str(note["path"]), note)) is not None:
+        of = str(note.get("of", ""))
+        if "head" in note and (copy := self._beside.find(str(note["path"]), of, note)) is not None:
             if copy.content.ends_at(int(note["offset"])):
-                self._table.leave_copy(copy.rotated.path, copy.content)
+                self._table.leave_copy(copy.rotated.path, copy.content, of)
             copy.content.close()
 
     def is_copy(self, path: str, content: Content, standing: Callable[[str], Generation | None]) -> bool:
@@ -125,7 +126,7 @@ class Succession:
             if original is None or original.file == content.file or content.identity.born < original.born:
                 continue  # older than the live file: rotated by renaming
             if is_front_of(content, original.content) if original.content is not None else holds(content, original.proof):
-                self._table.leave_copy(path, content)
+                self._table.leave_copy(path, content, original.key)
                 return True
         return False
 
@@ -140,4 +141,6 @@ class Succession:
         generation.go_on(position)
         self._table.generations[file] = generation
         self._table.at.setdefault(copy.rotated.path, generation)
+        if not generation.offset:  # else the next range says where it lies now
+            self._context.remember(generation.stream, generation.position())
         self._context.count("copies_read_on")

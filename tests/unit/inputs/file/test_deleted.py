@@ -70,3 +70,25 @@ def test_what_is_read_to_its_end_goes_first_and_costs_nothing(tmp_path):
         wait_for(lambda: len(following.input._follower._files.open_generations) == 1)
         assert unread(following) == 0
         assert following.lane.alarms == []
+
+
+def test_a_file_that_is_replaced_at_once_is_kept_as_one_that_is_deleted(tmp_path):
+    log = tmp_path / "a.log"
+    with Following(tmp_path) as following:
+        write(log, "one\n")
+        following.expect("one")
+        write(tmp_path / "new", "two\n")
+        (tmp_path / "new").rename(log)
+        following.expect("one", "two")
+        assert following.lane.going == [(following.lane.ranges[0][0], True)]
+
+
+def test_a_file_that_is_only_renamed_stays_where_it_can_be_read_again(tmp_path):
+    log = tmp_path / "a.log"
+    with Following(tmp_path) as following:
+        write(log, "one\n")
+        following.expect("one")
+        log.rename(tmp_path / "a.log.1")
+        write(log, "two\n")
+        following.expect("one", "two")
+        assert following.lane.going == []
