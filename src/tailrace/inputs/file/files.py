@@ -242,16 +242,26 @@ class Files:
     def _follow_on(self, generation: Generation, path: str, before: tuple[int, int]) -> None:
         """`generation` stands at `path` now: it is read after what stood there before, and after what came and went in between."""
         previous = self._table.at.get(path)
-        self._table.at[path] = generation
         if previous is not None and previous is not generation:
+            if previous.is_open:
+                previous = self._as_it_is(previous)
             previous.displaced, previous.drained = True, False
             self._keep_nameless(previous)
             self._table.wanted(previous)
+        self._table.at[path] = generation
         for next_ in [*(self._succession.missed.between(*before, generation, path) if any(before) else []), generation]:
             if previous is not None and previous is not next_:
                 read_after(previous, next_)
             previous = next_
             self._table.wanted(next_)
+
+    def _as_it_is(self, generation: Generation) -> Generation:
+        """What an open file holds now: what it held before is found first, where it was copied away, before what came after it."""
+        if not generation.unchanged():
+            return self.truncated(generation)
+        if not generation.offset and generation.may_have_changed():
+            self.came_before(generation)
+        return generation
 
     def _look_for_missed(self) -> None:
         """What was rotated away unseen and no new file led to: there is none yet, or it was known already when the agent was killed."""

@@ -101,6 +101,12 @@ class Generation:
         return self.content is not None and self.content.is_unpacked
 
     @property
+    def written_at(self) -> int:
+        """When the open file was last written, in ns."""
+        assert self.content is not None, "only an open generation is asked"
+        return self.content.status().st_mtime_ns
+
+    @property
     def is_nameless(self) -> bool:
         """Its last link is gone: the open handle alone keeps what is in it."""
         return self.displaced and self.content is not None and not self.content.status().st_nlink

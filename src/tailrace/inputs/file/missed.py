@@ -53,17 +53,16 @@ class Missed:
 
     def came_before(self, generation: Generation) -> bool:
         """Whether a file of which nothing was read had other bytes since it was found, which were copied away: they are read first then."""
-        if generation.displaced or generation.location != generation.path or not generation.unchanged():
+        if _unchanged_since(Path(generation.path).parent, generation.opened) or not generation.unchanged():
             return False
-        if _unchanged_since(Path(generation.path).parent, generation.opened):
-            return False
-        new = [self._table.generations.get(one.file) for one in rotated_from(generation.path) if one.modified >= generation.modified]
+        times = generation.modified, generation.written_at
+        new = [self._table.generations.get(one.file) for one in rotated_from(generation.path) if times[0] <= one.modified <= times[1]]
         for one in new:
             if one is not None and one.path != generation.path and _is_untouched(one):
                 self._line_up(one, [one, generation])
                 return True
         chain = self.unknown(
-            [one for one in self._beside.candidates(generation.path, generation.modified) if one.size],
+            [one for one in self._beside.candidates(generation.path, times[0]) if one.size and one.modified <= times[1]],
             generation.path,
             born=generation.born,
             modified=generation.modified,
