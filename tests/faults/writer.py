@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 import zlib
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,19 +52,29 @@ class Rotator(threading.Thread):
     """Writes like `RotatingWriter`, and after a random number of lines rotates in one of `styles`, chosen at random each time.
 
     rename: to `path.N`, with rising N; copytruncate: a copy is made there, then the file is emptied; gzip: what was renamed is compressed
-    at the next rotation, its mtime kept.
+    at the next rotation, its mtime kept; delete: like rename, and the oldest rotated file is deleted, if `watched` is held by nobody else
+    and nothing was written to it for `DELETE_AFTER_SECS`.
     """
 
     FIRST = 100
     """Lines that stand in the file before it starts."""
+    DELETE_AFTER_SECS = 2.0
 
     def __init__(self, path: Path, count: int, styles: Sequence[str], seed: int, pause: float) -> None:
         super().__init__(daemon=True)
         path.write_bytes(b"".join(line(number) for number in range(self.FIRST)))
         self.path, self.count, self.styles, self.pause = path, count, styles, pause
+        self.watched = threading.Lock()
+        """Held while no agent is looking: nothing is deleted then."""
+        self.deleted: set[int] = set()
+        """Lines whose last copy was deleted."""
         self._random = random.Random(seed)
         self._generation = 0
         self._packing: Path | None = None
+        self._lines = [(0, self.FIRST)]
+        """Of the live file: [first, last) of each write."""
+        self._rotated: deque[tuple[Path, list[tuple[int, int]], float]] = deque()
+        """The oldest first; what is in each, and when it was written last (monotonic)."""
 
     def run(self) -> None:
         begin = self.FIRST
@@ -72,6 +83,7 @@ class Rotator(threading.Thread):
                 end = min(begin + self._random.randint(50, 500), self.count)
                 with self.path.open("ab", buffering=0) as out:
                     out.write(b"".join(line(number) for number in range(begin, end)))
+                self._lines.append((begin, end))
                 begin = end
                 time.sleep(self.pause)
             self._rotate(self._random.choice(self.styles))
@@ -80,6 +92,8 @@ class Rotator(threading.Thread):
         self._pack()
         self._generation += 1
         target = self.path.with_name(f"{self.path.name}.{self._generation}")
+        self._rotated.append((target, self._lines, time.monotonic()))
+        self._lines = []
         if style == "copytruncate":
             shutil.copyfile(self.path, target)
             os.truncate(self.path, 0)
@@ -87,6 +101,18 @@ class Rotator(threading.Thread):
         self.path.rename(target)
         if style == "gzip":
             self._packing = target
+        elif style == "delete":
+            self._delete()
+
+    def _delete(self) -> None:
+        target, lines, written = self._rotated[0]
+        if time.monotonic() - written < self.DELETE_AFTER_SECS or target == self._packing or not self.watched.acquire(blocking=False):
+            return
+        self._rotated.popleft()
+        self.deleted.update(*(range(*piece) for piece in lines))
+        for name in (target, target.with_name(f"{target.name}.gz")):
+            name.unlink(missing_ok=True)
+        self.watched.release()
 
     def _pack(self) -> None:
         """What was renamed the time before, as `delaycompress` does."""

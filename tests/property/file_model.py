@@ -188,6 +188,24 @@ class World:
         self.places[target] = self.places[self.live]
         self._truncate()
 
+    def copytruncate_late(self, count: int, *, seen: bool) -> None:
+        """The program writes on between the copy and the truncation; `seen`: the agent is quick enough to read that."""
+        old = self.places.get(self.live)
+        if old is None or old.partial or not old.lines:
+            return
+        self._shift()
+        target = self.directory / "x.log.1"
+        shutil.copyfile(self.live, target)
+        self.places[target] = old
+        copied = len(old.lines)
+        self.write(count)
+        if seen:
+            self.look()
+            self.read(5)
+        read = set(self.contents)
+        old.excused |= {line for line in old.lines[copied:] if line not in read}
+        self._truncate()
+
     def truncate(self) -> None:
         if self.live in self.places:
             self._truncate()

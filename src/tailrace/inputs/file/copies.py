@@ -3,9 +3,11 @@
 Of what is gone only signatures are left: a hash of the head, and one of the last bytes that were read.
 """
 
+from collections.abc import Iterable
+
 from tailrace.batch import fingerprint
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.generation import SIGNATURE_SIZE, Generation, fits
+from tailrace.inputs.file.generation import SIGNATURE_SIZE, Generation, fits, trail_of
 from tailrace.inputs.file.packing import STEP_BYTES
 from tailrace.pipeline.contract import Position
 
@@ -19,7 +21,8 @@ def is_copy_of(content: Content, generation: Generation | None, position: Positi
             return False  # whatever it begins with: what it is compared with is all there
     if not int(position["offset"]):
         return False  # nothing was read: if it is a copy, what is in it is new all the same
-    return (generation is not None and _is_cut(content, generation)) or holds(content, position)
+    trail = generation.trail if generation is not None and generation.trail else trail_of(position)
+    return _is_cut(content, trail, int(position["offset"])) or holds(content, position)
 
 
 def holds(content: Content, position: Position) -> bool:
@@ -68,18 +71,15 @@ def _agree(one: Content, other: Content) -> bool:
     return True
 
 
-def _is_cut(content: Content, generation: Generation) -> bool:
+def _is_cut(content: Content, trail: Iterable[tuple[int, bytes]], offset: int) -> bool:
     """Whether a file holds the beginning of what was read, but ends before the offset: it was copied before the last lines were written."""
-    if not generation.offset:
-        return False
     try:
-        begin = generation.offset - len(generation.tail)
-        overlap = content.read_at(len(generation.tail), begin)
-        if content.read_at(1, generation.offset - 1) or not generation.tail.startswith(overlap):
+        if content.reaches(offset):
             return False
-        head = content.read_at(generation.head[0], 0)
+        for mark, expected in reversed([*trail]):
+            if content.reaches(mark):
+                size = min(SIGNATURE_SIZE, mark)
+                return fingerprint(content.read_at(size, mark - size)) == expected
     except OSError:
-        return False
-    if len(head) == generation.head[0]:
-        return bool(head) and fingerprint(head) == generation.head[1]
-    return bool(overlap) and not begin
+        pass
+    return False

@@ -108,8 +108,8 @@ class Files:
     def _grown(self, generation: Generation, look: Look, *, changed: bool) -> None:
         if not changed and not generation.differs(look.st_size, look.st_mtime_ns):
             return
-        if generation.content is None or not generation.content.is_unpacked:
-            generation.size = max(generation.size, look.st_size)
+        if generation.unread and generation.is_open and not generation.is_unpacked and generation.unchanged():
+            generation.size = max(generation.size, look.st_size)  # else the reader is soon there, or it holds something else by now
         generation.drained = False
         self._table.wanted(generation)
 

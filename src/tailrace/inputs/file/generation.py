@@ -18,6 +18,8 @@ from tailrace.pipeline.platform import FileIdentity
 LAYOUT = 1
 SIGNATURE_SIZE = 1024
 """Bytes of the head, and before the offset, that prove a file to be the one that was read."""
+FIRST_MARK = 64
+"""Every power of two from here on is a mark: a copy that was cut short is proved by the last one that it reaches, half of it or more."""
 TICK_NS = 20_000_000
 """Two writes may get the same mtime within one tick of the system's clock (10 ms at most); twice that, to be safe."""
 
@@ -54,6 +56,8 @@ class Generation:
     """(size, fingerprint) of the first bytes, at most SIGNATURE_SIZE, as far as they were seen."""
     tail: bytes = b""
     """The last bytes before the offset, at most SIGNATURE_SIZE."""
+    trail: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
+    """The marks that reading has passed, each with the fingerprint of what was the tail there."""
     saved: Position = field(default_factory=dict[str, Any])
     """While it is closed: its position, which proves it when it is opened again."""
     content: Content | None = None
@@ -137,6 +141,8 @@ class Generation:
         """What the checkpoint keeps. `mark` belongs to the range that ends here, for its replay."""
         position: Position = {"v": LAYOUT, "offset": self.offset, "path": self.path, "head": [self.head[0], self.head[1].hex()]}
         position["tail"] = [len(self.tail), fingerprint(self.tail).hex()]
+        if self.trail:
+            position["trail"] = [[mark, signature.hex()] for mark, signature in self.trail[-2:]]
         position["opened"] = self.opened
         position["read_to_end_at"] = self.read_to_end_at
         position["seen"] = [self.size, self.modified]
@@ -187,15 +193,25 @@ class Generation:
             head = (self.tail + piece[:SIGNATURE_SIZE])[:SIGNATURE_SIZE]
             if len(head) > self.head[0]:
                 self.head = (len(head), fingerprint(head))
+        self._mark(piece)
         self.offset += len(piece)
         self.size = max(self.size, self.offset)
         self.tail = (piece if len(piece) >= SIGNATURE_SIZE else self.tail + piece)[-SIGNATURE_SIZE:]
         self.unfinished = unfinished
 
+    def _mark(self, piece: bytes) -> None:
+        mark = max(FIRST_MARK, 1 << self.offset.bit_length())
+        while mark <= self.offset + len(piece):
+            end = mark - self.offset
+            before = piece[end - SIGNATURE_SIZE : end] if end >= SIGNATURE_SIZE else (self.tail + piece[:end])[-SIGNATURE_SIZE:]
+            self.trail.append((mark, fingerprint(before)))
+            mark *= 2
+
     def seek(self, offset: int) -> None:
         """Go on at `offset` of the open file."""
         self.offset = offset
         self.unfinished = 0
+        self.trail.clear()
         self.big_endian = self.read_at(2, 0) == BOM_UTF16_BE
         self.tail = self.read_at(min(SIGNATURE_SIZE, offset), max(0, offset - SIGNATURE_SIZE))
         self.note_head()
@@ -239,6 +255,7 @@ class Generation:
         self.big_endian = bool(position.get("big_endian"))
         self.tail = self.read_at(min(SIGNATURE_SIZE, self.offset), max(0, self.offset - SIGNATURE_SIZE))
         self.head = int(position["head"][0]), bytes.fromhex(position["head"][1])
+        self.trail = trail_of(position)
 
     def note_head(self) -> None:
         """What proves the open file to be this one from now on, also before anything of it is read."""
@@ -267,6 +284,11 @@ def file_of(key: str) -> FileId:
 
 def born_of(key: str) -> int:
     return int(key.split("~", maxsplit=1)[0].split(":")[2], 16)
+
+
+def trail_of(position: Position) -> list[tuple[int, bytes]]:
+    """The last marks that reading had passed at a position."""
+    return [(int(mark), bytes.fromhex(signature)) for mark, signature in position.get("trail", [])]
 
 
 def fits(content: Content, position: Position) -> bool:

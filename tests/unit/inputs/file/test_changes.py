@@ -10,7 +10,6 @@ from backports import zstd
 
 from tests.property.file_model import HEADER, World
 
-KNOWN = (True, False)
 PATTERNS = ("x.log", "x.log*")
 
 
@@ -25,26 +24,46 @@ def numbered(world):
     return [line for line in world.contents if not line.startswith(b"#")]
 
 
-@pytest.mark.parametrize(
-    ("created", "empty", "closed", "same_head"),
-    list(itertools.product(("before", "between"), (True, False), (True, False), (True, False))),
-)
-def test_a_file_that_is_written_anew_between_two_looks(world, created, empty, closed, same_head):
-    """{create, modify} by {empty, not} by {closed, held open} by {same, other head}: every line comes once, in order."""
-    if created == "before":
-        world.write(0 if empty else 3, header=same_head and not empty)
+MATRIX = list(itertools.product(("create", "modify"), ("empty", "not empty"), ("change", "close"), ("same head", "other head")))
+
+
+@pytest.mark.parametrize("way", ["rename", "copytruncate", "truncate after it was read", "delete after it was read"])
+@pytest.mark.parametrize(("event", "content", "then", "head"), MATRIX)
+def test_the_matrix_of_what_can_happen_between_two_looks(world, event, content, then, head, way):
+    """{create, modify} by {empty, not} by {change, close} by {same, other head}: a file appears or changes; it is empty or is not; its
+    program goes on writing or has closed it, so that we close it, too; what takes its place begins alike or not. Every line comes once."""
+    if event == "modify":
+        world.write(3, header=True)
         world.look()
         world.read(10)
-    if closed and world.agent:
+    if content == "not empty":
+        world.write(3, header=True)
+    elif event == "create":
+        world.write(0)
+    world.look()
+    if then == "close":
+        world.read(10)
         for generation in world.agent.files.open_generations:
             generation.close()
-    world.copytruncate()
-    world.write(3, header=same_head)
+    else:
+        world.write(2)
+    take_away(world, way)
+    world.write(4, header=head == "same head")
     world.look()
     world.read(10)
     world.write(2)
     world.settle()
     world.verify()
+    assert len(numbered(world)) == sum(len(one.lines) - one.headed * len(HEADER.splitlines()) for one in world.all)
+    assert world.lane.counts.get("unread_bytes_deleted", 0) == 0
+
+
+def take_away(world, way):
+    if way.endswith("after it was read"):
+        world.look()
+        world.read(10)
+    actions = {"rename": lambda: world.rename(create=False), "copytruncate": world.copytruncate}
+    actions.get(way, world.truncate if way.startswith("truncate") else world.delete_live)()
 
 
 @pytest.mark.parametrize("size", ["shorter", "same", "longer"])
