@@ -37,9 +37,9 @@ class Desk:
         }
 
     @asynccontextmanager
-    async def open(self, runs: Runs) -> AsyncGenerator[None]:
+    async def open(self, runs: Runs, dead_letters: Answer) -> AsyncGenerator[None]:
         """Within it, on the event loop, questions are answered; those about imports by `runs`."""
-        answers: dict[str, Answer] = {**self._answers, "import": runs.ask, "imports": lambda _: runs.rows()}
+        answers: dict[str, Answer] = {**self._answers, "import": runs.ask, "dead-letters": dead_letters, "imports": lambda _: runs.rows()}
         async with serving(self._run, answers), exporting(self._metrics_listen):
             yield
 

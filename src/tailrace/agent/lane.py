@@ -263,8 +263,7 @@ class Lane:
         may_submit, self._may_submit = self._may_submit, False
         if self._stopping.is_set() or not (may_submit or self.wait_for_room()):
             return False
-        done = Range(stream, taken.next_sequence, start, end, position, fingerprint, self._route.version, readable_at)
-        taken.next_sequence += 1
+        done = Range(stream, taken.take_sequences(1), start, end, position, fingerprint, self._route.version, readable_at)
         return self.send(taken, done, batch, self._route)
 
     def pause(self, seconds: float) -> bool:

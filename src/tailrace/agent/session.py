@@ -11,9 +11,10 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tailrace import telemetry
@@ -22,6 +23,7 @@ from tailrace.agent.checkpoint import CheckpointWriter, Opened
 from tailrace.agent.claims import Claims
 from tailrace.agent.control import stored_ends, stored_ranges
 from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.delivery.letters import DeadLetters
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.desk import Desk
@@ -52,6 +54,9 @@ STOP_SECS = 5.0
 FINISH_SECS = 3.0
 DRAIN_CHECK_SECS = 0.05
 START_AGAIN_SECS = 5.0
+LETTERS = "dead-letters"
+"""Input and key of the streams in which dead letters are sent again."""
+LETTERS_SECS = 60.0
 LOOK_SECS = 0.5
 """How often targets are looked at for trouble."""
 EXPIRE_CHECK_SECS = 3600.0
@@ -91,6 +96,7 @@ class Session:
         identity: AgentIdentity,
         platform: AgentPlatform,
         *,
+        home: Path,
         spool: Spool,
         bounds: FileBounds,
         policy: ConfigPolicy,
@@ -123,6 +129,7 @@ class Session:
             supervision=supervision,
         )
         self._spool = spool
+        self._letters = DeadLetters(home, spool.cipher)
         self._adoption = Adoption(spool.load(), self._streams, self._checkpoint, content.rolled_back)
         self._targets: dict[str, Target] = {}
         self._groups: dict[tuple[str, str], Group] = {}
@@ -160,7 +167,7 @@ class Session:
         try:
             for target in self._targets.values():
                 await target.flusher.open()
-            async with self._desk.open(self._runs):
+            async with self._desk.open(self._runs, self.dead_letters):
                 return await self._over
         finally:
             await self._shut_down()
@@ -279,6 +286,7 @@ class Session:
             self._checkpoint,
             Share(flusher.target, limit),
             shelf=self._spool.shelf(flusher.destination),
+            letters=self._letters,
             epoch=self._around.epoch,
             forked=lambda: self._end(End.FORKED),
             ended=self._ended,
@@ -295,6 +303,23 @@ class Session:
 
     def _replay(self, lane: Lane) -> Replay:
         return Replay(lane, self._streams, self._configs, self._identity, self._inquiry(lane), self._adoption.left)
+
+    def dead_letters(self, question: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What targets refused for what it is; with `resend` it is sent again. On a thread of the desk. BusyError, StateError."""
+        if question.get("resend"):
+            asyncio.run_coroutine_threadsafe(self._send_letters(), self._loop).result(LETTERS_SECS)
+        return self._letters.rows()
+
+    async def _send_letters(self) -> None:
+        for ref, letter in await asyncio.to_thread(self._letters.letters):
+            name = letter.stream.target
+            target = next((one for one in self._targets.values() if name in (one.flusher.destination, *one.flusher.formerly)), None)
+            if target is None:
+                raise StateError(f"no pipeline sends to `{name}` any more", hint="run one that does, then send the dead letters again")
+            stream = self._streams.open(self, target.flusher.destination, LETTERS, LETTERS, {"v": 1})
+            assert stream is not None, "nobody else opens it"
+            await target.send_letter(stream, letter)
+            await asyncio.to_thread(self._letters.remove, ref)
 
     async def _look(self) -> None:
         """Whether targets are in trouble."""
@@ -418,6 +443,7 @@ class Session:
             await target.flusher.close()
         await asyncio.to_thread(self._checkpoint.stop)
         self._spool.close()
+        self._letters.close()
 
     def _task_done(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()):

@@ -46,6 +46,9 @@ class Entry:
     """Where its payloads lie in the spool: it belongs to that then, and its source is not needed any more."""
 
 
+_NUMBERING = threading.Lock()
+
+
 @dataclass(slots=True, eq=False)
 class Stream:
     """One stream of one target."""
@@ -53,7 +56,7 @@ class Stream:
     row: StreamRow
     """As it was when it was opened or loaded; from then on it belongs to the checkpoint."""
     next_sequence: int
-    """The reading thread's."""
+    """Taken with `take_sequences`."""
     acknowledged_below: int
     """Written by the event loop, read by all."""
     committed_end: int | None = None
@@ -75,6 +78,12 @@ class Stream:
     @property
     def id(self) -> str:
         return self.row.id
+
+    def take_sequences(self, count: int) -> int:
+        """The first of `count` sequences that nothing else will have. From any thread."""
+        with _NUMBERING:
+            first, self.next_sequence = self.next_sequence, self.next_sequence + count
+            return first
 
     def put(self, entry: Entry) -> Entry | None:
         """Under way now, in sequence order; the entry that it replaces, when its range had to be read again."""

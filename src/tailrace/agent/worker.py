@@ -137,6 +137,7 @@ class Worker:
             self._at_work(),
             identity,
             self._platform,
+            home=self._home,
             spool=Spool(self._home),
             bounds=self._bounds,
             policy=self._policy,

@@ -410,6 +410,15 @@ class FlusherContext(Protocol):
         ...
 
 
+@runtime_checkable
+class Divides(Protocol):
+    """A flusher whose payloads can be halved, so that what a target refuses can be told from what it takes."""
+
+    def divide(self, payload: Payload) -> Sequence[Payload]:
+        """Two payloads with the events of one, in their order, and its identity. ValueError when the body is not what it was."""
+        ...
+
+
 class Flusher(Protocol):
     """Delivers log groups to one target. Lanes whose flushers have equal configs share one instance."""
 

@@ -11,6 +11,7 @@ from tailrace.agent.checkpoint import CheckpointWriter, open_checkpoint
 from tailrace.agent.delivery import farewell
 from tailrace.agent.delivery import target as targets
 from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.delivery.letters import DeadLetters
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.spool import Spool
@@ -71,6 +72,7 @@ class Bench:
             self.writer,
             share,
             shelf=Spool(directory).shelf(flusher.destination),
+            letters=DeadLetters(directory, Spool(directory).cipher),
             epoch=b"e" * 16,
             forked=self._forked,
             ended=self.table.drop,
@@ -155,7 +157,7 @@ async def test_nothing_is_sent_before_it_is_durable(tmp_path, monkeypatch):
     assert seen == [True]
 
 
-@pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.THROTTLED, Outcome.UNAUTHORIZED, Outcome.MISSING, Outcome.DATA])
+@pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.THROTTLED, Outcome.UNAUTHORIZED, Outcome.MISSING])
 async def test_every_failure_is_tried_again_and_nothing_dropped(tmp_path, monkeypatch, outcome):
     monkeypatch.setattr("tailrace.agent.delivery.backoff.FIRST_SECS", 0.01)
     bench = Bench(tmp_path, ScriptedFlusher(outcome, outcome, limits=BatchLimits(max_payloads=1, linger=0.0)))

@@ -7,8 +7,9 @@ import pytest
 
 from tailrace.agent.adoption import Adoption
 from tailrace.agent.checkpoint import CheckpointWriter, open_checkpoint
-from tailrace.agent.delivery import target as targets
+from tailrace.agent.delivery import relief
 from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.delivery.letters import DeadLetters
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.spool import Spool
@@ -58,12 +59,14 @@ class Bench:
         self.table = StreamTable("agent", opened.content.streams.values(), opened.content.ranges)
         self.spool = Spool(home, segments=segments, segment_bytes=1 << 16)
         self.adoption = Adoption(self.spool.load(), self.table, self.writer, opened.content.rolled_back)
+        self.letters = DeadLetters(home, self.spool.cipher)
         self.unreadable: list[Entry] = []
         self.target = Target(
             gate,
             self.writer,
             Share("gate", share_limit),
             shelf=self.spool.shelf("gate"),
+            letters=self.letters,
             epoch=opened.content.epoch,
             forked=lambda: None,
             ended=self.table.drop,
@@ -118,8 +121,8 @@ class Bench:
 
 @pytest.fixture(autouse=True)
 def quick_trouble(monkeypatch):
-    monkeypatch.setattr(targets, "TROUBLE_SECS", 0.02)
-    monkeypatch.setattr(targets, "SLOW_SECS", 0.1)
+    monkeypatch.setattr(relief, "TROUBLE_SECS", 0.02)
+    monkeypatch.setattr(relief, "SLOW_SECS", 0.1)
 
 
 def in_order(gate, stream):

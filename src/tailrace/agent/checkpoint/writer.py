@@ -91,6 +91,13 @@ class CheckpointWriter:
                 self._batch.prepared.append(range_values(prepared, parts))
             self._hurry(done)
 
+    def reserve(self, opened: StreamRow, following: int, done: Callback) -> None:
+        """Sequences of the stream below `following` are used up; then call `done`."""
+        with self._lock:
+            row = self._row(opened)
+            row.next_sequence = max(row.next_sequence, following)
+            self._hurry(done)
+
     def acknowledge(self, opened: StreamRow, sequences: Iterable[int], prefix: tuple[int, Position] | None, done: Callback) -> None:
         """Prepared ranges are acknowledged; `prefix` is (last sequence, position) of the acknowledged prefix where it moved."""
         with self._lock:

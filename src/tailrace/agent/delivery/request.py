@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from tailrace.agent.streams import Entry
 from tailrace.pipeline.contract import Payload
@@ -37,3 +38,7 @@ class Request:
     def size(self) -> int:
         """Encoded bytes."""
         return sum(len(item.payload.body) for item in self.items)
+
+
+Requests: TypeAlias = dict[Request, float]
+"""Those under way, and when the target was last asked about each (monotonic; 0: it was not, or it has answered)."""

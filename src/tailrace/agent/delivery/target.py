@@ -12,39 +12,35 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.farewell import Farewells
+from tailrace.agent.delivery.isolation import Isolation
+from tailrace.agent.delivery.letters import DeadLetters
 from tailrace.agent.delivery.queue import Queue
-from tailrace.agent.delivery.request import Item, Request
+from tailrace.agent.delivery.relief import Relief, whatever
+from tailrace.agent.delivery.request import Item, Request, Requests
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.spooling import Spooling
-from tailrace.agent.spool import OVERHEAD, Kept, Ref, Shelf, release
+from tailrace.agent.spool import Kept, Ref, Shelf, release
 from tailrace.agent.streams import Entry, Sender, Stream
-from tailrace.pipeline.contract import Delivery, Flusher, Outcome, Payload, Range
+from tailrace.batch import fingerprint
+from tailrace.errors import BusyError
+from tailrace.pipeline.contract import Delivery, Flusher, Identity, Outcome, Payload, Range
 
 CONCURRENCY = 4
 BUSY_LINGER = 1.0
 """How long the first payload may wait for company while other requests are under way, in seconds."""
 PARKED_ALARM_SECS = 86_400.0
-TROUBLE_SECS = 1.0
-"""A target that has failed for so long is in trouble: what waits for it goes into the spool when it fills half of its share."""
-SLOW_SECS = 10.0
-"""A target that has not answered for so long is in trouble, too (the manual's bound); and what has waited so long for one in trouble goes
-into the spool, however little it is."""
-SPOOLED_AT_ONCE = 4 * 1_048_576
-HELD_BYTES = 8 * 1_048_576
-"""While more than this waits in the spool, what is held behind it goes there too; a smaller rest is sent before it matters."""
 
 ALARMS = {
     Outcome.RETRY: ("SEND_DATA_FAIL_ALARM", "cannot send"),
     Outcome.THROTTLED: ("SEND_QUOTA_EXCEED_ALARM", "the target's quota is used up"),
     Outcome.UNAUTHORIZED: ("SEND_DATA_FAIL_ALARM", "the target refuses the access key"),
     Outcome.MISSING: ("SEND_DATA_FAIL_ALARM", "the target does not exist"),
-    Outcome.DATA: ("SEND_DATA_FAIL_ALARM", "the target refuses the data; it is kept and tried again"),
+    Outcome.DATA: ("SEND_DATA_FAIL_ALARM", "the target refuses the data; what is wrong with it is searched for"),
 }
 
 Durable = Callable[[Range], None]
@@ -60,6 +56,7 @@ class Target:
         share: Share,
         *,
         shelf: Shelf,
+        letters: DeadLetters,
         epoch: bytes,
         forked: Callable[[], None],
         ended: Callable[[Stream, Callable[[], object]], None],
@@ -76,12 +73,8 @@ class Target:
         self._farewells = Farewells(flusher, epoch)
         self._epoch = epoch
         self._spooling = Spooling(flusher.target, shelf, unreadable)
-        self._spooling_task: asyncio.Task[None] | None = None
         self._spool_is_next = True
-        self._requests: dict[Request, float] = {}
-        """Those under way, and when the target was last asked about each (monotonic; 0: it was not, or it has answered)."""
-        self._keeping = asyncio.Lock()
-        self._securing: dict[Stream, asyncio.Task[None]] = {}
+        self._requests: Requests = {}
         self._failing_since = 0.0
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(CONCURRENCY)
@@ -98,6 +91,21 @@ class Target:
         self._deliveries: set[asyncio.Task[None]] = set()
         self._durable: dict[Stream, Durable] = {}
         self._entries = 0
+        self._relief = Relief(
+            self._requests, self._pending, self._spooling, share, make_durable=self._make_durable, barrier=checkpoint.barrier
+        )
+        self._isolation = Isolation(
+            flusher,
+            self._requests,
+            self._pending,
+            self._spooling,
+            letters=letters,
+            share=share,
+            keeping=self._relief.keeping,
+            reserve=self._reserve,
+            deliver=self._deliver,
+            drop=self._drop,
+        )
         self._acknowledged = telemetry.counter("tailrace_agent_sent_events_total", "Events that targets acknowledged.", "target").labels(
             flusher.target
         )
@@ -109,6 +117,21 @@ class Target:
         entry says that something of it is not, with `settle`."""
         self.share.take(sum(len(payload.body) for payload in payloads))
         self._loop.call_soon_threadsafe(self._put, entry, payloads, durable)
+
+    async def send_letter(self, stream: Stream, letter: Kept) -> None:
+        """Take on a dead letter, under a new name in a stream of its own; it lies in the spool on return. BusyError without room there."""
+        sequence, [payload] = await self._reserve(stream, 1), letter.payloads
+        own = Range(stream.id, sequence, sequence, sequence + 1, {"v": 1}, fingerprint(payload.body), letter.range.config_version)
+        identity = Identity(self._epoch, stream.id, sequence, own.start, own.end, own.fingerprint)
+        entry = Entry(stream, own, 1, 1, payload.events)
+        [durable] = self._make_durable([entry])
+        await durable
+        if not (refs := await self._spooling.write([Kept(stream.row, own, 1, [replace(payload, identity=identity)])])):
+            self._prepared.pop(entry)
+            self._checkpoint.acknowledge(stream.row, [sequence], None, lambda: None)
+            raise BusyError("there is no room in the spool", hint="try again when the target has taken what waits for it")
+        entry.kept = refs[0]
+        self._adopt(entry)
 
     def settle(self, entry: Entry) -> None:
         """It is known what became of a range that was put in without payloads; from any thread."""
@@ -123,7 +146,7 @@ class Target:
     def secure(self, stream: Stream, *, more_comes: bool = False) -> None:
         """The stream's source is going away: what is under way of it goes into the spool at once, and with `more_comes` what follows, too;
         from any thread."""
-        self._loop.call_soon_threadsafe(self._secure, stream, more_comes)
+        self._loop.call_soon_threadsafe(self._relief.secure, stream, more_comes)
 
     def end(self, stream: Stream) -> None:
         """Nothing more comes from `stream`; called from its reading thread."""
@@ -145,7 +168,7 @@ class Target:
         if not entry.unacknowledged:
             self._settle(entry.stream, [entry])
         elif entry.stream.source_goes:
-            self._secure(entry.stream, more_comes=True)
+            self._relief.secure(entry.stream, more_comes=True)
         self._changed.set()
 
     def _adopt(self, entry: Entry) -> None:
@@ -154,8 +177,9 @@ class Target:
         stream.put(entry)
         self._durable.setdefault(stream, _nobody)
         self._entries += 1
-        self._prepared[entry] = durable = self._loop.create_future()
-        durable.set_result(None)
+        if entry not in self._prepared:
+            self._prepared[entry] = durable = self._loop.create_future()
+            durable.set_result(None)
         self._spooling.add(entry)
         self._changed.set()
 
@@ -255,7 +279,8 @@ class Target:
         """Ask for the ranges to be made durable, now, so that they are prepared in stream order."""
         self._make_durable(request.entries)
 
-    def _make_durable(self, entries: Sequence[Entry]) -> None:
+    def _make_durable(self, entries: Sequence[Entry]) -> "list[asyncio.Future[None]]":
+        """Prepare those that are not; each is done when its range is."""
         new = [entry for entry in entries if entry not in self._prepared]
         if new:
             durable: asyncio.Future[None] = self._loop.create_future()
@@ -264,6 +289,7 @@ class Target:
                 [(entry.stream.row, entry.range, entry.parts) for entry in new],
                 lambda: self._loop.call_soon_threadsafe(_resolve, durable),
             )
+        return [self._prepared[entry] for entry in entries]
 
     async def _deliver(self, request: Request) -> None:
         for durable in dict.fromkeys(self._prepared[entry] for entry in request.entries):
@@ -279,6 +305,9 @@ class Target:
             elif delivery.outcome is Outcome.FORK:
                 telemetry.alarm("EXACTLY_ONCE_ALARM", "the server has other data under our identity", target=self.flusher.target)
                 self._forked()
+                return
+            elif delivery.outcome is Outcome.DATA:
+                await self._isolation.isolate(request, delivery)
                 return
 
     def _count(self, request: Request, delivery: Delivery) -> None:
@@ -318,16 +347,19 @@ class Target:
 
     def _judge(self, delivery: Delivery) -> Delivery:
         now = time.monotonic()
-        if delivery.outcome in ALARMS:
+        if delivery.outcome is Outcome.DATA:
+            self._say(delivery, now)
+        elif delivery.outcome in ALARMS:
             self._failing_since = self._failing_since or now
             if now >= self._retry_at:  # the others that were under way with the one that failed say nothing new
                 self._retry_at = now + self._backoff.failed(delivery.retry_after)
             self._say(delivery, now)
-        elif delivery.outcome is Outcome.ACKNOWLEDGED:
+        if delivery.outcome in (Outcome.ACKNOWLEDGED, Outcome.DATA):  # it is well, whatever it says of the data
             self._backoff.succeeded()
+            self._failing_since = 0.0
+        if delivery.outcome is Outcome.ACKNOWLEDGED:
             self.trouble, self.sent_at = "", time.time()
             self._missing_since = None
-            self._failing_since = 0.0
         return delivery
 
     def _say(self, delivery: Delivery, now: float) -> None:
@@ -342,96 +374,23 @@ class Target:
     # --- into the spool ---------------------------------------------------------------------------------------------------------
     def look(self) -> None:
         """From time to time: put what waits into the spool while the target is in trouble."""
-        if not self._entries or (self._spooling_task is not None and not self._spooling_task.done()):
-            return
-        trouble, half_full = self._trouble_for(time.monotonic()), self.share.used * 2 >= self.share.limit
-        if trouble >= SLOW_SECS or (trouble >= TROUBLE_SECS and half_full):
-            wanted = _whatever
-        elif half_full and self._spooling.held and self._spooling.shelf.size > HELD_BYTES:
-            wanted = self._is_behind
-        else:
-            return
-        if self._spooling.room:
-            self._spooling_task = asyncio.create_task(self._to_spool(wanted, evict=True))
-
-    def _is_behind(self, entry: Entry) -> bool:
-        return self._spooling.holds(entry.stream)
-
-    def _trouble_for(self, now: float) -> float:
-        """Seconds that the target has failed, or has not answered, whichever is longer."""
-        asked = min((at for at in self._requests.values() if at), default=now)
-        waited = now - asked
-        return max(now - self._failing_since if self._failing_since else 0.0, waited if waited >= SLOW_SECS else 0.0)
-
-    def _secure(self, stream: Stream, more_comes: bool) -> None:
-        stream.source_goes = stream.source_goes or more_comes
-        if stream.under_way and stream not in self._securing:
-            self._securing[stream] = asyncio.create_task(self._secured(stream))
-
-    async def _secured(self, stream: Stream) -> None:
-        await asyncio.sleep(0)  # what comes at the same time goes with it
-        del self._securing[stream]
-        await self._to_spool(lambda entry: entry.stream is stream, evict=False)
+        if self._entries:
+            self._relief.look(time.monotonic(), self._failing_since)
 
     async def keep_rest(self) -> None:
         """The worker stops: what is not acknowledged goes into the spool, so that the next one need not read it again. After `run`."""
         if self._entries:
-            await self._to_spool(_whatever, evict=False)
-
-    async def _to_spool(self, wanted: Callable[[Entry], bool], *, evict: bool) -> None:
-        """Keep what is unacknowledged of `wanted` entries, in order; `evict`: what is not under way leaves the memory."""
-        async with self._keeping:
-            while chunk := self._chunk(wanted):
-                self._make_durable(list(chunk))
-                for entry in chunk:
-                    await asyncio.shield(self._prepared[entry])
-                open_ = {entry: payloads for entry, payloads in chunk.items() if entry.unacknowledged == len(payloads)}
-                refs = await self._spooling.write([Kept(one.stream.row, one.range, one.parts, kept) for one, kept in open_.items()])
-                if not refs:
-                    return
-                for entry, ref in zip(open_, refs, strict=True):
-                    entry.kept = ref
-                self._checkpoint.barrier(partial(release, [ref for one, ref in zip(open_, refs, strict=True) if not one.unacknowledged]))
-                if evict:
-                    self._evict({entry for entry in open_ if entry.unacknowledged})
-
-    def _chunk(self, wanted: Callable[[Entry], bool]) -> dict[Entry, list[Payload]]:
-        """What is to be kept next: entries with all their payloads that are not acknowledged, as many as have room."""
-        room = min(SPOOLED_AT_ONCE, self._spooling.room)
-        found: dict[Entry, list[Payload]] = {}
-        under_way = chain.from_iterable(request.items for request in self._requests)
-        for item in chain(under_way, self._pending, self._spooling.held):
-            if item.entry.kept is None and wanted(item.entry):
-                found.setdefault(item.entry, []).append(item.payload)
-        chunk: dict[Entry, list[Payload]] = {}
-        for entry, payloads in found.items():
-            room -= sum(len(payload.body) for payload in payloads) + OVERHEAD
-            if room < 0 and chunk:
-                break
-            if room < 0:
-                self._spooling.full("its share of it is used up, or the disk is nearly full")
-                break
-            chunk[entry] = payloads
-        return chunk
-
-    def _evict(self, entries: set[Entry]) -> None:
-        """What lies in the spool and is not under way is sent from there; what comes after it in its streams waits for it."""
-        entries -= {item.entry for request in self._requests for item in request.items}
-        taken = self._pending.remove(lambda item: item.entry in entries) + self._spooling.evict(entries)
-        first: dict[Stream, int] = {}
-        for entry in dict.fromkeys(item.entry for item in taken):
-            self._spooling.add(entry)
-            first.setdefault(entry.stream, entry.range.sequence)
-        self.share.give_back(sum(len(item.payload.body) for item in taken))
-        late = self._pending.remove(lambda item: item.entry.range.sequence > first.get(item.entry.stream, item.entry.range.sequence))
-        self._spooling.hold(late, before=True)
-        self._changed.set()
+            await self._relief.keep(whatever)
 
     # --- acknowledged -----------------------------------------------------------------------------------------------------------
     def _acknowledge(self, request: Request) -> None:
+        self._acknowledged.inc(sum(item.payload.events for item in request.items))
+        self._drop(request)
+
+    def _drop(self, request: Request) -> None:
+        """What it carries is acknowledged, or is in the dead letters."""
         del self._requests[request]
         self.share.give_back(request.size)
-        self._acknowledged.inc(sum(item.payload.events for item in request.items))
         done: dict[Stream, list[Entry]] = {}
         for item in request.items:
             item.entry.unacknowledged -= 1
@@ -439,6 +398,14 @@ class Target:
                 done.setdefault(item.entry.stream, []).append(item.entry)
         for stream, entries in done.items():
             self._settle(stream, entries)
+
+    async def _reserve(self, stream: Stream, count: int) -> int:
+        """The first of so many sequences that nothing else of the stream will have; durable."""
+        first = stream.take_sequences(count)
+        reserved = self._loop.create_future()
+        self._checkpoint.reserve(stream.row, first + count, lambda: self._loop.call_soon_threadsafe(_resolve, reserved))
+        await reserved
+        return first
 
     def _settle(self, stream: Stream, entries: Sequence[Entry]) -> None:
         """Entries have no part left that is not acknowledged: tell the checkpoint, then their input."""
@@ -474,10 +441,6 @@ class Target:
         self._changed.set()
         if not delivery.cancelled() and (error := delivery.exception()):
             raise error
-
-
-def _whatever(_entry: Entry) -> bool:
-    return True
 
 
 def _nobody(_done: Range) -> None:

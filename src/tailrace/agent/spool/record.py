@@ -9,8 +9,8 @@ The head is sealed by itself, so that the index can be built from it without dec
 
 import json
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any, Final
 
@@ -34,6 +34,8 @@ class Kept:
     parts: int
     """As the checkpoint counts them."""
     payloads: Sequence[Payload]
+    note: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Why it is kept, where that is not obvious."""
 
     @property
     def epoch(self) -> bytes:
@@ -72,6 +74,7 @@ def _document(kept: Kept) -> dict[str, Any]:
         "range": [done.sequence, done.start, done.end, done.position, done.fingerprint.hex(), done.config_version, done.readable_at],
         "decisions": [one.hex() for one in done.decisions],
         "parts": kept.parts,
+        "note": dict(kept.note),
         "identity": [first.epoch.hex(), first.start, first.end, first.fingerprint.hex(), first.acknowledged_below],
         "payloads": [_payload_values(payload) for payload in kept.payloads],
     }
@@ -99,4 +102,4 @@ def _kept(document: dict[str, Any], bodies: bytes | None) -> Kept:
         body = bodies[begin:stop] if bodies is not None else b""
         payloads.append(Payload(own, body, raw_size, compression, events, bytes.fromhex(topic), digest, hash_key))
     row = StreamRow(id_, target, input_, key, position, position, sequence + 1)
-    return Kept(row, done, document["parts"], payloads)
+    return Kept(row, done, document["parts"], payloads, document["note"])

@@ -68,11 +68,18 @@ class Spool:
         for shelf in self._shelves.values():
             shelf.close()
 
+    def cipher(self) -> Cipher:
+        """With the key of this home. OSError, NewerFormatError."""
+        with self._lock:
+            if self._cipher is None:
+                self._cipher = cipher_of(self._key_path)
+            return self._cipher
+
     # --- for the shelves --------------------------------------------------------------------------------------------------------
     def _shelf(self, name: str) -> Shelf:
         with self._lock:
             if name not in self._shelves:
-                self._shelves[name] = Shelf(self.directory / name, self._opened, segment_bytes=self._segment(), room=self._room)
+                self._shelves[name] = Shelf(self.directory / name, self.cipher, segment_bytes=self._segment(), room=self._room)
             return self._shelves[name]
 
     def _segment(self) -> int:
@@ -88,12 +95,6 @@ class Spool:
         free, whole = free_bytes(self.directory)
         spare = free - min(RESERVED_BYTES, whole // RESERVED_SHARE)
         return min(self._share() - shelf.size, self.limit - self.size, spare) - OVERHEAD
-
-    def _opened(self) -> Cipher:
-        with self._lock:
-            if self._cipher is None:
-                self._cipher = cipher_of(self._key_path)
-            return self._cipher
 
 
 def release(refs: Iterable[Ref]) -> None:

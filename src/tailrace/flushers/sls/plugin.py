@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tailrace.batch import EventBatch
 from tailrace.errors import ConfigError
 from tailrace.flushers.sls.answer import clock_offset, judge
-from tailrace.flushers.sls.groups import bounded, hash_key, whole
+from tailrace.flushers.sls.groups import bounded, halves, hash_key, whole
 from tailrace.flushers.sls.link import CertificateError, Link
 from tailrace.flushers.sls.request import Address, many_groups, one_group, signed
 from tailrace.pipeline.config import OptionGroup, PluginConfig, Problem, Secret, has_reference, option
@@ -156,6 +156,9 @@ class FlusherSls:
             )
         batch.topic = own_topic
         return payloads
+
+    def divide(self, payload: Payload) -> list[Payload]:
+        return halves(payload)
 
     def _hash_key(self, batch: EventBatch, group: Group) -> str:
         """Of a log group that no aggregator has given one, by `ShardHashKeys`."""
