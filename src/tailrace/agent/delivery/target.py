@@ -80,8 +80,7 @@ class Target:
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._probe = asyncio.Lock()
         self._backoff = Backoff()
-        self._retry_at = 0.0
-        self._next_at = 0.0
+        self._retry_at = self._next_at = 0.0
         self._missing_since: float | None = None
         self.trouble = ""
         """What the target answered last, when that was no success."""
