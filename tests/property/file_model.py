@@ -52,18 +52,21 @@ class Agent:
         self.discovery = Discovery(config, lane, Roots(), watch=lambda directory: True, unwatch=lambda directory: None)
         self.files = Files(config, lane, Roots(), self.want)
         self.reader = Reader(config, lane, self.files)
-        self.scan()
+        for _ in self.files.go_on(self.discovery.ours()):
+            pass
+        self.scan(first=True)
 
     def want(self, generation) -> None:
         if not generation.queued and generation.after is None:
             generation.queued = True
             self.ready.append(generation)
 
-    def scan(self) -> None:
+    def scan(self, *, first: bool = False) -> None:
         walk = self.discovery.walk()
         while True:
             try:
-                next(walk)
+                if (listed := next(walk)) is not None and first:
+                    self.files.changed_in(listed)
             except StopIteration as done:
                 scan = done.value
                 break

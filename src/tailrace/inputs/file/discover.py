@@ -61,8 +61,8 @@ class Discovery:
         self._polled: dict[str, bool] = {}
         """Answers of `is_polled` since the last walk: it is asked of every open file every second."""
 
-    def walk(self) -> Generator[None, None, Scan]:
-        """Look at everything anew."""
+    def walk(self) -> Generator[Directory | None, None, Scan]:
+        """Look at everything anew, in steps; yields each directory that has been listed."""
         bounds = self._context.bounds
         room = min(bounds.files_per_config, bounds.files.room(self))
         claims = self._context.claims.version
@@ -88,6 +88,11 @@ class Discovery:
         self.sentinels |= {path: one.identity for path, one in scan.directories.items() if one.linked or path in self.sentinels}
         bounds.files.hold(self, sum(len(directory.files) for directory in scan.directories.values()))
         return scan
+
+    def ours(self) -> Callable[[str], bool]:
+        """Tells whether a path is one of ours, by its name: at present, and whatever stands there."""
+        rank = self._paths.ranking(self._roots)
+        return lambda path: rank(path) is not None and not self._better(path)
 
     def saw(self, directory: str, name: str, look: Look) -> bool:
         """A name turned up in a known directory, or changed there. Whether it is one of our files, and there is room for it."""

@@ -5,7 +5,7 @@ One thread uses it. What is to be read is handed to `wanted`; reading itself is 
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tailrace.inputs.file import standing
@@ -19,10 +19,10 @@ from tailrace.inputs.file.order import read_after
 from tailrace.inputs.file.registry import Registry
 from tailrace.inputs.file.restore import Restoring
 from tailrace.inputs.file.roots import Roots
-from tailrace.inputs.file.rotation import find_file, live_first
+from tailrace.inputs.file.rotation import find_file, live_first, live_names
 from tailrace.inputs.file.succession import Succession
 from tailrace.inputs.file.unsearched import Unsearched
-from tailrace.inputs.file.walk import Look, Scan
+from tailrace.inputs.file.walk import Directory, Look, Scan, child, look_at
 from tailrace.pipeline.contract import InputContext
 from tailrace.pipeline.platform import FileIdentity, is_below
 
@@ -42,22 +42,38 @@ class Files:
         self._table = Registry(config, context, roots, wanted, self.losses, Notes(context, states))
         self._succession = Succession(self._table)
         self._restoring = Restoring(self._table, self._succession, states)
+        self._table.scanned_at = self._marks.scanned_at
         self._unsearched = Unsearched()
         self._deleted = Deleted(context.bounds.deleted)
 
     # --- scans ------------------------------------------------------------------------------------------------------------------
+    def go_on(self, is_ours: Callable[[str], bool]) -> Iterator[None]:
+        """Before the first scan, in steps: what is known and stands where it stood goes on at once, those first that were written last."""
+        for file, path in self._restoring.standing():
+            if is_ours(path) and (look := look_at(path)) is not None and look[:2] == file:
+                self._restoring.at_once(file, path, look)
+            yield
+
+    def changed_in(self, directory: Directory) -> None:
+        """During the first scan: files of a directory that were only noted and have changed are read at once. Those that rotation may have
+        named are left until all files are known."""
+        for name, look in directory.files.items():
+            note = self._table.notes.get(look[:2])
+            if note is not None and note[1:3] != look[2:] and next(live_names(name), None) is None:
+                path = child(directory.path, name)
+                if path not in self._table.at:
+                    self.look(path, look)
+
     def begin(self, scan: Scan) -> list[str]:
         """The first scan: take up what the checkpoint knows, then what is new, then note that everything here was seen. The paths that
         must be shown again."""
         self._restoring.all({look[:2]: path for path, look in scan.files.items()})
         self._look_for_missed()
-        again = [path for path, look in live_first(scan.files) if not self.look(path, look, first_seen_by=scan.first_pattern[path])]
+        news = {path: look for path, look in scan.files.items() if not self._is_as_noted(look)}
+        again = [path for path, look in live_first(news) if not self.look(path, look, first_seen_by=scan.first_pattern[path])]
         self._table.notes.save()
-        for key, position, new in self._marks.settle():
-            stream = self._context.open_stream(key, position)
-            if stream is not None and new:
-                self._context.remember(stream, position)
-        self._table.scanned_at = scan.began_at
+        self._marks.settle(self._context)
+        self._scanned(scan)
         return again
 
     def rescan(self, scan: Scan) -> list[str]:
@@ -75,8 +91,16 @@ class Files:
         self._close_idle(here)
         self._table.notes.prune(here)
         self._table.notes.save()
-        self._table.scanned_at = scan.began_at
+        self._scanned(scan)
         return again
+
+    def _is_as_noted(self, look: Look) -> bool:
+        note = self._table.notes.get(look[:2])
+        return note is not None and note[1:3] == look[2:]
+
+    def _scanned(self, scan: Scan) -> None:
+        self._table.scanned_at = scan.began_at
+        self._marks.scanned(self._context, scan.began_at)
 
     def look(self, path: str, look: Look, *, first_seen_by: str = "", won: bool = False, changed: bool = False) -> bool:
         """A file stands at `path`. `first_seen_by`: the pattern that found it, in the first scan; `won`: it was another pipeline's until
@@ -403,10 +427,8 @@ class Files:
 
 
 def _stands(generation: Generation, path: str) -> bool:
-    try:
-        return Look.of(Path(path).stat())[:2] == generation.file
-    except OSError:
-        return False
+    look = look_at(path)
+    return look is not None and look[:2] == generation.file
 
 
 def _is_gone(path: str, file: FileId) -> bool:

@@ -19,7 +19,7 @@ from tailrace.inputs.file.reader import Reader
 from tailrace.inputs.file.report import source_status
 from tailrace.inputs.file.roots import Root, Roots
 from tailrace.inputs.file.turns import Turns
-from tailrace.inputs.file.walk import Look, Scan, child
+from tailrace.inputs.file.walk import Directory, Scan, child, look_at
 from tailrace.pipeline.contract import InputContext, Range, SourceStatus
 from tailrace.pipeline.platform import Change
 
@@ -58,7 +58,7 @@ class Follower:
         self._files = Files(config, context, roots, self._want)
         self._lag = Lag(config, context)
         self._reader = Reader(config, context, self._files)
-        self._walking: Generator[None, None, Scan] | None = None
+        self._walking: Generator[Directory | None, None, Scan] | None = None
         self._walked_for = 0.0
         self._gone: list[tuple[Root, float]] = []
         """Removed roots, and until when their files are read on (monotonic seconds)."""
@@ -69,7 +69,7 @@ class Follower:
 
     def run(self) -> None:
         try:
-            self._walk_to_the_end()
+            self._begin()
             while not self._stopping.is_set():
                 busy = self._read_ready()
                 busy = self._walk_on() or busy  # each has its turn, however much there is to read
@@ -155,13 +155,11 @@ class Follower:
 
     def _look(self, directory: str, name: str, *, changed: bool = False) -> None:
         path = child(directory, name)
-        try:
-            look = Look.of(os.stat(path))  # noqa: PTH116 - a `Path` costs more than the look itself, thousands of times a second
-        except OSError:
+        look = look_at(path)
+        if look is None:
             if self._discovery.gone(directory, name):
                 self._files.vanished(path)
-            return
-        if self._discovery.saw(directory, name, look) and not self._files.look(path, look, changed=changed):
+        elif self._discovery.saw(directory, name, look) and not self._files.look(path, look, changed=changed):
             self._discovery.forget(path)
 
     def _keep_time(self) -> None:
@@ -227,6 +225,21 @@ class Follower:
         return [*items[begin : begin + most], *items[: max(0, begin + most - len(items))]]
 
     # --- walks ------------------------------------------------------------------------------------------------------------------
+    def _begin(self) -> None:
+        """The first walk. What a former process knew, and what has changed since, is read meanwhile; events wait until all is known."""
+        steps = self._files.go_on(self._discovery.ours())
+        self._begin_walk()
+        going_on, poll_at = True, 0.0
+        while not self._stopping.is_set() and (going_on or self._walk_on()):
+            until = time.monotonic() + TURN_SECS
+            while going_on and time.monotonic() < until:
+                going_on = next(steps, steps) is None
+            self._read_ready()
+            if time.monotonic() >= poll_at:
+                self._look_at_hot(time.monotonic())
+                self._look_after_changed()
+                poll_at = time.monotonic() + HOT_SECS
+
     def _begin_walk(self) -> None:
         removed, now = self._roots.take_removed(), time.monotonic()
         self._discovery.leaving = removed
@@ -247,7 +260,9 @@ class Follower:
         began = now = time.monotonic()
         try:
             while now - began < TURN_SECS:
-                next(self._walking)
+                listed = next(self._walking)
+                if listed is not None and not self._hot_at:  # in the first walk
+                    self._files.changed_in(listed)
                 now = time.monotonic()
         except StopIteration as done:
             self._walking = None

@@ -4,6 +4,8 @@ A state's file is found by (device, inode) and birth time. Where the device numb
 """
 
 import itertools
+import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,12 +13,13 @@ from tailrace.inputs.file import notes, standing
 from tailrace.inputs.file.beside import seen
 from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.copies import holds
-from tailrace.inputs.file.generation import FileId, Generation, born_of, file_of
+from tailrace.inputs.file.generation import TICK_NS, FileId, Generation, born_of, file_of
 from tailrace.inputs.file.losses import LOSS_PREFIX
 from tailrace.inputs.file.order import read_after
 from tailrace.inputs.file.registry import Registry
 from tailrace.inputs.file.rotation import find_file, live_names
 from tailrace.inputs.file.succession import Succession
+from tailrace.inputs.file.walk import Look
 from tailrace.pipeline.contract import Position, StreamState
 
 NOTES = (standing.MARK_PREFIX, LOSS_PREFIX, notes.PREFIX)
@@ -73,6 +76,39 @@ class Restoring:
                 self._search(file)
         self.again()
         self._put_in_order()
+
+    def standing(self) -> list[tuple[FileId, str]]:
+        """Known files with the path where each, as the only one, was live; those first that were written last."""
+        last = {file: states[-1].next for file, states in self._states.items()}
+        at = Counter(str(state.next["path"]) for states in self._states.values() for state in states)
+        alone = [file for file, states in self._states.items() if len(states) == 1 and "head" in last[file] and "copy" not in last[file]]
+        latest = sorted(alone, key=lambda file: last[file].get("seen", (0, 0))[1], reverse=True)
+        return [(file, str(last[file]["path"])) for file in latest if at[str(last[file]["path"])] == 1]
+
+    def at_once(self, file: FileId, path: str, look: Look) -> None:
+        """Take up a known file that stands where it stood, as far as nothing but the file itself is needed for that: unchanged, it stays
+        closed; else it must still hold what was read of it. What is left is taken up when all files are known."""
+        state = self._states[file][-1]
+        position, size = state.next, int(state.next["offset"])
+        if self._context.stored_end(state.key) is None and [*position.get("seen", ())] == [*look[2:]] and size == look.st_size:
+            generation = _generation(state, path)
+            now = time.time_ns()
+            generation.offset, generation.drained, generation.settled = size, True, now - look.st_mtime_ns > TICK_NS
+            if position.get("read_to_end_at"):
+                generation.read_to_end_at = now
+            self._forget(file)
+            if self._table.take_stream(generation, position):
+                self._table.at[path] = generation
+            return
+        content = self._open(path)
+        if content is None:
+            return
+        same = content.file == file and content.identity.born == file_at(state.key, position)[1]
+        if same and not content.is_unpacked and holds(content, position):
+            self._forget(file)
+            self._resume(state, content, path)
+        else:
+            content.close()
 
     def again(self) -> None:
         """Search for what was just being renamed, compressed or mounted when it was to be taken up."""

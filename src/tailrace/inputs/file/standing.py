@@ -12,10 +12,12 @@ from collections.abc import Iterable
 from tailrace.inputs.file.config import KIB, FileConfig
 from tailrace.inputs.file.encoding import UNIT, LineEnds, line_ends
 from tailrace.inputs.file.generation import LAYOUT
-from tailrace.pipeline.contract import Position, StreamState
+from tailrace.pipeline.contract import InputContext, Position, StreamState
 
 MARK_PREFIX = "scanned:"
 SEARCH_SIZE = 65_536
+SAVE_NS = 30 * 1_000_000_000
+"""More often than this the moment of the last scan is not written: it may be too early by so much."""
 
 
 def first_offset(descriptor: int, stood: int, tail_bytes: int, limit: int, encoding: str) -> int:
@@ -60,9 +62,15 @@ class Marks:
     """Which path patterns have been scanned before, under which rules: files that turn up under them later are new."""
 
     def __init__(self, config: FileConfig, states: Iterable[StreamState]) -> None:
-        known = {state.key for state in states if state.key.startswith(MARK_PREFIX)}
+        known = {state.key: state.next for state in states if state.key.startswith(MARK_PREFIX)}
         self._keys = {text: _mark_key(text, config) for text in config.file_paths}
         self._new = {text for text, key in self._keys.items() if key not in known}
+        self._positions: dict[str, Position] = {key: known.get(key, {}) for key in self._keys.values()}
+        self._streams: dict[str, str] = {}
+        """Ids of the marks' streams by key; another lane of the same target may keep a mark."""
+        self._saved_at = 0
+        self.scanned_at = min((int(position.get("scanned_at", 0)) for position in self._positions.values() if position), default=0)
+        """When the last completed scan of a former process began (wall clock, ns); 0 when that is not known."""
 
     def is_new(self, pattern: str) -> bool:
         """Whether this config is the first to name this pattern, so that what it finds has stood there."""
@@ -72,12 +80,24 @@ class Marks:
         """Of the mark of a pattern; of the first one's when there is no such pattern."""
         return self._keys.get(pattern, next(iter(self._keys.values()))).removeprefix(MARK_PREFIX)
 
-    def settle(self) -> list[tuple[str, Position, bool]]:
-        """Once all standing files are noted: key, position and newness of each mark. From then on no pattern is new."""
-        position: Position = {"v": LAYOUT, "since": int(time.time())}
-        marks = [(key, position, text in self._new) for text, key in self._keys.items()]
+    def settle(self, context: InputContext) -> None:
+        """All standing files are noted: from now on, and durably, no pattern is new."""
+        since: Position = {"v": LAYOUT, "since": int(time.time())}
+        for key, position in self._positions.items():
+            if stream := context.open_stream(key, position or since):
+                self._streams[key] = stream
+            self._positions[key] = position or since
         self._new.clear()
-        return marks
+
+    def scanned(self, context: InputContext, began_at: int) -> None:
+        """A scan that began then (wall clock, ns) is complete: what it has not found came later. Kept durably, now and then: a new file's
+        events are discarded by their age at that moment, also after a restart."""
+        if began_at - self._saved_at < SAVE_NS:
+            return
+        self._saved_at = began_at
+        for key, stream in self._streams.items():
+            self._positions[key] = {**self._positions[key], "scanned_at": began_at}
+            context.remember(stream, self._positions[key])
 
 
 def _mark_key(text: str, config: FileConfig) -> str:

@@ -36,6 +36,14 @@ class Look(NamedTuple):
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
+def look_at(path: str) -> Look | None:
+    """The status of the file that a path leads to; None when there is none."""
+    try:
+        return Look.of(os.stat(path))  # noqa: PTH116 - a `Path` costs more than the look itself, thousands of times a second
+    except OSError:
+        return None
+
+
 @dataclass(slots=True)
 class Directory:
     """One directory as the last walk found it."""
@@ -124,29 +132,29 @@ class Walk:
         self._room = room - sum(len(directory.files) for directory in before.values())
         self.scan = Scan(time.time_ns(), first)
 
-    def run(self, patterns: list[tuple[Root, PathPattern]]) -> Generator[None, None, Scan]:
+    def run(self, patterns: list[tuple[Root, PathPattern]]) -> Generator[Directory | None, None, Scan]:
+        """May be left between any two steps for as long as is wanted. Yields each directory that has been listed completely."""
         for root, pattern in patterns:
             yield from self._descend(root, pattern)
         self._compare()
         return self.scan
 
-    def _descend(self, root: Root, pattern: PathPattern) -> Generator[None, None, None]:
+    def _descend(self, root: Root, pattern: PathPattern) -> Generator[Directory | None, None, None]:
         real = os.path.realpath(pattern.base)
         waiting = [_Place(pattern.base, 0, real != pattern.base, None)]
         while waiting:
             place = waiting.pop()
-            yield from self._visit(root, pattern, place, waiting)
-            yield
+            yield (yield from self._visit(root, pattern, place, waiting))
 
-    def _visit(self, root: Root, pattern: PathPattern, place: _Place, waiting: list[_Place]) -> Generator[None, None, None]:
+    def _visit(self, root: Root, pattern: PathPattern, place: _Place, waiting: list[_Place]) -> Generator[None, None, Directory | None]:
         if self._rules.excluded.directory(place.path):
-            return
+            return None
         began = time.time_ns()
         try:
             status = Path(place.path).stat()
             directory = self._directory(root, place, status)
             if directory is None:
-                return
+                return None
             collecting = place.level >= len(pattern.steps)
             if collecting:
                 directory.patterns.append(pattern)
@@ -162,12 +170,13 @@ class Walk:
                     if not number % SLICE_ENTRIES:
                         yield
         except (FileNotFoundError, NotADirectoryError):
-            return
+            return None
         except OSError as error:
             self.scan.unreadable[place.path] = error
-            return
+            return None
         directory.scanned_at = began
         waiting += self._bounded(pattern, place, below)
+        return directory
 
     def _directory(self, root: Root, place: _Place, status: os.stat_result) -> Directory | None:
         """The entry of a directory, watched; None where a loop of links comes back to where it began, and where nothing may be read."""

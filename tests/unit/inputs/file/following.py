@@ -130,14 +130,15 @@ class Following:
         self.roots = None
         """Those the input begins with, instead of the host's own."""
 
-    def start(self, **options):
+    def start(self, *, scanned=True, **options):
+        """`scanned`: return when the first scan is over."""
         self.input = InputFile(FileConfig.model_validate({**self.options, **options}))
         if self.roots is not None:
             self.input.roots = self.roots
         self.input.stake(self.lane.pipeline, self.lane.claims)
         self.input.start(self.lane)
         follower = self.input._follower
-        wait_for(lambda: follower._hot_at > 0)  # the first scan is over
+        wait_for(lambda: follower._hot_at > 0 or not scanned)
         return self
 
     def stop(self):

@@ -1,0 +1,128 @@
+"""After a restart what is known goes on at once; nothing has to wait until all directories have been looked through."""
+
+import os
+import threading
+
+import pytest
+
+from tailrace.inputs.file.discover import Discovery
+from tests.unit.inputs.file.following import Following, wait_for, write
+
+
+@pytest.fixture
+def following(tmp_path):
+    following = Following(tmp_path)
+    yield following
+    following.stop()
+
+
+@pytest.fixture
+def end_of_walk(monkeypatch):
+    """The first walk comes to its end when this is set."""
+    walk, over = Discovery.walk, threading.Event()
+
+    def slow(discovery):
+        steps = walk(discovery)
+        while True:
+            try:
+                yield next(steps)
+            except StopIteration as done:
+                while not over.wait(0.01):
+                    yield None
+                return done.value
+
+    monkeypatch.setattr(Discovery, "walk", slow)
+    yield over
+    over.set()
+
+
+def test_a_known_file_goes_on_before_the_first_scan_is_over(following, tmp_path, end_of_walk):
+    end_of_walk.set()
+    with following:
+        write(tmp_path / "a.log", "one\n")
+        following.expect("one")
+    end_of_walk.clear()
+    write(tmp_path / "a.log", "two\n")
+    following.start(scanned=False)
+    following.expect("one", "two")
+    write(tmp_path / "a.log", "three\n")
+    following.expect("one", "two", "three")
+    end_of_walk.set()
+    write(tmp_path / "a.log", "four\n")
+    following.expect("one", "two", "three", "four")
+
+
+def test_a_file_that_was_only_noted_and_has_changed_too(following, tmp_path, end_of_walk):
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.log", "old\n")
+    end_of_walk.set()
+    with following:
+        following.expect()
+    end_of_walk.clear()
+    write(tmp_path / "a.log", "new\n")
+    following.start(scanned=False, TailSizeKB=0)
+    following.expect("new")
+    end_of_walk.set()
+    write(tmp_path / "b.log", "new b\n")
+    following.expect("new", "new b")
+
+
+def test_what_was_rotated_meanwhile_waits_for_the_scan_and_comes_in_order(following, tmp_path, end_of_walk):
+    end_of_walk.set()
+    with following:
+        write(tmp_path / "a.log", "one\n")
+        following.expect("one")
+    end_of_walk.clear()
+    write(tmp_path / "a.log", "two\n")
+    os.rename(tmp_path / "a.log", tmp_path / "a.log.1")
+    write(tmp_path / "a.log", "three\n")
+    following.start(scanned=False)
+    following.expect("one")
+    end_of_walk.set()
+    following.expect("one", "two", "three")
+
+
+def test_what_another_pipeline_names_better_by_now_is_not_gone_on_with(following, tmp_path, end_of_walk):
+    end_of_walk.set()
+    with following:
+        write(tmp_path / "a.log", "one\n")
+        following.expect("one")
+    end_of_walk.clear()
+    following.lane.claims.stake("better", lambda path: (1000, 0, 0))
+    write(tmp_path / "a.log", "two\n")
+    following.start(scanned=False)
+    following.expect("one")
+
+
+def test_files_without_news_stay_closed_until_they_grow(following, tmp_path):
+    with following:
+        for number in range(20):
+            write(tmp_path / f"{number}.log", f"{number}\n")
+        wait_for(lambda: len(following.contents) == 20)
+    write(tmp_path / "7.log", "seven\n")
+    with following:
+        wait_for(lambda: len(following.contents) == 21)
+        assert len(following.input._follower._files.open_generations) == 1
+        write(tmp_path / "8.log", "eight\n")
+        wait_for(lambda: len(following.contents) == 22)
+    assert following.contents[20:] == ["seven", "eight"]
+
+
+def test_a_file_that_stayed_closed_and_is_written_anew_is_read_from_its_beginning(following, tmp_path):
+    with following:
+        write(tmp_path / "a.log", "something long that was read\n")
+        following.expect("something long that was read")
+    with following:
+        assert not following.input._follower._files.open_generations
+        write(tmp_path / "a.log", "anew\n", mode="w")
+        following.expect("something long that was read", "anew")
+
+
+def test_a_file_that_stayed_closed_is_ended_when_it_is_deleted(following, tmp_path):
+    with following:
+        write(tmp_path / "a.log", "one\n")
+        following.expect("one")
+    with following:
+        (tmp_path / "a.log").unlink()
+        wait_for(lambda: following.rescan() or following.lane.ended)
+    assert "unread_bytes_deleted" not in following.lane.counts
