@@ -1,6 +1,8 @@
 """A processor with a bug, as a plugin of somebody else may have one. Run as a program it is the agent with it registered."""
 
+import errno
 import sys
+from pathlib import Path
 
 from tailrace.pipeline.config import PluginConfig, option
 from tailrace.pipeline.registry import processor
@@ -10,15 +12,21 @@ from tailrace.processors.base import BatchProcessor
 class FailingConfig(PluginConfig):
     """What it cannot bear."""
 
-    on: str = option(doc="The content it fails on.")
+    on: str = option("", doc="The content it fails on.")
+    starts_with: str = option("", doc="A file without which it does not start, as if the system were short of something.")
 
 
 @processor("processor_failing")
 class Failing(BatchProcessor[FailingConfig]):
     Config = FailingConfig
 
+    def start(self, context):
+        super().start(context)
+        if self.config.starts_with and not Path(self.config.starts_with).exists():
+            raise OSError(errno.EMFILE, "Too many open files")
+
     def process(self, batch):
-        if self.config.on.encode() in batch.column(b"content"):
+        if self.config.on and self.config.on.encode() in batch.column(b"content"):
             raise RuntimeError("a bug")
 
     @classmethod

@@ -5,6 +5,7 @@ import sqlite3
 import sys
 
 from tailrace.agent.checkpoint.rows import sealed
+from tailrace.agent.local import ask
 from tests.integration.agent.running import wait_for
 
 
@@ -27,6 +28,26 @@ def test_a_plugin_that_fails_stops_its_own_pipeline_and_keeps_its_data(agent, si
     agent.pipeline()
     agent.run_to_the_end()
     assert sorted(sink.contents()) == ["fine", "poison"]
+
+
+def test_a_pipeline_waits_for_what_the_system_is_short_of_and_the_others_do_not(agent, sink):
+    failing_command(agent)
+    agent.enrol()
+    other, enough = agent.logs / "other", agent.directory / "enough"
+    other.mkdir()
+    agent.pipeline(processors=[{"Type": "processor_failing", "StartsWith": str(enough)}])
+    agent.pipeline("fine", FilePaths=[f"{other}/*.log"])
+    (agent.logs / "a.log").write_text("waited\n")
+    (other / "b.log").write_text("fine\n")
+    agent.start()
+    wait_for(lambda: sink.contents() == ["fine"])
+    wait_for(lambda: "cannot start the pipeline now; it is tried again" in agent.log())
+    (row,) = [row for row in ask(agent.home / "run", {"ask": "pipelines"}) if row["pipeline"] == "app"]
+    assert (row["state"], row["trouble"]) == ("degraded", "cannot start: too many open files")
+    enough.touch()
+    wait_for(lambda: sorted(sink.contents()) == ["fine", "waited"])
+    wait_for(lambda: {row["state"] for row in ask(agent.home / "run", {"ask": "pipelines"})} == {"ok"})
+    agent.stop()
 
 
 def test_a_pipeline_that_cannot_be_built_does_not_keep_the_others_from_running(agent, sink):
