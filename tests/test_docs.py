@@ -75,7 +75,8 @@ def test_commands_in_documents_are_commands_of_the_cli(page: Path):
         if words[0] not in COMMANDS:
             unknown.append(" ".join(words))
             continue
-        deep = 3 if words[:2] == ["config", "generate"] else 2 if words[0] in ("agent", "server", "config", "plugin") else 1
+        deep = 2 if words[0] in ("agent", "server", "config", "plugin") else 1
+        deep += words[:2] in (["config", "generate"], ["agent", "token"])
         nested = words[:deep]
         shown = help_of(*nested)
         unknown += [f"{' '.join(nested)} {flag}" for flag in words if flag.startswith("--") and flag.partition("=")[0] not in shown]

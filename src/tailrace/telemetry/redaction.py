@@ -2,7 +2,7 @@
 
 A value is hidden when its key says what it is (`password`, `access_key_secret`, `Authorization`, …) or when it is a secret type (anything
 that has to be asked for its text: `reveal`, or pydantic's `get_secret_value`). Inside texts, the password of a URL, `key=value` pairs with
-such a key and the signature of an `Authorization` value are hidden too.
+such a key, the signature of an `Authorization` value, join tokens and private keys are hidden too.
 """
 
 import re
@@ -17,6 +17,11 @@ _PROSE = r"(?:cannot|could|does|expected|has|is|it|must|needs|no|not|the|there|u
 """A message about an option begins with one of these words, and no secret with one and a space."""
 _PAIR = re.compile(rf"(?i)\b([\w-]*(?:password|passwd|secret|token))(\s*[=:]\s*)(?!\*\*\*|(?<=:\s){_PROSE})[^\s,;&\"'`]+")
 _AUTHORIZATION = re.compile(r"\b(LOG [\w-]+:|Bearer |Basic |Signature=)[\w+/=.~-]+")
+
+
+_JOIN_TOKEN = re.compile(r"\b(tr1\.[0-9a-z]{8,32}\.)[0-9A-Za-z]{32,64}")
+"""Of `wire.join_token`: the id may be seen, the secret not."""
+_PRIVATE_KEY = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|$)", re.DOTALL)
 
 
 def redact(key: str, value: Any) -> Any:
@@ -36,4 +41,6 @@ def redact_text(text: str) -> str:
     """`text` without the secrets that can be told by their surroundings."""
     text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
     text = _AUTHORIZATION.sub(rf"\1{MASK}", text)
+    text = _JOIN_TOKEN.sub(rf"\1{MASK}", text)
+    text = _PRIVATE_KEY.sub(rf"\1{MASK}", text)
     return _PAIR.sub(rf"\1\2{MASK}", text)
