@@ -1,7 +1,7 @@
 """One lane: an input, its processors and one flusher's target. It is what its plugins see of the agent.
 
 A batch runs through on the thread that read it: processors, encoding, and into the target's queue. The native calls in it release the
-GIL, and a semaphore that all lanes share keeps as many of them at work as there are cores.
+GIL, and slots that all lanes share keep about as many of them at work as there are cores.
 """
 
 import threading
@@ -15,6 +15,7 @@ from tailrace import telemetry
 from tailrace.agent.age import AgeRule
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.target import Target
+from tailrace.agent.slots import Slots
 from tailrace.agent.streams import Entry, Stream, StreamTable
 from tailrace.agent.supervision import Supervision
 from tailrace.agent.tally import Tally
@@ -63,8 +64,7 @@ class Surroundings:
     epoch: bytes
     machine: Machine
     finite: bool
-    slots: threading.Semaphore
-    """As many batches are processed at a time as there are cores."""
+    slots: Slots
     supervision: Supervision = field(default_factory=Supervision)
 
 
@@ -309,7 +309,7 @@ class Lane:
             acknowledged_below=stream.acknowledged_below,
         )
         try:
-            with self._around.slots, self._noted(stream, done):
+            with self._around.slots.one(), self._noted(stream, done):
                 decisions = done.decisions if self._set_aside(stream, done, batch) else route.process(batch, done.decisions)
                 route.age.apply(batch, done, self)
                 payloads = route.payloads(batch, identity)

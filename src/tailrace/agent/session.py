@@ -33,6 +33,7 @@ from tailrace.agent.lane import Lane, Surroundings
 from tailrace.agent.onetime import Runs
 from tailrace.agent.platform import AgentPlatform
 from tailrace.agent.replay import Replay
+from tailrace.agent.slots import Slots
 from tailrace.agent.spool import Spool
 from tailrace.agent.streams import Entry, Stream, StreamTable
 from tailrace.agent.supervision import Supervision
@@ -125,7 +126,7 @@ class Session:
             epoch=content.epoch,
             machine=machine,
             finite=finite,
-            slots=threading.Semaphore(os.cpu_count() or 1),
+            slots=Slots(os.cpu_count() or 1),
             supervision=supervision,
         )
         self._spool = spool
