@@ -23,6 +23,7 @@ from tailrace.agent.checkpoint import CheckpointWriter, Opened
 from tailrace.agent.claims import Claims
 from tailrace.agent.control import stored_ends, stored_ranges
 from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.letters import DeadLetters
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
@@ -99,6 +100,7 @@ class Session:
         *,
         home: Path,
         spool: Spool,
+        concurrency: int,
         bounds: FileBounds,
         policy: ConfigPolicy,
         machine: Machine,
@@ -130,6 +132,7 @@ class Session:
             supervision=supervision,
         )
         self._spool = spool
+        self._concurrency = concurrency
         self._letters = DeadLetters(home, spool.cipher)
         self._adoption = Adoption(spool.load(), self._streams, self._checkpoint, content.rolled_back)
         self._targets: dict[str, Target] = {}
@@ -289,6 +292,7 @@ class Session:
             shelf=self._spool.shelf(flusher.destination),
             letters=self._letters,
             epoch=self._around.epoch,
+            concurrency=Concurrency(self._concurrency),
             forked=lambda: self._end(End.FORKED),
             ended=self._ended,
             unreadable=self._read_again,

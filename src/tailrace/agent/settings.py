@@ -78,6 +78,17 @@ class AgentSettings(OptionGroup):
     batch_send_bytes: int = option(
         1_048_576, key="batch_send_bytes", doc="`Batch.MinSizeBytes` of flushers that give none.", unit="bytes", ge=1, le=10_485_760
     )
+    buffer_file_num: int = option(
+        50, key="buffer_file_num", doc="Files of the spool, for all targets together: it keeps what cannot be sent.", ge=1, le=1000,
+    )  # fmt: skip
+    buffer_file_size: int = option(
+        20_971_520, key="buffer_file_size", doc="Size of each.", unit="bytes", ge=1_048_576, le=104_857_600,
+    )  # fmt: skip
+    buffer_file_path: str = option("", key="buffer_file_path", doc="Directory of the spool.", ignored="it stands in `HOME/agent/spool`")
+    send_request_concurrency: int = option(
+        16, key="send_request_concurrency", doc="Requests to one target that may be under way at a time; there are fewer while it fails.",
+        ge=1, le=1000,
+    )  # fmt: skip
     check_point_filename: str = option("", key="check_point_filename", doc="File of positions.", ignored="it stands in `HOME/agent`")
     check_point_dump_interval: int = option(
         900, key="check_point_dump_interval", doc="How often positions are saved.", unit="seconds",

@@ -11,6 +11,7 @@ from tailrace.agent.checkpoint import CheckpointWriter, open_checkpoint
 from tailrace.agent.delivery import farewell
 from tailrace.agent.delivery import target as targets
 from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.letters import DeadLetters
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
@@ -74,6 +75,7 @@ class Bench:
             shelf=Spool(directory).shelf(flusher.destination),
             letters=DeadLetters(directory, Spool(directory).cipher),
             epoch=b"e" * 16,
+            concurrency=Concurrency(4),
             forked=self._forked,
             ended=self.table.drop,
             unreadable=self.unreadable.append,

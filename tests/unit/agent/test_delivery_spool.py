@@ -9,6 +9,7 @@ from tailrace.agent.adoption import Adoption
 from tailrace.agent.checkpoint import CheckpointWriter, open_checkpoint
 from tailrace.agent.delivery import relief
 from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.letters import DeadLetters
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
@@ -68,6 +69,7 @@ class Bench:
             shelf=self.spool.shelf("gate"),
             letters=self.letters,
             epoch=opened.content.epoch,
+            concurrency=Concurrency(4),
             forked=lambda: None,
             ended=self.table.drop,
             unreadable=self.unreadable.append,

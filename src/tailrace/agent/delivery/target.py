@@ -16,6 +16,7 @@ from functools import partial
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.farewell import Farewells
 from tailrace.agent.delivery.isolation import Isolation
 from tailrace.agent.delivery.letters import DeadLetters
@@ -30,7 +31,6 @@ from tailrace.batch import fingerprint
 from tailrace.errors import BusyError
 from tailrace.pipeline.contract import Delivery, Flusher, Identity, Outcome, Payload, Range
 
-CONCURRENCY = 4
 BUSY_LINGER = 1.0
 """How long the first payload may wait for company while other requests are under way, in seconds."""
 PARKED_ALARM_SECS = 86_400.0
@@ -58,6 +58,7 @@ class Target:
         shelf: Shelf,
         letters: DeadLetters,
         epoch: bytes,
+        concurrency: Concurrency,
         forked: Callable[[], None],
         ended: Callable[[Stream, Callable[[], object]], None],
         unreadable: Callable[[Entry], None],
@@ -77,7 +78,7 @@ class Target:
         self._requests: Requests = {}
         self._failing_since = 0.0
         self._changed = asyncio.Event()
-        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._slots = concurrency
         self._probe = asyncio.Lock()
         self._backoff = Backoff()
         self._retry_at = self._next_at = 0.0
@@ -350,6 +351,7 @@ class Target:
             self._say(delivery, now)
         elif delivery.outcome in ALARMS:
             self._failing_since = self._failing_since or now
+            self._slots.failed(over_quota=delivery.outcome is Outcome.THROTTLED)
             if now >= self._retry_at:  # the others that were under way with the one that failed say nothing new
                 self._retry_at = now + self._backoff.failed(delivery.retry_after)
             self._say(delivery, now)
@@ -357,6 +359,7 @@ class Target:
             self._backoff.succeeded()
             self._failing_since = 0.0
         if delivery.outcome is Outcome.ACKNOWLEDGED:
+            self._slots.succeeded()
             self.trouble, self.sent_at = "", time.time()
             self._missing_since = None
         return delivery
