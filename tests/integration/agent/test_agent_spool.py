@@ -1,6 +1,10 @@
 """The agent at work with its spool: what it could not send outlives its source, its process and its pipeline."""
 
+import random
+import shutil
 from pathlib import Path
+
+import pytest
 
 from tests.integration.agent.running import wait_for
 from tests.integration.agent.test_agent_delivery import must_be_each_once, numbered
@@ -43,3 +47,32 @@ def test_what_a_stopped_agent_could_not_send_the_next_one_sends_without_reading_
     log.write_text(numbered(5000).upper())  # the same sizes, other bytes
     agent.run_to_the_end()
     assert [content for content in sink.contents() if content.startswith("event")] == numbered(5000).splitlines()
+
+
+@pytest.mark.parametrize("count", [2, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(1800)])])
+def test_whatever_happens_to_the_bytes_of_its_state_the_agent_starts_and_delivers(agent, sink, count):
+    """Bytes of the spool and of the checkpoint are flipped or cut off; the file is still there, so that everything can be read again."""
+    sink.fault = lambda number: "500"
+    sink.stored_ends = {}
+    agent.enrol()
+    agent.pipeline()
+    (agent.logs / "a.log").write_text(numbered(3000))
+    agent.start()
+    wait_for(lambda: sink.requests, "the first attempt")
+    agent.stop()
+    sink.fault = lambda number: None
+    whole = {path: path.read_bytes() for path in (agent.home / "agent").rglob("*") if path.is_file()}
+    chance = random.Random(count)
+    for _ in range(count):
+        shutil.rmtree(agent.home / "agent")
+        victim = chance.choice([path for path, data in whole.items() if data])
+        at = chance.randrange(len(whole[victim]))
+        for path, data in whole.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            flipped = data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :] if path == victim and at % 2 else data[:at]
+            path.write_bytes(flipped if path == victim else data)
+        sink.events.clear()
+        sink.packages.clear()
+        agent.run_to_the_end()
+        assert {content[:13] for content in sink.contents()} == {text[:13] for text in numbered(3000).splitlines()}, (victim, at)
+        must_be_each_once(sink, 3000)
