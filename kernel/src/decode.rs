@@ -14,6 +14,12 @@ pub struct Bounds {
     pub tags: usize,
 }
 
+/// First bytes of the fields of a Log and of a Content that are nearly all there is.
+const CONTENT: u8 = 2 << 3 | LENGTH;
+const KEY: u8 = 1 << 3 | LENGTH;
+const VALUE: u8 = 2 << 3 | LENGTH;
+
+#[cold]
 fn malformed() -> Refused {
     Refused::new(Reason::Malformed, "the body is no LogGroup")
 }
@@ -111,16 +117,18 @@ impl Decoder<'_> {
         let mut at = 0;
         let mut index = 0;
         while at < data.len() {
+            if data[at] == CONTENT {
+                at += 1;
+                let content = sized(data, &mut at)?;
+                self.content(block, content, index)?;
+                index += 1;
+                continue;
+            }
             match item(data, &mut at)? {
                 (1, Item::Number(value)) => seconds = value as u32,
                 (2, Item::Bytes(content)) => {
-                    if self.batch.fields.len() == self.bounds.fields {
-                        return Err(too_many("fields", self.bounds.fields));
-                    }
-                    let (key, value) = self.pair(content)?;
-                    let key = self.key(block, key, index);
+                    self.content(block, content, index)?;
                     index += 1;
-                    self.batch.fields.push(Field { key, span: place(block, value) });
                 }
                 (4, Item::Fixed(value)) => nanos = value,
                 _ => {}
@@ -128,6 +136,20 @@ impl Decoder<'_> {
         }
         self.batch.times.push(i64::from(seconds) * 1_000_000_000 + i64::from(nanos));
         self.batch.starts.push(self.batch.fields.len() as u32);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn content(&mut self, block: &[u8], data: &[u8], index: usize) -> Result<(), Refused> {
+        if self.batch.fields.len() == self.bounds.fields {
+            return Err(too_many("fields", self.bounds.fields));
+        }
+        let (key, value) = match plain_pair(data) {
+            Some((key, value)) => (bounded("key", key, self.bounds.key)?, bounded("value", value, self.bounds.value)?),
+            None => self.pair(data)?,
+        };
+        let key = self.key(block, key, index);
+        self.batch.fields.push(Field { key, span: place(block, value) });
         Ok(())
     }
 
@@ -149,6 +171,28 @@ impl Decoder<'_> {
     }
 }
 
+/// A pair as nearly everybody writes it: the key, then the value, nothing else, in the shortest form.
+#[inline(always)]
+fn plain_pair(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&[KEY, key_len @ 0..128], rest) = data.split_first_chunk()? else { return None };
+    let (key, rest) = rest.split_at_checked(usize::from(key_len))?;
+    let (&VALUE, rest) = rest.split_first()? else { return None };
+    let mut at = 0;
+    let len = varint::read(rest, &mut at)?;
+    let value = &rest[at..];
+    (value.len() as u64 == len).then_some((key, value))
+}
+
+/// What follows: a length, and as many bytes.
+#[inline(always)]
+fn sized<'d>(data: &'d [u8], at: &mut usize) -> Result<&'d [u8], Refused> {
+    let len = varint::read(data, at).and_then(|len| usize::try_from(len).ok()).ok_or_else(malformed)?;
+    let end = at.checked_add(len).filter(|end| *end <= data.len()).ok_or_else(malformed)?;
+    let bytes = &data[*at..end];
+    *at = end;
+    Ok(bytes)
+}
+
 /// Where a part of the block lies in it.
 fn place(block: &[u8], part: &[u8]) -> Span {
     Span::block(part.as_ptr() as usize - block.as_ptr() as usize, part.len())
@@ -164,13 +208,7 @@ fn item<'d>(data: &'d [u8], at: &mut usize) -> Result<(u64, Item<'d>), Refused> 
     }
     let item = match wire {
         VARINT => Item::Number(varint::read(data, at).ok_or_else(malformed)?),
-        LENGTH => {
-            let len = varint::read(data, at).and_then(|len| usize::try_from(len).ok()).ok_or_else(malformed)?;
-            let end = at.checked_add(len).filter(|end| *end <= data.len()).ok_or_else(malformed)?;
-            let bytes = &data[*at..end];
-            *at = end;
-            Item::Bytes(bytes)
-        }
+        LENGTH => Item::Bytes(sized(data, at)?),
         FIXED32 => {
             let bytes = data.get(*at..*at + 4).ok_or_else(malformed)?;
             *at += 4;

@@ -8,9 +8,9 @@ import msgspec
 from tailrace.server.store import frames
 
 MIB = 1 << 20
-ENVIRONMENT = {"JE_MALLOC_CONF": "thp:always,dirty_decay_ms:10000,muzzy_decay_ms:10000"}
-"""Of the engine's process: huge pages for its memory, kept for the next block. Building a text index goes through tens of MB at random
-(docs/adr/0005)."""
+ENVIRONMENT = {"JE_MALLOC_CONF": "thp:always,oversize_threshold:0,dirty_decay_ms:10000,muzzy_decay_ms:10000"}
+"""Of the engine's process: huge pages, because a text index is built in tens of MB that are visited at random, and freed memory is kept
+for the next block, that of large tables too (docs/adr/0005)."""
 
 
 class EngineSettings(msgspec.Struct):

@@ -134,9 +134,9 @@ class Intake:
     # --- new packages -------------------------------------------------------------------------------------------------------------
     async def _take(self, write: Write, new: Sequence[Package], shards: Sequence[int], release: Callable[[], None]) -> None:
         try:
-            decoded = await asyncio.get_running_loop().run_in_executor(self._decoders, _decode, new)
+            loop = asyncio.get_running_loop()
+            decoded = await loop.run_in_executor(self._decoders, _decode, new, write.window, self._clock())
             now = self._clock()
-            _check_window(write, decoded, now)
             packages = [_package_record(package, group, shard) for package, group, shard in zip(new, decoded, shards, strict=True)]
             ahead = MARK_AHEAD_SECS if write.window is None else None
             await self._append(records.RequestRecord(write.table.logstore, int(now * 1000), packages, ahead), decoded)
@@ -190,18 +190,20 @@ def _within_request(own: dict[SequenceKey, records.SequenceState], key: records.
     return Committed.NEW
 
 
-def _decode(packages: Sequence[Package]) -> list[EventBatch]:
-    return [columns.decode(package.body, package.compression, package.raw_size) for package in packages]
+def _decode(packages: Sequence[Package], window: tuple[float, float] | None, now: float) -> list[EventBatch]:
+    decoded = [columns.decode(package.body, package.compression, package.raw_size) for package in packages]
+    if window is not None:
+        _check_window(window, decoded, now)
+    return decoded
 
 
-def _check_window(write: Write, decoded: Iterable[EventBatch], now: float) -> None:
-    if write.window is None:
-        return
-    before, after = write.window
+def _check_window(window: tuple[float, float], decoded: Iterable[EventBatch], now: float) -> None:
+    before, after = window
     for group in decoded:
-        if not len(group):
+        times = group.times
+        if not times:
             continue
-        oldest, newest = (pick(group.times) / columns.NS - now for pick in (min, max))
+        oldest, newest = (ns / columns.NS - now for ns in (min(times), max(times)))
         if oldest < -before or newest > after:
             off = oldest if oldest < -before else newest
             raise ApiError(
