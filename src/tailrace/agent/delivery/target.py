@@ -76,12 +76,11 @@ class Target:
         self._spooling = Spooling(flusher.target, shelf, unreadable)
         self._spool_is_next = True
         self._requests: Requests = {}
-        self._failing_since = 0.0
+        self._failing_since = self._retry_at = self._next_at = 0.0
         self._changed = asyncio.Event()
         self._slots = concurrency
         self._probe = asyncio.Lock()
         self._backoff = Backoff()
-        self._retry_at = self._next_at = 0.0
         self._missing_since: float | None = None
         self.trouble = ""
         """What the target answered last, when that was no success."""
@@ -106,9 +105,8 @@ class Target:
             deliver=self._deliver,
             drop=self._drop,
         )
-        self._acknowledged = telemetry.counter("tailrace_agent_sent_events_total", "Events that targets acknowledged.", "target").labels(
-            flusher.target
-        )
+        name, doc = "tailrace_agent_sent_events_total", "Events that targets acknowledged."
+        self._acknowledged = telemetry.counter(name, doc, "target").labels(flusher.target)
         self._attempts = telemetry.counter("tailrace_agent_send_attempts_total", "Requests by outcome.", "target", "outcome")
 
     # --- from the lanes ---------------------------------------------------------------------------------------------------------
