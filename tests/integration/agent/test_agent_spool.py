@@ -73,6 +73,6 @@ def test_whatever_happens_to_the_bytes_of_its_state_the_agent_starts_and_deliver
             path.write_bytes(flipped if path == victim else data)
         sink.events.clear()
         sink.packages.clear()
-        agent.run_to_the_end()
+        agent.run_to_the_end(timeout=100)
         assert {content[:13] for content in sink.contents()} == {text[:13] for text in numbered(3000).splitlines()}, (victim, at)
         must_be_each_once(sink, 3000)
