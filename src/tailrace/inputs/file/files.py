@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tailrace.inputs.file import standing
+from tailrace.inputs.file.beside import seen
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.content import Content, is_compressed
 from tailrace.inputs.file.deleted import Deleted
@@ -381,12 +382,27 @@ class Files:
             generation.location = found
             content = self._open_same(generation, found)
         if content is None:
+            self._came_back_as_another(generation)
             return False
         generation.content = content
         if not generation.resume():
             self._succession.truncated(generation, generation.saved, generation.size)
             return False
         return True
+
+    def _came_back_as_another(self, generation: Generation) -> None:
+        """A closed file that was deleted, and whose inode another one has got since, is gone; that one is new."""
+        path, look = generation.location, look_at(generation.location)
+        if look is None or look[:2] != generation.file:
+            return
+        try:
+            born = self._context.platform.born_at(path)
+        except OSError:
+            return
+        if born and generation.born not in (0, born):
+            generation.size = seen(generation.saved)  # a look at the other one may have been taken for its growth
+            self.end(generation)
+            self.look(path, look, changed=True)
 
     def _open_same(self, generation: Generation, path: str) -> Content | None:
         content = self._table.open(path)

@@ -207,3 +207,20 @@ def test_a_directory_that_is_moved_away_and_comes_back(tmp_path):
         following.rescan()
         write(logs / "x.log", "2\n")
         following.expect("1", "2")
+
+
+def test_an_inode_that_comes_back_after_its_file_was_closed_and_deleted_is_another_file(tmp_path):
+    with Following(tmp_path, CloseUnusedReaderIntervalSec=1) as following:
+        write(tmp_path / "a.log", "one\n")
+        following.expect("one")
+        follower = following.input._follower
+        wait_for(lambda: following.rescan() or not follower._files.open_generations)
+        inode = (tmp_path / "a.log").stat().st_ino
+        (tmp_path / "a.log").unlink()
+        for number in range(50):  # file systems give freed inodes out again soon, not always at once
+            write(tmp_path / f"{number}.log", f"{number}\n")
+            if (tmp_path / f"{number}.log").stat().st_ino == inode:
+                break
+        wait_for(lambda: len(following.contents) == number + 2)
+    assert sorted(following.contents[1:], key=int) == [str(one) for one in range(number + 1)]
+    assert "unread_bytes_deleted" not in following.lane.counts
