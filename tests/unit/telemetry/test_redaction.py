@@ -37,6 +37,7 @@ def test_containers_are_walked():
         ("cannot log in: password=hunter2, user=a", "cannot log in: password=***, user=a"),
         ("Authorization: LOG key:c2lnbmF0dXJl", "Authorization: LOG key:***"),
         ("Bearer abc.def", "Bearer ***"),
+        (f"refused tr1.0123456789ab.{'S' * 43}.{'f' * 64}", f"refused tr1.0123456789ab.***.{'f' * 64}"),
         ("flushers[0].AccessKeySecret: cannot read the file `x`", "flushers[0].AccessKeySecret: cannot read the file `x`"),
         ("AccessKeySecret: cannotread the file", "AccessKeySecret: *** the file"),
         ("password: hunter2 is wrong", "password: *** is wrong"),
