@@ -66,20 +66,23 @@ class Many(Tailrace):
             return client.get_logs(query, now - 3600, now + 3600)["data"]
 
     @property
-    def agent(self) -> Path:
-        return Path(f"/proc/{self.processes[-1].pid}")
+    def agent(self) -> list[Path]:
+        """Its supervisor and its worker."""
+        supervisor = self.processes[-1].pid
+        children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+        return [Path(f"/proc/{pid}") for pid in (supervisor, *children)]
 
     def cpu(self) -> float:
         """Seconds of CPU that the agent has used."""
-        fields = (self.agent / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        fields = [(process / "stat").read_text().rpartition(")")[2].split() for process in self.agent]
+        return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
 
     def memory(self, key: str) -> int:
-        found = re.search(rf"{key}:\s+(\d+) kB", (self.agent / "status").read_text())
-        return int(found[1]) * 1024 if found else 0
+        found = [re.search(rf"{key}:\s+(\d+) kB", (process / "status").read_text()) for process in self.agent]
+        return sum(int(one[1]) * 1024 for one in found if one)
 
     def open_files(self) -> int:
-        return len(list((self.agent / "fd").iterdir()))
+        return sum(len(list((process / "fd").iterdir())) for process in self.agent)
 
     def restart_agent(self) -> float:
         """When the new one was started (monotonic)."""
