@@ -90,6 +90,13 @@ class Installation:
             time.sleep(0.05)
         raise AssertionError(f"the server was not ready within {seconds} s:\n{self.tail()}")
 
+    def wait_until_at_work(self, lives: int, seconds: float = 60) -> None:
+        """Until the agent has begun to work in its `lives`-th life."""
+        deadline = time.monotonic() + seconds
+        while self._output.read_text(errors="replace").count("agent is at work") < lives:
+            assert time.monotonic() < deadline, f"the agent was not at work within {seconds} s:\n{self.tail()}"
+            time.sleep(0.05)
+
     def make_logstore(self, index: dict[str, Any]) -> None:
         key = self._admin_key()
         RunningServer(self.home, self.port, key["key_id"], key["key_secret"], self._processes["server"]).make_logstore(

@@ -53,6 +53,7 @@ def verify_torture(folder: Path, styles: list[str], *, pattern: str, events: int
         writer = Rotator(logs / "app.log", events, styles, seed, 0.02)
         wait_for(installation, writer.FIRST)  # compressed files of a path where nothing was ever seen are left alone
         writer.start()
+        lives = 1
         while writer.is_alive():
             time.sleep(r.uniform(0.3, 1.5))
             victim = r.choice(["agent", "agent", "server"])
@@ -60,7 +61,10 @@ def verify_torture(folder: Path, styles: list[str], *, pattern: str, events: int
                 installation.kill(victim)
                 time.sleep(r.uniform(0.0, 1.0))
                 installation.start(victim)
-                time.sleep(Rotator.DELETE_AFTER_SECS)
+                if victim == "agent":
+                    lives += 1
+                    installation.wait_until_at_work(lives)
+                    time.sleep(Rotator.DELETE_AFTER_SECS)  # it has seen what is there
         missing = wait_for_all_but(installation, events, writer.deleted)
         time.sleep(2)  # a repeat that comes late must be seen
         packs = installation.query(BY_PACK)

@@ -18,8 +18,9 @@ from tailrace.pipeline.platform import FileIdentity
 LAYOUT = 1
 SIGNATURE_SIZE = 1024
 """Bytes of the head, and before the offset, that prove a file to be the one that was read."""
-FIRST_MARK = 64
-"""Every power of two from here on is a mark: a copy that was cut short is proved by the last one that it reaches, half of it or more."""
+FIRST_MARK, MARKS = 64, 4
+"""Marks lie in a file from here on, each half as far again as the one before. The last few that were passed are kept: they prove a copy
+that was cut short by a little."""
 TICK_NS = 20_000_000
 """Two writes may get the same mtime within one tick of the system's clock (10 ms at most); twice that, to be safe."""
 
@@ -57,7 +58,8 @@ class Generation:
     tail: bytes = b""
     """The last bytes before the offset, at most SIGNATURE_SIZE."""
     trail: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
-    """The marks that reading has passed, each with the fingerprint of what was the tail there."""
+    """The last marks that reading has passed, each with the fingerprint of what was the tail there."""
+    next_mark: int = FIRST_MARK
     saved: Position = field(default_factory=dict[str, Any])
     """While it is closed: its position, which proves it when it is opened again."""
     content: Content | None = None
@@ -142,7 +144,7 @@ class Generation:
         position: Position = {"v": LAYOUT, "offset": self.offset, "path": self.path, "head": [self.head[0], self.head[1].hex()]}
         position["tail"] = [len(self.tail), fingerprint(self.tail).hex()]
         if self.trail:
-            position["trail"] = [[mark, signature.hex()] for mark, signature in self.trail[-2:]]
+            position["trail"] = [[mark, signature.hex()] for mark, signature in self.trail]
         position["opened"] = self.opened
         position["read_to_end_at"] = self.read_to_end_at
         position["seen"] = [self.size, self.modified]
@@ -200,18 +202,21 @@ class Generation:
         self.unfinished = unfinished
 
     def _mark(self, piece: bytes) -> None:
-        mark = max(FIRST_MARK, 1 << self.offset.bit_length())
-        while mark <= self.offset + len(piece):
+        """Keep the fingerprints at the marks that lie in `piece`, which comes behind the offset."""
+        passed: list[int] = []
+        while self.next_mark <= self.offset + len(piece):
+            passed.append(self.next_mark)
+            self.next_mark += self.next_mark // 2
+        for mark in passed[-MARKS:]:
             end = mark - self.offset
             before = piece[end - SIGNATURE_SIZE : end] if end >= SIGNATURE_SIZE else (self.tail + piece[:end])[-SIGNATURE_SIZE:]
-            self.trail.append((mark, fingerprint(before)))
-            mark *= 2
+            self.trail = [*self.trail[1 - MARKS :], (mark, fingerprint(before))]
 
     def seek(self, offset: int) -> None:
         """Go on at `offset` of the open file."""
         self.offset = offset
         self.unfinished = 0
-        self.trail.clear()
+        self.trail, self.next_mark = [], _mark_behind(FIRST_MARK, offset)
         self.big_endian = self.read_at(2, 0) == BOM_UTF16_BE
         self.tail = self.read_at(min(SIGNATURE_SIZE, offset), max(0, offset - SIGNATURE_SIZE))
         self.note_head()
@@ -256,6 +261,7 @@ class Generation:
         self.tail = self.read_at(min(SIGNATURE_SIZE, self.offset), max(0, self.offset - SIGNATURE_SIZE))
         self.head = int(position["head"][0]), bytes.fromhex(position["head"][1])
         self.trail = trail_of(position)
+        self.next_mark = _mark_behind(self.trail[-1][0] if self.trail else FIRST_MARK, self.offset)
 
     def note_head(self) -> None:
         """What proves the open file to be this one from now on, also before anything of it is read."""
@@ -298,6 +304,12 @@ def fits(content: Content, position: Position) -> bool:
     if not _matches(content, head, 0):
         return False
     return content.reaches(offset) and _matches(content, tail, offset - int(tail[0]))
+
+
+def _mark_behind(mark: int, offset: int) -> int:
+    while mark <= offset:
+        mark += mark // 2
+    return mark
 
 
 def _matches(content: Content, signature: Sequence[Any], offset: int) -> bool:

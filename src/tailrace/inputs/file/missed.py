@@ -46,10 +46,12 @@ class Missed:
                     self._table.wanted(wanted)
 
     def between(self, born: int, modified: int, following: Generation, path: str) -> list[Generation]:
-        """What stood at `path` after one born and last written then, and before another."""
+        """What stood at `path` after one born and last written then, and before another, which may have been copied away and emptied."""
         candidates = [one for one in self._beside.candidates(path, 0) if one.file != following.file]
-        known = [one for one in self._beside.known(path) if one[1] is not following]
-        return self.unknown(candidates, path, born=born, modified=modified, known=known, until=following.born, before=following.opened)
+        until = following.born, following.written_at
+        return self.unknown(
+            candidates, path, born=born, modified=modified, known=self._beside.known(path), until=until, before=following.opened
+        )
 
     def came_before(self, generation: Generation) -> bool:
         """Whether a file of which nothing was read had other bytes since it was found, which were copied away: they are read first then."""
@@ -75,7 +77,15 @@ class Missed:
         return bool(chain)
 
     def unknown(
-        self, candidates: Iterable[Rotated], path: str, *, born: int, modified: int, known: Known, before: int, until: int = 0
+        self,
+        candidates: Iterable[Rotated],
+        path: str,
+        *,
+        born: int,
+        modified: int,
+        known: Known,
+        before: int,
+        until: tuple[int, int] | None = None,
     ) -> list[Generation]:
         """New generations for candidates that were live at `path` after a known one: born and written later, and no copies of it.
 
@@ -119,9 +129,10 @@ def _unchanged_since(directory: Path, at_ns: int) -> bool:
         return False
 
 
-def _came_between(content: Content, candidate: Rotated, born: int, modified: int, until: int) -> bool:
-    """Whether a rotated file came after a known one: born later, or last written later where it is a copy, born anew."""
+def _came_between(content: Content, candidate: Rotated, born: int, modified: int, until: tuple[int, int] | None) -> bool:
+    """Whether a rotated file came after a known one: born later, or last written later where it is a copy, born anew; and before one that
+    was born, or last written, then (`until`)."""
     own = content.identity.born
-    if own < born:
+    if own < born or candidate.modified < modified:
         return False
-    return candidate.modified >= modified and (not until or content.is_unpacked or own <= until)
+    return until is None or content.is_unpacked or own <= until[0] or candidate.modified <= until[1]

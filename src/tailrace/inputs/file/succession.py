@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from tailrace.inputs.file.beside import Beside, Copy
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.copies import holds, is_front_of
+from tailrace.inputs.file.copies import holds, is_copy_of, is_front_of
 from tailrace.inputs.file.generation import Generation, stream_key
 from tailrace.inputs.file.missed import Missed
 from tailrace.inputs.file.order import line_up
@@ -85,6 +85,7 @@ class Succession:
         """Its file is gone: whether a copy is there that holds more than what was read, in which it goes on."""
         copy = self._beside.find(generation.path, generation.key, position)
         if copy is None:
+            self._leave_cut_copies(generation, position)
             return False
         if copy.content.ends_at(int(position["offset"])):
             self._table.leave_copy(copy.rotated.path, copy.content, generation.key)
@@ -93,6 +94,15 @@ class Succession:
         self._go_on_in(generation, copy, position)
         self._table.wanted(generation)
         return True
+
+    def _leave_cut_copies(self, generation: Generation, position: Position) -> None:
+        """It ends here: a copy that ends before what was read of it would be taken for another file from now on."""
+        for candidate in self._beside.candidates(generation.path, 0, relatives=True) if int(position["offset"]) else []:
+            content = self._beside.open(candidate)
+            if content is not None:
+                if is_copy_of(content, None, position):
+                    self._table.leave_copy(candidate.path, content, generation.key)
+                content.close()
 
     def read_through(self, generation: Generation) -> None:
         """A compressed copy has been read to its end."""

@@ -239,3 +239,19 @@ def test_a_file_that_was_found_compressed_is_remembered_as_read(world):
     world.write(1)
     world.settle()
     assert len(numbered(world)) == 48
+
+
+def test_a_file_that_came_while_no_agent_ran_and_was_copied_and_emptied_then(world):
+    """No later scan would look beside it, if its directory stays as it is."""
+    world.write(3)
+    world.look()
+    world.read(10)
+    world.stop()
+    world.rename(create=False)
+    world.write(4)
+    world.copytruncate()
+    world.start()
+    world.read(10)
+    world.scan()
+    world.read(10)
+    assert len(numbered(world)) == 7
