@@ -31,10 +31,6 @@ class FileLife(RuleBasedStateMachine):
     def copytruncate(self) -> None:
         self.world.copytruncate()
 
-    @rule(count=st.integers(1, 60), seen=st.booleans())
-    def copytruncate_late(self, count: int, seen: bool) -> None:
-        self.world.copytruncate_late(count, seen=seen)
-
     @rule()
     def truncate(self) -> None:
         self.world.truncate()

@@ -255,3 +255,34 @@ def test_a_file_that_came_while_no_agent_ran_and_was_copied_and_emptied_then(wor
     world.scan()
     world.read(10)
     assert len(numbered(world)) == 7
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("down", [True, False])
+def test_lines_that_were_read_between_the_copy_and_the_truncation_make_the_copy_no_new_file(world, header, down):
+    world.write(20, header=header)
+    world.look()
+    world.read(10)
+    world.write(20)
+    world.copytruncate_late(15, seen=True)
+    if down:
+        world.stop()
+    world.write(4, header=header)
+    world.settle()
+    world.verify()
+    assert len(numbered(world)) == 59
+    assert world.contents.count(HEADER.splitlines()[0]) == 2 * header
+
+
+def test_a_shorter_file_that_begins_alike_is_no_copy_that_was_cut_short(world):
+    """The original is gone, and its first 1 KiB stood in both."""
+    world.write(60, header=True)
+    world.look()
+    world.read(10)
+    world.truncate()
+    world.write(8, header=True)
+    world.copytruncate()
+    world.write(1)
+    world.settle()
+    world.verify()
+    assert len(numbered(world)) == 69
