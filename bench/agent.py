@@ -185,6 +185,7 @@ def agent_home(fmt: Format, log: Path, port: int, home: Path) -> list[str]:
         "agent",
         "run",
         "--no-supervisor",
+        "--no-limits",
         "--home",
         str(home),
         "--pipelines",

@@ -92,7 +92,19 @@ class Many(Tailrace):
         began = time.monotonic()
         with (self.folder / "processes.log").open("ab") as log:
             home, pipelines = str(self.folder / "home"), str(self.folder / "pipelines")
-            self._start(log, "agent", "run", "--no-supervisor", "--home", home, "--pipelines", pipelines, "--enrol-local", self.endpoint)
+            self._start(
+                log,
+                "agent",
+                "run",
+                "--no-supervisor",
+                "--no-limits",
+                "--home",
+                home,
+                "--pipelines",
+                pipelines,
+                "--enrol-local",
+                self.endpoint,
+            )
         return began
 
     def wait_for_first(self, path: Path, started_at: float) -> float:

@@ -15,6 +15,7 @@ from tailrace import telemetry
 from tailrace.agent.age import AgeRule
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.target import Target
+from tailrace.agent.guard import Guard
 from tailrace.agent.slots import Slots
 from tailrace.agent.streams import Entry, Stream, StreamTable
 from tailrace.agent.supervision import Supervision
@@ -65,6 +66,7 @@ class Surroundings:
     machine: Machine
     finite: bool
     slots: Slots
+    guard: Guard
     supervision: Supervision = field(default_factory=Supervision)
 
 
@@ -281,15 +283,15 @@ class Lane:
         self.alarm("DROP_LOG_ALARM", message, stream=stream.id, start=done.start, end=done.end, reason=reason)
 
     def wait_for_room(self) -> bool:
-        """Until the target's share has room; False when the lane is stopping."""
+        """Until the target's share has room and there is CPU left; False when the lane is stopping."""
         self._waits = True
         try:
-            return self.target.share.wait(self._stopping)
+            return self._around.guard.wait(self._stopping) and self.target.share.wait(self._stopping)
         finally:
             self._waits = False
 
     def has_room(self, again: Callable[[], None]) -> bool:
-        self._may_submit = self.target.share.has_room(again)
+        self._may_submit = self._around.guard.may_read(again) and self.target.share.has_room(again)
         return self._may_submit
 
     def send(self, stream: Stream, done: Range, batch: EventBatch, route: Route) -> bool:

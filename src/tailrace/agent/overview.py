@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tailrace import __version__, telemetry
 from tailrace.agent.delivery.target import Target
+from tailrace.agent.guard import Guard
 from tailrace.agent.lane import Lane
 from tailrace.agent.streams import Stream
 from tailrace.agent.tally import SourceError
@@ -35,6 +36,7 @@ class Overview:
     rates: Mapping[str, float] = field(default_factory=dict[str, float])
     """Bytes per second by stream, over the last sample."""
     began_at: float = field(default_factory=time.time)
+    guard: Guard | None = None
     set_aside: Sequence[str] = ()
     """Pipelines that do not run because the worker died of them."""
     servers: Callable[[], Sequence[Row]] = tuple
@@ -51,6 +53,7 @@ class Overview:
         return {
             "state": next((row["state"] for row in servers if row["state"] in OWN_STATES), "degraded" if troubles else "ok"),
             "troubles": troubles,
+            "limited_by": list(self.guard.limited_by) if self.guard is not None else [],
             "version": __version__,
             "pid": os.getpid(),
             "began_at": self.began_at,

@@ -28,6 +28,7 @@ from tailrace.agent.delivery.letters import DeadLetters
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.desk import Desk
+from tailrace.agent.guard import Guard
 from tailrace.agent.identity import AgentIdentity
 from tailrace.agent.inquiry import Inquiry, nothing_stored
 from tailrace.agent.lane import Lane, Surroundings
@@ -107,6 +108,7 @@ class Session:
         desk: Desk,
         runs: Runs,
         finite: bool,
+        guard: Guard,
         supervision: Supervision,
     ) -> None:
         content = opened.content
@@ -128,7 +130,8 @@ class Session:
             epoch=content.epoch,
             machine=machine,
             finite=finite,
-            slots=Slots(os.cpu_count() or 1),
+            slots=Slots(guard.limits.threads or os.cpu_count() or 1),
+            guard=guard,
             supervision=supervision,
         )
         self._spool = spool
@@ -296,6 +299,7 @@ class Session:
             forked=lambda: self._end(End.FORKED),
             ended=self._ended,
             unreadable=self._read_again,
+            bandwidth=self._around.guard.bandwidth,
         )
         self._adoption.adopt(target)
         return target

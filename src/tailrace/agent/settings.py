@@ -40,7 +40,7 @@ class AgentSettings(OptionGroup):
         examples=["127.0.0.1:9483"],
     )  # fmt: skip
     mem_usage_limit: int = option(
-        384, key="mem_usage_limit", doc="Memory that the worker is meant to get by with; the bounds on files follow from it.", unit="MB",
+        384, key="mem_usage_limit", doc="Memory that the worker holds at most; the bounds on files follow from it.", unit="MB",
         ge=64, le=65_536,
     )  # fmt: skip
     max_files: int = option(0, key="max_files", doc="Files that all pipelines follow together; 0 is 50 000 per 100 MB of memory.", ge=0)
@@ -54,6 +54,34 @@ class AgentSettings(OptionGroup):
         1000, key="max_wildcard_directories", doc="Directories that one wildcard in a path may stand for in one directory.", ge=1
     )
 
+    cpu_usage_limit: float = option(
+        0.4, key="cpu_usage_limit", doc="CPU that the worker uses in the mean, at most its control group's; at it, reading slows down.",
+        unit="cores", ge=0.1, le=1024,
+    )  # fmt: skip
+    max_bytes_per_sec: int = option(
+        20_971_520, key="max_bytes_per_sec", doc="Raw bytes of events that all targets together are sent; 0 is no limit.", unit="bytes/s",
+        ge=0,
+    )  # fmt: skip
+    process_thread_count: int = option(
+        0, key="process_thread_count", doc="Batches that are processed at a time; 0 is what `cpu_usage_limit` needs.", ge=0, le=64
+    )
+    max_open_files: int = option(
+        0, key="max_open_files", doc="Files that the worker may have open; 0 is as many as the system allows.", ge=0
+    )
+    resource_auto_scale: bool = option(
+        False, key="resource_auto_scale", doc="Whether more CPU may be used while the machine has nothing else to do."
+    )
+    machine_cpu_usage_threshold: float = option(
+        0.4, key="machine_cpu_usage_threshold", doc="The machine has nothing else to do while less than this share of its CPU is used.",
+        gt=0, le=1,
+    )  # fmt: skip
+    scaled_cpu_usage_limit: float = option(
+        2.0, key="scaled_cpu_usage_limit", doc="`cpu_usage_limit` while the machine has nothing else to do.", unit="cores", ge=0.1, le=1024
+    )
+    over_limit_secs: int = option(
+        300, key="over_limit_secs", doc="A worker that stays over its limit of CPU or memory for so long is replaced.",
+        unit="seconds", ge=10, le=86_400,
+    )  # fmt: skip
     hang_secs: int = option(
         60, key="hang_secs", doc="A worker of which a part stands still for so long is hung: its supervisor starts another one.",
         unit="seconds", ge=5, le=3600,

@@ -16,12 +16,13 @@ from tailrace.agent.claims import file_bounds
 from tailrace.agent.control import enrol_local, moved_here
 from tailrace.agent.defaults import with_defaults
 from tailrace.agent.desk import Desk
+from tailrace.agent.guard import Guard, Limits
 from tailrace.agent.identity import AgentIdentity
 from tailrace.agent.jobs import Jobs
 from tailrace.agent.keeper import Keeper
 from tailrace.agent.local_event import LocalEvents
 from tailrace.agent.onetime import First, Runs
-from tailrace.agent.platform import current
+from tailrace.agent.platform import current, processes
 from tailrace.agent.policy import config_policy
 from tailrace.agent.sampling import sampling
 from tailrace.agent.session import End, Session
@@ -44,7 +45,7 @@ class Worker:
     """Collects what pipelines name. `home` is the installation's directory, whose `agent` and `secret` it uses.
 
     `max_log_age_secs`, before that of `HOME/agent.yaml`, is the limit of pipelines that give none themselves. `first`: nothing but this
-    import is done. `supervision`: who watches over it.
+    import is done. `supervision`: who watches over it. Unless `limited`, it uses what it can get.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Worker:
         max_log_age_secs: int | None = None,
         first: First | None = None,
         supervision: Supervision | None = None,
+        limited: bool = True,
     ) -> None:
         settings = startup.load(home).settings
         self._home = home
@@ -71,6 +73,7 @@ class Worker:
         self._address, self._host_name = settings.working_ip or identities.address(), settings.working_hostname
         self._policy = config_policy(home, settings)
         self._desk = Desk(home, settings.metrics_listen)
+        self._guard = Guard(Limits.of(settings, self._platform.given()) if limited else Limits(), self._platform, processes())
         self._vitals = Vitals(self._desk.overview, self._supervision)
         self._session: Session | None = None
         self._stopped = False
@@ -83,16 +86,18 @@ class Worker:
         """
         lock = self._platform.own(self._home / "agent" / "lock", self._supervision.lock_patience_secs)
         try:
-            self._platform.prepare_process("tailrace-worker")
+            self._platform.prepare_process("tailrace-worker", self._settings.max_open_files)
             identity = self._identify(enrol_at)
             self._resolved(self._pipelines)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._signalled)
             self._tell_news()
             overview = self._desk.overview
+            overview.guard = self._guard
             keeper = self._desk.keeper = self._keeper(identity)
             with (
                 self._supervision.beating(self._report, self.stop),
+                self._guard.watching(lambda: [target.share for target in overview.targets]),
                 keeper.at_work(),
                 status_file(self._home / "run" / "agent.json", overview),
                 sampling(overview, self._home, self._bounds.files.bound),
@@ -146,6 +151,7 @@ class Worker:
             desk=self._desk,
             runs=runs,
             finite=self._finite,
+            guard=self._guard,
             supervision=self._supervision,
         )
         end = asyncio.run(self._watched(session))
@@ -167,7 +173,7 @@ class Worker:
 
     def _report(self) -> Mapping[str, object]:
         """What the supervisor is told every second."""
-        return {"parts": self._vitals.parts(), "hang_secs": self._settings.hang_secs}
+        return {"parts": self._vitals.parts(), "hang_secs": self._settings.hang_secs, **self._guard.report()}
 
     def _tell_news(self) -> None:
         """How the workers before this one ended."""

@@ -10,7 +10,7 @@ class Share:
     """Bytes of one target's payloads between encoding and acknowledgement, bounded. One range may overshoot the bound."""
 
     def __init__(self, target: str, limit: int) -> None:
-        self.limit = limit
+        self.limit = self._whole = limit
         self._used = 0
         self._changed = threading.Condition()
         self._asking: dict[Callable[[], None], None] = {}
@@ -55,6 +55,13 @@ class Share:
                 asking, self._asking = self._asking, asking
         for again in asking:
             again()
+
+    def narrow(self, part: float) -> None:
+        """Let only this part of the bound wait, until another one is named."""
+        limit = int(self._whole * part)
+        if limit != self.limit:
+            self.limit = limit
+            self.give_back(0)  # who waits looks again
 
     def wake(self) -> None:
         """Let waiters look at their `stopping` again."""

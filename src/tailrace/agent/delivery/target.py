@@ -16,6 +16,7 @@ from functools import partial
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.delivery.bandwidth import Bandwidth
 from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.farewell import Farewells
 from tailrace.agent.delivery.isolation import Isolation
@@ -62,6 +63,7 @@ class Target:
         forked: Callable[[], None],
         ended: Callable[[Stream, Callable[[], object]], None],
         unreadable: Callable[[Entry], None],
+        bandwidth: Bandwidth | None = None,
     ) -> None:
         """`unreadable` takes ranges that were to come from the spool and cannot: they are to be read again from their source."""
         self.flusher = flusher
@@ -81,6 +83,7 @@ class Target:
         self._slots = concurrency
         self._probe = asyncio.Lock()
         self._backoff = Backoff()
+        self._bandwidth = bandwidth or Bandwidth(0)
         self._missing_since: float | None = None
         self.trouble = ""
         """What the target answered last, when that was no success."""
@@ -338,6 +341,7 @@ class Target:
             return await self._ask(request)
 
     async def _ask(self, request: Request) -> Delivery:
+        await self._bandwidth.take(sum(item.payload.raw_size for item in request.items))
         self._requests[request] = time.monotonic()
         delivery = await self.flusher.send(request.payloads)
         self._requests[request] = 0.0

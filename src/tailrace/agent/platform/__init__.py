@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tailrace.agent.platform.port import AgentPlatform, OwnerLock, Processes, Usage
+from tailrace.agent.platform.port import AgentPlatform, Given, OwnerLock, Processes, Usage
 from tailrace.errors import UsageError
 
-__all__ = ["AgentPlatform", "OwnerLock", "Processes", "Usage", "current", "processes"]
+__all__ = ["AgentPlatform", "Given", "OwnerLock", "Processes", "Usage", "current", "processes"]
 
 
 def current(own_state: Sequence[Path] = (), *, roots: Sequence[Path] = (Path("/"),)) -> AgentPlatform:

@@ -8,8 +8,10 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from tailrace.agent.platform import linux_given
 from tailrace.agent.platform.linux_lock import FileLock
 from tailrace.agent.platform.linux_watch import InotifyWatcher
+from tailrace.agent.platform.port import Given
 from tailrace.pipeline.platform import FileIdentity, Reach, Watcher, is_below
 
 KERNEL_ROOTS = ("/proc", "/sys", "/dev")
@@ -76,13 +78,25 @@ class Linux:
     def own(self, path: Path, patience: float = 0.0) -> FileLock:
         return FileLock(path, patience)
 
-    def prepare_process(self, title: str) -> None:
+    def prepare_process(self, title: str, max_open_files: int = 0) -> None:
         from setproctitle import setproctitle  # noqa: PLC0415 - only a process that is an agent renames itself
 
         setproctitle(title)
         _keep_freed_memory()
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        most = min(hard, max_open_files) if max_open_files and hard != resource.RLIM_INFINITY else max_open_files or hard
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+    def given(self) -> Given:
+        return linux_given.given()
+
+    def machine_cpu(self) -> tuple[float, float]:
+        return linux_given.machine_cpu()
+
+    def give_back_memory(self) -> None:
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
+        if trim is not None:
+            trim(0)
 
 
 def _keep_freed_memory() -> None:

@@ -22,9 +22,29 @@ class AgentPlatform(Platform, Protocol):
         """Take the lock file at `path`. BusyError, naming the process that has it, when another one still does after `patience` seconds."""
         ...
 
-    def prepare_process(self, title: str) -> None:
-        """Name the process and let it open as many files as the system allows."""
+    def prepare_process(self, title: str, max_open_files: int = 0) -> None:
+        """Name the process and let it open so many files; 0: as many as the system allows."""
         ...
+
+    def given(self) -> "Given":
+        """What the machine and the control group let this process use."""
+        ...
+
+    def machine_cpu(self) -> tuple[float, float]:
+        """(busy, all) of the machine's CPU time so far, in a unit of its own."""
+        ...
+
+    def give_back_memory(self) -> None:
+        """Let the system have what was freed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Cores, and bytes of memory; 0 bytes is no bound."""
+
+    cores: float
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

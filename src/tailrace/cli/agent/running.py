@@ -15,6 +15,7 @@ def run_worker(
     exit_when_drained: bool = False,
     max_log_age_secs: int | None = None,
     log_level: str = "info",
+    limits: bool = True,
     supervision: "Supervision | None" = None,
 ) -> int:
     """Until a signal comes, or all is read; the exit code. ConfigErrors when nothing can run, and the errors of `Worker.run`."""
@@ -35,5 +36,5 @@ def run_worker(
         raise ConfigError(
             f"there is no pipeline in `{source}`", hint="put a file such as `app.yaml` there; `tailrace config check FILE` checks it"
         )
-    worker = Worker(home, loaded, finite=exit_when_drained, max_log_age_secs=max_log_age_secs, supervision=supervision)
+    worker = Worker(home, loaded, finite=exit_when_drained, max_log_age_secs=max_log_age_secs, supervision=supervision, limited=limits)
     return worker.run(enrol_at=enrol_local)

@@ -123,6 +123,8 @@ def _summary(rows: Sequence[Row]) -> None:
         say(f"agent {row['version']}, pid {row['pid']}: {row['state']}, since {_instant(row['began_at'])}")
         say(f"{row['pipelines']} pipelines, {row['targets']} targets; {row['in_events']:,} events in, {row['out_events']:,} acknowledged, "
             f"{row['waiting_bytes']:,} bytes wait")  # fmt: skip
+        if limited := row.get("limited_by"):
+            say(f"limited by {' and '.join(limited)}: it keeps to the limits of its settings (`tailrace agent settings`)")
         for trouble in row["troubles"]:
             say(f"! {trouble}")
 

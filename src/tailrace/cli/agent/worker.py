@@ -55,6 +55,7 @@ def _run(supervision: "Supervision") -> int:
         enrol_local=str(told.get("enrol_local", "")),
         max_log_age_secs=int(age) if age is not None else None,
         log_level=str(told.get("log_level", "info")),
+        limits=bool(told.get("limits", True)),
         supervision=supervision,
     )
 

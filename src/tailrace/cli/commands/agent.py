@@ -32,6 +32,7 @@ def run(
         Parameter(help="Age limit of pipelines that give no `MaxLogAgeSecs`; 0 keeps all.", env_var="TAILRACE_MAX_LOG_AGE_SECS"),
     ] = None,
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Parameter(help="Least level that is logged.")] = "info",
+    limits: Annotated[bool, Parameter(help="Keep to the limits of CPU, memory and bandwidth (`tailrace agent settings`).")] = True,
     supervisor: Annotated[bool, Parameter(help="Start a supervisor, which watches over the worker and starts it again.")] = True,
 ) -> int:
     """Run the agent until Ctrl-C: a supervisor and the worker that it starts. The log goes to standard error and to HOME/logs/agent.log.
@@ -51,7 +52,8 @@ def run(
             exit_when_drained=exit_when_drained,
             max_log_age_secs=max_log_age_secs,
             log_level=log_level,
+            limits=limits,
         )
     source = str((pipelines or home / "pipelines").expanduser().absolute())
-    told = {"pipelines": source, "enrol_local": enrol_local, "max_log_age_secs": max_log_age_secs, "log_level": log_level}
+    told = {"pipelines": source, "enrol_local": enrol_local, "max_log_age_secs": max_log_age_secs, "log_level": log_level, "limits": limits}
     return processes().become(Order(home, told).command())
