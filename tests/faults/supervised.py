@@ -11,16 +11,16 @@ import psutil
 
 from tests.integration.agent.running import Agent
 
+PLUGINS = Path(__file__).parent / "plugins"
+FAULTY = {"Type": "processor_faulty"}
 LINE = b"%08d the quick brown fox jumps over the lazy dog\n"
 
 
 class SupervisedAgent:
     """Each line begins with its number; `found` gives the numbers of the lines that came out."""
 
-    def __init__(
-        self, directory: Path, processors: list[dict] | None = None, settings: str = "", environment: dict[str, str] | None = None
-    ):
-        self.agent = Agent(directory, supervised=True, environment=environment or {})
+    def __init__(self, directory: Path, processors: list[dict] | None = None, settings: str = ""):
+        self.agent = Agent(directory, supervised=True, environment={"PYTHONPATH": str(PLUGINS)})
         self.home = self.agent.home
         self.out = self.home / "out" / "lines"
         self.log = self.agent.logs / "app.log"
@@ -70,14 +70,19 @@ class SupervisedAgent:
         self._wait(lambda: self.state() == "at work" and self.record()["worker"] != pid, within)
         return time.monotonic() - began
 
+    def also(self, name: str) -> None:
+        """A second pipeline, without processors, that reads `NAME.txt` into a file of its own."""
+        to_file = {"Type": "flusher_file", "FilePath": f"{self.out}.{name}"}
+        self.agent.pipeline(name, flushers=[to_file], FilePaths=[str(self.agent.logs / f"{name}.txt")])
+
     def write(self, first: int, count: int, path: Path | None = None) -> None:
         with (path or self.log).open("ab") as out:
             out.write(b"".join(LINE % number for number in range(first, first + count)))
 
-    def found(self) -> list[int]:
-        """In the order in which they came."""
+    def found(self, name: str = "") -> list[int]:
+        """In the order in which they came; of the second pipeline by its name."""
         try:
-            lines = self.out.read_bytes().splitlines()
+            lines = Path(f"{self.out}.{name}" if name else self.out).read_bytes().splitlines()
         except FileNotFoundError:
             return []
         return [int(next(iter_text(json.loads(line))).split()[0]) for line in lines]

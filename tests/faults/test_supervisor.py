@@ -1,12 +1,15 @@
 """Whatever becomes of the worker, its supervisor starts another one in time, and nothing is lost or there twice."""
 
+import json
+import os
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.faults.supervised import SupervisedAgent
+from tests.faults.supervised import FAULTY, LINE, SupervisedAgent
+from tests.integration.agent.running import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -25,6 +28,12 @@ def test_a_killed_worker_is_replaced_within_five_seconds(tmp_path: Path):
         assert agent.replaced(killed, within=60) < 5 * 3
         agent.wait_for_lines(4000)
         assert sorted(agent.found()) == list(range(4000))
+        before = agent.worker.pid
+        agent.supervisor.send_signal(signal.SIGHUP)
+        agent.replaced(before, within=60)
+        agent.write(4000, 100)
+        agent.wait_for_lines(4100)
+        assert sorted(agent.found()) == list(range(4100))
         assert [report["why"] for report in agent.reports()] == ["killed by SIGKILL"]
 
 
@@ -68,3 +77,84 @@ def test_one_supervisor_has_a_home_and_a_wrong_config_is_told_at_once(tmp_path: 
             assert f"the process with pid {agent.supervisor.pid} works on it" in other.agent.log()
         agent.supervisor.terminate()
         assert agent.agent.process.wait(30) == 0
+
+
+def test_of_a_deleted_file_that_is_behind_a_killed_worker_loses_nothing(tmp_path: Path):
+    with SupervisedAgent(tmp_path, settings="cpu_usage_limit: 0.1\n") as agent:
+        agent.write(0, 100)
+        agent.start()
+        agent.wait_for_lines(100)
+        with agent.log.open("rb") as opened:  # the writer's own handle
+            agent.log.unlink()
+            wait_for(lambda: os.fstat(opened.fileno()).st_nlink == 0)
+            wait_for(lambda: any(is_deleted(handle) for handle in Path(f"/proc/{agent.supervisor.pid}/fd").iterdir()), "kept")
+            killed = agent.signal_worker(signal.SIGKILL)
+            with open(f"/proc/self/fd/{opened.fileno()}", "ab") as out:
+                out.write(b"".join(LINE % number for number in range(100, 3000)))
+        agent.write(3000, 100)
+        agent.replaced(killed, within=60)
+        agent.wait_for_lines(3100)
+        assert sorted(agent.found()) == list(range(3100))
+
+
+def is_deleted(handle: Path) -> bool:
+    try:
+        return str(handle.readlink()).endswith("app.log (deleted)")
+    except OSError:
+        return False
+
+
+def test_a_range_that_kills_three_workers_is_delivered_raw_and_all_else_runs(tmp_path: Path):
+    with SupervisedAgent(tmp_path, [FAULTY]) as agent:
+        agent.also("other")
+        agent.write(0, 50)
+        agent.write(1000, 50, agent.agent.logs / "other.txt")
+        agent.start()
+        agent.wait_for_lines(50)
+        with agent.log.open("ab") as out:
+            out.write(b"50 abort\n")
+        agent.wait_for_lines(51)
+        agent.write(51, 9)
+        agent.write(1050, 10, agent.agent.logs / "other.txt")
+        agent.wait_for_lines(60)
+        assert sorted(agent.found()) == list(range(60))
+        wait_for(lambda: sorted(agent.found("other")) == list(range(1000, 1060)), "the other pipeline")
+        assert [report["why"] for report in agent.reports()] == ["killed by SIGABRT"] * 3
+        assert {work["pipeline"] for report in agent.reports() for work in report["at_work"]} == {"app"}
+        raw = [json.loads(line) for line in agent.out.read_bytes().splitlines() if b"__raw_log__" in line]
+        assert any("50 abort" in json.dumps(event) for event in raw)
+
+
+@pytest.mark.long
+def test_a_processor_that_never_returns_is_hung_and_named(tmp_path: Path):
+    with SupervisedAgent(tmp_path, [FAULTY], settings="hang_secs: 5\n") as agent:
+        agent.write(0, 50)
+        agent.start()
+        agent.wait_for_lines(50)
+        worker = agent.worker.pid
+        with agent.log.open("ab") as out:
+            out.write(b"50 hang\n")
+        agent.replaced(worker, within=60)
+        report = agent.reports()[0]
+        assert report["why"].startswith("hung: it has worked on one range for ")
+        assert report["at_work"][0]["pipeline"] == "app"
+        assert any("tailrace_faulty" in line for line in report["trace"])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("word", ["spin", "leak"])
+def test_a_worker_that_stays_over_its_limits_is_replaced_without_loss(tmp_path: Path, word: str):
+    faulty = {**FAULTY, "GrowsByMib": 120}
+    with SupervisedAgent(tmp_path, [faulty], settings="over_limit_secs: 10\nmem_usage_limit: 128\n") as agent:
+        agent.write(0, 50)
+        agent.start()
+        agent.wait_for_lines(50)
+        worker = agent.worker.pid
+        with agent.log.open("ab") as out:
+            out.write(f"50 {word}\n".encode())
+        agent.wait_for_lines(51)
+        agent.replaced(worker, within=90)
+        agent.write(51, 49)
+        agent.wait_for_lines(100)
+        assert sorted(agent.found()) == list(range(100))
+        assert agent.reports()[0]["why"].startswith("over its limit: it " + {"spin": "used", "leak": "holds"}[word])

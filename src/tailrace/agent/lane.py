@@ -255,8 +255,8 @@ class Lane:
     def keep(self, stream: str, descriptor: int) -> None:
         self._around.supervision.keep(stream, descriptor)
 
-    def kept(self, key: str) -> int | None:
-        return self._around.supervision.kept(self._around.streams.stream_id(self.target.flusher.destination, self.input.key, key))
+    def kept(self, stream: str) -> int | None:
+        return self._around.supervision.kept(stream)
 
     def submit(
         self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes, readable_at: int

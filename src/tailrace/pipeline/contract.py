@@ -125,8 +125,8 @@ class InputContext(Protocol):
         the stream is acknowledged. Again is fine."""
         ...
 
-    def kept(self, key: str) -> int | None:
-        """A handle, which is the caller's, of what a former worker let be kept for the stream of this key."""
+    def kept(self, stream: str) -> int | None:
+        """A handle, which is the caller's, of what a former worker let be kept for the stream with this id."""
         ...
 
     def alarm(self, kind: str, message: str, **values: object) -> None:
@@ -209,8 +209,10 @@ class KeepsLosses(Protocol):
 class Turning(Protocol):
     """An input with a thread that never stands still for long, except while it waits in `submit`."""
 
-    turned_at: float
-    """When the thread began its present turn (monotonic seconds); 0 while it is not at work."""
+    @property
+    def turned_at(self) -> float:
+        """When the thread began its present turn (monotonic seconds); 0 while it is not at work."""
+        ...
 
 
 @runtime_checkable

@@ -60,7 +60,7 @@ def test_work_that_nobody_can_hold_back_slows_reading_and_never_stops_it():
 def test_a_limit_that_rises_is_there_at_once():
     clock = Clock()
     allowance = CpuAllowance(0.1, clock.used, clock.now)
-    clock.cpu += 0.15
+    clock.cpu += 0.25
     assert allowance.due_in() == pytest.approx(1.5)
     allowance.cores = 1.0
     assert allowance.due_in() == pytest.approx(0.15)

@@ -20,7 +20,7 @@ class CpuAllowance:
         self._used, self._now = used, now
         self._lock = threading.Lock()
         self._cores = cores
-        self._left = 0.0
+        self._left = cores * SAVED_SECS  # the start is not held back
         self._seen = used(), now()
         self._taken_at = now()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tailrace.batch import fingerprint
 from tailrace.inputs.file.content import Content
+from tailrace.inputs.file.kept import kept_content
 from tailrace.inputs.file.restore import file_at
 from tailrace.inputs.file.roots import Roots
 from tailrace.inputs.file.rotation import find_file, open_content, rotated_from
@@ -28,17 +29,25 @@ class Again:
         if self._content is not None and (block := _exactly(self._content, done)) is not None:
             return block
         self._close()
+        if (content := kept_content(context, stream.id)) is not None and (block := self._in(content, done)) is not None:
+            return block
         for path in _places(stream, done):
             try:
                 content = open_content(context.platform, path, beneath=roots.beneath(path))
             except OSError:
                 continue
-            block = _exactly(content, done)
-            if block is not None:
-                self._content = content
+            if (block := self._in(content, done)) is not None:
                 return block
-            content.close()
         return None
+
+    def _in(self, content: Content, done: Range) -> bytes | None:
+        """The bytes, where a file holds them: then it stays open."""
+        block = _exactly(content, done)
+        if block is None:
+            content.close()
+        else:
+            self._content = content
+        return block
 
     def _close(self) -> None:
         if self._content is not None:

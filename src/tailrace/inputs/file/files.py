@@ -127,6 +127,7 @@ class Files:
     def _keep_nameless(self, generation: Generation) -> None:
         """What is in a file that has no name any more can be read only by who holds it: once read it goes to where it is durable."""
         if generation.is_nameless:
+            self._context.keep(generation.stream, generation.descriptor)
             self._context.source_goes(generation.stream, more_comes=True)
 
     # --- one file ---------------------------------------------------------------------------------------------------------------

@@ -66,11 +66,14 @@ class Follower:
         self._turn = 0
         self._stopping = threading.Event()
         self.drained = False
+        self.turned_at = 0.0
+        """When the present turn began (monotonic)."""
 
     def run(self) -> None:
         try:
             self._begin()
             while not self._stopping.is_set():
+                self.turned_at = time.monotonic()
                 busy = self._read_ready()
                 busy = self._walk_on() or busy  # each has its turn, however much there is to read
                 if self._watcher.wait(0 if busy else min(self._scan_at, self._hot_at) - time.monotonic()):
@@ -85,6 +88,7 @@ class Follower:
                     self._walk_to_the_end()
                     self.drained = not self._turns
         finally:
+            self.turned_at = 0.0
             self._files.close()
             self._discovery.close()
             self._watcher.close()
@@ -201,6 +205,8 @@ class Follower:
         if now - generation.grown_at < HOT_FOR_SECS and not generation.displaced:
             directory, _, name = generation.location.rpartition("/")
             self._look(directory or "/", name)
+        if not status.st_nlink:
+            self._context.keep(generation.stream, generation.descriptor)
         changed = generation.differs(status.st_size, status.st_mtime_ns)
         overdue = status.st_size > generation.offset and now - generation.grown_at >= self._config.flush_timeout_secs
         if changed or overdue:

@@ -94,6 +94,10 @@ class InputFile:
         return self._follower.sources() if self._follower is not None else ()
 
     @property
+    def turned_at(self) -> float:
+        return self._follower.turned_at if self._follower is not None else 0.0
+
+    @property
     def drained(self) -> bool:
         return self._follower is not None and self._follower.drained
 

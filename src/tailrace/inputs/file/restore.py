@@ -14,6 +14,7 @@ from tailrace.inputs.file.beside import seen
 from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.copies import holds
 from tailrace.inputs.file.generation import TICK_NS, FileId, Generation, born_of, file_of
+from tailrace.inputs.file.kept import kept_content
 from tailrace.inputs.file.losses import LOSS_PREFIX
 from tailrace.inputs.file.order import read_after
 from tailrace.inputs.file.registry import Registry
@@ -155,12 +156,34 @@ class Restoring:
             self.at(file, location)
             if self._context.claims.better(self._context.pipeline, location):
                 self._table.let_go(location)
+        elif self._resume_kept(file, path):
+            return
         elif device is not None and device != file[0]:
             self._remounted(states, path)
         elif device is not None:
             self._forget(file)
             for state in states:
                 self._without_file(state)
+
+    def _resume_kept(self, file: FileId, path: str) -> bool:
+        """A file without a name goes on through the handle that the supervisor has kept: before what stands at its path now."""
+        states = self._states[file]
+        content = kept_content(self._context, states[-1].id)
+        if content is None:
+            return False
+        if content.file != file:
+            content.close()
+            return False
+        self._forget(file)
+        for state in states[:-1]:
+            self._without_file(state)
+        stands = self._table.at.get(path)
+        self._resume(states[-1], content, path)
+        if (generation := self._table.generations.get(file)) is not None:
+            generation.displaced = True
+        if stands is not None:
+            self._table.at[path] = stands
+        return True
 
     def _remounted(self, states: Sequence[StreamState], path: str) -> None:
         """Of what is at the same path, under another device number, only content can say whether it is the same file."""

@@ -105,7 +105,11 @@ def _found(directory: str, file: FileId) -> str | None:
 def open_content(platform: Platform, path: str, *, beneath: str, unpack: bool = True) -> Content:
     """Open a file that lies, all links followed, below the real directory `beneath`; with `unpack` as the log that is packed in it.
     OSError, also when it is packed in a way that cannot be read."""
-    descriptor = platform.open_file(path, beneath=beneath)
+    return content_of(platform, platform.open_file(path, beneath=beneath), unpack=unpack)
+
+
+def content_of(platform: Platform, descriptor: int, *, unpack: bool = True) -> Content:
+    """The same of a file that is open already; its handle is the content's, or closed."""
     content: Content | None = None
     try:
         unpacked = unpacking(descriptor) if unpack else None

@@ -109,8 +109,8 @@ class RememberingLane:
         if stream not in self.kept_handles:
             self.kept_handles[stream] = os.dup(descriptor)
 
-    def kept(self, key):
-        return os.dup(self.kept_handles[key]) if key in self.kept_handles else None
+    def kept(self, stream):
+        return os.dup(self.kept_handles[stream]) if stream in self.kept_handles else None
 
     def alarm(self, kind, message, **values):
         self.alarms.append((kind, values))
