@@ -145,7 +145,7 @@ def test_a_processor_that_never_returns_is_hung_and_named(tmp_path: Path):
 @pytest.mark.parametrize("word", ["spin", "leak"])
 def test_a_worker_that_stays_over_its_limits_is_replaced_without_loss(tmp_path: Path, word: str):
     faulty = {**FAULTY, "GrowsByMib": 120}
-    with SupervisedAgent(tmp_path, [faulty], settings="over_limit_secs: 10\nmem_usage_limit: 128\n") as agent:
+    with SupervisedAgent(tmp_path, [faulty], settings="over_limit_secs: 10\ncpu_usage_limit: 0.1\nmem_usage_limit: 128\n") as agent:
         agent.write(0, 50)
         agent.start()
         agent.wait_for_lines(50)
