@@ -134,7 +134,7 @@ def test_a_processor_that_never_returns_is_hung_and_named(tmp_path: Path):
         worker = agent.worker.pid
         with agent.log.open("ab") as out:
             out.write(b"50 hang\n")
-        agent.replaced(worker, within=60)
+        agent.replaced(worker, within=120)
         report = agent.reports()[0]
         assert report["why"].startswith("hung: it has worked on one range for ")
         assert report["at_work"][0]["pipeline"] == "app"

@@ -15,6 +15,8 @@ from tailrace.agent.supervision import Supervision
 STILL_SECS: Final = 2.0
 """What stands still for less is not worth a word."""
 MOST_PARTS: Final = 20
+RANGE_TIMES: Final = 5
+"""A lane in one range gets so many times the patience: lines that all run into a pattern's limits take minutes, and end."""
 READER_TIMES: Final = 10
 """A reader gets so many times the patience: it unpacks large files, and compares them, in one turn."""
 
@@ -59,7 +61,9 @@ class Vitals:
         return [
             part
             for work in at_work
-            for part in _still("it has worked on one range", now - work.since, pipeline=work.pipeline, version=work.version)
+            for part in _still(
+                "it has worked on one range", now - work.since, pipeline=work.pipeline, version=work.version, times=RANGE_TIMES
+            )
         ]
 
     def _readers(self, now: float) -> list[dict[str, Any]]:
