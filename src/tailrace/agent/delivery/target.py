@@ -81,8 +81,7 @@ class Target:
         self._failing_since = self._retry_at = self._next_at = 0.0
         self._changed = asyncio.Event()
         self._slots = concurrency
-        self._probe = asyncio.Lock()
-        self._backoff = Backoff()
+        self._probe, self._backoff = asyncio.Lock(), Backoff()
         self._bandwidth = bandwidth or Bandwidth(0)
         self._missing_since: float | None = None
         self.trouble = ""
