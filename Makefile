@@ -43,7 +43,7 @@ test: $(DONE)/dev $(ENGINE) ## lint, then the tests (at most 5 minutes)
 	$(PYTEST) -m 'not long and not peer' $(ARGS)
 
 test-peers: $(DONE)/dev $(ENGINE) ## tests beside other programs, which `make setup-peers` installs
-	$(BIN)/pytest -m peer $(ARGS)
+	$(BIN)/pytest -m 'peer and not long' $(ARGS)
 
 test-long: $(DONE)/dev $(ENGINE) ## what takes minutes: long crash runs
 	$(BIN)/pytest -m long --timeout 3600 $(ARGS)
