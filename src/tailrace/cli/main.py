@@ -64,7 +64,7 @@ def _run(words: list[str]) -> int:
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         raise unknown_command(words[0], COMMANDS)
     try:
-        result = application()(words, exit_on_error=False, print_error=False, result_action="return_value")
+        result = _for(words)(words, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
         raise mistake(error, words) from error
@@ -74,6 +74,16 @@ def _run(words: list[str]) -> int:
             raise stale from error
         raise TailraceError(f"`tailrace {words[0]}` cannot be loaded: {error.__cause__ or error}", hint=_remedy(words[0])) from error
     return result if isinstance(result, int) else Exit.FINE
+
+
+def _for(words: list[str]) -> App:
+    """The tree; when a group's commands are to be listed, with all of them loaded, because the list shows the first line of each."""
+    app = application()
+    if words and words[0] in COMMANDS and all(word in app.help_flags for word in words[1:]):
+        group = app[words[0]]
+        for name in group:
+            group[name]  # asking for it loads it
+    return app
 
 
 def _remedy(command: str) -> str:

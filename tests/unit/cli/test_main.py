@@ -1,6 +1,7 @@
 """The command line as a whole: which errors end with which sentence and which exit code."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -95,3 +96,9 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     script = f"import sys; from tailrace.cli.main import main; main(['--version']); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_group_lists_each_of_its_commands_with_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["agent", "--help"]) == 0
+    listed = re.findall(r"^│ ([a-z-]+) +(\S.*?) *│$", capsys.readouterr().out, re.MULTILINE)
+    assert {"status", "settings", "doctor", "enroll", "import", "dead-letters", "token", "run"} <= {name for name, _ in listed}
