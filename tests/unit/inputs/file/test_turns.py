@@ -6,7 +6,7 @@ from itertools import islice
 from tailrace.inputs.file.framing import BLOCK_SIZE
 from tailrace.inputs.file.generation import Generation
 from tailrace.inputs.file.turns import Turns
-from tests.unit.inputs.file.following import Following, wait_for, write
+from tests.unit.inputs.file.following import Following, RememberingLane, wait_for, write
 
 
 def file(name, unread=100):
@@ -74,12 +74,20 @@ def test_a_huge_backlog_never_delays_the_fresh_lines_of_another_file(tmp_path):
     assert following.contents[:2] == ["begin", "fresh"]
 
 
+class SlowLane(RememberingLane):
+    """Takes each range in a time in which many could be read."""
+
+    def submit(self, *arguments, **options):
+        time.sleep(0.05)
+        return super().submit(*arguments, **options)
+
+
 def test_a_new_directory_is_found_while_a_backlog_is_read(tmp_path):
     line = "b" * 1023 + "\n"
     write(tmp_path / "backlog.log", line * 40_960)
     options = {"FilePaths": [f"{tmp_path}/**/*.log"], "MaxDirSearchDepth": 1, "TailingAllMatchedFiles": True}
-    with Following(tmp_path, **options) as following:
+    with Following(tmp_path, SlowLane(), **options) as following:
         (tmp_path / "new").mkdir()
         write(tmp_path / "new" / "x.log", "new\n")
-        wait_for(lambda: "new" in following.contents)
-        assert len(following.contents) < 40_960
+        wait_for(lambda: len(following.lane.events) == 40_961)
+    assert following.contents.index("new") < 40_960
