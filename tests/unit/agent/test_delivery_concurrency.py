@@ -61,5 +61,5 @@ async def test_who_waits_and_is_cancelled_leaves_no_hole():
     gone.cancel()
     await asyncio.gather(gone, return_exceptions=True)
     places.release()
-    async with asyncio.timeout(1):
-        await stays
+    await asyncio.wait([stays], timeout=1)
+    assert stays.done()

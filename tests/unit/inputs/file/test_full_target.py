@@ -88,4 +88,5 @@ def test_new_directories_are_searched_meanwhile(following, tmp_path):
     write_and_look(following, tmp_path / "new" / "deep" / "x.log", "deep\n")
     shutil.rmtree(tmp_path / "new")
     following.lane.room.set()
-    wait_for(lambda: sorted(following.contents) == ["deep", "x"])
+    wait_for(lambda: len(following.contents) == 2)
+    assert sorted(following.contents) == ["deep", "x"]
