@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tailrace import telemetry
 from tailrace.agent.adoption import Adoption
 from tailrace.agent.checkpoint import CheckpointWriter, open_checkpoint
 from tailrace.agent.delivery import relief
@@ -133,17 +134,23 @@ def in_order(gate, stream):
     return [number - min(numbers) for number in numbers]
 
 
+def bytes_on_disk() -> float:
+    return telemetry.values("tailrace_agent_spool_bytes")[("gate",)]
+
+
 async def test_what_waits_for_a_target_that_is_down_leaves_the_memory_and_arrives_in_order_when_it_is_back(tmp_path):
     gate = Gate(down=True)
     bench = Bench(tmp_path, gate)
     stream = bench.submit(100)
     await bench.spooled(100)
     await bench.until(lambda: bench.target.share.used <= 16 * 100)  # what is under way stays: it probes
+    assert bytes_on_disk() > 100 * 100
     gate.down = False
     await bench.done()
     assert sorted(in_order(gate, stream)) == list(range(100))
     assert in_order(gate, stream)[16:] == list(range(16, 100))
     await bench.until(lambda: bench.segments() == [])
+    await bench.until(lambda: bytes_on_disk() == 0)
     assert bench.target.share.used == 0
     await bench.end()
     assert open_checkpoint(tmp_path / "agent").content.ranges == {}

@@ -38,6 +38,7 @@ class Spooling:
         self._full_until = 0.0
         self._bytes = telemetry.gauge("tailrace_agent_spool_bytes", "Bytes that a target keeps on the disk.", "target").labels(target)
         self._count = telemetry.counter("tailrace_agent_spooled_ranges_total", "Ranges that went into the spool.", "target").labels(target)
+        self.tell_size()
 
     @property
     def waiting(self) -> bool:
@@ -63,7 +64,7 @@ class Spooling:
             self.full(error.message)
             return []
         self._count.inc(len(refs))
-        self._bytes.set(self.shelf.size)
+        self.tell_size()
         return refs
 
     def full(self, reason: str) -> None:
@@ -150,7 +151,8 @@ class Spooling:
             free += self._held.pop(stream)
         return free
 
-    def released(self) -> None:
+    def tell_size(self) -> None:
+        """The metric follows what lies on the disk; from any thread."""
         self._bytes.set(self.shelf.size)
 
 

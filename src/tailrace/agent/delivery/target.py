@@ -421,7 +421,9 @@ class Target:
         kept = [entry.kept for entry in entries if entry.kept is not None]
 
         def done() -> None:
-            release(kept)
+            if kept:
+                release(kept)
+                self._spooling.tell_size()
             for one in ranges:
                 durable(one)
 

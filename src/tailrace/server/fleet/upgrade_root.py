@@ -1,6 +1,5 @@
 """The root of trust for upgrades: its public half is laid down on an agent at enrolment and never replaced from the network after that."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,3 @@ def open_upgrade_root(path: Path) -> dict[str, Any]:
         raise DamagedError(f"`{path}` does not hold the root key of upgrades", hint="put it back from a backup") from error
     public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw).hex()
     return {"format": FORMAT, "threshold": 1, "keys": [{"scheme": "ed25519", "public": public}]}
-
-
-def public_text(root: dict[str, Any]) -> str:
-    return json.dumps(root, sort_keys=True)
