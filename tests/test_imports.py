@@ -148,7 +148,7 @@ def test_a_worker_loads_a_part_when_a_pipeline_needs_it():
         "tailrace.flushers.",
         "tailrace.inputs.static_file",
         "tailrace.pipeline.classic.",
-        "tailrace.agent.importing",
+        "tailrace.agent.jobs.importing",
     )
     loaded = modules_after("import tailrace.agent.worker, tailrace.pipeline.loading", whole_names=True)
     assert "tailrace.agent.session" in loaded

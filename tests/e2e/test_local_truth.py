@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tailrace.agent.local import ask
+from tailrace.agent.control.socket import ask
 from tests.conftest import RunningServer, running_server
 from tests.e2e.first_run import TAILRACE
 from tests.integration.agent.running import Agent, wait_for

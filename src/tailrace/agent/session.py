@@ -18,26 +18,26 @@ from pathlib import Path
 from typing import Any
 
 from tailrace import telemetry
-from tailrace.agent.adoption import Adoption, read_again
 from tailrace.agent.checkpoint import CheckpointWriter, Opened
-from tailrace.agent.claims import Claims
-from tailrace.agent.control import stored_ends, stored_ranges
+from tailrace.agent.control.desk import Desk
+from tailrace.agent.control.enrolment import stored_ends, stored_ranges
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.letters import DeadLetters
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
-from tailrace.agent.desk import Desk
 from tailrace.agent.guard import Guard
-from tailrace.agent.identity import AgentIdentity
-from tailrace.agent.inquiry import Inquiry, nothing_stored
-from tailrace.agent.lane import Lane, Surroundings
-from tailrace.agent.onetime import Runs
+from tailrace.agent.identity.identity import AgentIdentity
+from tailrace.agent.jobs.onetime import Runs
+from tailrace.agent.lanes.adoption import Adoption, read_again
+from tailrace.agent.lanes.claims import Claims
+from tailrace.agent.lanes.inquiry import Inquiry, nothing_stored
+from tailrace.agent.lanes.lane import Lane, Surroundings
+from tailrace.agent.lanes.replay import Replay
+from tailrace.agent.lanes.slots import Slots
+from tailrace.agent.lanes.streams import Entry, Stream, StreamTable
 from tailrace.agent.platform import AgentPlatform
-from tailrace.agent.replay import Replay
-from tailrace.agent.slots import Slots
 from tailrace.agent.spool import Spool
-from tailrace.agent.streams import Entry, Stream, StreamTable
 from tailrace.agent.supervision import Supervision
 from tailrace.errors import ApiError, StateError, TailraceError, UnreachableError
 from tailrace.inputs.file import InputFile

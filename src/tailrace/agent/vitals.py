@@ -8,8 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tailrace.agent.lane import Lane
-from tailrace.agent.overview import Overview
+from tailrace.agent.lanes.lane import Lane
+from tailrace.agent.status.overview import Overview
 from tailrace.agent.supervision import Supervision
 
 STILL_SECS: Final = 2.0

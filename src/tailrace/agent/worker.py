@@ -8,26 +8,26 @@ from types import FrameType
 from typing import Any
 
 from tailrace import telemetry
-from tailrace.agent import identity as identities
-from tailrace.agent import startup
-from tailrace.agent.boot import begin
 from tailrace.agent.checkpoint import open_checkpoint
-from tailrace.agent.claims import file_bounds
-from tailrace.agent.control import enrol_local, moved_here
-from tailrace.agent.defaults import with_defaults
-from tailrace.agent.desk import Desk
+from tailrace.agent.control.desk import Desk
+from tailrace.agent.control.enrolment import enrol_local, moved_here
 from tailrace.agent.guard import Guard, Limits
-from tailrace.agent.identity import AgentIdentity
-from tailrace.agent.jobs import Jobs
-from tailrace.agent.keeper import Keeper
-from tailrace.agent.local_event import LocalEvents
-from tailrace.agent.onetime import First, Runs
+from tailrace.agent.identity import identity as identities
+from tailrace.agent.identity.boot import begin
+from tailrace.agent.identity.identity import AgentIdentity
+from tailrace.agent.identity.keeper import Keeper
+from tailrace.agent.jobs.jobs import Jobs
+from tailrace.agent.jobs.local_event import LocalEvents
+from tailrace.agent.jobs.onetime import First, Runs
+from tailrace.agent.lanes.claims import file_bounds
 from tailrace.agent.platform import current, processes
-from tailrace.agent.policy import config_policy
-from tailrace.agent.sampling import sampling
 from tailrace.agent.session import End, Session
+from tailrace.agent.settings import startup
+from tailrace.agent.settings.defaults import with_defaults
+from tailrace.agent.settings.policy import config_policy
 from tailrace.agent.spool import Spool
-from tailrace.agent.status import status_file
+from tailrace.agent.status.left import status_file
+from tailrace.agent.status.sampling import sampling
 from tailrace.agent.supervision import Supervision
 from tailrace.agent.vitals import Vitals
 from tailrace.errors import ConfigError, ConfigErrors

@@ -5,7 +5,7 @@ import sqlite3
 import sys
 
 from tailrace.agent.checkpoint.rows import sealed
-from tailrace.agent.local import ask
+from tailrace.agent.control.socket import ask
 from tests.integration.agent.running import wait_for
 
 

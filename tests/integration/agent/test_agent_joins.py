@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tailrace.agent.local import ask
+from tailrace.agent.control.socket import ask
 from tailrace.errors import TailraceError
 from tests.conftest import RunningServer, running_server
 from tests.integration.agent.running import Agent, wait_for

@@ -13,9 +13,9 @@ from typing import ClassVar
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tailrace.agent.boot import Boot
-from tailrace.agent.identity import AgentIdentity, Enrolment, JoinedServer
-from tailrace.agent.keeper import Keeper
+from tailrace.agent.identity.boot import Boot
+from tailrace.agent.identity.identity import AgentIdentity, Enrolment, JoinedServer
+from tailrace.agent.identity.keeper import Keeper
 from tailrace.batch import EventBatch
 from tailrace.flushers.sls import FlusherSls, SlsConfig
 from tailrace.pipeline.contract import Identity, Outcome

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tailrace.agent.local import ask
+from tailrace.agent.control.socket import ask
 from tests.conftest import RunningServer, running_server
 from tests.integration.agent.running import wait_for
 from tests.integration.agent.test_agent_joins import Remote

@@ -13,7 +13,7 @@ from tailrace.agent.guard.allowance import CpuAllowance
 from tailrace.agent.guard.guard import WINDOW
 from tailrace.agent.platform import Given, Usage, current, processes
 from tailrace.agent.platform.linux_given import given
-from tailrace.agent.settings import AgentSettings
+from tailrace.agent.settings.settings import AgentSettings
 
 MIB = 1 << 20
 

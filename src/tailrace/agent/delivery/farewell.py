@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from tailrace.agent.streams import Stream
+from tailrace.agent.lanes.streams import Stream
 from tailrace.batch import EventBatch
 from tailrace.pipeline.contract import Flusher, Identity, Payload
 

@@ -16,8 +16,8 @@ from tailrace.agent.delivery.queue import Queue
 from tailrace.agent.delivery.request import Item, Request, Requests
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.spooling import FULL_SECS, Spooling
+from tailrace.agent.lanes.streams import Entry, Stream
 from tailrace.agent.spool import Kept, release
-from tailrace.agent.streams import Entry, Stream
 from tailrace.errors import BusyError, DamagedError, TailraceError
 from tailrace.pipeline.contract import Delivery, Divides, Flusher, Payload
 

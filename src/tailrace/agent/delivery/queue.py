@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 
 from tailrace.agent.delivery.request import Item
-from tailrace.agent.streams import Stream
+from tailrace.agent.lanes.streams import Stream
 from tailrace.pipeline.contract import BatchLimits
 
 MOST_ASKED = 2048

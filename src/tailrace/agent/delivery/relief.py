@@ -10,8 +10,8 @@ from tailrace.agent.delivery.queue import Queue
 from tailrace.agent.delivery.request import Requests
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.spooling import Spooling
+from tailrace.agent.lanes.streams import Entry, Stream
 from tailrace.agent.spool import OVERHEAD, Kept, release
-from tailrace.agent.streams import Entry, Stream
 from tailrace.pipeline.contract import Payload
 
 TROUBLE_SECS: Final = 1.0

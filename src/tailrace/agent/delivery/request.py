@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tailrace.agent.streams import Entry
+from tailrace.agent.lanes.streams import Entry
 from tailrace.pipeline.contract import Payload
 
 

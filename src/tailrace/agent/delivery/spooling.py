@@ -13,8 +13,8 @@ from typing import Final
 from tailrace import telemetry
 from tailrace.agent.delivery.queue import Queue
 from tailrace.agent.delivery.request import Item
+from tailrace.agent.lanes.streams import Entry, Stream
 from tailrace.agent.spool import Kept, Ref, Shelf
-from tailrace.agent.streams import Entry, Stream
 from tailrace.errors import BusyError, DamagedError
 from tailrace.pipeline.contract import BatchLimits
 

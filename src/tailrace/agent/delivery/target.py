@@ -26,8 +26,8 @@ from tailrace.agent.delivery.relief import Relief, whatever
 from tailrace.agent.delivery.request import Item, Request, Requests
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.spooling import Spooling
+from tailrace.agent.lanes.streams import Entry, Sender, Stream
 from tailrace.agent.spool import Kept, Ref, Shelf, release
-from tailrace.agent.streams import Entry, Sender, Stream
 from tailrace.batch import fingerprint
 from tailrace.errors import BusyError
 from tailrace.pipeline.contract import Delivery, Flusher, Identity, Outcome, Payload, Range

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tailrace.agent.platform import Given
-from tailrace.agent.settings import AgentSettings
+from tailrace.agent.settings.settings import AgentSettings
 
 GROUP_SHARE: Final = 0.8
 """Of the memory of a control group: the supervisor and the page cache of what is read live in it, too (the manual's 80 %)."""

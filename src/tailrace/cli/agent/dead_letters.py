@@ -25,7 +25,7 @@ def dead_letters(
 
     The agent has to run. Nothing of them is in the logstore, and all else of their files is.
     """
-    from tailrace.agent.local import ask
+    from tailrace.agent.control.socket import ask
 
     rows = ask(home.expanduser().absolute() / "run", {"ask": "dead-letters", "resend": resend}, timeout=120.0)
     print_table(rows, columns=COLUMNS, output=output)

@@ -28,9 +28,9 @@ def doctor(
 
     Exit code 0: it is collected, or will be when it grows; 1: a line marked [Warning] says why not.
     """
-    from tailrace.agent import startup
     from tailrace.agent.doctor import MARKS, examine
     from tailrace.agent.platform import current
+    from tailrace.agent.settings import startup
 
     home = home.expanduser().absolute()
     path = os.path.abspath(file.expanduser())  # noqa: PTH100  # links are told, not followed
@@ -52,7 +52,7 @@ def _pipelines(directory: Path) -> "list[PipelineConfig]":
 
 
 def _seen(home: Path, path: str) -> list[Mapping[str, Any]] | None:
-    from tailrace.agent.local import ask
+    from tailrace.agent.control.socket import ask
 
     try:
         return list(ask(home / "run", {"ask": "files", "pattern": glob.escape(path), "limit": 10}))

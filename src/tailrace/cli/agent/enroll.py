@@ -70,7 +70,7 @@ def _token(given: str) -> str:
 
 def _through_the_agent(home: Path, server: str, token: str, *, new_id: bool) -> dict[str, Any] | None:
     """What the running agent answers, which alone writes its identity; None when none runs."""
-    from tailrace.agent.local import ask
+    from tailrace.agent.control.socket import ask
     from tailrace.agent.platform import current
 
     try:
@@ -82,8 +82,8 @@ def _through_the_agent(home: Path, server: str, token: str, *, new_id: bool) -> 
 
 
 def _alone(home: Path, server: str, token: str, *, new_id: bool) -> dict[str, Any]:
-    from tailrace.agent import identity as identities
-    from tailrace.agent.joining import IDENTITY, join, join_anew
+    from tailrace.agent.identity import identity as identities
+    from tailrace.agent.identity.joining import IDENTITY, join, join_anew
     from tailrace.agent.platform import current
     from tailrace.cli.home import open_home
 

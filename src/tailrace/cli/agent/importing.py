@@ -54,7 +54,7 @@ def import_(
 
 
 def _ask(home: Path, question: Mapping[str, Any]) -> list[dict[str, Any]]:
-    from tailrace.agent.local import ask
+    from tailrace.agent.control.socket import ask
 
     return ask(home / "run", question, timeout=120.0)
 
@@ -74,7 +74,7 @@ def _follow(home: Path, name: str) -> int:
 def _here(home: Path, asked: Mapping[str, Any]) -> int:
     """No agent runs: a worker of our own does the import, and nothing else, and ends."""
     from tailrace import telemetry
-    from tailrace.agent.onetime import First
+    from tailrace.agent.jobs.onetime import First
     from tailrace.agent.worker import Worker
     from tailrace.pipeline.loading import load_directory
 

@@ -20,7 +20,7 @@ def settings(
 
     A later origin wins: HOME/agent.yaml, HOME/config.d/*, the environment (TAILRACE_KEY, ALIYUN_LOGTAIL_KEY), --set KEY=VALUE.
     """
-    from tailrace.agent import startup
+    from tailrace.agent.settings import startup
 
     rows = [_shown(row) for row in startup.load(home.expanduser().absolute(), flags=set_).rows()]
     print_table(rows, columns=("key", "value", "unit", "default", "origin"), output=output)

@@ -100,8 +100,8 @@ EMPTY: Final = {
 
 
 def _rows(home: Path, what: str, question: Mapping[str, Any]) -> list[Row]:
-    from tailrace.agent.jobs import Jobs
-    from tailrace.agent.local import ask
+    from tailrace.agent.control.socket import ask
+    from tailrace.agent.jobs.jobs import Jobs
 
     try:
         return list(ask(home / "run", {"ask": what, **question}))

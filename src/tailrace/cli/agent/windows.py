@@ -16,7 +16,7 @@ from tailrace.cli.output import say
 from tailrace.errors import DamagedError
 
 if TYPE_CHECKING:
-    from tailrace.agent.windows import Window, WindowStore
+    from tailrace.agent.status.windows import Window, WindowStore
 
 FINE, FAILED, BAD_COMMAND = 0, 1, 10
 MOST: Final = 60
@@ -77,7 +77,7 @@ class _BadIntervalError(Exception):
 
 def answer(home: Path, call: Words) -> int:
     """Print the answer; the manual's exit code."""
-    from tailrace.agent.windows import stores
+    from tailrace.agent.status.windows import stores
 
     minutes, tens = stores(home)
     commands: dict[str, Callable[[], None]] = {

@@ -6,9 +6,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from tailrace.agent.claims import Claims, file_bounds
+from tailrace.agent.lanes.claims import Claims, file_bounds
 from tailrace.agent.platform import current
-from tailrace.agent.settings import AgentSettings
+from tailrace.agent.settings.settings import AgentSettings
 from tailrace.inputs.file import FileConfig, InputFile
 from tailrace.pipeline.contract import Range, StreamState
 

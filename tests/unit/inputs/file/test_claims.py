@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tailrace.agent.claims import Allowance, Claims
+from tailrace.agent.lanes.claims import Allowance, Claims
 from tailrace.inputs.file import FileConfig
 from tailrace.inputs.file.discover import Paths
 from tailrace.inputs.file.roots import Roots

@@ -1,0 +1,274 @@
+"""Keeps the agent's keys for data fresh: asks every joined server again and again, on a thread of its own, and takes on what it says.
+
+With each answer come the keys that need renewal, the projects that the agent may write to, the roots to trust and the addresses of the
+server. What a server refuses is a state of the agent: no key of that server is used, nothing is lost, and the agent goes on asking.
+"""
+
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from tailrace import telemetry
+from tailrace.agent.control.calls import call
+from tailrace.agent.identity.boot import Boot
+from tailrace.agent.identity.identity import AgentIdentity, Enrolment, JoinedServer, save, write_private
+from tailrace.agent.identity.invitations import Invitations
+from tailrace.agent.identity.joining import IDENTITY, join, join_anew, server_of
+from tailrace.errors import ApiError, TailraceError, UnreachableError
+from tailrace.wire.tls import client_context
+
+KEYS_PATH: Final = "/api/v1/agents/keys"
+FIRST_RETRY_SECS: Final = 1.0
+LONGEST_RETRY_SECS: Final = 30.0
+LEAST_PAUSE_SECS: Final = 1.0
+"""Between two rounds, however often a server refuses our keys."""
+IDLE_SECS: Final = 20.0
+"""Between two looks for invitations while no server is joined."""
+
+REFUSALS: Final = {
+    "AgentRevoked": (
+        "AGENT_REVOKED_ALARM",
+        "revoked",
+        "the server has revoked this agent; it sends nothing",
+        "`tailrace agent reinstate` on the server lets it in again",
+    ),
+    "AgentNotExist": (
+        "AGENT_REVOKED_ALARM",
+        "unknown to the server",
+        "the server does not know this agent; it sends nothing",
+        "enrol it again: `tailrace agent enroll`",
+    ),
+    "IdentityConflict": (
+        "IDENTITY_CONFLICT_ALARM",
+        "identity_conflict",
+        "another agent has this one's id: its home was copied; it sends nothing and keeps its state",
+        "give this one an id of its own: `tailrace agent enroll --new-id`",
+    ),
+}
+"""Error code → alarm, state, message, remedy."""
+
+log = telemetry.logger("agent.keeper")
+
+
+@dataclass(slots=True)
+class _Contact:
+    """How it goes with one server."""
+
+    answered_at: float = 0.0
+    address: str = ""
+    trouble: str = ""
+    failures: int = 0
+    certificate: str = ""
+    roots: tuple[str, ...] = ()
+    tls: ssl.SSLContext | None = None
+    """Made of these two."""
+
+
+class Keeper:
+    """`renamed` is called when the agent has another id, `widened` when it may write to another project; both from the keeper's thread."""
+
+    def __init__(
+        self, identity: AgentIdentity, home: Path, boot: Boot, *, renamed: Callable[[], None], widened: Callable[[], None]
+    ) -> None:
+        self._identity = identity
+        self._secret = home / "secret"
+        self._boot = boot
+        self._renamed = renamed
+        self._widened = widened
+        self._invitations = Invitations(home / "users")
+        self._contacts: dict[str, _Contact] = {}
+        self._busy = threading.Lock()
+        self._wake = threading.Event()
+        self._over = False
+        self._then: Callable[[], None] | None = None
+        """What is to follow the next round."""
+
+    @contextmanager
+    def at_work(self) -> Generator[None]:
+        """Within it keys are kept. The first round is over when it begins, so that an agent whose server is there starts with its keys."""
+        self.round()
+        self._identity.on_refusal = self._wake.set
+        thread = threading.Thread(target=self._run, name="keys", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over = True
+            self._wake.set()
+            thread.join()
+
+    def enrol(self, address: str, token: str, *, new_id: bool = False) -> Enrolment:
+        """Join a server while the agent runs, which takes it on a moment after this call. The errors of `join`."""
+        with self._busy:
+            enrolment = (join_anew if new_id else join)(self._identity, self._secret, address, token)
+            self._contacts.pop(enrolment.server, None)
+            self._then = self._renamed if new_id else self._then or self._widened
+        self._wake.set()
+        return enrolment
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One per joined server: its state, its projects, until when their keys hold."""
+        rows: list[dict[str, Any]] = []
+        for server in self._identity.servers.values():
+            contact = self._contacts.get(server.id, _Contact())
+            ours = [one for one in self._identity.enrolments if one.server == server.id]
+            state = self._identity.states.get(server.id, "not asked yet")
+            rows.append(
+                {
+                    "server": server.id,
+                    "address": contact.address or server.addresses[0],
+                    "state": state or ("unreachable" if contact.trouble else "ok"),
+                    "projects": sorted(one.project for one in ours),
+                    "key_expires_at": min((one.expires_at for one in ours if one.has_key), default=0.0),
+                    "answered_at": contact.answered_at,
+                    "trouble": contact.trouble,
+                }
+            )
+        return rows
+
+    # --- rounds -----------------------------------------------------------------------------------------------------------------
+    def round(self) -> None:
+        """Ask every joined server once, after taking up invitations."""
+        with self._busy:
+            joined = self._invitations.take(partial(join, self._identity, self._secret), lambda: self._identity.taken)
+            servers = list(self._identity.servers.values())
+            wider = [self._ask(server) for server in servers]
+            then, self._then = self._then, None
+        if then is None and (joined or any(wider)):
+            then = self._widened
+        if then is not None:
+            then()
+
+    def _run(self) -> None:
+        while not self._over:
+            self._wake.wait(self._pause())
+            time.sleep(0 if self._over else LEAST_PAUSE_SECS)
+            self._wake.clear()
+            if not self._over:
+                self.round()
+
+    def _pause(self) -> float:
+        """Until the next round: as the servers want it, with some jitter, sooner while one does not answer."""
+        wanted = min((server.poll_secs for server in self._identity.servers.values()), default=IDLE_SECS)
+        failures = max((contact.failures for contact in self._contacts.values()), default=0)
+        if failures:
+            wanted = min(wanted, LONGEST_RETRY_SECS, FIRST_RETRY_SECS * 2 ** min(failures, 6))
+        return max(0.0, wanted * random.uniform(0.8, 1.0) - LEAST_PAUSE_SECS)  # noqa: S311 - spreads load, guards nothing
+
+    def _ask(self, server: JoinedServer) -> bool:
+        """One server; whether it gave a project that was not known before."""
+        contact = self._contacts.setdefault(server.id, _Contact())
+        try:
+            answer = self._call(server, contact)
+        except ApiError as error:
+            self._refused(server, contact, error)
+            return False
+        except (TailraceError, OSError) as error:
+            self._failed(server, contact, error)
+            return False
+        try:
+            wider = self._take(server, answer)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            self._failed(server, contact, UnreachableError(f"the answer of `{contact.address}` is not that of a Tailrace server"))
+            return False
+        contact.answered_at, contact.trouble, contact.failures = time.time(), "", 0
+        if self._identity.states.get(server.id):
+            log.info("the server gives this agent keys again", address=contact.address)
+        self._identity.states = {**self._identity.states, server.id: ""}
+        return wider
+
+    def _call(self, server: JoinedServer, contact: _Contact) -> dict[str, Any]:
+        """The answer of the first address that answers, beginning with the one that did so last."""
+        held = {one.project: one.key_id for one in self._identity.enrolments if one.server == server.id and one.has_key}
+        beat = {
+            "boot_id": self._boot.id,
+            "previous_boot_id": self._boot.previous,
+            "machine_id": self._boot.machine_id,
+            "host_name": self._boot.host_name,
+            "held": held,
+        }
+        context = self._context(server, contact)
+        last: UnreachableError | None = None
+        for address in sorted(server.addresses, key=lambda one: one != contact.address):
+            try:
+                answer = call(address, "POST", KEYS_PATH, beat, tls=context)
+                contact.address = address
+            except UnreachableError as error:
+                last = last or error
+            else:
+                return answer
+        raise last or UnreachableError("the server has told no address", hint="enrol the agent again: `tailrace agent enroll`")
+
+    def _context(self, server: JoinedServer, contact: _Contact) -> ssl.SSLContext:
+        """TLS wants key and certificate in a file; it is gone when it is read."""
+        roots = tuple(server.roots)
+        if contact.tls is None or (contact.certificate, contact.roots) != (server.certificate, roots):
+            file = self._secret / f"{server.id}.pem"
+            write_private(file, self._identity.key + server.certificate)
+            try:
+                contact.tls = client_context(server.roots, file)
+            finally:
+                file.unlink(missing_ok=True)
+            contact.certificate, contact.roots = server.certificate, roots
+        return contact.tls
+
+    # --- answers ----------------------------------------------------------------------------------------------------------------
+    def _take(self, server: JoinedServer, answer: Mapping[str, Any]) -> bool:
+        fresh = server_of(answer, str(answer["certificate"]) or server.certificate)
+        fresh = replace(fresh, id=server.id)
+        identity = self._identity
+        projects = {str(one["project"]): [str(name) for name in one["logstores"]] for one in answer["projects"]}
+        keys = {str(one["project"]): one for one in answer["keys"]}
+        ours = {one.project: one for one in identity.enrolments if one.server == server.id}
+        made = [self._enrolment(fresh, project, logstores, keys.get(project), ours.get(project)) for project, logstores in projects.items()]
+        others = [one for one in identity.enrolments if one.server != server.id]
+        for project in ours.keys() - projects.keys():
+            telemetry.alarm("AGENT_REVOKED_ALARM", "the server has taken a project from this agent; nothing is sent to it", project=project)
+        if fresh != server or [*others, *made] != identity.enrolments:
+            identity.servers = {**identity.servers, server.id: fresh}
+            identity.enrolments = [*others, *made]
+            self._save()
+        return bool(projects.keys() - ours.keys())
+
+    def _enrolment(
+        self, server: JoinedServer, project: str, logstores: list[str], key: Mapping[str, Any] | None, known: Enrolment | None
+    ) -> Enrolment:
+        base = known or Enrolment(server.addresses[0], project, logstores, "", "", server.features, server.id)
+        base = replace(base, logstores=logstores, features=list(server.features))
+        if key is None:
+            return base
+        expires_at = time.time() + float(key["lives_secs"])
+        return replace(base, key_id=str(key["key_id"]), key_secret=str(key["key_secret"]), expires_at=expires_at)
+
+    def _refused(self, server: JoinedServer, contact: _Contact, error: ApiError) -> None:
+        contact.failures += error.status >= 500
+        contact.trouble = error.message
+        refusal = REFUSALS.get(error.error_code)
+        if refusal is None:
+            telemetry.alarm("SEND_DATA_FAIL_ALARM", "the server gives no keys", address=contact.address, reason=error.message)
+            return
+        kind, state, message, hint = refusal
+        self._identity.states = {**self._identity.states, server.id: state}
+        telemetry.alarm(kind, message, address=contact.address or server.addresses[0], hint=hint)
+
+    def _failed(self, server: JoinedServer, contact: _Contact, error: TailraceError | OSError) -> None:
+        """The keys that are there stay in use: they are refused wherever they are not right."""
+        contact.failures += 1
+        contact.trouble = str(error)
+        hint = error.hint if isinstance(error, TailraceError) else ""
+        telemetry.alarm(
+            "SEND_DATA_FAIL_ALARM", "cannot get keys from the server", address=server.addresses[0], reason=str(error), hint=hint
+        )
+
+    def _save(self) -> None:
+        try:
+            save(self._identity, self._secret / IDENTITY)
+        except OSError as error:  # a full disk: the keys are in memory, and asked for again after a restart
+            log.warning("cannot keep the agent's identity", path=str(self._secret / IDENTITY), reason=error.strerror)

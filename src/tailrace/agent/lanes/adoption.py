@@ -1,0 +1,91 @@
+"""Whose the ranges in the spool are when a session begins (DESIGN §4.3, Agent 2).
+
+The checkpoint names the ranges that are not acknowledged. One that the spool has, too, belongs to the spool; one that it has not, or not
+any more, is read again from its source. What only the spool has is acknowledged, unless the checkpoint was lost or rolled back: then the
+spool knows better.
+"""
+
+import threading
+from collections.abc import Container
+from dataclasses import dataclass
+
+from tailrace import telemetry
+from tailrace.agent.checkpoint import CheckpointWriter
+from tailrace.agent.delivery.target import Target
+from tailrace.agent.lanes.lane import Lane
+from tailrace.agent.lanes.replay import Replay
+from tailrace.agent.lanes.streams import Entry, StreamTable
+from tailrace.agent.spool import Found, Kept, Ref, release
+from tailrace.errors import ConfigError, TailraceError
+from tailrace.pipeline.contract import Flusher, FlusherContext
+from tailrace.pipeline.loading import from_canonical, resolve
+from tailrace.pipeline.model import ConfiguredPlugin
+from tailrace.pipeline.policy import ConfigPolicy
+
+
+@dataclass(slots=True)
+class Adoption:
+    """Of one session."""
+
+    left: Found
+    """What lies in the spool and has not been taken on by a target."""
+    streams: StreamTable
+    checkpoint: CheckpointWriter
+    rolled_back: bool
+
+    def adopt(self, target: Target) -> None:
+        """Let a target take on what the spool has for it; what has been acknowledged is removed there.
+
+        A range behind one that must be read again keeps its place: its lane takes both on (`Replay`).
+        """
+        names = (target.flusher.destination, *target.flusher.formerly)
+        for key, (ref, kept) in [one for one in self.left.items() if one[1][1].stream.target in names]:
+            if self.rolled_back:
+                self._restore(target, kept, ref)
+            elif (stream := self.streams.take_kept(kept)) is not None:
+                target.adopt(stream, kept, ref)
+            elif self.streams.is_prepared(kept):
+                continue
+            else:
+                release([ref])
+            del self.left[key]
+
+    def orphans(self, known: Container[str]) -> dict[str, str]:
+        """Destinations that are not `known`, each with the version of a config that sent there."""
+        return {kept.stream.target: kept.range.config_version for _, kept in self.left.values() if kept.stream.target not in known}
+
+    def flusher_of(self, destination: str, config: str | None, context: FlusherContext, policy: ConfigPolicy) -> ConfiguredPlugin | None:
+        """The flusher of a former config that delivered there; without one, an alarm: the ranges are kept."""
+        reason = "its config is not known any more"
+        try:
+            plugins = resolve(from_canonical(config), policy).flushers if config is not None else ()
+            for plugin in plugins:
+                flusher: Flusher = plugin.build()
+                flusher.start(context)
+                if destination in (flusher.destination, *flusher.formerly):
+                    return plugin
+        except ConfigError as error:
+            reason = error.message
+        message = "the spool has ranges for a target that no pipeline names; they are kept until one does"
+        telemetry.alarm("SECONDARY_READ_WRITE_ALARM", message, target=destination, reason=reason)
+        return None
+
+    def _restore(self, target: Target, kept: Kept, ref: Ref) -> None:
+        """Its old name is kept: should the server have it already, it knows that."""
+        stream, acknowledged = self.streams.restore(kept)
+        self.checkpoint.acknowledge(stream.row, acknowledged, None, lambda: None)
+        self.checkpoint.prepare([(stream.row, kept.range, kept.parts)], lambda: None)
+        target.adopt(stream, kept, ref)
+
+
+def read_again(replay: Replay, lane: Lane, entry: Entry) -> None:
+    """On a thread: a range cannot be read from the spool, so that it goes back to its source."""
+
+    def again() -> None:
+        try:
+            replay.once(entry.stream, entry.range)
+            replay.inquiry.start()
+        except TailraceError as error:
+            lane.alarm("USER_CONFIG_ALARM", "cannot read a range of the spool again; it is kept", reason=error.message)
+
+    threading.Thread(target=again, name=f"read again {lane.pipeline}", daemon=True).start()

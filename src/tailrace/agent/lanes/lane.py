@@ -1,0 +1,396 @@
+"""One lane: an input, its processors and one flusher's target. It is what its plugins see of the agent.
+
+A batch runs through on the thread that read it: processors, encoding, and into the target's queue. The native calls in it release the
+GIL, and slots that all lanes share keep about as many of them at work as there are cores.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from tailrace import telemetry
+from tailrace.agent.checkpoint import CheckpointWriter
+from tailrace.agent.delivery.target import Target
+from tailrace.agent.guard import Guard
+from tailrace.agent.lanes.age import AgeRule
+from tailrace.agent.lanes.slots import Slots
+from tailrace.agent.lanes.streams import Entry, Stream, StreamTable
+from tailrace.agent.status.tally import Tally
+from tailrace.agent.supervision import Supervision
+from tailrace.batch import EventBatch
+from tailrace.pipeline.contract import (
+    Aggregator,
+    Deciding,
+    Flusher,
+    Group,
+    Identity,
+    Input,
+    KeepsLosses,
+    Outcome,
+    Payload,
+    Position,
+    Processor,
+    ProcessorContext,
+    Range,
+    ReportsSources,
+    SourceStatus,
+    StreamState,
+    Turning,
+)
+from tailrace.pipeline.labels import Labels, Machine
+from tailrace.pipeline.model import PipelineConfig
+from tailrace.pipeline.platform import Platform
+from tailrace.pipeline.policy import ConfigPolicy
+from tailrace.pipeline.sharing import Claims, FileBounds
+
+STOP_SECS = 5.0
+CONTENT, RAW_LOG = b"content", b"__raw_log__"
+SAMPLE_SHOWN = 200
+"""Bytes of a failed event that a log line shows."""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What all lanes of a worker share."""
+
+    platform: Platform
+    checkpoint: CheckpointWriter
+    streams: StreamTable
+    claims: Claims
+    bounds: FileBounds
+    policy: ConfigPolicy
+    epoch: bytes
+    machine: Machine
+    finite: bool
+    slots: Slots
+    guard: Guard
+    supervision: Supervision = field(default_factory=Supervision)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a range of one config becomes payloads: its version, its labels, the processors, the rule of age, the aggregator, the
+    flusher's encoding."""
+
+    version: str
+    labels: Labels
+    processors: Sequence[Processor]
+    deciding: Sequence[Deciding | None]
+    """Of each processor, whether it decides: asked once, for the question takes longer than many an answer."""
+    age: AgeRule
+    aggregator: Aggregator | None
+    encode: Callable[[EventBatch, Identity, Sequence[Group]], list[Payload]]
+
+    @classmethod
+    def of(cls, config: PipelineConfig, input_: Input, processors: Sequence[Processor], flusher: Flusher, machine: Machine) -> "Route":
+        options = config.global_options
+        encode = partial(flusher.encode, nanoseconds=True) if options.enable_timestamp_nanosecond else flusher.encode
+        aggregator = config.aggregators[0].build() if config.aggregators else None
+        labels, age = Labels(options, input_.config, machine), AgeRule.of(options)
+        deciding = [processor if isinstance(processor, Deciding) else None for processor in processors]
+        return cls(config.version, labels, processors, deciding, age, aggregator, encode)
+
+    def start(self, context: ProcessorContext) -> None:
+        """Load what its plugins need. Raises ConfigError."""
+        for processor in self.processors:
+            processor.start(context)
+        if self.aggregator is not None:
+            self.aggregator.start(context)
+
+    def process(self, batch: EventBatch, decided: Sequence[bytes]) -> tuple[bytes, ...]:
+        """Run the processors; what they decided. `decided` is what they decided about the same range before."""
+        decisions: list[bytes] = []
+        for processor, deciding in zip(self.processors, self.deciding, strict=True):
+            if deciding is None:
+                processor.process(batch)
+            elif len(decisions) < len(decided):
+                decisions.append(decided[len(decisions)])
+                deciding.repeat(batch, decisions[-1])
+            else:
+                decisions.append(deciding.decide(batch))
+        return tuple(decisions)
+
+    def payloads(self, batch: EventBatch, identity: Identity) -> list[Payload]:
+        """What is left of a batch, as log groups."""
+        if not len(batch):
+            return []
+        return self.encode(batch, identity, self.aggregator.group(batch) if self.aggregator else ())
+
+
+class Lane:
+    """Implements `InputContext`, `ProcessorContext` and `Sender`."""
+
+    def __init__(
+        self, config: PipelineConfig, input_: Input, processors: Sequence[Processor], target: Target, around: Surroundings
+    ) -> None:
+        self.config = config
+        self.pipeline = config.name
+        self.failure = ""
+        """Why it is over while others go on, or nothing."""
+        self.waits_for = ""
+        """What keeps it from being started for now, or nothing."""
+        self.platform = around.platform
+        self.claims = around.claims
+        self.bounds = around.bounds
+        self.policy = around.policy
+        self.finite = around.finite
+        self.input = input_
+        self.target = target
+        self._around = around
+        self.machine = around.machine
+        self._route = Route.of(config, input_, processors, target.flusher, around.machine)
+        self.tally = Tally()
+        self._at_work = threading.local()
+        self._may_submit = False
+        """Its input has been told that there is room: the next range does not wait."""
+        self._slot = around.supervision.slot()
+        self._waits = False
+        """For its target, or for its allowance: it stands still for a reason."""
+        self._outstanding = 0
+        self._counting = threading.Lock()
+        self._taken: dict[str, Stream] = {}
+        self._stopping = threading.Event()
+        self._lifecycle = threading.Lock()
+        read, events = "tailrace_agent_read_bytes_total", "tailrace_agent_read_events_total"
+        self._read_bytes = telemetry.counter(read, "Bytes of ranges that inputs handed over.", "pipeline").labels(config.name)
+        self._read_events = telemetry.counter(events, "Events that inputs handed over.", "pipeline").labels(config.name)
+        self._lost = telemetry.counter("tailrace_agent_events_total", "Events counted by what became of them.", "pipeline", "what")
+        self._log = telemetry.logger("agent.lane")
+        around.checkpoint.keep_config(config.version, config.canonical())
+
+    # --- for the agent ----------------------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """On a thread of its own: replay must be over before."""
+        with self._lifecycle:
+            if self._stopping.is_set():
+                return
+            self._route.start(self)
+            self.input.start(self)
+
+    def stop(self, deadline: float) -> None:
+        """No `submit` comes through after it returns."""
+        self._stopping.set()
+        self.target.share.wake()
+        with self._lifecycle:
+            self.input.stop(deadline)
+            if self._slot is not None:
+                slot, self._slot = self._slot, None
+                slot.release()
+
+    def fail(self, kind: str, message: str, reason: str) -> None:
+        """Stop it, alone. What it did not put in stays as it is, also what it had prepared: it is read again at the next start."""
+        self.failure = f"{message}: {reason}"
+        self._stopping.set()
+        telemetry.alarm(kind, message, pipeline=self.pipeline, reason=reason)
+        stop = threading.Thread(target=self.stop, args=(time.monotonic() + STOP_SECS,), name=f"stop {self.pipeline}", daemon=True)
+        stop.start()  # the input may be waiting for this very thread
+
+    @property
+    def version(self) -> str:
+        """Of its config."""
+        return self._route.version
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that it put in is acknowledged."""
+        return not self._outstanding
+
+    def stands_still_for(self, now: float) -> float:
+        """Seconds that its reader has been in one turn; 0 while it waits for its target, or is not at work."""
+        input_ = self.input
+        if self._waits or self._stopping.is_set() or not isinstance(input_, Turning) or not input_.turned_at:
+            return 0.0
+        return now - input_.turned_at
+
+    @property
+    def degraded(self) -> str:
+        """Why it is not well, or nothing."""
+        return self.failure or self.waits_for or self._route.age.degraded
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    @property
+    def address(self) -> tuple[str, str]:
+        """(project, logstore) that it sends to; of a target that is no logstore: (kind of the target, its address)."""
+        config = self.target.flusher.config
+        kind, _, address = self.target.flusher.target.partition(":")
+        return str(getattr(config, "project", kind)), str(getattr(config, "logstore", address or kind))
+
+    def sources(self) -> list[tuple[SourceStatus, Stream | None]]:
+        """What its input says of its streams, each with what we know of it."""
+        if not isinstance(self.input, ReportsSources):
+            return []
+        streams = self._around.streams.find(self.target.flusher.destination, self.input.key)
+        return [(source, streams.get(source.stream)) for source in self.input.sources()]
+
+    # --- InputContext -----------------------------------------------------------------------------------------------------------
+    @property
+    def streams(self) -> Sequence[StreamState]:
+        return self._around.streams.states(self.target.flusher.destination, self.input.key)
+
+    def open_stream(self, key: str, position: Position) -> str | None:
+        stream = self._around.streams.open(self, self.target.flusher.destination, self.input.key, key, position)
+        if stream is None:
+            return None
+        self._taken[stream.id] = stream
+        return stream.id
+
+    def remember(self, stream: str, position: Position) -> None:
+        if not self.failure:
+            self._around.checkpoint.remember(self._taken[stream].row, position)
+
+    def stored_end(self, key: str) -> int | None:
+        table, flusher = self._around.streams, self.target.flusher
+        return table.ends_at(table.stream_id(name, self.input.key, key) for name in (flusher.destination, *flusher.formerly))
+
+    def source_goes(self, stream: str, *, more_comes: bool = False) -> None:
+        if taken := self._taken.get(stream):
+            self.target.secure(taken, more_comes=more_comes)
+
+    def keep(self, stream: str, descriptor: int) -> None:
+        self._around.supervision.keep(stream, descriptor)
+
+    def kept(self, stream: str) -> int | None:
+        return self._around.supervision.kept(stream)
+
+    def submit(
+        self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes, readable_at: int
+    ) -> bool:
+        taken = self._taken[stream]
+        may_submit, self._may_submit = self._may_submit, False
+        if self._stopping.is_set() or not (may_submit or self.wait_for_room()):
+            return False
+        done = Range(stream, taken.take_sequences(1), start, end, position, fingerprint, self._route.version, readable_at)
+        return self.send(taken, done, batch, self._route)
+
+    def pause(self, seconds: float) -> bool:
+        """Wait; whether the lane is stopping."""
+        return self._stopping.wait(seconds)
+
+    def lost(self, stream: Stream, done: Range) -> None:
+        """Count a prepared range as lost: neither its source nor the target has its bytes."""
+        reason = "they were gone or had changed when they were to be sent again"
+        if isinstance(self.input, KeepsLosses):
+            self.input.lost(stream.row.key, done, reason)
+            return
+        self.count("unread_bytes_deleted", done.end - done.start)
+        message = "bytes went away before they were delivered"
+        self.alarm("DROP_LOG_ALARM", message, stream=stream.id, start=done.start, end=done.end, reason=reason)
+
+    def wait_for_room(self) -> bool:
+        """Until the target's share has room and there is CPU left; False when the lane is stopping."""
+        self._waits = True
+        try:
+            return self._around.guard.wait(self._stopping) and self.target.share.wait(self._stopping)
+        finally:
+            self._waits = False
+
+    def has_room(self, again: Callable[[], None]) -> bool:
+        self._may_submit = self._around.guard.may_read(again) and self.target.share.has_room(again)
+        return self._may_submit
+
+    def send(self, stream: Stream, done: Range, batch: EventBatch, route: Route) -> bool:
+        """Process, encode and queue one range, new or replayed. False when a plugin failed on it: then the lane is over."""
+        route.labels.put(batch)
+        stream.committed_end = done.start if stream.committed_end is None else stream.committed_end
+        self._at_work.failed = 0
+        self._read_bytes.inc(done.end - done.start)
+        self._read_events.inc(events := len(batch))
+        identity = Identity(
+            self._around.epoch,
+            stream.id,
+            done.sequence,
+            done.start,
+            done.end,
+            done.fingerprint,
+            acknowledged_below=stream.acknowledged_below,
+        )
+        try:
+            with self._around.slots.one(), self._noted(stream, done):
+                decisions = done.decisions if self._set_aside(stream, done, batch) else route.process(batch, done.decisions)
+                route.age.apply(batch, done, self)
+                payloads = route.payloads(batch, identity)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises ends this lane and no other one
+            self._log.error("a plugin failed", pipeline=self.pipeline, exc_info=error)
+            reason = f"{type(error).__name__}: {error}"
+            self.fail("PARSE_LOG_FAIL_ALARM", "a plugin failed; the pipeline is stopped, its data is kept", reason)
+            return False
+        stream.tally.add(done.end - done.start, events, self._at_work.failed)
+        self.tally.add("in_events", events)
+        self.tally.add("in_bytes", done.end - done.start)
+        done = replace(done, decisions=decisions) if decisions else done
+        entry = Entry(stream, done, len(payloads), len(payloads), sum(payload.events for payload in payloads), self)
+        with self._counting:
+            self._outstanding += 1
+        self.target.submit(entry, payloads, self.input.on_durable)
+        return True
+
+    @contextmanager
+    def _noted(self, stream: Stream, done: Range) -> Generator[None]:
+        """Within it the black box names the range: whoever dies of it is known."""
+        slot = self._slot
+        if slot is None:
+            yield
+            return
+        slot.begin(self.pipeline, self.version, stream.id, done.start, done.end)
+        try:
+            yield
+        finally:
+            slot.done()
+
+    def _set_aside(self, stream: Stream, done: Range, batch: EventBatch) -> bool:
+        """Whether workers died of a range: its lines are delivered as they are then."""
+        if not self._around.supervision.quarantine.covers(self.pipeline, self.version, stream.id, done.start, done.end):
+            return False
+        sample = (batch.column(CONTENT) or [b""])[0] or b""
+        batch.rename(CONTENT, RAW_LOG)
+        self.failed("the pipeline", len(batch), "the worker died of these lines; they are kept raw", sample)
+        return True
+
+    # --- Sender -----------------------------------------------------------------------------------------------------------------
+    def acknowledged(self, events: int) -> None:
+        with self._counting:
+            self._outstanding -= 1
+        self.tally.add("out_events", events)
+        self.tally.add("acknowledged_ranges")
+
+    def retried(self, events: int, outcome: Outcome) -> None:
+        self.tally.add("retried", events)
+        self.tally.add(f"requests_{outcome.value}")
+
+    def end_stream(self, stream: str) -> None:
+        if self.failure:  # its input may be past what was not put in
+            return
+        self._route.age.forget(stream)
+        self.target.end(self._taken.pop(stream))
+
+    def leave_stream(self, stream: str, position: Position) -> None:
+        if not self.failure:
+            self._around.streams.leave(self._taken.pop(stream), position)
+
+    def alarm(self, kind: str, message: str, **values: object) -> None:
+        telemetry.alarm(kind, message, pipeline=self.pipeline, **values)
+        if isinstance(path := values.get("path"), str):
+            self.tally.went_wrong(path, kind, f"{message}: {values['reason']}" if "reason" in values else message)
+
+    def count(self, name: str, amount: int = 1) -> None:
+        self._lost.labels(self.pipeline, name).inc(amount)
+        self.tally.add(name, amount)
+
+    # --- ProcessorContext -------------------------------------------------------------------------------------------------------
+    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"", *, alarm: str = "PARSE_LOG_FAIL_ALARM") -> None:
+        self.count("failed", count)
+        self.tally.because(plugin, reason, count)
+        self._at_work.failed = getattr(self._at_work, "failed", 0) + count
+        shown = sample[:SAMPLE_SHOWN].decode("utf-8", "replace")
+        telemetry.alarm(alarm, reason, pipeline=self.pipeline, plugin=plugin, events=count, sample=shown)
+
+    def discarded(self, plugin: str, count: int, reason: str) -> None:
+        self.count("discarded", count)
+        self.tally.because(plugin, reason, count)
+        self._log.debug("events discarded on purpose", pipeline=self.pipeline, plugin=plugin, events=count, reason=reason)

@@ -1,0 +1,278 @@
+"""The streams of the agent at work: who reads each of them, what of it is under way, where its acknowledged prefix ends.
+
+A stream belongs to (target, input key, stream key), not to a pipeline, so that a renamed pipeline takes over its streams and two flushers
+never share a cursor. Its id follows from those three and the agent's id: even when the whole checkpoint is lost, the server can still be
+asked about it. Sequences begin at the time of opening in ms, so that a stream that was forgotten and came back repeats no number.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tailrace.agent.checkpoint import StreamRow
+from tailrace.agent.spool import Kept, Ref
+from tailrace.agent.status.tally import StreamTally
+from tailrace.batch import fingerprint
+from tailrace.pipeline.contract import Outcome, Position, Range, StreamState
+
+
+class Sender(Protocol):
+    """Who put a range in and wants to know what became of it. Called on the event loop."""
+
+    def acknowledged(self, events: int) -> None:
+        """A range of its own is acknowledged as a whole."""
+        ...
+
+    def retried(self, events: int, outcome: Outcome) -> None:
+        """A request with events of its own has to be sent again."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One range under way. Only the event loop touches it once it is queued."""
+
+    stream: "Stream"
+    range: Range
+    parts: int
+    unacknowledged: int
+    """Parts that are not acknowledged yet."""
+    events: int = 0
+    sender: Sender | None = None
+    kept: Ref | None = None
+    """Where its payloads lie in the spool: it belongs to that then, and its source is not needed any more."""
+
+
+_NUMBERING = threading.Lock()
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One stream of one target."""
+
+    row: StreamRow
+    """As it was when it was opened or loaded; from then on it belongs to the checkpoint."""
+    next_sequence: int
+    """Taken with `take_sequences`."""
+    acknowledged_below: int
+    """Written by the event loop, read by all."""
+    committed_end: int | None = None
+    """End of the acknowledged prefix; None before anything was put in: then all that was read before is acknowledged."""
+    tally: StreamTally = field(default_factory=StreamTally)
+    owner: object | None = None
+    ended: bool = False
+    source_goes: bool = False
+    """Its bytes cannot be read again: what is submitted belongs into the spool."""
+    openings: int = 0
+    """How often it was opened: an end that is told late ends only what was open then."""
+    left_at: Position | None = None
+    """Where its last reader left it, for the next one."""
+    to_replay: int = 0
+    """Ranges that a former run prepared and that are not put in again yet."""
+    under_way: deque[Entry] = field(default_factory=deque[Entry])
+    """In sequence order. The event loop's."""
+
+    @property
+    def id(self) -> str:
+        return self.row.id
+
+    def take_sequences(self, count: int) -> int:
+        """The first of `count` sequences that nothing else will have. From any thread."""
+        with _NUMBERING:
+            first, self.next_sequence = self.next_sequence, self.next_sequence + count
+            return first
+
+    def put(self, entry: Entry) -> Entry | None:
+        """Under way now, in sequence order; the entry that it replaces, when its range had to be read again."""
+        if not self.under_way or self.under_way[-1].range.sequence < entry.range.sequence:
+            self.under_way.append(entry)
+            return None
+        index = next(at for at, one in enumerate(self.under_way) if one.range.sequence >= entry.range.sequence)
+        before = self.under_way[index]
+        if before.range.sequence != entry.range.sequence:
+            self.under_way.insert(index, entry)
+            return None
+        self.under_way[index] = entry
+        return before
+
+    def advance(self) -> tuple[int, Position] | None:
+        """Drop what is acknowledged from the front; (last sequence, position) of the prefix when it moved."""
+        done: Range | None = None
+        while self.under_way and not self.under_way[0].unacknowledged:
+            done = self.under_way.popleft().range
+        if done is None:
+            return None
+        self.acknowledged_below, self.committed_end = done.sequence + 1, done.end
+        return done.sequence, done.position
+
+
+class StreamTable:
+    """All streams of the agent, by (target, input key) and stream key."""
+
+    def __init__(self, agent_id: str, rows: Iterable[StreamRow], prepared: Mapping[str, list[Range]]) -> None:
+        self._agent_id = agent_id
+        self._lock = threading.Lock()
+        self._streams: dict[tuple[str, str], dict[str, Stream]] = {}
+        self._prepared = dict(prepared)
+        self.stored_ends: dict[str, int] = {}
+        """What the server said of streams when it had to be asked."""
+        self.spooled_ends: dict[str, int] = {}
+        """Where what the spool has of streams ends, of which the checkpoint may know less."""
+        for row in rows:
+            first = self._prepared[row.id][0].sequence if self._prepared.get(row.id) else row.next_sequence
+            self._group(row.target, row.input)[row.key] = Stream(row, row.next_sequence, first)
+
+    def states(self, target: str, input_key: str) -> list[StreamState]:
+        """What the checkpoint knows of a group, for an input that starts."""
+        with self._lock:
+            return [self._state(stream) for stream in self._group(target, input_key).values()]
+
+    def take_prepared(self, target: str, input_key: str) -> list[tuple[Stream, StreamState]]:
+        """The streams of a group that have prepared ranges to replay; each is given out once."""
+        with self._lock:
+            found = [stream for stream in self._group(target, input_key).values() if stream.id in self._prepared]
+            taken = [(stream, self._state(stream)) for stream in found]
+            for stream in found:
+                stream.to_replay = len(self._prepared.pop(stream.id))
+            return taken
+
+    def take_kept(self, kept: Kept) -> Stream | None:
+        """The stream of a range in the spool, when that is the first of it which is prepared: the range is under way from now on."""
+        with self._lock:
+            prepared = self._prepared.get(kept.stream.id, [])
+            if not prepared or not _same(prepared[0], kept.range):
+                return None
+            stream = self._find(kept.stream)
+            if stream is not None:
+                self._drop_prepared(stream.id, 1)
+            return stream
+
+    def is_prepared(self, kept: Kept) -> bool:
+        """Whether a range in the spool is not acknowledged, as far as the checkpoint knows."""
+        with self._lock:
+            return any(_same(one, kept.range) for one in self._prepared.get(kept.stream.id, ()))
+
+    def restore(self, kept: Kept) -> tuple[Stream, list[int]]:
+        """The stream of a range in the spool that the checkpoint, lost or rolled back, may know nothing of; and the sequences before that
+        range that were prepared: they are acknowledged, because the spool has all that were not.
+
+        Called in the order of the sequences. What follows of the stream begins where the range ends, with higher sequences.
+        """
+        with self._lock:
+            row, done = kept.stream, kept.range
+            stream = self._find(row)
+            if stream is None:
+                stream = self._group(row.target, row.input)[row.key] = Stream(row, row.next_sequence, done.sequence)
+            prepared = self._prepared.get(row.id, [])
+            older = [one.sequence for one in prepared if one.sequence < done.sequence]
+            self._drop_prepared(row.id, sum(one.sequence <= done.sequence for one in prepared))
+            if not stream.under_way:
+                stream.acknowledged_below = min(stream.next_sequence, done.sequence)
+            stream.next_sequence = stream.row.next_sequence = max(stream.next_sequence, done.sequence + 1)
+            self.spooled_ends[row.id] = max(self.spooled_ends.get(row.id, 0), done.end)
+            return stream, older
+
+    def ends_at(self, ids: Iterable[str]) -> int | None:
+        """Up to where the server, or the spool that goes to it, has a stream that had to be asked about; by any of its names."""
+        ends = [known[id_] for id_ in ids for known in (self.stored_ends, self.spooled_ends) if id_ in known]
+        return max(ends, default=None)
+
+    def open(self, owner: object, target: str, input_key: str, key: str, position: Position) -> Stream | None:
+        """The stream of `key`, made when it is new, now read by `owner`; None when another one reads it."""
+        with self._lock:
+            group = self._group(target, input_key)
+            stream = group.get(key)
+            if stream is None:
+                first = time.time_ns() // 1_000_000
+                id_ = self.stream_id(target, input_key, key)
+                stream = group[key] = Stream(StreamRow(id_, target, input_key, key, position, position, first), first, first)
+            elif stream.owner not in (None, owner):
+                return None
+            stream.owner, stream.ended, stream.source_goes = owner, False, False
+            stream.openings += 1
+            return stream
+
+    def find(self, target: str, input_key: str) -> dict[str, Stream]:
+        """The streams of a group by id, as they are now."""
+        with self._lock:
+            return {stream.id: stream for stream in self._group(target, input_key).values()}
+
+    def leave(self, stream: Stream, position: Position) -> None:
+        """Its reader goes, the stream stays: another one may open it."""
+        with self._lock:
+            stream.left_at, stream.owner = position, None
+
+    def rename(self, formerly: Sequence[str], target: str) -> list[StreamRow]:
+        """Streams of a target that had another name become the target's; the rows that changed. What is there already stays."""
+        with self._lock:
+            moved: list[StreamRow] = []
+            for name, input_key in [both for both in self._streams if both[0] in formerly and both[0] != target]:
+                before, after = self._streams[name, input_key], self._group(target, input_key)
+                for key in [key for key in before if key not in after]:
+                    stream = after[key] = before.pop(key)
+                    stream.row.target = target
+                    moved.append(stream.row)
+            return moved
+
+    def drop(self, stream: Stream, dropped: Callable[[], object]) -> None:
+        """It ended and all of it is acknowledged. `dropped` is called before anyone can open its key again; not where someone has."""
+        with self._lock:
+            if not stream.ended:
+                return
+            dropped()
+            self._group(stream.row.target, stream.row.input).pop(stream.row.key, None)
+
+    def expire(self, before: int) -> list[str]:
+        """Drop the streams that nobody reads and that did not change since `before` (seconds since the epoch); their ids.
+
+        What has prepared ranges stays: it is data that was not delivered.
+        """
+        with self._lock:
+            gone: list[str] = []
+            for group in self._streams.values():
+                for stream in list(group.values()):
+                    undelivered = stream.under_way or stream.to_replay or stream.id in self._prepared
+                    if stream.owner is None and not undelivered and stream.row.updated < before:
+                        del group[stream.row.key]
+                        gone.append(stream.id)
+            return gone
+
+    def stream_id(self, target: str, input_key: str, key: str) -> str:
+        """16 upper-case hex digits."""
+        name = f"{self._agent_id}\0{target}\0{input_key}\0{key}"
+        return fingerprint(name.encode("utf-8", "surrogateescape"))[:8].hex().upper()
+
+    def _find(self, row: StreamRow) -> Stream | None:
+        groups = (group for (_, input_key), group in self._streams.items() if input_key == row.input and row.key in group)
+        return next((group[row.key] for group in groups if group[row.key].id == row.id), None)
+
+    def _drop_prepared(self, id_: str, count: int) -> None:
+        left = self._prepared.get(id_, [])[count:]
+        if left:
+            self._prepared[id_] = left
+        else:
+            self._prepared.pop(id_, None)
+
+    def _group(self, target: str, input_key: str) -> dict[str, Stream]:
+        return self._streams.setdefault((target, input_key), {})
+
+    def state_of(self, stream: Stream) -> StreamState:
+        """What is known of it now."""
+        with self._lock:
+            return self._state(stream)
+
+    def _state(self, stream: Stream) -> StreamState:
+        row, following = stream.row, stream.left_at if stream.left_at is not None else stream.row.next
+        return StreamState(row.id, row.key, row.committed, following, stream.next_sequence, list(self._prepared.get(row.id, ())))
+
+
+def _same(prepared: Range, kept: Range) -> bool:
+    return (prepared.sequence, prepared.start, prepared.end, prepared.fingerprint) == (
+        kept.sequence,
+        kept.start,
+        kept.end,
+        kept.fingerprint,
+    )

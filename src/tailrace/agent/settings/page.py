@@ -1,0 +1,29 @@
+"""The page docs/reference/agent-settings.md, from the model: `python -m tailrace.agent.settings.page FILE`."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from tailrace.agent.settings.settings import AgentSettings
+from tailrace.pipeline.reference import key_table
+
+HEAD: Final = """# Agent settings
+
+What the administrator of a machine decides for its agent; no server can change it. A later place wins:
+
+1. `HOME/agent.yaml`
+2. the files `*.yaml`, `*.yml` and `*.json` of `HOME/config.d`, in the order of their names
+3. the environment: `TAILRACE_` or `ALIYUN_LOGTAIL_` and the key in capitals (`TAILRACE_MEM_USAGE_LIMIT=512`), or the bare key
+4. flags: `--set mem_usage_limit=512`
+
+`tailrace agent settings` shows the values that hold and where each comes from. They are read when the agent starts; a mistake in any
+place keeps it from starting, with the place and what to do. The names are those of Logtail's start-up file where that has the setting.
+"""
+
+
+def page() -> str:
+    return "\n".join([HEAD, *key_table(AgentSettings), ""])
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")

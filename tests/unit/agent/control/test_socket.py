@@ -1,0 +1,25 @@
+"""Asking the agent at its local socket: none there, one that answers, one that does not."""
+
+import socket
+
+import pytest
+
+from tailrace.agent.control.socket import NAME, ask
+from tailrace.errors import StateError, UnreachableError
+
+
+def test_an_agent_that_does_not_answer_in_time_is_not_taken_for_absent(tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(str(tmp_path / NAME))
+        listening.listen()
+        with pytest.raises(StateError, match="has not answered for"):
+            ask(tmp_path, {"ask": "summary"}, timeout=0.1)
+
+
+def test_where_no_agent_runs_nobody_answers(tmp_path):
+    with pytest.raises(UnreachableError):
+        ask(tmp_path, {"ask": "summary"})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:  # by one that was killed
+        left.bind(str(tmp_path / NAME))
+    with pytest.raises(UnreachableError):
+        ask(tmp_path, {"ask": "summary"})

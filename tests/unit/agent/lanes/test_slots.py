@@ -1,0 +1,62 @@
+"""One pipeline never keeps the others from working."""
+
+import threading
+import time
+
+from tailrace.agent.lanes.slots import PATIENCE_SECS, Slots
+
+
+def hold(slots, until):
+    inside = threading.Event()
+
+    def work():
+        with slots.one():
+            inside.set()
+            until.wait(10)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert inside.wait(5)
+    return thread
+
+
+def test_batches_that_take_for_ever_do_not_stop_another_one():
+    slots, over = Slots(2), threading.Event()
+    threads = [hold(slots, over) for _ in range(4)]
+    began = time.monotonic()
+    with slots.one():
+        waited = time.monotonic() - began
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert waited < 3 * PATIENCE_SECS + 0.5
+
+
+def test_an_ordinary_batch_waits_for_a_core_that_is_free():
+    slots, over, order = Slots(1), threading.Event(), []
+    first = hold(slots, over)
+
+    def second():
+        with slots.one():
+            order.append("second")
+
+    waiting = threading.Thread(target=second)
+    waiting.start()
+    time.sleep(PATIENCE_SECS / 10)
+    order.append("first is done")
+    over.set()
+    first.join()
+    waiting.join()
+    assert order == ["first is done", "second"]
+
+
+def test_slots_are_given_back_by_those_that_had_one_only():
+    slots, over = Slots(1), threading.Event()
+    holder = hold(slots, over)
+    with slots.one():
+        pass
+    began = time.monotonic()
+    with slots.one():
+        assert time.monotonic() - began > PATIENCE_SECS / 2, "the one that went beside has given back what it had not"
+    over.set()
+    holder.join()
