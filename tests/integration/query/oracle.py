@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tailrace.server.query.ast import And, Everything, Exists, Node, Not, Or, Pattern, Phrase, Range, Term, Wild
+from tailrace.server.query.search.ast import And, Everything, Exists, Node, Not, Or, Pattern, Phrase, Range, Term, Wild
 from tailrace.server.store.port import FieldIndex, TableSpec
 from tests.integration.query.logs import TOKENS, Log
 

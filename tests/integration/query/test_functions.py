@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tailrace.server.query.functions import FUNCTIONS
+from tailrace.server.query.sql.functions import FUNCTIONS
 from tailrace.server.store.port import FieldIndex
 from tests.integration.query.logs import TOKENS, EngineThread, FilledLogstore, Log
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tailrace.errors import ApiError
-from tailrace.server.query.parser import parse_search
+from tailrace.server.query.search.parser import parse_search
 from tailrace.server.store.port import FieldIndex, LineIndex
 from tests.integration.query.logs import START, TOKENS, EngineThread, FilledLogstore, Log
 from tests.integration.query.oracle import matches

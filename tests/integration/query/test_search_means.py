@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tailrace.server.query.ast import And, Everything, Exists, Node, Not, Or, Pattern, Phrase, Range, Term, Wild
-from tailrace.server.query.predicate import Binder, Predicates
+from tailrace.server.query.search.ast import And, Everything, Exists, Node, Not, Or, Pattern, Phrase, Range, Term, Wild
+from tailrace.server.query.search.predicate import Binder, Predicates
 from tailrace.server.store.port import FieldIndex, LineIndex
 from tests.integration.query.logs import START, TOKENS, EngineThread, FilledLogstore, Log
 from tests.integration.query.oracle import matches

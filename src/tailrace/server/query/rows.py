@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Sequence
 
-from tailrace.server.query.values import as_text
+from tailrace.server.query.sql.values import as_text
 from tailrace.server.store.port import TAG_PREFIX
 
 CURSOR_BASE = 1_500_000_000_000_000_000

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from tailrace.errors import ApiError, EngineError
 from tailrace.server.query import histogram, rows, tailing
-from tailrace.server.query.functions import Type
-from tailrace.server.query.lexer import split_statement
-from tailrace.server.query.parser import parse_search
-from tailrace.server.query.predicate import Binder, Predicates
-from tailrace.server.query.sql import Visible, compile_sql
-from tailrace.server.query.values import as_sls
+from tailrace.server.query.search.lexer import split_statement
+from tailrace.server.query.search.parser import parse_search
+from tailrace.server.query.search.predicate import Binder, Predicates
+from tailrace.server.query.sql.compiling import Visible, compile_sql
+from tailrace.server.query.sql.functions import Type
+from tailrace.server.query.sql.values import as_sls
 from tailrace.server.query.window import Window
 from tailrace.server.store.port import EngineQuery, Limits, Rows, Store, TableSpec
 from tailrace.server.store.schema import table_name

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tailrace.errors import ApiError
-from tailrace.server.query.predicate import Binder
 from tailrace.server.query.rows import EVENT
+from tailrace.server.query.search.predicate import Binder
 from tailrace.server.store.port import TableSpec
 from tailrace.server.store.schema import table_name
 

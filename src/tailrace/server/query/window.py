@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from tailrace.errors import ApiError
-from tailrace.server.query.parser import parse_search
-from tailrace.server.query.predicate import TRUE, Binder, Predicates
+from tailrace.server.query.search.parser import parse_search
+from tailrace.server.query.search.predicate import TRUE, Binder, Predicates
 from tailrace.server.store.port import TableSpec
 
 NS = 1_000_000_000

@@ -6,7 +6,7 @@ The same rules as the engine's text index: tokens are what stands between delimi
 import re
 import string
 
-from tailrace.server.query.ast import Pieces, Wild
+from tailrace.server.query.search.ast import Pieces, Wild
 
 DEFAULT_DELIMITERS = (",", " ", "'", '"', ";", "=", "(", ")", "[", "]", "{", "}", "?", "@", "&", "<", ">", "/", ":", "\n", "\t", "\r")
 """The SLS default token list, used for whatever has no index of its own."""

@@ -3,8 +3,8 @@
 import math
 from typing import NoReturn
 
-from tailrace.server.query.ast import And, Everything, Exists, Leaf, Node, Not, Or, Pattern, Phrase, Pieces, Range, Term, Wild
-from tailrace.server.query.lexer import Kind, Token, syntax_error, tokenize
+from tailrace.server.query.search.ast import And, Everything, Exists, Leaf, Node, Not, Or, Pattern, Phrase, Pieces, Range, Term, Wild
+from tailrace.server.query.search.lexer import Kind, Token, syntax_error, tokenize
 from tailrace.server.store.port import TAG_PREFIX
 
 MAX_CONDITIONS = 100

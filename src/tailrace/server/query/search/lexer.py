@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass
 
 from tailrace.errors import ApiError
-from tailrace.server.query.ast import Pieces, Wild
+from tailrace.server.query.search.ast import Pieces, Wild
 
 
 class Kind(enum.Enum):

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailrace.errors import ApiError
-from tailrace.server.query.ast import And, Everything, Exists, Node, Not, Or, Pattern, Phrase, Range, Term, Wild
-from tailrace.server.query.lexer import split_statement
-from tailrace.server.query.parser import MAX_CONDITIONS, MAX_NESTING, parse_search
+from tailrace.server.query.search.ast import And, Everything, Exists, Node, Not, Or, Pattern, Phrase, Range, Term, Wild
+from tailrace.server.query.search.lexer import split_statement
+from tailrace.server.query.search.parser import MAX_CONDITIONS, MAX_NESTING, parse_search
 
 
 def without_positions(node: Node) -> Node:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
-from tailrace.server.query.allowlist import Presto, parse_select, refuse
-from tailrace.server.query.functions import Type
-from tailrace.server.query.predicate import Binder
-from tailrace.server.query.relations import VirtualTable
-from tailrace.server.query.resolver import Resolver
+from tailrace.server.query.search.predicate import Binder
+from tailrace.server.query.sql.allowlist import Presto, parse_select, refuse
+from tailrace.server.query.sql.functions import Type
+from tailrace.server.query.sql.relations import VirtualTable
+from tailrace.server.query.sql.resolver import Resolver
 from tailrace.server.store.port import TableSpec
 
 DEFAULT_LIMIT = 100

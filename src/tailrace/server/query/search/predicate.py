@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tailrace.errors import ApiError
-from tailrace.server.query.ast import And, Everything, Exists, Leaf, Node, Not, Or, Pattern, Phrase, Pieces, Range, Term, Wild
-from tailrace.server.query.lexer import syntax_error
-from tailrace.server.query.parser import read_number
-from tailrace.server.query.text import DEFAULT_DELIMITERS, cut, cut_pieces, fold, token_regex
+from tailrace.server.query.search.ast import And, Everything, Exists, Leaf, Node, Not, Or, Pattern, Phrase, Pieces, Range, Term, Wild
+from tailrace.server.query.search.lexer import syntax_error
+from tailrace.server.query.search.parser import read_number
+from tailrace.server.query.search.text import DEFAULT_DELIMITERS, cut, cut_pieces, fold, token_regex
 from tailrace.server.store.port import TAG_PREFIX, FieldIndex, TableSpec
 
 TRUE, FALSE = "1", "0"

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from tailrace.server.query.allowlist import refuse
-from tailrace.server.query.functions import FUNCTIONS, Like, Type, check_function
-from tailrace.server.query.predicate import Binder
+from tailrace.server.query.search.predicate import Binder
+from tailrace.server.query.sql.allowlist import refuse
+from tailrace.server.query.sql.functions import FUNCTIONS, Like, Type, check_function
 
 _KEY = "tailrace_type"
 _SAFE_TEXT = re.compile(r"[^\\\x00-\x1f\x7f]*")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tailrace.server.query.functions import Type
-from tailrace.server.query.values import as_sls
+from tailrace.server.query.sql.functions import Type
+from tailrace.server.query.sql.values import as_sls
 
 CASES = [
     (None, "Nullable(Int64)", Type.BIGINT, "null"),

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from tailrace.errors import ApiError
-from tailrace.server.query.allowlist import Presto
-from tailrace.server.query.functions import FUNCTIONS, Type
-from tailrace.server.query.predicate import Binder
-from tailrace.server.query.sql import Statement, Visible, compile_sql
+from tailrace.server.query.search.predicate import Binder
+from tailrace.server.query.sql.allowlist import Presto
+from tailrace.server.query.sql.compiling import Statement, Visible, compile_sql
+from tailrace.server.query.sql.functions import FUNCTIONS, Type
 from tailrace.server.store.port import FieldIndex, TableSpec
 
 TABLE = TableSpec(

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tailrace.errors import ApiError
-from tailrace.server.query.functions import Type
-from tailrace.server.query.predicate import Binder
+from tailrace.server.query.search.predicate import Binder
+from tailrace.server.query.sql.functions import Type
 from tailrace.server.store.port import TAG_PREFIX, FieldIndex, TableSpec
 from tailrace.server.store.schema import table_name
 

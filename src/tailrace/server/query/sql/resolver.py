@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from tailrace.errors import ApiError
-from tailrace.server.query.allowlist import is_plain_name, refuse, shown
-from tailrace.server.query.functions import AGGREGATES, Type
-from tailrace.server.query.predicate import Binder
-from tailrace.server.query.relations import Column, Relation, VirtualTable, unresolved
-from tailrace.server.query.rewriting import set_type, settle, type_of
+from tailrace.server.query.search.predicate import Binder
+from tailrace.server.query.sql.allowlist import is_plain_name, refuse, shown
+from tailrace.server.query.sql.functions import AGGREGATES, Type
+from tailrace.server.query.sql.relations import Column, Relation, VirtualTable, unresolved
+from tailrace.server.query.sql.rewriting import set_type, settle, type_of
 from tailrace.server.store.port import TAG_PREFIX
 
 INNER_PREFIX = "__"
