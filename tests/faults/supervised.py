@@ -39,8 +39,8 @@ class SupervisedAgent:
         if worker is not None and worker.is_running():
             worker.kill()
 
-    def start(self) -> None:
-        self.agent.start()
+    def start(self, *words: str) -> None:
+        self.agent.start(*words)
         self._wait(lambda: self.state() == "at work", 60)
 
     def state(self) -> str:

@@ -1,5 +1,7 @@
 """A disk that is full, for real (a small tmpfs): the spool cuts back what it could not write, deletes without needing room, and goes on."""
 
+import logging
+import random
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from tailrace.agent.checkpoint import open_checkpoint
 from tailrace.agent.spool import Kept, Ref, Shelf, Spool
 from tailrace.agent.spool import spool as spools
 from tailrace.errors import BusyError
+from tailrace.telemetry.log_file import LogFile
 from tests.faults.keeping import kept
 from tests.integration.agent.running import Agent, wait_for
 from tests.integration.agent.sink import Sink
@@ -51,6 +54,10 @@ def fill(disk: Path, leave: int) -> Path:
             pass
         file.truncate(max(0, file.tell() - leave))
     return other
+
+
+def say(log: LogFile, text: str) -> None:
+    log.emit(logging.LogRecord("x", logging.INFO, __file__, 1, text, None, None))
 
 
 def test_a_short_write_is_cut_back_and_all_that_was_kept_is_there(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,3 +126,31 @@ def test_an_agent_whose_disk_is_full_goes_on_when_there_is_room_again(small_disk
         if agent.process and agent.process.poll() is None:
             agent.kill()
         sink.stop()
+
+
+def test_a_log_without_room_goes_on_when_there_is_some_and_says_what_is_missing(small_disk: Path) -> None:
+    log = LogFile(small_disk / "agent.log", lambda count: f"{count} missed", max_bytes=1 << 20)
+    say(log, "first")
+    other = fill(small_disk, 0)
+    for number in range(1000):
+        say(log, f"{number} {'x' * 100}")
+    other.unlink()
+    say(log, "last")
+    log.close()
+    lines = (small_disk / "agent.log").read_text().splitlines()
+    written = [line for line in lines if line.endswith(" " + "x" * 100)]
+    assert [line for line in lines if line not in written] == ["first", f"{1000 - len(written)} missed", "last"]
+    assert len(written) < 100
+
+
+def test_a_log_that_cannot_be_compressed_is_kept_as_it_is(small_disk: Path) -> None:
+    log = LogFile(small_disk / "agent.log", lambda count: f"{count} missed", max_bytes=1 << 20)
+    chance = random.Random(1)  # what does not compress well
+    for _ in range(524):
+        say(log, chance.randbytes(1000).hex())
+    other = fill(small_disk, 8192)
+    say(log, chance.randbytes(1000).hex())
+    log.close()
+    names = sorted(path.name for path in small_disk.glob("agent.log*"))
+    assert names == ["agent.log", "agent.log.1"]
+    other.unlink()

@@ -12,6 +12,7 @@ from tailrace.agent.checkpoint import open_checkpoint
 from tailrace.agent.control.desk import Desk
 from tailrace.agent.control.enrolment import enrol_local, moved_here
 from tailrace.agent.guard import Guard, Limits
+from tailrace.agent.identity import app_info
 from tailrace.agent.identity import identity as identities
 from tailrace.agent.identity.boot import begin
 from tailrace.agent.identity.identity import AgentIdentity
@@ -44,8 +45,8 @@ START_SECS = 10.0
 class Worker:
     """Collects what pipelines name. `home` is the installation's directory, whose `agent` and `secret` it uses.
 
-    `max_log_age_secs`, before that of `HOME/agent.yaml`, is the limit of pipelines that give none themselves. `first`: nothing but this
-    import is done. `supervision`: who watches over it. Unless `limited`, it uses what it can get.
+    `flags` are settings, `KEY=VALUE`, before those of files and the environment. `first`: nothing but this import is done.
+    `supervision`: who watches over it. Unless `limited`, it uses what it can get.
     """
 
     def __init__(
@@ -54,17 +55,16 @@ class Worker:
         pipelines: Sequence[PipelineConfig],
         *,
         finite: bool = False,
-        max_log_age_secs: int | None = None,
+        flags: Sequence[str] = (),
         first: First | None = None,
         supervision: Supervision | None = None,
         limited: bool = True,
     ) -> None:
-        settings = startup.load(home).settings
+        settings = startup.load(home, flags=flags).settings
         self._home = home
-        most = settings.max_log_age_secs if max_log_age_secs is None else max_log_age_secs
         self._supervision = supervision or Supervision()
         self._settings = settings
-        self._pipelines = [with_defaults(with_default_age(pipeline, most), settings) for pipeline in pipelines]
+        self._pipelines = [with_defaults(with_default_age(pipeline, settings.max_log_age_secs), settings) for pipeline in pipelines]
         self._finite = finite
         self._first = first
         self._jobs = Jobs(home)
@@ -92,6 +92,7 @@ class Worker:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._signalled)
             self._tell_news()
+            app_info.write(self._home, self._machine())
             overview = self._desk.overview
             overview.guard = self._guard
             keeper = self._desk.keeper = self._keeper(identity)
@@ -134,7 +135,6 @@ class Worker:
 
     def _one_session(self, identity: AgentIdentity) -> End:
         opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
-        machine = Machine.here(self._home, self._address, host_name=self._host_name)
         events = None if self._first else LocalEvents(self._home)
         runs = Runs(self._jobs, self._pipelines, self._platform, events=events, first=self._first)
         session = self._session = Session(
@@ -147,7 +147,7 @@ class Worker:
             concurrency=self._settings.send_request_concurrency,
             bounds=self._bounds,
             policy=self._policy,
-            machine=machine,
+            machine=self._machine(),
             desk=self._desk,
             runs=runs,
             finite=self._finite,
@@ -163,6 +163,9 @@ class Worker:
             again.database.fork(session.identified_targets)
             again.database.close()
         return end
+
+    def _machine(self) -> Machine:
+        return Machine.here(self._home, self._address, host_name=self._host_name)
 
     async def _watched(self, session: Session) -> End:
         self._vitals.watch(asyncio.get_running_loop())

@@ -1,17 +1,19 @@
 """Log lines: JSON in a rotating file, readable text on stderr, one chain of steps for our own lines and those of libraries."""
 
 import atexit
+import json
 import logging
-import logging.handlers
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from tailrace.telemetry.engine import structlog
+from tailrace.telemetry.log_file import LogFile
 from tailrace.telemetry.redaction import redact
 from tailrace.telemetry.repetition import SUBJECT, Key, RepeatLimit
 
@@ -20,8 +22,6 @@ Logger: TypeAlias = structlog.stdlib.BoundLogger
 
 EventDict: TypeAlias = MutableMapping[str, Any]
 
-FILE_BYTES = 10 * 1024 * 1024
-FILE_COUNT = 5
 _ROOT = "tailrace"
 _LEADING = ("time", "level", "logger", "event")
 
@@ -37,7 +37,7 @@ def context(**values: object) -> AbstractContextManager[None]:
 
 
 def setup(role: str, *, level: str = "info", directory: Path | None = None) -> None:
-    """Start writing: readable lines to stderr and, with `directory`, JSON lines to `<directory>/<role>.log` (rotated, 0600).
+    """Start writing: readable lines to stderr and, with `directory`, JSON lines to `<directory>/<role>.log` (0600; see `log_file`).
 
     `role` names the process (`server`, `agent`, `up`). A second call replaces the first. Raises OSError when the file cannot be made.
     """
@@ -45,7 +45,7 @@ def setup(role: str, *, level: str = "info", directory: Path | None = None) -> N
     handlers = [_handler(logging.StreamHandler(sys.stderr), _readable)]
     if directory is not None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handlers.append(_handler(_rotating(directory / f"{role}.log"), _Json(role)))
+        handlers.append(_handler(LogFile(directory / f"{role}.log", partial(_missed, role)), _Json(role)))
     root = logging.getLogger()
     for old in list(root.handlers):
         if getattr(old, "tailrace", False):
@@ -57,11 +57,12 @@ def setup(role: str, *, level: str = "info", directory: Path | None = None) -> N
     logging.getLogger(_ROOT).setLevel(numeric)
 
 
-def _rotating(path: Path) -> logging.Handler:
-    path.touch(mode=0o600, exist_ok=True)
-    return logging.handlers.RotatingFileHandler(
-        path, maxBytes=FILE_BYTES, backupCount=FILE_COUNT, encoding="utf-8", errors="backslashreplace"
-    )
+def _missed(role: str, count: int) -> str:
+    """The line in place of those that found no room in the file."""
+    text = "lines could not be written here, as the disk was full or away; they went to standard error only"
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = {"time": now, "level": "warning", "logger": "telemetry", "event": text, "role": role, "pid": os.getpid(), "lines": count}
+    return json.dumps(line)
 
 
 def _handler(handler: logging.Handler, render: Any) -> logging.Handler:

@@ -12,7 +12,8 @@ from tailrace.pipeline.platform import Reach
 from tailrace.pipeline.policy import ConfigPolicy
 
 OWN_STATE: Final = (
-    "secret", "agent", "server", "run", "logs", "pipelines", "config.d", "home.json", "agent.yaml", "server.yaml", "local_event.json",
+    "secret", "users", "agent", "server", "run", "logs", "crash", "pipelines", "config.d", "home.json", "agent.yaml", "server.yaml",
+    "local_event.json", "user_defined_id", "app_info.json", "versions", "current", "last-good",
 )  # fmt: skip
 """Parts of a home that no config may read or write, whatever the settings name; nor `/etc/tailrace/secret`."""
 

@@ -1,5 +1,6 @@
 """Running a worker in this process: alone in the foreground, or for a supervisor."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,15 @@ def run_worker(
     pipelines: Path | None = None,
     enrol_local: str = "",
     exit_when_drained: bool = False,
-    max_log_age_secs: int | None = None,
+    settings: Sequence[str] = (),
     log_level: str = "info",
     limits: bool = True,
     supervision: "Supervision | None" = None,
 ) -> int:
-    """Until a signal comes, or all is read; the exit code. ConfigErrors when nothing can run, and the errors of `Worker.run`."""
+    """Until a signal comes, or all is read; the exit code. `settings` are flags, `KEY=VALUE`.
+
+    ConfigErrors when nothing can run, and the errors of `Worker.run`.
+    """
     from tailrace import telemetry
     from tailrace.agent.worker import Worker
     from tailrace.errors import ConfigError, ConfigErrors
@@ -36,5 +40,5 @@ def run_worker(
         raise ConfigError(
             f"there is no pipeline in `{source}`", hint="put a file such as `app.yaml` there; `tailrace config check FILE` checks it"
         )
-    worker = Worker(home, loaded, finite=exit_when_drained, max_log_age_secs=max_log_age_secs, supervision=supervision, limited=limits)
+    worker = Worker(home, loaded, finite=exit_when_drained, flags=settings, supervision=supervision, limited=limits)
     return worker.run(enrol_at=enrol_local)

@@ -48,12 +48,11 @@ def _run(supervision: "Supervision") -> int:
     from tailrace.cli.agent.running import run_worker
 
     told = supervision.run
-    age = told.get("max_log_age_secs")
     return run_worker(
         Path(told["home"]),
         pipelines=Path(told["pipelines"]) if told.get("pipelines") else None,
         enrol_local=str(told.get("enrol_local", "")),
-        max_log_age_secs=int(age) if age is not None else None,
+        settings=[str(one) for one in told.get("settings", [])],
         log_level=str(told.get("log_level", "info")),
         limits=bool(told.get("limits", True)),
         supervision=supervision,

@@ -1,5 +1,6 @@
 """`tailrace agent`: run the agent in the foreground, and ask the one that runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,8 +30,12 @@ def run(
     exit_when_drained: Annotated[bool, Parameter(help="End when everything is read and acknowledged.", negative="")] = False,
     max_log_age_secs: Annotated[
         int | None,
-        Parameter(help="Age limit of pipelines that give no `MaxLogAgeSecs`; 0 keeps all.", env_var="TAILRACE_MAX_LOG_AGE_SECS"),
+        Parameter(help="Age limit of pipelines that give no `MaxLogAgeSecs`; 0 keeps all: `--set max_log_age_secs=N`.", show_default=False),
     ] = None,
+    set_: Annotated[
+        Sequence[str],
+        Parameter(name="--set", help="A start-up setting, `KEY=VALUE`, before files and environment; may be repeated.", negative=""),
+    ] = (),
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Parameter(help="Least level that is logged.")] = "info",
     limits: Annotated[bool, Parameter(help="Keep to the limits of CPU, memory and bandwidth (`tailrace agent settings`).")] = True,
     supervisor: Annotated[bool, Parameter(help="Start a supervisor, which watches over the worker and starts it again.")] = True,
@@ -44,16 +49,17 @@ def run(
     from tailrace.cli.agent.running import run_worker
 
     home = home.expanduser().absolute()
+    settings = [*set_, *([f"max_log_age_secs={max_log_age_secs}"] if max_log_age_secs is not None else [])]
     if exit_when_drained or not supervisor:
         return run_worker(
             home,
             pipelines=pipelines,
             enrol_local=enrol_local,
             exit_when_drained=exit_when_drained,
-            max_log_age_secs=max_log_age_secs,
+            settings=settings,
             log_level=log_level,
             limits=limits,
         )
     source = str((pipelines or home / "pipelines").expanduser().absolute())
-    told = {"pipelines": source, "enrol_local": enrol_local, "max_log_age_secs": max_log_age_secs, "log_level": log_level, "limits": limits}
+    told = {"pipelines": source, "enrol_local": enrol_local, "settings": settings, "log_level": log_level, "limits": limits}
     return processes().become(Order(home, told).command())
