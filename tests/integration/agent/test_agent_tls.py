@@ -1,90 +1,27 @@
 """What the agent makes of a server's certificate, and where it goes when an address does not answer: over real TLS sockets."""
 
 import asyncio
-import http.server
-import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from tailrace.agent.identity.boot import Boot
-from tailrace.agent.identity.identity import AgentIdentity, Enrolment, JoinedServer
+from tailrace.agent.identity.identity import AgentIdentity, Enrolment
 from tailrace.agent.identity.keeper import Keeper
 from tailrace.batch import EventBatch
 from tailrace.flushers.sls import FlusherSls, SlsConfig
 from tailrace.pipeline.contract import Identity, Outcome
-from tailrace.server.auth.authority import Authority, key_pem, open_authority, pem_of
-from tailrace.server.auth.tls import general_names
+from tailrace.server.auth.authority import Authority, open_authority
 from tailrace.telemetry import recent_alarms
+from tests.integration.agent.tls_server import SERVER, joined, serving
 
-SERVER = "5" * 32
 BOOT = Boot("b" * 32, "", "m", "h")
-
-
-class Taking(http.server.BaseHTTPRequestHandler):
-    """Answers everything with 200 and an empty object."""
-
-    protocol_version = "HTTP/1.1"
-    got: ClassVar[list[str]]
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        self.got.append(self.path)
-        self.send_response(200)
-        self.send_header("content-length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *words: object) -> None:
-        pass
 
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return open_authority(tmp_path / "ca", timedelta(days=1))
-
-
-@contextmanager
-def serving(
-    authority: Authority, directory: Path, *, names: tuple[str, ...] = ("127.0.0.1",), life: timedelta = timedelta(days=1)
-) -> Iterator[tuple[str, list[str]]]:
-    """Address of a server that takes everything, and the paths that it was asked for. `life` may lie in the past."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    issued = authority.certify_server(key.public_key(), general_names(names), life)
-    file = directory / "server.pem"
-    file.write_text(key_pem(key) + "".join(map(pem_of, [issued, *authority.chain])))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    handler = type("Recording", (Taking,), {"got": []})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"https://127.0.0.1:{server.server_port}", handler.got
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def identity(authority: Authority, *addresses: str) -> AgentIdentity:
-    """Joined, with a key that is valid."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    server = JoinedServer(
-        SERVER, addresses, [authority.signer.pem], pem_of(authority.certify_agent(key.public_key(), "a1")), ["batch_group"]
-    )
-    known = AgentIdentity(
-        "a1", [Enrolment(addresses[0], "demo", ["*"], "K", "secret-of-k", ["batch_group"], SERVER)], {SERVER: server}, key_pem(key)
-    )
-    known.states = {SERVER: ""}
-    return known
 
 
 async def send(known: AgentIdentity, times: int = 1) -> list[tuple[Outcome, str, str]]:
@@ -113,7 +50,7 @@ async def test_no_key_and_no_data_go_to_a_server_that_cannot_be_trusted(authorit
     options, reason, remedy = BROKEN.get(what, ({}, "is not the server that enrolled this agent", "check the address"))
     other = authority if what in BROKEN else open_authority(tmp_path / "other", timedelta(days=1))
     with serving(other, tmp_path, **options) as (address, got):
-        known = identity(authority, address)
+        known = joined(authority, address)
         ((outcome, code, message),) = await send(known)
         assert (outcome, code) == (Outcome.RETRY, "Certificate")
         assert reason in message
@@ -129,7 +66,7 @@ async def test_no_key_and_no_data_go_to_a_server_that_cannot_be_trusted(authorit
 
 async def test_the_next_address_is_tried_when_one_does_not_answer(authority: Authority, tmp_path: Path) -> None:
     with serving(authority, tmp_path) as (address, got):
-        known = identity(authority, "https://127.0.0.1:1", address)
+        known = joined(authority, "https://127.0.0.1:1", address)
         first, second, third = await send(known, 3)
         assert first[:2] == (Outcome.RETRY, "Network")
         assert (second[0], third[0]) == (Outcome.ACKNOWLEDGED, Outcome.ACKNOWLEDGED)
@@ -138,7 +75,7 @@ async def test_the_next_address_is_tried_when_one_does_not_answer(authority: Aut
 
 async def test_the_next_address_is_asked_for_keys_too(authority: Authority, tmp_path: Path) -> None:
     with serving(authority, tmp_path) as (address, got):
-        keeper = keeper_of(identity(authority, "https://127.0.0.1:1", address), tmp_path)
+        keeper = keeper_of(joined(authority, "https://127.0.0.1:1", address), tmp_path)
         await asyncio.to_thread(keeper.round)
         assert got == ["/api/v1/agents/keys"]
         assert "is not that of a Tailrace server" in keeper.rows()[0]["trouble"]
@@ -146,7 +83,7 @@ async def test_the_next_address_is_asked_for_keys_too(authority: Authority, tmp_
 
 async def test_an_agent_that_is_shut_out_sends_nothing_and_says_why(authority: Authority, tmp_path: Path) -> None:
     with serving(authority, tmp_path) as (address, got):
-        known = identity(authority, address)
+        known = joined(authority, address)
         known.states = {SERVER: "identity_conflict"}
         assert await send(known) == [(Outcome.RETRY, "NoKey", "there is no access key: identity_conflict")]
         assert got == []
@@ -154,7 +91,7 @@ async def test_an_agent_that_is_shut_out_sends_nothing_and_says_why(authority: A
 
 async def test_a_key_that_has_expired_is_not_used(authority: Authority, tmp_path: Path) -> None:
     with serving(authority, tmp_path) as (address, got):
-        known = identity(authority, address)
+        known = joined(authority, address)
         known.enrolments = [Enrolment(address, "demo", ["*"], "K", "s", ["batch_group"], SERVER, (), 1.0)]
         assert await send(known) == [(Outcome.RETRY, "NoKey", "there is no access key: the one that it had has expired")]
         assert got == []

@@ -18,11 +18,11 @@ from typing import Any, Final
 from tailrace import telemetry
 from tailrace.agent.control.calls import call
 from tailrace.agent.identity.boot import Boot
-from tailrace.agent.identity.identity import AgentIdentity, Enrolment, JoinedServer, save, write_private
+from tailrace.agent.identity.identity import AgentIdentity, Enrolment, JoinedServer, save
 from tailrace.agent.identity.invitations import Invitations
 from tailrace.agent.identity.joining import IDENTITY, join, join_anew, server_of
+from tailrace.agent.identity.proof import own_context
 from tailrace.errors import ApiError, TailraceError, UnreachableError
-from tailrace.wire.tls import client_context
 
 KEYS_PATH: Final = "/api/v1/agents/keys"
 FIRST_RETRY_SECS: Final = 1.0
@@ -207,15 +207,9 @@ class Keeper:
         raise last or UnreachableError("the server has told no address", hint="enrol the agent again: `tailrace agent enroll`")
 
     def _context(self, server: JoinedServer, contact: _Contact) -> ssl.SSLContext:
-        """TLS wants key and certificate in a file; it is gone when it is read."""
         roots = tuple(server.roots)
         if contact.tls is None or (contact.certificate, contact.roots) != (server.certificate, roots):
-            file = self._secret / f"{server.id}.pem"
-            write_private(file, self._identity.key + server.certificate)
-            try:
-                contact.tls = client_context(server.roots, file)
-            finally:
-                file.unlink(missing_ok=True)
+            contact.tls = own_context(self._identity, server)
             contact.certificate, contact.roots = server.certificate, roots
         return contact.tls
 

@@ -7,10 +7,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tailrace.agent.platform.host import Host, ProcessState, Space, Watching
 from tailrace.agent.platform.port import AgentPlatform, Given, OwnerLock, Processes, Usage
 from tailrace.errors import UsageError
 
-__all__ = ["AgentPlatform", "Given", "OwnerLock", "Processes", "Usage", "current", "processes"]
+__all__ = [
+    "AgentPlatform", "Given", "Host", "OwnerLock", "ProcessState", "Processes", "Space", "Usage", "Watching",
+    "current", "host", "processes",
+]  # fmt: skip
 
 
 def current(own_state: Sequence[Path] = (), *, roots: Sequence[Path] = (Path("/"),)) -> AgentPlatform:
@@ -29,6 +33,15 @@ def processes() -> Processes:
         from tailrace.agent.platform.linux_process import LinuxProcesses  # noqa: PLC0415 - exists on Linux only
 
         return LinuxProcesses()
+    raise _unsupported()
+
+
+def host() -> Host:
+    """The same for `doctor`, which only looks."""
+    if sys.platform == "linux":
+        from tailrace.agent.platform.linux_host import LinuxHost  # noqa: PLC0415 - exists on Linux only
+
+        return LinuxHost()
     raise _unsupported()
 
 

@@ -1,5 +1,8 @@
 """The system's own names of files that this process has open."""
 
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -15,3 +18,14 @@ def file_behind(descriptor: int) -> str | None:
     except OSError:
         return None
     return str(target) if target.is_file() else None
+
+
+@contextmanager
+def in_memory(text: str) -> Generator[Path]:
+    """A path that has this text for as long as it is needed, for libraries that read files only. No disk sees it."""
+    descriptor = os.memfd_create("tailrace", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+        yield Path(name_of(descriptor))
+    finally:
+        os.close(descriptor)

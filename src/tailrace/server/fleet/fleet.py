@@ -87,13 +87,18 @@ class Fleet:
         log.info("enrolled an agent", agent=agent.id, project=token.project, host=joining.host_name, join_token_id=token.id)
         return grant, pem_of(self._authority.certify_agent(public_key, agent.id))
 
-    async def announce(self, peer: PeerCertificate, boot: Boot, host_name: str) -> Agent:
-        """The agent, which may have keys. Raises ApiError 403 AgentRevoked, 404 AgentNotExist, 409 IdentityConflict."""
+    def known(self, peer: PeerCertificate) -> Agent:
+        """The agent behind a certificate, revoked or not. Raises ApiError 403 AgentRevoked when it has another key, 404 AgentNotExist."""
         agent = self._roster.agent(peer.agent_id)
         if agent is None:
             raise ApiError(404, "AgentNotExist", f"agent `{peer.agent_id}` is not enrolled here")
         if agent.public_key != peer.public_key:
             raise ApiError(403, "AgentRevoked", f"agent `{agent.id}` has another key now")
+        return agent
+
+    async def announce(self, peer: PeerCertificate, boot: Boot, host_name: str) -> Agent:
+        """The agent, which may have keys. Raises ApiError 403 AgentRevoked, 404 AgentNotExist, 409 IdentityConflict."""
+        agent = self.known(peer)
         if agent.revoked is not None:
             raise ApiError(403, "AgentRevoked", f"agent `{agent.id}` was revoked")
         verdict = self._boots.judge(agent, boot)

@@ -1,6 +1,6 @@
 """How agents join over the network and get their keys: over TLS only, known by a join token first and by their own key pair after that."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -95,6 +95,14 @@ class Keys(ServerFacts):
     certificate: str = Field(description="A new certificate for the agent's key, PEM; empty when the present one is fine.")
 
 
+class Standing(BaseModel):
+    """How the server sees the agent that asks."""
+
+    agent_id: str
+    state: Literal["enrolled", "revoked"]
+    projects: list[Membership] = Field(description="All projects that the agent may write to.")
+
+
 @router.get("/roots")
 async def roots(server: Server) -> Roots:
     """The root certificates. They are public; what they are worth, the fingerprint in a join token says."""
@@ -119,10 +127,7 @@ async def enrol(joining: JoiningAgent, request: Request, caller: PossibleCaller,
 @router.post("/agents/keys")
 async def keys(beat: Beat, request: Request, server: Server) -> Keys:
     """Give an agent that shows its certificate new keys for data, and whatever has changed."""
-    _require_tls(request)
-    der = getattr(request.state, PEER_CERTIFICATE, None)
-    if der is None:
-        raise ApiError(401, "Unauthorized", "the agent has shown no certificate")
+    der = _shown_certificate(request)
     peer = peer_certificate(der)
     agent = await server.fleet.announce(peer, Boot(beat.boot_id, beat.previous_boot_id, beat.machine_id), beat.host_name)
     issued = await server.fleet.keys(agent, beat.held)
@@ -143,6 +148,18 @@ async def keys(beat: Beat, request: Request, server: Server) -> Keys:
     )
 
 
+@router.get("/agents/self")
+async def standing(request: Request, server: Server) -> Standing:
+    """Tell an agent that shows its certificate how it stands, for whoever looks for a fault. Nothing is given, nothing changes by it."""
+    agent = server.fleet.known(peer_certificate(_shown_certificate(request)))
+    grants = server.roster.grants(agent.id)
+    return Standing(
+        agent_id=agent.id,
+        state="enrolled" if agent.revoked is None else "revoked",
+        projects=[Membership(project=grant.project, logstores=list(grant.logstores)) for grant in grants],
+    )
+
+
 def _facts(server: Services) -> dict[str, Any]:
     return ServerFacts(
         server_id=server.server_id,
@@ -151,6 +168,15 @@ def _facts(server: Services) -> dict[str, Any]:
         features=FEATURES,
         poll_secs=server.settings.agent_poll_secs,
     ).model_dump()
+
+
+def _shown_certificate(request: Request) -> bytes:
+    """The one that the TLS handshake has verified."""
+    _require_tls(request)
+    der = getattr(request.state, PEER_CERTIFICATE, None)
+    if der is None:
+        raise ApiError(401, "Unauthorized", "the agent has shown no certificate")
+    return der
 
 
 def _require_tls(request: Request) -> None:

@@ -16,7 +16,7 @@ from tailrace.server.auth.authenticate import Authenticator
 from tailrace.server.auth.principal import Principal
 from tailrace.wire.signature import SignedRequest
 
-OPEN_PATHS = frozenset({"/openapi.json", "/roots", "/agents/enrol", "/agents/keys"})
+OPEN_PATHS = frozenset({"/openapi.json", "/roots", "/agents/enrol", "/agents/keys", "/agents/self"})
 MAX_OPEN_BYTES = 65_536
 
 

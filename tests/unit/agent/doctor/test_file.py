@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tailrace.agent.doctor import examine
+from tailrace.agent.doctor import examine_file
 from tailrace.pipeline.loading import load_text
 from tailrace.pipeline.platform import Reach
 
@@ -24,7 +24,7 @@ def log(tmp_path):
 
 
 def said(log, *pipelines, reach=None, seen=(), level=None):
-    findings = examine(str(log), pipelines, reach or Reach(), seen)
+    findings = examine_file(str(log), pipelines, reach or Reach(), seen)
     return [finding.text for finding in findings if level in (None, finding.level)]
 
 

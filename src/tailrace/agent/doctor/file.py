@@ -3,10 +3,11 @@
 import os
 import stat
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any
 
+from tailrace.agent.doctor.finding import Finding, info, ok, warning
+from tailrace.agent.doctor.running import NOT_RUNNING
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.content import is_compressed
 from tailrace.inputs.file.discover import Paths
@@ -15,19 +16,8 @@ from tailrace.inputs.file.roots import HOST, Roots
 from tailrace.pipeline.model import PipelineConfig
 from tailrace.pipeline.platform import Reach, is_below
 
-Level: TypeAlias = Literal["ok", "info", "warning"]
-MARKS: Final[dict[str, str]] = {"ok": "[ OK ]", "info": "[Info]", "warning": "[Warning]"}
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One sentence. A warning is a reason why the file is not collected."""
-
-    level: Level
-    text: str
-
-
-def examine(path: str, pipelines: Sequence[PipelineConfig], reach: Reach, seen: Sequence[Mapping[str, Any]] | None) -> list[Finding]:
+def examine_file(path: str, pipelines: Sequence[PipelineConfig], reach: Reach, seen: Sequence[Mapping[str, Any]] | None) -> list[Finding]:
     """What there is to say of an absolute path. `seen`: what the running agent says of it (rows of `status files`); None: none runs."""
     findings = [*_file(path, reach)]
     fitting: dict[str, tuple[int, ...]] = {}
@@ -36,7 +26,7 @@ def examine(path: str, pipelines: Sequence[PipelineConfig], reach: Reach, seen: 
         for config in [plugin.config for plugin in pipeline.inputs if isinstance(plugin.config, FileConfig)]:
             rank = Paths(config).ranking(Roots())(path)
             if rank is None:
-                findings += [Finding("info", f"pipeline `{pipeline.name}`: no, {why}") for why in _why_not(path, config)]
+                findings += [info(f"pipeline `{pipeline.name}`: no, {why}") for why in _why_not(path, config)]
             else:
                 fitting[pipeline.name] = rank
                 sharing |= {pipeline.name} if config.allowing_included_by_multi_configs else set()
@@ -50,29 +40,32 @@ def examine(path: str, pipelines: Sequence[PipelineConfig], reach: Reach, seen: 
 def _file(path: str, reach: Reach) -> Iterator[Finding]:
     real = os.path.realpath(path)
     if not reach.allows(real):
-        yield Finding("warning", f"the agent's own policy forbids to read `{real}`: `allowed_roots` in HOME/agent.yaml, and its own state")
+        remedy = "`allowed_roots` in HOME/agent.yaml says what may be read; the agent's own files never are"
+        yield warning(f"the agent's own policy forbids to read `{real}`", remedy)
     try:
         status = Path(path).stat()
     except OSError as error:
-        yield Finding("warning", f"this user cannot look at it: {(error.strerror or str(error)).lower()}")
+        remedy = "check the path, and the rights on its directories"
+        yield warning(f"this user cannot look at it: {(error.strerror or str(error)).lower()}", remedy)
         return
     if not stat.S_ISREG(status.st_mode):
-        yield Finding("warning", "it is no regular file")
+        yield warning("it is no regular file", "name a file: directories, pipes and devices are not read")
         return
     if real != path:
-        yield Finding("info", f"a link leads to `{real}`")
+        yield info(f"a link leads to `{real}`")
     try:
         with Path(path).open("rb") as file:
             head = file.read(8)
     except OSError as error:
-        yield Finding("warning", f"this user cannot read it: {(error.strerror or str(error)).lower()}; run this as the agent's user")
+        remedy = "run this as the agent's user; if it is, give it the right, for instance by the group `adm`"
+        yield warning(f"this user cannot read it: {(error.strerror or str(error)).lower()}", remedy)
         return
     if not head:
-        yield Finding("info", "it is empty: there is nothing to collect yet")
+        yield info("it is empty: there is nothing to collect yet")
     elif is_compressed(head):
-        yield Finding("warning", f"it is compressed, so it is no log that grows; `tailrace agent import {path}` reads it once")
+        yield warning("it is compressed, so it is no log that grows", f"`tailrace agent import {path}` reads it once")
     else:
-        yield Finding("ok", f"it can be read and has {status.st_size:,} bytes")
+        yield ok(f"it can be read and has {status.st_size:,} bytes")
 
 
 # --- pipelines ----------------------------------------------------------------------------------------------------------------------
@@ -110,10 +103,10 @@ def _why_pattern(path: str, pattern: PathPattern, config: FileConfig) -> str:
 
 def _belongs(fitting: Mapping[str, tuple[int, ...]], sharing: Container[str]) -> Iterator[Finding]:
     if not fitting:
-        yield Finding("warning", "no pipeline names it")
+        yield warning("no pipeline names it", "name it in `FilePaths` of one; above stands why each pipeline does not")
         return
     best = min(fitting, key=lambda name: (tuple(-part for part in fitting[name]), name))
-    yield Finding("ok", f"it belongs to the pipeline `{best}`")
+    yield ok(f"it belongs to the pipeline `{best}`")
     for name in sorted(fitting):
         if name != best:
             also = (
@@ -121,22 +114,21 @@ def _belongs(fitting: Mapping[str, tuple[int, ...]], sharing: Container[str]) ->
                 if name in sharing
                 else f"does not read it, it names it less well than `{best}`"
             )
-            yield Finding("info", f"pipeline `{name}`: {also}")
+            yield info(f"pipeline `{name}`: {also}")
 
 
 # --- the agent ----------------------------------------------------------------------------------------------------------------------
 def _at_work(seen: Sequence[Mapping[str, Any]] | None) -> Iterator[Finding]:
     if seen is None:
-        yield Finding("warning", "no agent runs on this home")
+        yield warning("no agent runs on this home", NOT_RUNNING)
         return
     if not seen:
-        yield Finding(
-            "info",
+        yield info(
             "the agent does not read it yet: it stood there before its pipeline arrived and has not changed since, or the pipeline is not"
             " in force; `tailrace agent import` takes what is in it",
         )
     for row in seen:
         if row["last_error"]:
-            yield Finding("warning", f"the agent says: {row['last_error']}")
+            yield warning(f"the agent says: {row['last_error']}", "docs/reference/alarms.md has what each alarm means")
         elif row["stream"]:
-            yield Finding("ok", f"the agent has read {row['read']:,} of {row['size']:,} bytes, {row['committed']:,} are acknowledged")
+            yield ok(f"the agent has read {row['read']:,} of {row['size']:,} bytes, {row['committed']:,} are acknowledged")
