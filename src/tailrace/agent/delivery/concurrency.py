@@ -8,6 +8,8 @@ from collections import deque
 from typing import Final
 
 START: Final = 4
+LEAST: Final = 2
+"""One that is refused for ever must not hold the only place; while the target fails, one at a time asks it anyhow (`Target`)."""
 OVER_QUOTA: Final = 0.5
 FAILED: Final = 0.8
 """What is left after a failure: a quota is known to be exceeded, any other failure may be a passing one (the descendant's factors)."""
@@ -48,7 +50,7 @@ class Concurrency:
             self._wake()
 
     def failed(self, *, over_quota: bool) -> None:
-        self._limit = max(1.0, self._limit * (OVER_QUOTA if over_quota else FAILED))
+        self._limit = max(float(min(LEAST, self.most)), self._limit * (OVER_QUOTA if over_quota else FAILED))
 
     def _wake(self) -> None:
         for _ in range(max(0, self.limit - self._used)):

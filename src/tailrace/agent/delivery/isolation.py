@@ -16,7 +16,7 @@ from tailrace.agent.delivery.queue import Queue
 from tailrace.agent.delivery.request import Item, Request, Requests
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.spooling import FULL_SECS, Spooling
-from tailrace.agent.lanes.streams import Entry, Stream
+from tailrace.agent.lanes.streams import MOST_HALVES, Entry, Stream
 from tailrace.agent.spool import Kept, release
 from tailrace.errors import BusyError, DamagedError, TailraceError
 from tailrace.pipeline.contract import Delivery, Divides, Flusher, Payload
@@ -65,7 +65,7 @@ class Isolation:
             del self._requests[request]  # a farewell: it may be lost
         else:
             [item] = request.items
-            halves = await asyncio.to_thread(self._halves, item.payload)
+            halves = await asyncio.to_thread(self._halves, item.payload) if len(item.entry.stream.halves) < MOST_HALVES else ()
             if halves:
                 await self._instead(request, await self._divided(item, halves))
             else:
@@ -90,7 +90,9 @@ class Isolation:
     async def _divided(self, item: Item, halves: Sequence[Payload]) -> list[Request]:
         """The halves as requests of their own: durable, in place of the whole."""
         entry = item.entry
+        entry.stream.halves = [one for one in entry.stream.halves if one != item.payload.identity.sequence]
         first = await self._reserve(entry.stream, len(halves))
+        entry.stream.halves += range(first, first + len(halves))
         named = [replace(half, identity=replace(half.identity, sequence=first + at, part=0, parts=1)) for at, half in enumerate(halves)]
         async with self._keeping:
             payloads: list[Payload] = []
@@ -128,6 +130,7 @@ class Isolation:
             except BusyError as error:
                 telemetry.alarm("SECONDARY_READ_WRITE_ALARM", "cannot write the dead letters; they wait", reason=error.message)
                 await asyncio.sleep(FULL_SECS)
+        entry.stream.halves = [one for one in entry.stream.halves if one != payload.identity.sequence]
         self._count.inc(payload.events)
         message = "the target refuses events for what they are; they are kept as dead letters"
         telemetry.alarm(

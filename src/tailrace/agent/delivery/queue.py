@@ -1,6 +1,7 @@
 """What waits for a target: requests are filled from all streams in turn, so that fresh lines never stand behind another file's backlog.
 
-Within a stream the order stays. One request has one compression and goes to one shard.
+Within a stream the order is that of the sequences. One request has one compression and goes to one shard. What lies too far beyond the
+oldest range of its stream that is not acknowledged is put aside until that moves (`Stream.admits`).
 """
 
 import time
@@ -22,6 +23,8 @@ class Queue:
     def __init__(self) -> None:
         self._streams: dict[Stream, deque[Item]] = {}
         """In the order of their turns; none is empty."""
+        self._aside: dict[Stream, deque[Item]] = {}
+        """Those whose first item has to wait for what is under way of the stream; in no sum."""
         self._kinds: Counter[tuple[str, str]] = Counter()
         self._size = self._events = self._count = 0
         self._first_arrived = self._last_arrived = 0.0
@@ -31,17 +34,24 @@ class Queue:
 
     def put(self, items: Iterable[Item]) -> None:
         for item in items:
-            self._first_arrived = min(self._first_arrived, item.arrived) if self._count else item.arrived
-            self._streams.setdefault(item.entry.stream, deque()).append(item)
+            stream = item.entry.stream
             self._last_arrived = item.arrived
+            if stream in self._aside and not stream.admits(item.entry):
+                _insert(self._aside[stream], item)
+                continue
+            self.look_again(stream)
+            self._first_arrived = min(self._first_arrived, item.arrived) if self._count else item.arrived
+            _insert(self._streams.setdefault(stream, deque()), item)
             self._weigh(item, 1)
 
     def __iter__(self) -> Iterator[Item]:
         """All that waits, stream by stream."""
-        return chain.from_iterable(self._streams.values())
+        return chain(chain.from_iterable(self._streams.values()), chain.from_iterable(self._aside.values()))
 
     def remove(self, wanted: Callable[[Item], bool]) -> list[Item]:
         """Take what is wanted out of its turn."""
+        for stream in list(self._aside):
+            self.look_again(stream)
         taken = [item for item in self if wanted(item)]
         if taken:
             left = {stream: deque(item for item in items if not wanted(item)) for stream, items in self._streams.items()}
@@ -50,14 +60,28 @@ class Queue:
             self._weigh(item, -1)
         return taken
 
+    def look_again(self, stream: Stream) -> None:
+        """The oldest range of a stream that is not acknowledged is another one now: what was put aside of it may go."""
+        items = self._aside.pop(stream, None)
+        if items is None:
+            return
+        self._first_arrived = min(self._first_arrived, items[0].arrived) if self._count else items[0].arrived
+        self._streams[stream] = items
+        for item in items:
+            self._weigh(item, 1)
+
     def is_full(self, limits: BatchLimits) -> bool:
         """Whether the next request would be full, or has others waiting for it to go."""
         full = self._size >= limits.max_bytes or self._events >= limits.max_events or self._count >= limits.max_payloads
         return full or len(self._kinds) > 1
 
     def take(self, limits: BatchLimits) -> list[Item]:
-        """The next request; nothing when nothing waits. Streams that had their turn go behind those that had none."""
-        items = self._fitting(limits)
+        """The next request; nothing when nothing waits that may go. Streams that had their turn go behind those that had none."""
+        items, blocked = self._fitting(limits)
+        for stream in blocked:
+            self._aside[stream] = self._streams.pop(stream)
+            for item in self._aside[stream]:
+                self._weigh(item, -1)
         for item in items:
             waiting = self._streams.pop(item.entry.stream)
             waiting.popleft()
@@ -75,7 +99,9 @@ class Queue:
     @property
     def arrivals(self) -> tuple[float, float] | None:
         """When the first and the last of those that wait came (monotonic seconds); None when none waits."""
-        return (self._first_arrived, self._last_arrived) if self._count else None
+        aside = list(self._aside.values())  # at once: whoever asks is another thread
+        first = min([items[0].arrived for items in aside if items], default=self._first_arrived)
+        return (min(first, self._first_arrived or first), self._last_arrived) if self._count or aside else None
 
     def _weigh(self, item: Item, sign: int) -> None:
         """Add an item that came to the sums, or take off one that went."""
@@ -87,28 +113,41 @@ class Queue:
         if not self._kinds[kind]:
             del self._kinds[kind]
 
-    def _fitting(self, limits: BatchLimits) -> list[Item]:
-        """The items of the next request: one of each stream, then the next of each.
+    def _fitting(self, limits: BatchLimits) -> tuple[list[Item], list[Stream]]:
+        """The items of the next request: one of each stream, then the next of each. And the streams that may send nothing for now.
 
         Bytes and events may overshoot by the last item, so that a range of a full block is never sent alone.
         """
         items: list[Item] = []
+        blocked: list[Stream] = []
         size = events = 0
         turn: Iterable[Iterator[Item]] = map(iter, islice(self._streams.values(), MOST_ASKED))
         while turn:
             having_more: list[Iterator[Item]] = []
-            for stream in turn:
-                item = next(stream, None)
+            for waiting in turn:
+                item = next(waiting, None)
                 if item is None or (items and _kind(item) != _kind(items[0])):
+                    continue
+                stream = item.entry.stream
+                if not stream.admits(item.entry):
+                    blocked += [stream] if self._streams[stream][0] is item else []
                     continue
                 items.append(item)
                 size += item.payload.raw_size
                 events += item.payload.events
                 if size >= limits.max_bytes or events >= limits.max_events or len(items) >= limits.max_payloads:
-                    return items
-                having_more.append(stream)
+                    return items, blocked
+                having_more.append(waiting)
             turn = having_more
-        return items
+        return items, blocked
+
+
+def _insert(waiting: deque[Item], item: Item) -> None:
+    """Behind all of its sequence and below: a range that had to be read again comes late."""
+    at = len(waiting)
+    while at and waiting[at - 1].entry.comes_after(item.entry):
+        at -= 1
+    waiting.insert(at, item)
 
 
 def _kind(item: Item) -> tuple[str, str]:

@@ -32,6 +32,8 @@ class Spooling:
         self._target = target
         self._unreadable = unreadable
         self._queue: deque[Entry] = deque()
+        self._aside: dict[Stream, list[Entry]] = {}
+        """Those that have to wait for what is under way of their streams (`Stream.admits`)."""
         self._read = Queue()
         self._behind: Counter[Stream] = Counter()
         self._held: dict[Stream, deque[Item]] = {}
@@ -117,6 +119,9 @@ class Spooling:
         size = 0
         while self._queue and size < READ_BYTES:
             entry = self._queue.popleft()
+            if not entry.stream.admits(entry):
+                self._aside.setdefault(entry.stream, []).append(entry)
+                continue
             size += entry.kept.size if entry.kept is not None else 0
             entries.append(entry)
         ranges = await asyncio.to_thread(_read_all, entries)
@@ -128,6 +133,11 @@ class Spooling:
             else:
                 items += [Item(entry, payload, now) for payload in kept.payloads]
         return items
+
+    def look_again(self, stream: Stream) -> None:
+        """The oldest range of a stream that is not acknowledged is another one now: what was put aside of it may go."""
+        self._queue.extendleft(reversed(self._aside.pop(stream, ())))
+        self._read.look_again(stream)
 
     def _cannot_read(self, entry: Entry, reason: str) -> None:
         message = "a range in the spool cannot be read; it is read again from its source"

@@ -161,7 +161,7 @@ class Target:
             self._prepared[entry] = self._prepared.pop(before)
         now = time.monotonic()
         items = [Item(entry, payload, now) for payload in payloads]
-        if self._spooling.holds(entry.stream):
+        if self._spooling.holds(entry.stream) and before is None:
             self._spooling.hold(items)
         else:
             self._pending.put(items)
@@ -259,7 +259,9 @@ class Target:
                     return self._request(items)
             elif due:
                 self._spool_is_next = True
-                return self._request(self._pending.take(self.flusher.limits))
+                items = self._pending.take(self.flusher.limits)
+                if items or self._farewells.due_in() is not None:
+                    return self._request(items)
             else:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(left):
@@ -427,7 +429,12 @@ class Target:
             for one in ranges:
                 durable(one)
 
-        self._checkpoint.acknowledge(stream.row, [one.sequence for one in ranges], stream.advance(), done)
+        moved = stream.advance()
+        self._checkpoint.acknowledge(stream.row, [one.sequence for one in ranges], moved, done)
+        if moved is not None:
+            self._pending.look_again(stream)
+            self._spooling.look_again(stream)
+            self._changed.set()
         self._forget_if_done(stream)
 
     def _forget_if_done(self, stream: Stream) -> None:

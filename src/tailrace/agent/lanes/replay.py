@@ -1,6 +1,7 @@
 """Reading prepared ranges again after a restart: the same bytes, the same numbers, the config of that time (DESIGN §4.3, Agent 1)."""
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from tailrace import telemetry
 from tailrace.agent.lanes.inquiry import Inquiry
@@ -11,6 +12,8 @@ from tailrace.errors import ConfigError
 from tailrace.pipeline.contract import Flusher, FlusherContext, Input, Range, StreamState
 from tailrace.pipeline.loading import from_canonical, resolve
 from tailrace.pipeline.model import PipelineConfig
+
+ROOM_SECS: Final = 0.05
 
 
 @dataclass(slots=True)
@@ -49,9 +52,15 @@ class Replay:
         return count
 
     def once(self, stream: Stream, done: Range) -> None:
-        """Replay a range that was to come from the spool, and is not there any more. ConfigError: it stays prepared."""
-        if self.lane.wait_for_room():
-            self._again(stream, self.streams.state_of(stream), done)
+        """Replay a range that was to come from the spool, and is not there any more. ConfigError: it stays prepared.
+
+        It waits for room, but not once what takes the room may be waiting for it.
+        """
+        while not self.lane.stopping:
+            if stream.waits_for(done) or self.lane.target.share.used < self.lane.target.share.limit:
+                self._again(stream, self.streams.state_of(stream), done)
+                return
+            self.lane.pause(ROOM_SECS)
 
     def _again(self, stream: Stream, state: StreamState, done: Range) -> None:
         input_, route = self._built_for(done.config_version)

@@ -10,13 +10,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from tailrace.agent.checkpoint import StreamRow
 from tailrace.agent.spool import Kept, Ref
 from tailrace.agent.status.tally import StreamTally
 from tailrace.batch import fingerprint
 from tailrace.pipeline.contract import Outcome, Position, Range, StreamState
+
+WINDOW: Final = 1024
+"""Sequences, from the oldest one that is not acknowledged on, that may be sent. A server keeps at most 4096 above the first that it lacks
+and, with more, takes all below the middle of them for stored: these and MOST_HALVES together never reach that middle."""
+MOST_HALVES: Final = 1023
 
 
 class Sender(Protocol):
@@ -44,6 +49,10 @@ class Entry:
     sender: Sender | None = None
     kept: Ref | None = None
     """Where its payloads lie in the spool: it belongs to that then, and its source is not needed any more."""
+
+    def comes_after(self, other: "Entry") -> bool:
+        """In their stream."""
+        return self.range.sequence > other.range.sequence
 
 
 _NUMBERING = threading.Lock()
@@ -74,6 +83,8 @@ class Stream:
     """Ranges that a former run prepared and that are not put in again yet."""
     under_way: deque[Entry] = field(default_factory=deque[Entry])
     """In sequence order. The event loop's."""
+    halves: list[int] = field(default_factory=list[int])
+    """Sequences that halves of refused log groups were given and that a server may have, above what is acknowledged. The event loop's."""
 
     @property
     def id(self) -> str:
@@ -98,6 +109,15 @@ class Stream:
         self.under_way[index] = entry
         return before
 
+    def admits(self, entry: Entry) -> bool:
+        """Whether the range may be sent: not far beyond the oldest one that is not acknowledged, which may have to be sent again."""
+        return not self.under_way or entry.range.sequence < self.under_way[0].range.sequence + WINDOW
+
+    def waits_for(self, done: Range) -> bool:
+        """Whether the range is the oldest one that is not acknowledged; from any thread, so that it may be so no more."""
+        oldest = next(iter(self.under_way.copy()), None)
+        return oldest is not None and oldest.range.sequence == done.sequence
+
     def advance(self) -> tuple[int, Position] | None:
         """Drop what is acknowledged from the front; (last sequence, position) of the prefix when it moved."""
         done: Range | None = None
@@ -106,6 +126,7 @@ class Stream:
         if done is None:
             return None
         self.acknowledged_below, self.committed_end = done.sequence + 1, done.end
+        self.halves = [half for half in self.halves if half > done.sequence]
         return done.sequence, done.position
 
 

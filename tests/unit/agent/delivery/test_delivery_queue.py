@@ -6,8 +6,8 @@ import pytest
 
 from tailrace.agent.delivery.queue import Queue
 from tailrace.agent.delivery.request import Item
-from tailrace.agent.lanes.streams import Entry, Stream
-from tailrace.pipeline.contract import BatchLimits, Payload
+from tailrace.agent.lanes.streams import WINDOW, Entry, Stream
+from tailrace.pipeline.contract import BatchLimits, Payload, Range
 
 LIMITS = BatchLimits(max_bytes=100, max_events=10, max_payloads=4)
 
@@ -18,11 +18,15 @@ class Waiting:
     def __init__(self):
         self.queue = Queue()
         self.streams = {}
+        self.next = 0
 
-    def put(self, stream, name, *, size=1, events=1, compression="lz4", hash_key="", arrived=0.0):
+    def put(self, stream, name, *, sequence=None, size=1, events=1, compression="lz4", hash_key="", arrived=0.0):
         owner = self.streams.setdefault(stream, Stream(None, 0, 0))
         payload = Payload(None, name.encode(), size, compression, events, hash_key=hash_key)
-        self.queue.put([Item(Entry(owner, None, 1, 1), payload, arrived)])
+        self.next = self.next + 1 if sequence is None else sequence
+        entry = Entry(owner, Range(stream, self.next, 0, 1, {}, b"", ""), 1, 1)
+        owner.put(entry)
+        self.queue.put([Item(entry, payload, arrived)])
         return self
 
     def take(self):
@@ -90,3 +94,26 @@ def test_each_stream_keeps_its_order_whatever_kinds_its_payloads_are():
 def test_how_long_the_first_and_the_last_have_waited():
     waiting = Waiting().put("a", "1", arrived=3.0).put("b", "2", arrived=5.0).put("a", "3", arrived=7.0)
     assert waiting.queue.arrivals == (3.0, 7.0)
+
+
+def test_what_lies_too_far_beyond_the_oldest_of_its_stream_waits_and_counts_for_nothing():
+    waiting = Waiting().put("a", "first", sequence=1, arrived=3.0).put("b", "other", sequence=2)
+    assert waiting.take() == ["first", "other"]
+    waiting.put("a", "far", sequence=1 + WINDOW, size=100, arrived=4.0)
+    assert waiting.take() == []
+    assert not waiting.queue
+    assert not waiting.queue.is_full(LIMITS)
+    assert waiting.queue.arrivals == (4.0, 4.0)
+    waiting.put("a", "near", sequence=WINDOW, arrived=5.0)
+    assert waiting.take() == ["near"]
+    waiting.streams["a"].under_way[0].unacknowledged = 0
+    waiting.streams["a"].advance()
+    waiting.queue.look_again(waiting.streams["a"])
+    assert waiting.take() == ["far"]
+
+
+def test_a_range_that_comes_late_goes_before_those_that_follow_it():
+    waiting = Waiting()
+    for sequence in (1, 3, 4, 2):
+        waiting.put("a", str(sequence), sequence=sequence)
+    assert waiting.take() == ["1", "2", "3", "4"]
