@@ -75,7 +75,7 @@ def test_commands_in_documents_are_commands_of_the_cli(page: Path):
         if words[0] not in COMMANDS:
             unknown.append(" ".join(words))
             continue
-        deep = 2 if words[0] in ("agent", "server", "config", "plugin") else 1
+        deep = 2 if words[0] in ("agent", "ca", "server", "config", "plugin") else 1
         deep += words[:2] in (["config", "generate"], ["agent", "token"])
         nested = words[:deep]
         shown = help_of(*nested)

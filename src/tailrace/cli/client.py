@@ -1,6 +1,7 @@
 """A small client of the server's HTTP API, for commands: signs (version 4), connects to the endpoint's address, reads answers."""
 
 import json
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from tailrace.cli.connection import Connection
 from tailrace.errors import ApiError, ConfigError, TailraceError, UnreachableError
 from tailrace.wire.signature import SignedRequest, sign_v4
+from tailrace.wire.tls import UNKNOWN_ISSUER, client_context, explain
 
 TIMEOUT_SECS = 90.0  # longer than the server lets a query run
 CONNECT_SECS = 5.0
@@ -30,7 +32,10 @@ class Client:
         self._host = parts.hostname
         # No proxy from the environment: the server's address is known, and a proxy would see the signed requests.
         self._http = httpx2.Client(
-            base_url=f"{parts.scheme}://{parts.netloc}", timeout=httpx2.Timeout(TIMEOUT_SECS, connect=CONNECT_SECS), trust_env=False
+            base_url=f"{parts.scheme}://{parts.netloc}",
+            timeout=httpx2.Timeout(TIMEOUT_SECS, connect=CONNECT_SECS),
+            trust_env=False,
+            verify=client_context([connection.roots]) if connection.roots else True,
         )
 
     def __enter__(self) -> "Client":
@@ -93,10 +98,31 @@ class Client:
                 f"`{self._connection.endpoint}` did not answer in time", hint="narrow the query, or look at the server's log"
             ) from error
         except httpx2.TransportError as error:
+            if (refused := _tls_error(error)) is not None:
+                raise _untrusted(refused, self._connection.endpoint) from error
             raise UnreachableError(
                 f"cannot reach the server at `{self._connection.endpoint}`: {str(error).lower()}",
                 hint="is it running? `tailrace up` starts it",
             ) from error
+
+
+def _tls_error(error: BaseException) -> ssl.SSLError | None:
+    """What TLS says, behind the library's own errors."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+        if isinstance(error, ssl.SSLError):
+            return error
+    return None
+
+
+def _untrusted(error: ssl.SSLError, endpoint: str) -> UnreachableError:
+    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in UNKNOWN_ISSUER:
+        return UnreachableError(
+            f"the certificate of `{endpoint}` is of an authority that is not known here",
+            hint="check the address; `tailrace ca show --pem` on the server prints its root certificates, `--ca FILE` names them here",
+        )
+    message, hint = explain(error, endpoint)
+    return UnreachableError(message, hint=hint)
 
 
 def _bounded(parts: Iterator[bytes]) -> bytes:

@@ -2,27 +2,36 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
 from tailrace.cli.home import DEFAULT, read_json
+from tailrace.cli.trust import trusted_roots
 from tailrace.errors import ConfigError
 
-ENVIRONMENT = {name: f"TAILRACE_{name.upper()}" for name in ("endpoint", "key_id", "key_secret", "project", "logstore")}
+ENVIRONMENT = {name: f"TAILRACE_{name.upper()}" for name in ("endpoint", "key_id", "key_secret", "project", "logstore", "ca")}
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where to ask. `endpoint` is `http://host:port`; the project goes into the Host header, so that no name has to be resolved."""
+    """Where to ask. `endpoint` is `http://host:port`; the project goes into the Host header, so that no name has to be resolved.
+
+    `roots` are the root certificates (PEM) that alone are trusted; empty: those of this machine.
+    """
 
     endpoint: str
     key_id: str
     key_secret: str
     project: str
     logstore: str
+    roots: str = field(default="", repr=False)
+
+    def stored(self) -> dict[str, str]:
+        """For `secret/cli.json`."""
+        return {name: value for name, value in asdict(self).items() if name != "roots"}
 
 
 @Parameter(name="*", group="Connection")
@@ -34,6 +43,9 @@ class ConnectionFlags:
     key_id: Annotated[str, Parameter(help="Access key id; else TAILRACE_KEY_ID. Its secret: TAILRACE_KEY_SECRET.", show_default=False)] = ""
     project: Annotated[str, Parameter(help="Project; else TAILRACE_PROJECT.", show_default=False)] = ""
     logstore: Annotated[str, Parameter(help="Logstore; else TAILRACE_LOGSTORE.", show_default=False)] = ""
+    ca: Annotated[
+        str, Parameter(help="PEM file with the server's root certificates; else TAILRACE_CA, else what the home knows.", show_default=False)
+    ] = ""
     home: Annotated[Path, Parameter(help="Home whose `secret/cli.json` says all that the above leave open.")] = DEFAULT
 
 
@@ -42,7 +54,7 @@ NO_FLAGS: Final = ConnectionFlags()
 
 def connect(flags: ConnectionFlags, environment: Mapping[str, str] | None = None) -> Connection:
     """Raises ConfigError that names what is missing, DamagedError for a `cli.json` that cannot be read."""
-    return _connection(flags, environment, list(ENVIRONMENT))
+    return _connection(flags, environment, ["endpoint", "key_id", "key_secret", "project", "logstore"])
 
 
 def connect_to_server(flags: ConnectionFlags, environment: Mapping[str, str] | None = None) -> Connection:
@@ -66,7 +78,8 @@ def _connection(flags: ConnectionFlags, environment: Mapping[str, str] | None, n
         raise ConfigError("no server is known to this command", hint=f"run `tailrace up`, or set {variables}")
     if missing:
         raise ConfigError(f"cannot ask `{values['endpoint']}`: its {', '.join(missing)} is not known", hint=f"set {variables}")
-    return Connection(**values)
+    named = values.pop("ca")
+    return Connection(**values, roots=trusted_roots(values["endpoint"], flags.home.expanduser(), named))
 
 
 def _stored(home: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "plugin": "List and describe inputs, processors and flushers.",
     "agent": "Run the agent, see how it is, import history.",
     "server": "Run the server.",
+    "ca": "Show and replace the root certificates of a server.",
 }
 
 

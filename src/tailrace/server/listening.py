@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,11 +121,11 @@ def refuse_second_server(path: Path) -> None:
 
 
 @contextmanager
-def run_file(settings: Settings, listeners: Listeners) -> Generator[None]:
-    """`run/server.json` says where the server is, as long as it serves."""
+def run_file(settings: Settings, listeners: Listeners, addresses: Sequence[str]) -> Generator[None]:
+    """`run/server.json` says where the server is, as long as it serves; `addresses` are those that agents are told."""
     path = settings.run_directory / RUN_FILE
     process = psutil.Process()
-    place = {"port": listeners.port, "host": settings.host, "tls_port": listeners.tls_port}
+    place = {"port": listeners.port, "host": settings.host, "tls_port": listeners.tls_port, "addresses": list(addresses)}
     write_secret(path, json.dumps({"pid": process.pid, **place, "created": process.create_time()}) + "\n")
     try:
         yield

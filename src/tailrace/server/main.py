@@ -42,7 +42,7 @@ from tailrace.server.store.embedded import EmbeddedStore
 log = telemetry.logger("server")
 
 DATABASE, MASTER_KEY, ADMIN_KEY, SERVER_ID = "meta.db", "master.key", "admin.json", "id"
-AUTHORITY, CERTIFICATE, UPGRADE_ROOT = "ca", "server.pem", "upgrade-root.key"
+AUTHORITY, CERTIFICATE, UPGRADE_ROOT, BUNDLE = "ca", "server.pem", "upgrade-root.key", "ca.pem"
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 # Longer than the pauses of SDKs and agents between two requests on a connection.
 KEEP_ALIVE_SECS = 75
@@ -70,7 +70,7 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
             timeout_graceful_shutdown=int(settings.stop_grace_secs),
         )
         fresh = asyncio.create_task(services.certificates.keep_fresh())
-        with run_file(settings, listeners):
+        with run_file(settings, listeners, services.addresses):
             log.info("the server listens", host=settings.host, port=listeners.port, tls_port=listeners.tls_port, home=str(settings.home))
             await _Server(config, listeners, services.certificates.context).serve()
         fresh.cancel()
@@ -147,7 +147,11 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             roster=roster,
             authority=authority,
             certificates=Certificates(
-                authority, secret / CERTIFICATE, [*names, *LOCAL_NAMES], timedelta(seconds=settings.certificate_secs)
+                authority,
+                secret / CERTIFICATE,
+                [*names, *LOCAL_NAMES],
+                timedelta(seconds=settings.certificate_secs),
+                bundle=settings.home / BUNDLE,
             ),
             fleet=Fleet(roster, vault, authority, settings),
             server_id=_server_id(settings.server_directory / SERVER_ID),

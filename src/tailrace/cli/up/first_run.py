@@ -1,7 +1,6 @@
 """The first run's set-up through the HTTP API: project, logstore, index, and what the CLI has to know."""
 
 import json
-from dataclasses import asdict
 from typing import Final
 
 from tailrace.cli.client import Client
@@ -37,5 +36,5 @@ def set_up(home: Home, endpoint: str) -> str:
         made = client.create("/logstores", logstore, exists="LogStoreAlreadyExist")
         if made or home.fresh:  # a first run that was interrupted in between
             client.create(f"/logstores/{LOGSTORE}/index", INDEX, exists="IndexAlreadyExist")
-    write_private(home.secret / "cli.json", json.dumps(asdict(connection), indent=2) + "\n")
+    write_private(home.secret / "cli.json", json.dumps(connection.stored(), indent=2) + "\n")
     return connection.key_id

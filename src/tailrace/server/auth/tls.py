@@ -24,14 +24,18 @@ log = telemetry.logger("server.tls")
 
 
 class Certificates:
-    """Keeps one TLS context fresh: new connections get what is newest, those that are open stay as they are."""
+    """Keeps one TLS context fresh: new connections get what is newest, those that are open stay as they are.
 
-    def __init__(self, authority: Authority, file: Path, names: Sequence[str], life: timedelta) -> None:
+    `bundle` is a file with the roots to trust at present, for clients that want one.
+    """
+
+    def __init__(self, authority: Authority, file: Path, names: Sequence[str], life: timedelta, *, bundle: Path) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.verify_mode = ssl.CERT_OPTIONAL  # agents show theirs to fetch keys, nobody else has one
         self._authority = authority
         self._file = file
+        self._bundle = bundle
         self._names = general_names(names)
         self._life = life
         self._issued: x509.Certificate | None = None
@@ -49,6 +53,7 @@ class Certificates:
         issued = self._issued
         if issued is None or issued.issuer != self._authority.signer.certificate.subject or self._left(issued) < self._life / 3:
             self._issue()
+        self._publish()
 
     async def keep_fresh(self) -> None:
         """Until cancelled."""
@@ -70,6 +75,11 @@ class Certificates:
         self.context.load_cert_chain(self._file)
         self._issued = issued
         log.info("issued the server's certificate", until=issued.not_valid_after_utc.isoformat())
+
+    def _publish(self) -> None:
+        text = "".join(root.pem for root in self._authority.trusted)
+        if not self._bundle.exists() or self._bundle.read_text("ascii") != text:
+            write_secret(self._bundle, text)  # nothing in it is secret; the home is its owner's all the same
 
     def _left(self, issued: x509.Certificate) -> timedelta:
         return issued.not_valid_after_utc - datetime.now(UTC)

@@ -20,6 +20,7 @@ class KnownRoot(BaseModel):
     state: Literal["next", "signs", "retiring", "retired"] = Field(description="Agents trust all but the retired ones.")
     made: int
     expires: int
+    certificate: str = Field(description="PEM.")
 
 
 @router.get("")
@@ -49,4 +50,5 @@ def _known(root: Root, authority: Authority) -> KnownRoot:
         state=state,
         made=int(root.made_at.timestamp()),
         expires=int(root.certificate.not_valid_after_utc.timestamp()),
+        certificate=root.pem,
     )
