@@ -68,6 +68,7 @@ bench: $(DONE)/dev $(ENGINE) ## the benchmarks; each prints a table and a line o
 docs: $(DONE)/dev ## write the generated reference pages anew
 	$(BIN)/python -m tailrace.pipeline.reference docs/reference/plugins
 	$(BIN)/python -m tailrace.agent.settings.page docs/reference/agent-settings.md
+	$(BIN)/python -m tailrace.telemetry.page docs/reference/alarms.md
 
 kernel: $(DONE)/kernel-native ## build and install the native kernel
 

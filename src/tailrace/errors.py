@@ -2,6 +2,7 @@
 
 TailraceError
 ├── ConfigError              a pipeline, setting or plugin option is wrong (exit 2)
+│   ├── SameNameError        another pipeline has the name already
 │   └── ConfigErrors         several of them, from one file, all at once
 ├── UsageError               a command was called with words that do not fit (exit 2)
 ├── UnreachableError         a server or target cannot be reached (exit 3)
@@ -37,6 +38,10 @@ class ConfigError(TailraceError):
     def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(f"{where}: {message}" if where else message, hint=hint)
         self.where = where
+
+
+class SameNameError(ConfigError):
+    """Two pipelines of one directory have one name."""
 
 
 class ConfigErrors(ConfigError):  # noqa: N818 - it holds several

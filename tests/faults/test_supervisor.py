@@ -35,6 +35,7 @@ def test_a_killed_worker_is_replaced_within_five_seconds(tmp_path: Path):
         agent.wait_for_lines(4100)
         assert sorted(agent.found()) == list(range(4100))
         assert [report["why"] for report in agent.reports()] == ["killed by SIGKILL"]
+        assert "LOGTAIL_CRASH_ALARM" in agent.agent.log()
 
 
 def test_a_stopped_worker_is_hung_and_replaced_in_its_patience(tmp_path: Path):

@@ -38,6 +38,7 @@ from tailrace.agent.lanes.slots import Slots
 from tailrace.agent.lanes.streams import Entry, Stream, StreamTable
 from tailrace.agent.platform import AgentPlatform
 from tailrace.agent.spool import Spool
+from tailrace.agent.status.held import Held
 from tailrace.agent.supervision import Supervision
 from tailrace.errors import ApiError, StateError, TailraceError, UnreachableError
 from tailrace.inputs.file import InputFile
@@ -163,6 +164,7 @@ class Session:
         self._loop.set_exception_handler(self._crashed)
         threading.excepthook = self._thread_crashed
         self.started.set()
+        telemetry.doubt()
         self._checkpoint.start()
         self._build()
         for target in self._targets.values():
@@ -261,6 +263,7 @@ class Session:
                     self._failures.append(StateError(lane.failure))
         self._groups = {key: group for key, group in self._groups.items() if group.lanes}
         self._around.claims.withdraw(pipeline)
+        telemetry.resolved("", pipeline=pipeline)
         self._show()
 
     def collected(self, pipeline: PipelineConfig) -> set[FileId]:
@@ -331,9 +334,11 @@ class Session:
             await asyncio.to_thread(self._letters.remove, ref)
 
     async def _look(self) -> None:
-        """Whether targets are in trouble."""
+        """Whether targets are in trouble, and the agent at its limits."""
+        held = Held()
         while True:
             await asyncio.sleep(LOOK_SECS)
+            held.look(self._around.guard.limited_by, time.monotonic())
             for target in self._targets.values():
                 target.look()
 
@@ -383,13 +388,16 @@ class Session:
             replay.inquiry.start()
         except TailraceError as error:
             self._around.claims.withdraw(lane.pipeline)
-            lane.fail("USER_CONFIG_ALARM", "cannot start the pipeline", error.message)
+            lane.fail(lane.cannot_start, "cannot start the pipeline", error.message)
+            return True
         except OSError as error:
             lane.waits_for = f"cannot start: {(error.strerror or str(error)).lower()}"
             message = "cannot start the pipeline now; it is tried again"
             telemetry.alarm("USER_CONFIG_ALARM", message, pipeline=lane.pipeline, reason=error.strerror or str(error))
             return False
         lane.waits_for = ""
+        for kind in ("USER_CONFIG_ALARM", "PROCESSOR_INIT_ALARM"):
+            telemetry.resolved(kind, pipeline=lane.pipeline)
         return True
 
     def _inquiry(self, lane: Lane) -> Inquiry:

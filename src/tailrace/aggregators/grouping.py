@@ -37,7 +37,7 @@ class BatchAggregator(Generic[ConfigT]):
         for key, column in zip(keys, columns, strict=True):
             missing = column.count(None)
             if missing and report_missing:
-                self.context.failed(self.type_name, missing, f"has no field `{key}`")
+                self.context.failed(self.type_name, missing, f"has no field `{key}`", alarm="AGGREGATOR_ADD_ALARM")
         return [[value or b"" for value in column] for column in columns]
 
 

@@ -133,6 +133,10 @@ class InputContext(Protocol):
         """`kind` is one of the manual's alarm names (logtail-facts §7). Emits the log line, the metric and the alarm."""
         ...
 
+    def resolved(self, kind: str, **about: object) -> None:
+        """Alarms of this kind about this (`path=…`) are over, if the pipeline has any. Cheap when there are none."""
+        ...
+
     def count(self, name: str, amount: int = 1) -> None:
         """Add to one of the pipeline's counters."""
         ...

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar, cast
 
 from pydantic import ValidationError
 
-from tailrace.errors import ConfigError, ConfigErrors
+from tailrace.errors import ConfigError, ConfigErrors, SameNameError
 from tailrace.pipeline import registry
 from tailrace.pipeline.classic import is_classic
 from tailrace.pipeline.config import OptionGroup
@@ -86,7 +86,8 @@ def load_directory(path: Path | str, *, broken: Callable[[Path, ConfigErrors], N
 def _load_other(file: Path, loaded: dict[str, PipelineConfig]) -> PipelineConfig:
     config = load_file(file)
     if config.name in loaded:
-        raise ConfigErrors([ConfigError(f"a pipeline named `{config.name}` is already in `{loaded[config.name].source}`", where=str(file))])
+        message = f"a pipeline named `{config.name}` is already in `{loaded[config.name].source}`"
+        raise ConfigErrors([SameNameError(message, where=str(file))])
     return config
 
 

@@ -7,22 +7,26 @@
 Nothing is written before `setup` was called; a process calls it once, at its start. Names and levels: docs/specs/telemetry.md.
 """
 
-from tailrace.telemetry.alarms import Alarm, alarm, alarm_reports, recent_alarms
+from tailrace.telemetry.alarms import Alarm, Report, alarm, doubt, recent_alarms, reports, resolved, restore
 from tailrace.telemetry.log import Logger, context, logger, setup
 from tailrace.telemetry.metrics import counter, gauge, histogram, render, values
 
 __all__ = [
     "Alarm",
     "Logger",
+    "Report",
     "alarm",
-    "alarm_reports",
     "context",
     "counter",
+    "doubt",
     "gauge",
     "histogram",
     "logger",
     "recent_alarms",
     "render",
+    "reports",
+    "resolved",
+    "restore",
     "setup",
     "values",
 ]

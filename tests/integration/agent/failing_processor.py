@@ -2,8 +2,11 @@
 
 import errno
 import sys
+import time
 from pathlib import Path
 
+from tailrace.agent.lanes import lane
+from tailrace.errors import ConfigError
 from tailrace.pipeline.config import PluginConfig, option
 from tailrace.pipeline.registry import processor
 from tailrace.processors.base import BatchProcessor
@@ -13,6 +16,8 @@ class FailingConfig(PluginConfig):
     """What it cannot bear."""
 
     on: str = option("", doc="The content it fails on.")
+    refuses: bool = option(False, doc="It does not start.")
+    burns: str = option("", doc="The content for which it takes a tenth of a second of CPU.")
     starts_with: str = option("", doc="A file without which it does not start, as if the system were short of something.")
 
 
@@ -22,12 +27,18 @@ class Failing(BatchProcessor[FailingConfig]):
 
     def start(self, context):
         super().start(context)
+        if self.config.refuses:
+            raise ConfigError("it is not in the mood")
         if self.config.starts_with and not Path(self.config.starts_with).exists():
             raise OSError(errno.EMFILE, "Too many open files")
 
     def process(self, batch):
         if self.config.on and self.config.on.encode() in batch.column(b"content"):
             raise RuntimeError("a bug")
+        if self.config.burns and self.config.burns.encode() in batch.column(b"content"):
+            until = time.thread_time() + 0.1
+            while time.thread_time() < until:
+                pass
 
     @classmethod
     def sample(cls):
@@ -37,4 +48,5 @@ class Failing(BatchProcessor[FailingConfig]):
 if __name__ == "__main__":
     from tailrace.cli.main import main
 
+    lane.SLOW_SECS = 0.1
     sys.exit(main())

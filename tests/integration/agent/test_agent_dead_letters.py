@@ -51,6 +51,7 @@ def test_one_bad_line_among_many_is_a_dead_letter_and_can_be_sent_again(agent, s
     [letter] = dead_letters(agent)
     assert (letter["code"], letter["events"], letter["path"]) == ("PostBodyInvalid", 1, f"{agent.logs}/a.log")
     assert "event 0001234 poison" in letter["sample"]
+    assert "DISCARD_DATA_ALARM" in agent.log()
     sink._store = storing
     assert dead_letters(agent, "--resend") == []
     wait_for(lambda: len(sink.events) == 3000, "the dead letter arrives")

@@ -127,6 +127,7 @@ def test_a_fork_renews_the_epoch_and_resumes_where_the_server_stands(agent, sink
     agent.run_to_the_end()
     assert Counter(sink.contents()) == Counter((numbered(1000) + text[len(half) :]).splitlines())
     assert len({one.epoch for one in sink.packages.values()} - epochs) == 1
+    assert "EXACTLY_ONCE_ALARM" in agent.log()
 
 
 def test_a_line_arrives_within_a_second(agent, sink):

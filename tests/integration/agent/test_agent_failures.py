@@ -13,6 +13,12 @@ def failing_command(agent):
     agent.command = [sys.executable, "-m", "tests.integration.agent.failing_processor"]
 
 
+def alarms(agent):
+    """All but that about the checkpoint, which an agent lacks whose identity was put there."""
+    rows = ask(agent.home / "run", {"ask": "alarms"}) if (agent.home / "run" / "agent.sock").exists() else []
+    return [row for row in rows if row["alarm"] != "CHECKPOINT_ALARM"]
+
+
 def test_a_plugin_that_fails_stops_its_own_pipeline_and_keeps_its_data(agent, sink):
     failing_command(agent)
     agent.enrol()
@@ -25,6 +31,7 @@ def test_a_plugin_that_fails_stops_its_own_pipeline_and_keeps_its_data(agent, si
     assert agent.start("--exit-when-drained").wait(20) == 1
     assert sink.contents() == ["fine"]
     assert "a plugin failed; the pipeline is stopped, its data is kept" in agent.log()
+    assert "PLUGIN_ALARM" in agent.log()
     agent.pipeline()
     agent.run_to_the_end()
     assert sorted(sink.contents()) == ["fine", "poison"]
@@ -58,6 +65,45 @@ def test_a_pipeline_that_cannot_be_built_does_not_keep_the_others_from_running(a
     agent.start("--exit-when-drained").wait(20)
     assert sink.contents() == ["fine"]
     assert "cannot run the pipeline" in agent.log()
+    assert "USER_CONFIG_ALARM" in agent.log()
+
+
+def test_a_processor_that_cannot_be_started_is_named(agent, sink):
+    failing_command(agent)
+    agent.enrol()
+    agent.pipeline("broken", processors=[{"Type": "processor_failing", "Refuses": True}])
+    agent.start()
+    wait_for(lambda: alarms(agent))
+    [row] = alarms(agent)
+    assert (row["alarm"], row["severity"], row["state"]) == ("PROCESSOR_INIT_ALARM", "critical", "active")
+    assert (row["pipeline"], row["sample"]["reason"]) == ("broken", "it is not in the mood")
+    agent.stop()
+
+
+def test_of_two_pipelines_with_one_name_the_first_runs(agent, sink):
+    agent.enrol()
+    agent.pipeline()
+    (agent.directory / "pipelines" / "app.yaml").write_bytes((agent.directory / "pipelines" / "app.json").read_bytes())
+    (agent.logs / "a.log").write_text("once\n")
+    agent.start()
+    wait_for(lambda: sink.contents() == ["once"])
+    assert [row["alarm"] for row in alarms(agent)] == ["SAME_CONFIG_ALARM"]
+    agent.stop()
+
+
+def test_a_range_that_takes_long_is_told(agent, sink):
+    failing_command(agent)
+    agent.enrol()
+    agent.pipeline(processors=[{"Type": "processor_failing", "Burns": "slow"}])
+    (agent.logs / "a.log").write_text("quick\n")
+    agent.start()
+    wait_for(lambda: sink.contents() == ["quick"])
+    assert alarms(agent) == []
+    with (agent.logs / "a.log").open("a") as file:
+        file.write("slow\n")
+    wait_for(lambda: sink.contents() == ["quick", "slow"])
+    assert [row["alarm"] for row in alarms(agent)] == ["PROCESS_TOO_SLOW_ALARM"]
+    agent.stop()
 
 
 def test_ranges_whose_config_is_gone_are_sent_by_the_present_one(agent, sink):

@@ -167,6 +167,7 @@ def test_a_copied_home_is_turned_away_and_goes_on_with_an_id_of_its_own(remote: 
     try:
         wait_for(lambda: copy.state == "identity_conflict", copy.log(), 60)
         assert "another agent has this one's id" in copy.log()
+        assert "IDENTITY_CONFLICT_ALARM" in copy.log()
         remote.write("original two")
         wait_for(lambda: len(remote.found("original")) == 2, remote.log(), 60)
         assert remote.found("copied") == []

@@ -15,6 +15,7 @@ import pytest
 from tailrace.errors import EngineError
 from tailrace.server.store.embedded import EmbeddedStore
 from tailrace.server.store.port import EngineQuery, Limits, TableSpec, Write
+from tailrace.telemetry import recent_alarms
 from tests.integration.store.groups import commit_forever, names, plain, spec
 from tests.integration.store.test_embedded import open_embedded
 
@@ -151,6 +152,7 @@ async def test_an_abort_of_the_engine_is_noticed_at_once_and_survived(tmp_path: 
             assert time.monotonic() - began < 30
         await store.flush()
         assert await names(store, table) == ["0", "1"]
+        assert "STORE_ENGINE_ALARM" in {alarm.kind for alarm in recent_alarms()}
 
 
 async def test_a_query_that_runs_out_of_memory_leaves_ingestion_alive(tmp_path: Path) -> None:

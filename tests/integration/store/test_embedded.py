@@ -15,6 +15,7 @@ from tailrace.server.store import intake, schema, sealing
 from tailrace.server.store.embedded import EmbeddedStore
 from tailrace.server.store.port import Committed, EngineQuery, Found, Store, TableSpec, Write
 from tailrace.server.store.records import RecordType
+from tailrace.telemetry import recent_alarms
 from tests.integration.store.conformance import StoreConformance
 from tests.integration.store.groups import eventually, names, package, plain, spec
 
@@ -100,6 +101,7 @@ async def test_a_damaged_journal_does_not_stop_the_start(tmp_path: Path) -> None
         await again.flush()
         assert await names(again, table) == ["one", "three"]
     assert list((tmp_path / "journal" / "set-aside").iterdir())
+    assert "STORE_JOURNAL_ALARM" in {alarm.kind for alarm in recent_alarms()}
 
 
 async def never(*_: object) -> None:
@@ -133,6 +135,7 @@ async def test_a_block_that_can_never_be_inserted_is_set_aside_and_the_rest_goes
         assert store.health()["backlog_bytes"] == 0
     kept = next((tmp_path / "quarantine").iterdir())
     assert b"lost to the engine" in b"".join(path.read_bytes() for path in kept.glob("*.seg"))
+    assert {"STORE_INSERT_ALARM", "STORE_QUARANTINE_ALARM"} <= {alarm.kind for alarm in recent_alarms()}
 
 
 async def test_requests_of_an_unknown_logstore_are_kept_aside(tmp_path: Path) -> None:

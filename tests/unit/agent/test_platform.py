@@ -1,5 +1,6 @@
 """Linux: file identity, watching, the owner's lock."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -8,7 +9,8 @@ import time
 
 import pytest
 
-from tailrace.agent.platform import current
+from tailrace import telemetry
+from tailrace.agent.platform import current, linux_watch
 from tailrace.errors import BusyError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the adapter for Linux")
@@ -21,6 +23,33 @@ def identity(path):
         return platform.identity(descriptor)
     finally:
         os.close(descriptor)
+
+
+def watcher_without(monkeypatch, name: str, error: int):
+    """A watcher whose system has none left of something."""
+
+    def refuse(*_, **__):
+        raise OSError(error, os.strerror(error))
+
+    if name == "instances":
+        monkeypatch.setattr(linux_watch, "INotify", refuse)
+    else:
+        monkeypatch.setattr(linux_watch.INotify, "add_watch", refuse)
+    return linux_watch.InotifyWatcher()
+
+
+def test_without_an_inotify_instance_files_are_polled_and_it_is_told(tmp_path, monkeypatch):
+    watcher = watcher_without(monkeypatch, "instances", errno.EMFILE)
+    assert not watcher.add(str(tmp_path))
+    watcher.close()
+    assert telemetry.recent_alarms()[-1].kind == "REGISTER_INOTIFY_FAIL_ALARM"
+
+
+def test_without_watches_left_it_is_told(tmp_path, monkeypatch):
+    watcher = watcher_without(monkeypatch, "watches", errno.ENOSPC)
+    assert not watcher.add(str(tmp_path))
+    watcher.close()
+    assert telemetry.recent_alarms()[-1].kind == "INOTIFY_DIR_NUM_LIMIT_ALARM"
 
 
 def test_identity_survives_a_rename_and_not_a_replacement(tmp_path):

@@ -21,9 +21,11 @@ class Context:
 
     def __init__(self) -> None:
         self.failures: list[Any] = []
+        self.alarms: list[str] = []
 
-    def failed(self, *counted: Any) -> None:
+    def failed(self, *counted: Any, alarm: str) -> None:
         self.failures.append(counted)
+        self.alarms.append(alarm)
 
 
 def made(type_name: str, **options: Any) -> Any:

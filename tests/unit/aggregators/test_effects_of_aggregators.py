@@ -60,6 +60,7 @@ def test_a_missing_field_is_counted_when_it_is_asked_for(type_name, keys):
         plugin = made(type_name, **keys, ErrIfKeyNotFound=asked)
         assert sum(group.count for group in plugin.group(batch_of(*EVENTS))) == 3
         assert sum(count for _, count, _ in plugin.context.failures) == failed
+        assert plugin.context.alarms == (["AGGREGATOR_ADD_ALARM"] if asked else [])
 
 
 def test_the_connector_decides_what_is_the_same():

@@ -78,6 +78,7 @@ def test_what_counts_as_failed(run, base, told):
     out = run(TYPE, {**base, "NoKeyError": told, "NoMatchError": told}, {"x": "1"}, {"ip": "10.0.0.7"}, {"ip": "nowhere"})
     unknown = (2, "the address in `ip` is not in the database", "10.0.0.7")
     assert out.failures == ([(1, "has no field `ip`", ""), unknown] if told else [])
+    assert set(out.alarms) == ({"GEOIP_ALARM"} if told else set())
     assert out.events == [[("x", "1")], [("ip", "10.0.0.7")], [("ip", "nowhere")]]
 
 

@@ -1,5 +1,6 @@
 """The server's certificate authority: what its roots are, how one follows the other, and who can verify what meanwhile."""
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,9 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtensionOID
 
+from tailrace import telemetry
 from tailrace.errors import DamagedError, StateError
 from tailrace.server.auth.authority import Authority, key_pem, open_authority, pem_of
-from tailrace.server.auth.tls import general_names, own_names
+from tailrace.server.auth.tls import Certificates, general_names, own_names
 
 OVERLAP = timedelta(days=30)
 
@@ -118,6 +120,20 @@ def test_a_root_has_its_successor_at_half_of_its_life(authority: Authority, cloc
     clock.now += timedelta(days=3650 / 2)
     assert authority.rotate_if_due() is not None
     assert authority.rotate_if_due() is None
+
+
+async def test_a_certificate_that_cannot_be_renewed_is_told_and_tried_again(tmp_path: Path, authority: Authority) -> None:
+    (tmp_path / "tls").mkdir()
+    certificates = Certificates(authority, tmp_path / "tls" / "server.pem", ["localhost"], timedelta(seconds=2))
+    (tmp_path / "tls" / "server.pem").unlink()
+    (tmp_path / "tls").rmdir()
+    (tmp_path / "tls").write_text("no directory any more")
+    keeping = asyncio.create_task(certificates.keep_fresh())
+    async with asyncio.timeout(30):
+        while not any(alarm.kind == "SERVER_CERTIFICATE_ALARM" for alarm in telemetry.recent_alarms()):
+            await asyncio.sleep(0.05)
+    assert not keeping.done()
+    keeping.cancel()
 
 
 def test_an_agents_certificate_opens_nothing_as_a_servers(authority: Authority) -> None:

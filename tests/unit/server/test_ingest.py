@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tailrace import telemetry
 from tailrace.batch import DecodeError, EventBatch
 from tailrace.errors import ApiError, BusyError, EngineError, ForkError, StateError
 from tailrace.server.ingest import Accepted, Ingest
@@ -45,6 +46,11 @@ def write() -> Write:
     return Write(TableSpec(1, 30), [Package(encoded.body, "lz4", encoded.raw_size)])
 
 
+def raised(alarm: str) -> int:
+    """How often so far."""
+    return int(telemetry.values("tailrace_alarms_total").get((alarm,), 0))
+
+
 async def test_repeats_are_counted(ingest: Ingest, store: Answers) -> None:
     package = write().packages[0]
     store.outcome = [Committed.NEW, Committed.DUPLICATE, Committed.DUPLICATE]
@@ -52,19 +58,23 @@ async def test_repeats_are_counted(ingest: Ingest, store: Answers) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failure", "status", "code"),
+    ("failure", "status", "code", "alarm"),
     [
-        (BusyError("the journal is full"), 503, "ServerBusy"),
-        (EngineError("gone"), 503, "ServerBusy"),
-        (StateError("the disk of the journal is broken"), 503, "ServerBusy"),
-        (ForkError("other content"), 409, "IdentityForked"),
+        (BusyError("the journal is full"), 503, "ServerBusy", ""),
+        (EngineError("gone"), 503, "ServerBusy", "STORE_WRITE_FAIL_ALARM"),
+        (StateError("the disk of the journal is broken"), 503, "ServerBusy", "STORE_WRITE_FAIL_ALARM"),
+        (ForkError("other content"), 409, "IdentityForked", "IDENTITY_FORK_ALARM"),
     ],
 )
-async def test_what_the_store_refuses_gets_its_code(ingest: Ingest, store: Answers, failure: Exception, status: int, code: str) -> None:
+async def test_what_the_store_refuses_gets_its_code_and_its_alarm(
+    ingest: Ingest, store: Answers, failure: Exception, status: int, code: str, alarm: str
+) -> None:
+    before = raised(alarm)
     store.outcome = failure
     with pytest.raises(ApiError) as caught:
         await ingest.commit(write())
     assert (caught.value.status, caught.value.error_code) == (status, code)
+    assert raised(alarm) - before == bool(alarm)
 
 
 async def test_a_body_that_cannot_be_read_is_looked_at_for_the_reason(ingest: Ingest, store: Answers) -> None:

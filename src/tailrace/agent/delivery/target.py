@@ -35,6 +35,8 @@ from tailrace.pipeline.contract import Delivery, Flusher, Identity, Outcome, Pay
 BUSY_LINGER = 1.0
 """How long the first payload may wait for company while other requests are under way, in seconds."""
 PARKED_ALARM_SECS = 86_400.0
+LONG_SECS = 10.0
+"""An answer, and a turn in the queue, that take longer are worth an alarm (the manual's)."""
 
 ALARMS = {
     Outcome.RETRY: ("SEND_DATA_FAIL_ALARM", "cannot send"),
@@ -81,7 +83,7 @@ class Target:
         self._failing_since = self._retry_at = self._next_at = 0.0
         self._changed = asyncio.Event()
         self._slots = concurrency
-        self._probe, self._backoff = asyncio.Lock(), Backoff()
+        self._probe, self._backoff, self._waits_long = asyncio.Lock(), Backoff(), False
         self._bandwidth = bandwidth or Bandwidth(0)
         self._missing_since: float | None = None
         self.trouble = ""
@@ -345,7 +347,10 @@ class Target:
         await self._bandwidth.take(sum(item.payload.raw_size for item in request.items))
         self._requests[request] = time.monotonic()
         delivery = await self.flusher.send(request.payloads)
-        self._requests[request] = 0.0
+        took, self._requests[request] = time.monotonic() - self._requests[request], 0.0
+        if took > LONG_SECS:
+            message = "the target was slow to answer"
+            telemetry.alarm("SENDING_COSTS_TOO_MUCH_TIME_ALARM", message, target=self.flusher.target, seconds=round(took, 1))
         return self._judge(delivery)
 
     def _judge(self, delivery: Delivery) -> Delivery:
@@ -365,6 +370,8 @@ class Target:
             self._slots.succeeded()
             self.trouble, self.sent_at = "", time.time()
             self._missing_since = None
+            for kind, _ in ALARMS.values():
+                telemetry.resolved(kind, target=self.flusher.target)
         return delivery
 
     def _say(self, delivery: Delivery, now: float) -> None:
@@ -381,6 +388,17 @@ class Target:
         """From time to time: put what waits into the spool while the target is in trouble."""
         if self._entries:
             self._relief.look(time.monotonic(), self._failing_since)
+        self._look_at_the_wait()
+
+    def _look_at_the_wait(self) -> None:
+        _, oldest, _ = self.waiting
+        is_long = oldest > LONG_SECS
+        if is_long and not self._waits_long:
+            message = "what was read waits long for its turn to be sent"
+            telemetry.alarm("LOG_GROUP_WAIT_TOO_LONG_ALARM", message, target=self.flusher.target, seconds=round(oldest, 1))
+        elif self._waits_long and not is_long:
+            telemetry.resolved("LOG_GROUP_WAIT_TOO_LONG_ALARM", target=self.flusher.target)
+        self._waits_long = is_long
 
     async def keep_rest(self) -> None:
         """The worker stops: what is not acknowledged goes into the spool, so that the next one need not read it again. After `run`."""

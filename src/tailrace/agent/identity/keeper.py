@@ -179,6 +179,7 @@ class Keeper:
             self._failed(server, contact, UnreachableError(f"the answer of `{contact.address}` is not that of a Tailrace server"))
             return False
         contact.answered_at, contact.trouble, contact.failures = time.time(), "", 0
+        self._resolve(server)
         if self._identity.states.get(server.id):
             log.info("the server gives this agent keys again", address=contact.address)
         self._identity.states = {**self._identity.states, server.id: ""}
@@ -229,6 +230,8 @@ class Keeper:
             identity.servers = {**identity.servers, server.id: fresh}
             identity.enrolments = [*others, *made]
             self._save()
+        for project in projects.keys() - ours.keys():
+            telemetry.resolved("AGENT_REVOKED_ALARM", project=project)
         return bool(projects.keys() - ours.keys())
 
     def _enrolment(
@@ -260,6 +263,12 @@ class Keeper:
         telemetry.alarm(
             "SEND_DATA_FAIL_ALARM", "cannot get keys from the server", address=server.addresses[0], reason=str(error), hint=hint
         )
+
+    def _resolve(self, server: JoinedServer) -> None:
+        """It answers, and lets this agent in: what was said of it is over."""
+        for kind in ("SEND_DATA_FAIL_ALARM", *(refusal[0] for refusal in REFUSALS.values())):
+            for address in server.addresses:
+                telemetry.resolved(kind, address=address)
 
     def _save(self) -> None:
         try:

@@ -48,6 +48,8 @@ from tailrace.pipeline.sharing import Claims, FileBounds
 
 STOP_SECS = 5.0
 CONTENT, RAW_LOG = b"content", b"__raw_log__"
+SLOW_SECS = 2.0
+"""CPU of one range beyond which its pipeline's patterns are worth a look; a block of 512 KB takes some 20 ms."""
 SAMPLE_SHOWN = 200
 """Bytes of a failed event that a log line shows."""
 
@@ -130,6 +132,8 @@ class Lane:
         self.pipeline = config.name
         self.failure = ""
         """Why it is over while others go on, or nothing."""
+        self.cannot_start = "USER_CONFIG_ALARM"
+        """The alarm that says why `start` failed."""
         self.waits_for = ""
         """What keeps it from being started for now, or nothing."""
         self.platform = around.platform
@@ -167,7 +171,9 @@ class Lane:
         with self._lifecycle:
             if self._stopping.is_set():
                 return
+            self.cannot_start = "PROCESSOR_INIT_ALARM"
             self._route.start(self)
+            self.cannot_start = "USER_CONFIG_ALARM"
             self.input.start(self)
 
     def stop(self, deadline: float) -> None:
@@ -311,14 +317,14 @@ class Lane:
             acknowledged_below=stream.acknowledged_below,
         )
         try:
-            with self._around.slots.one(), self._noted(stream, done):
+            with self._around.slots.one(), self._noted(stream, done), self._timed(stream):
                 decisions = done.decisions if self._set_aside(stream, done, batch) else route.process(batch, done.decisions)
                 route.age.apply(batch, done, self)
                 payloads = route.payloads(batch, identity)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises ends this lane and no other one
             self._log.error("a plugin failed", pipeline=self.pipeline, exc_info=error)
             reason = f"{type(error).__name__}: {error}"
-            self.fail("PARSE_LOG_FAIL_ALARM", "a plugin failed; the pipeline is stopped, its data is kept", reason)
+            self.fail("PLUGIN_ALARM", "a plugin failed; the pipeline is stopped, its data is kept", reason)
             return False
         stream.tally.add(done.end - done.start, events, self._at_work.failed)
         self.tally.add("in_events", events)
@@ -342,6 +348,15 @@ class Lane:
             yield
         finally:
             slot.done()
+
+    @contextmanager
+    def _timed(self, stream: Stream) -> Generator[None]:
+        """CPU is what counts: a busy machine makes no range slow."""
+        began = time.thread_time()
+        yield
+        if (took := time.thread_time() - began) > SLOW_SECS:
+            message = "a range of a stream kept a core busy for long"
+            telemetry.alarm("PROCESS_TOO_SLOW_ALARM", message, pipeline=self.pipeline, seconds=round(took, 1), stream=stream.id)
 
     def _set_aside(self, stream: Stream, done: Range, batch: EventBatch) -> bool:
         """Whether workers died of a range: its lines are delivered as they are then."""
@@ -377,6 +392,9 @@ class Lane:
         telemetry.alarm(kind, message, pipeline=self.pipeline, **values)
         if isinstance(path := values.get("path"), str):
             self.tally.went_wrong(path, kind, f"{message}: {values['reason']}" if "reason" in values else message)
+
+    def resolved(self, kind: str, **about: object) -> None:
+        telemetry.resolved(kind, pipeline=self.pipeline, **about)
 
     def count(self, name: str, amount: int = 1) -> None:
         self._lost.labels(self.pipeline, name).inc(amount)

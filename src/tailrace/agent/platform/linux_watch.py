@@ -5,6 +5,7 @@ both ways are kept here.
 """
 
 import contextlib
+import errno
 import os
 import select
 import threading
@@ -41,7 +42,10 @@ class InotifyWatcher:
             return False
         try:
             watch = int(self._inotify.add_watch(directory, MASK))
-        except OSError:
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                message = "the system allows no more watches, what is not watched is scanned"
+                telemetry.alarm("INOTIFY_DIR_NUM_LIMIT_ALARM", message, hint="raise `fs.inotify.max_user_watches`")
             self.remove(directory)
             return False
         if self._watches.get(directory) != watch:

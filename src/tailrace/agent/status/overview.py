@@ -139,13 +139,26 @@ class Overview:
 
 
 def alarm_rows() -> list[Row]:
-    """Alarms of the last periods of 30 s, merged by kind and pipeline or target, the latest first."""
-    rows: list[Row] = []
-    for report in reversed(telemetry.alarm_reports()):
-        values = dict(report.values)
-        row = {"at": report.first_at, "alarm": report.kind, "count": report.count, "pipeline": str(values.pop("pipeline", ""))}
-        rows.append({**row, "message": report.message, "sample": {name: str(value) for name, value in values.items()}})
-    return rows
+    """The alarms that last, then those that are over; of both the latest first."""
+    known = sorted(telemetry.recent_alarms(), key=lambda alarm: (alarm.state != "active", -alarm.last_at))
+    return [_alarm(alarm) for alarm in known]
+
+
+def _alarm(alarm: telemetry.Alarm) -> Row:
+    values = {name: str(value) for name, value in alarm.values.items()}
+    return {
+        "id": alarm.id,
+        "alarm": alarm.kind,
+        "severity": alarm.severity,
+        "state": alarm.state,
+        "count": alarm.count,
+        "first_at": alarm.first_at,
+        "last_at": alarm.last_at,
+        "resolved_at": alarm.resolved_at,
+        "pipeline": values.pop("pipeline", ""),
+        "message": alarm.message,
+        "sample": values,
+    }
 
 
 def sources_of(lanes: Iterable[Lane]) -> Iterator[tuple[Lane, SourceStatus, Stream]]:

@@ -25,7 +25,7 @@ def run_worker(
     """
     from tailrace import telemetry
     from tailrace.agent.worker import Worker
-    from tailrace.errors import ConfigError, ConfigErrors
+    from tailrace.errors import ConfigError, ConfigErrors, SameNameError
     from tailrace.pipeline.loading import load_directory, load_file
 
     telemetry.setup("agent", level=log_level, directory=home / "logs")
@@ -35,7 +35,8 @@ def run_worker(
     if failures and not loaded:
         raise ConfigErrors(failures)
     for failure in failures:  # one bad file does not keep the others from running
-        telemetry.alarm("USER_CONFIG_ALARM", "cannot run a pipeline file", reason=failure.message, hint=failure.hint)
+        kind = "SAME_CONFIG_ALARM" if isinstance(failure, SameNameError) else "USER_CONFIG_ALARM"
+        telemetry.alarm(kind, "cannot run a pipeline file", file=failure.where, reason=failure.message, hint=failure.hint)
     if not loaded:
         raise ConfigError(
             f"there is no pipeline in `{source}`", hint="put a file such as `app.yaml` there; `tailrace config check FILE` checks it"

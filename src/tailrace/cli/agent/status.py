@@ -30,11 +30,11 @@ COLUMNS: Final[dict[str, Sequence[str]]] = {
         "trouble",
     ),
     "servers": ("server", "address", "state", "projects", "key_expires_at", "answered_at", "trouble"),
-    "alarms": ("at", "alarm", "count", "pipeline", "message", "sample"),
+    "alarms": ("id", "alarm", "severity", "state", "count", "first_at", "last_at", "pipeline", "message", "sample"),
     "imports": ("name", "pipeline", "state", "files", "done", "bytes", "progress", "last_error"),
 }
 WINDOWS: Final = ("all", "active", "logstore", "logfile", "history")
-INSTANTS: Final = ("at", "sent_at", "read_at", "began_at", "key_expires_at", "answered_at")
+INSTANTS: Final = ("at", "sent_at", "read_at", "began_at", "key_expires_at", "answered_at", "first_at", "last_at", "resolved_at")
 
 
 def status(
@@ -60,7 +60,7 @@ def status(
     tailrace agent status                             the whole in a few lines
     tailrace agent status files --pattern '*.log'     each file: size, read, committed, lag, rate, last error
     tailrace agent status pipelines --output json     in, out, failed, discarded and why, retried
-    tailrace agent status alarms                      alarms of the last periods of 30 s
+    tailrace agent status alarms                      what is wrong, since when, how often; and what is over
     tailrace agent status metrics                     Prometheus text
     tailrace agent status all 1                       state in the minute 1..60 back
     tailrace agent status active --logstore 1         logstores that got logs in the 10 minutes 1..60 back

@@ -61,6 +61,8 @@ class Follower:
         self._walking: Generator[Directory | None, None, Scan] | None = None
         self._walked_for = 0.0
         self._gone: list[tuple[Root, float]] = []
+        self._unreadable: set[str] = set()
+        """Directories that could not be listed at the last scan."""
         """Removed roots, and until when their files are read on (monotonic seconds)."""
         self._scan_at = self._hot_at = 0.0
         self._turn = 0
@@ -295,6 +297,9 @@ class Follower:
 
     def _report(self, scan: Scan) -> None:
         alarm = self._context.alarm
+        for path in self._unreadable - scan.unreadable.keys():
+            self._context.resolved("LOGDIR_PERMINSSION_ALARM", path=path)
+        self._unreadable = set(scan.unreadable)
         for path, error in scan.unreadable.items():
             alarm("LOGDIR_PERMINSSION_ALARM", "cannot list the directory", path=path, reason=(error.strerror or str(error)).lower())
         if scan.left_out:

@@ -15,6 +15,7 @@ from tailrace.inputs.file.encoding import UNIT, Encoding, Gbk, Invalid, Text, Ut
 
 CONTENT = b"content"
 TRUNCATE_INFO = b"__truncate_info__"
+REPLACEMENT = "\ufffd".encode()
 CUT = "cut"
 CONTINUED = "continued"
 CUT_AND_CONTINUED = "cut,continued"
@@ -65,6 +66,8 @@ class Records(NamedTuple):
     batch: EventBatch
     nuls: int
     """Bytes of NULs at line beginnings, which are no part of the events."""
+    has_invalid_bytes: bool = False
+    """Some were no characters of the encoding. Of UTF-8 that is kept as it is nobody looks."""
 
 
 class Framing:
@@ -231,11 +234,24 @@ class Framing:
             batch = EventBatch.split_records(text.data, self._rule, offset=base, time_ns=now_ns, discard_unmatched=self._discard_unmatched)
         if not text.is_block:
             _place(batch, text, offset)
-        if self._invalid == "replace" and self._encoding == "utf8":
-            _replace_invalid(batch, text.data)
+        invalid = self._has_invalid_bytes(text.data)
+        if invalid and self._invalid == "replace" and self._encoding == "utf8":
+            column = batch.column(CONTENT)
+            batch.set_column(CONTENT, [value and value.decode(errors="replace").encode() for value in column])
         if mark in TRUNCATIONS:
             batch.add(TRUNCATE_INFO, mark.encode())
-        return Records(batch, text.nuls)
+        return Records(batch, text.nuls, invalid)
+
+    def _has_invalid_bytes(self, data: bytes) -> bool:
+        if self._encoding == "utf8" and self._invalid == "keep":
+            return False
+        if self._encoding != "utf8" and self._invalid == "replace":
+            return REPLACEMENT in data
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            return True
+        return False
 
     def _text(self, block: bytes, place: Place, *, to_its_end: bool = False) -> Text:
         encoding = self._encodings.get(place.big_endian) or self._encodings.setdefault(place.big_endian, self._new(place.big_endian))
@@ -294,11 +310,3 @@ def _place(batch: EventBatch, text: Text, offset: int) -> None:
     offsets = [text.raw(begin) for begin in begins]
     ends = [text.raw_end(begin + length) for begin, length in zip(begins, batch.raw_lengths, strict=True)]
     batch.set_raw([offset + begin for begin in offsets], [end - begin for begin, end in zip(offsets, ends, strict=True)])
-
-
-def _replace_invalid(batch: EventBatch, data: bytes) -> None:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        column = batch.column(CONTENT)
-        batch.set_column(CONTENT, [value and value.decode(errors="replace").encode() for value in column])

@@ -24,17 +24,22 @@ class Lag:
         self._context = context
         self._clock = clock
         self._since: dict[str, float] = {}
+        self._paths: dict[str, str] = {}
+        """Of streams with an alarm."""
 
     def look(self, generations: Iterable[Generation]) -> None:
         """Raise the alarm for those that have been too far behind for too long. To be called every second or so."""
         now = self._clock()
         behind = [generation for generation in generations if generation.unread > self._alarm_bytes]
+        for path in {self._paths.pop(stream) for stream in self._paths.keys() - {generation.stream for generation in behind}}:
+            self._context.resolved("READ_LOG_DELAY_ALARM", path=path)
         self._since = {generation.stream: self._since.get(generation.stream, now) for generation in behind}
         for generation in behind:
             if now - self._since[generation.stream] >= ALARM_AFTER_SECS:
                 message = "the file is read more slowly than it is written"
                 self._context.alarm("READ_LOG_DELAY_ALARM", message, path=generation.path, unread_bytes=generation.unread)
                 self._since[generation.stream] = now
+                self._paths[generation.stream] = generation.path
 
     def skip(self, generation: Generation) -> None:
         """Jump ahead when more is unread than may be, to a line start: what is left is the newest part, no longer than that. To be called

@@ -67,6 +67,10 @@ class Fitted(NamedTuple):
             context.count("unmatched_lines_discarded", discarded)
             message = "lines belong to no record of `Multiline`, and are discarded as it says"
             context.alarm("SPLIT_LOG_FAIL_ALARM", message, path=path, lines=discarded, offset=offset)
+        if self.records.has_invalid_bytes:
+            context.count("ranges_with_invalid_bytes")
+            message = "bytes are no characters of `FileEncoding`; they are kept or replaced as `InvalidBytes` says"
+            context.alarm("ENCODING_CONVERT_ALARM", message, path=path, offset=offset)
         if self.records.nuls:
             context.count("nul_bytes_skipped", self.records.nuls)
 

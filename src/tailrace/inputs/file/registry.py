@@ -89,7 +89,7 @@ class Registry:
     def open(self, path: str) -> Content | None:
         """The file at `path`, as it is; None, with an alarm where that is called for, when it cannot be opened."""
         try:
-            return self.content(path, unpack=False)
+            content = self.content(path, unpack=False)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -98,6 +98,9 @@ class Registry:
             )
             self.context.alarm(kind, "cannot open the file", path=path, reason=(error.strerror or str(error)).lower())
             return None
+        for kind in ("LOGFILE_PERMINSSION_ALARM", "OPEN_FILE_LIMIT_ALARM", "OPEN_LOGFILE_FAIL_ALARM"):
+            self.context.resolved(kind, path=path)
+        return content
 
     def new(
         self, content: Content, path: str, *, location: str = "", opened: int = 0, before: tuple[int, int] = (0, 0)

@@ -46,6 +46,7 @@ class RememberingLane:
         self.events: list[dict[str, str]] = []
         self.ranges: list[tuple[str, Range]] = []
         self.alarms: list[tuple[str, dict]] = []
+        self.resolutions: list[tuple[str, dict]] = []
         self.counts: dict[str, int] = {}
         self.ended: list[str] = []
         self.left: list[str] = []
@@ -114,6 +115,9 @@ class RememberingLane:
 
     def alarm(self, kind, message, **values):
         self.alarms.append((kind, values))
+
+    def resolved(self, kind, **about):
+        self.resolutions.append((kind, about))
 
     def count(self, name, amount=1):
         self.counts[name] = self.counts.get(name, 0) + amount

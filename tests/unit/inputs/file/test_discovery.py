@@ -1,5 +1,6 @@
 """Which files are found: links, loops, bounds, directories that come and go, and what the agent's own policy forbids."""
 
+import errno
 import os
 import time
 
@@ -186,6 +187,28 @@ def test_a_wildcard_stands_for_so_many_directories_and_no_more(tmp_path):
         wait_for(lambda: len(following.contents) == 2)
         assert sorted(following.contents) == ["0", "1"]
         assert alarms(following, "STAT_LIMIT_ALARM") == [{"path": str(tmp_path), "directories": 5, "bound": 2}]
+
+
+def test_a_directory_that_cannot_be_listed_is_an_alarm_until_it_can(tmp_path, monkeypatch):
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    write(closed / "x.log", "1\n")
+    scan, listed = os.scandir, []
+
+    def guarded(path="."):
+        """What the system does to everybody but root."""
+        if path == str(closed) and not listed:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    with Following(tmp_path, FilePaths=[f"{tmp_path}/**/*.log"], MaxDirSearchDepth=1, TailingAllMatchedFiles=True) as following:
+        wait_for(lambda: alarms(following, "LOGDIR_PERMINSSION_ALARM"))
+        assert alarms(following, "LOGDIR_PERMINSSION_ALARM")[0] == {"path": str(closed), "reason": "permission denied"}
+        listed.append(True)
+        following.rescan()
+        following.expect("1")
+    assert following.lane.resolutions[0] == ("LOGDIR_PERMINSSION_ALARM", {"path": str(closed)})
 
 
 def test_directories_beyond_the_watches_are_scanned(tmp_path):

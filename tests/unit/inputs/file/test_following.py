@@ -2,7 +2,7 @@
 
 import os
 import time
-from errno import EACCES
+from errno import EACCES, EMFILE
 from threading import Event
 
 import pytest
@@ -140,6 +140,28 @@ def test_an_unreadable_file_is_an_alarm_and_is_read_once_it_may_be(tmp_path, mon
         allowed.set()
         following.rescan()
         following.expect("secret")
+    assert ("LOGFILE_PERMINSSION_ALARM", {"path": str(tmp_path / "x.log")}) in following.lane.resolutions
+
+
+def test_too_many_open_files_are_an_alarm_of_their_own(tmp_path, monkeypatch):
+    write(tmp_path / "x.log", "late\n")
+    following = Following(tmp_path, TailingAllMatchedFiles=True)
+    kind, room = type(following.lane.platform), Event()
+    open_file = kind.open_file
+
+    def short(platform, path, **words):
+        if not room.is_set():
+            raise OSError(EMFILE, "too many open files", path)
+        return open_file(platform, path, **words)
+
+    monkeypatch.setattr(kind, "open_file", short)
+    path = str(tmp_path / "x.log")
+    with following:
+        wait_for(lambda: ("OPEN_FILE_LIMIT_ALARM", {"path": path, "reason": "too many open files"}) in following.lane.alarms)
+        room.set()
+        following.rescan()
+        following.expect("late")
+    assert ("OPEN_FILE_LIMIT_ALARM", {"path": path}) in following.lane.resolutions
 
 
 def test_a_file_that_another_pipeline_reads_for_the_same_target_is_left_to_it(tmp_path):

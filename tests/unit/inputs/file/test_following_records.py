@@ -120,6 +120,20 @@ def test_a_line_of_gbk_is_read_whole_behind_a_cut(tmp_path):
         following.expect("漢" * 341, "漢" * 159, "next")
 
 
+@pytest.mark.parametrize(("encoding", "invalid"), [("gbk", "keep"), ("gbk", "replace"), ("utf8", "replace")])
+def test_bytes_that_are_no_characters_are_told(tmp_path, encoding, invalid):
+    with Following(tmp_path, FileEncoding=encoding, InvalidBytes=invalid) as following:
+        (tmp_path / "x.log").write_bytes(b"fine\n")
+        following.expect("fine")
+        assert following.lane.alarms == []
+        with (tmp_path / "x.log").open("ab") as file:
+            file.write(b"odd \x80\xff\n")
+        wait_for(lambda: len(following.contents) == 2)
+    assert [(kind, values["offset"]) for kind, values in following.lane.alarms] == [("ENCODING_CONVERT_ALARM", 5)]
+    assert following.lane.counts["ranges_with_invalid_bytes"] == 1
+    assert following.contents[1].startswith("odd \ufffd")  # the lane of the tests decodes what was kept so, too
+
+
 def test_nuls_at_the_end_are_read_once_they_are_settled(tmp_path):
     path = tmp_path / "x.log"
     with Following(tmp_path, FlushTimeoutSecs=2) as following:

@@ -33,7 +33,9 @@ def test_the_alarm_comes_after_a_minute_behind_and_not_before(following):
     now[0] = ALARM_AFTER_SECS
     lag.look([Behind()])
     assert alarms == [("READ_LOG_DELAY_ALARM", {"path": "/var/log/a.log", "unread_bytes": 1001})]
+    assert following.lane.resolutions == []
     lag.look([])  # it has caught up
+    assert following.lane.resolutions == [("READ_LOG_DELAY_ALARM", {"path": "/var/log/a.log"})]
     now[0] = 2 * ALARM_AFTER_SECS
     lag.look([Behind()])
     assert len(alarms) == 1
