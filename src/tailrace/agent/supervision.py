@@ -21,6 +21,8 @@ BEAT_SECS: Final = 1.0
 ANSWER_SECS: Final = 30.0
 SEND_SECS: Final = 1.0
 """A supervisor that takes no message for so long is asleep or gone: the worker goes on with its work."""
+MOST_WHY: Final = 4000
+"""Characters; far below what fits into a message."""
 LOCK_PATIENCE_SECS: Final = 15.0
 """A former supervisor's worker, if it has outlived it, is stopping."""
 
@@ -118,9 +120,9 @@ class Supervision:
         """Everything has been started."""
         self._send("at_work")
 
-    def refused(self, exit_code: int) -> None:
-        """This worker cannot run, and has said why on stderr."""
-        self._send("refused", exit=exit_code)
+    def refused(self, exit_code: int, why: str) -> None:
+        """This worker cannot run, and has said why on stderr; the supervisor's log keeps it."""
+        self._send("refused", exit=exit_code, why=why[:MOST_WHY])
 
     @contextmanager
     def beating(self, report: Callable[[], Mapping[str, object]], stop: Callable[[], None]) -> Generator[None]:

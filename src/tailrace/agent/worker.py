@@ -25,7 +25,7 @@ from tailrace.agent.platform import current, processes
 from tailrace.agent.session import End, Session
 from tailrace.agent.settings import startup
 from tailrace.agent.settings.defaults import with_defaults
-from tailrace.agent.settings.policy import config_policy
+from tailrace.agent.settings.policy import config_policy, own_state
 from tailrace.agent.spool import Spool
 from tailrace.agent.status.left import status_file
 from tailrace.agent.status.sampling import sampling
@@ -68,7 +68,7 @@ class Worker:
         self._finite = finite
         self._first = first
         self._jobs = Jobs(home)
-        self._platform = current([home], roots=[Path(root) for root in settings.allowed_roots])
+        self._platform = current(own_state(home), roots=[Path(root) for root in settings.allowed_roots])
         self._bounds = file_bounds(settings)
         self._address, self._host_name = settings.working_ip or identities.address(), settings.working_hostname
         self._policy = config_policy(home, settings)

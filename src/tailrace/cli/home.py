@@ -19,6 +19,9 @@ from tailrace import __version__
 from tailrace.errors import DamagedError, NewerFormatError, StateError
 
 DEFAULT: Final = Path("~/.tailrace")
+INSTALLED: Final = Path("/var/lib/tailrace")
+AGENT_HOME: Final = INSTALLED if INSTALLED.is_dir() and not DEFAULT.expanduser().is_dir() else DEFAULT
+"""Which agent a command asks that names no home: that of this person, else the one that is installed on this machine."""
 FORMAT: Final = 1
 SETTINGS: Final = "server.yaml"
 """An operator's settings of the server; they may be there before the home is."""
@@ -94,6 +97,14 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise DamagedError(f"`{path}` is not a JSON object", hint="put it back from a backup, or start with another home")
     return document
+
+
+def become_owner(directory: Path) -> None:
+    """When root looks after the home of another user, as that of an installed agent: go on as that user, whose files they stay."""
+    from tailrace.agent.platform import users
+
+    if directory.is_dir():
+        users().become_owner(directory)
 
 
 def write_private(path: Path, text: str) -> None:

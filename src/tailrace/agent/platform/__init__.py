@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tailrace.agent.platform.host import Host, ProcessState, Space, Watching
-from tailrace.agent.platform.port import AgentPlatform, Given, OwnerLock, Processes, Usage
+from tailrace.agent.platform.port import AgentPlatform, Given, OwnerLock, Processes, Service, Usage, Users
 from tailrace.errors import UsageError
 
 __all__ = [
-    "AgentPlatform", "Given", "Host", "OwnerLock", "ProcessState", "Processes", "Space", "Usage", "Watching",
-    "current", "host", "processes",
+    "AgentPlatform", "Given", "Host", "OwnerLock", "ProcessState", "Processes", "Service", "Space", "Usage", "Users", "Watching",
+    "current", "host", "processes", "service", "systemd_is_first", "users",
 ]  # fmt: skip
 
 
@@ -42,6 +42,31 @@ def host() -> Host:
         from tailrace.agent.platform.linux_host import LinuxHost  # noqa: PLC0415 - exists on Linux only
 
         return LinuxHost()
+    raise _unsupported()
+
+
+def users() -> Users:
+    """The users of this machine."""
+    if sys.platform == "linux":
+        from tailrace.agent.platform.linux_users import LinuxUsers  # noqa: PLC0415 - exists on Linux only
+
+        return LinuxUsers()
+    raise _unsupported()
+
+
+def systemd_is_first() -> bool:
+    """Whether systemd starts the services of this machine."""
+    from tailrace.agent.platform import linux_service  # noqa: PLC0415 - only who installs needs it
+
+    return sys.platform == "linux" and linux_service.systemd_is_first()
+
+
+def service(name: str, init_script: Path) -> Service:
+    """The service of an installed agent."""
+    if sys.platform == "linux":
+        from tailrace.agent.platform.linux_service import InitService, SystemdService  # noqa: PLC0415 - only who installs needs it
+
+        return SystemdService(name) if systemd_is_first() else InitService(name, init_script)
     raise _unsupported()
 
 

@@ -88,3 +88,49 @@ class Processes(Protocol):
     def receive(self, connection: socket.socket, most: int) -> tuple[bytes, list[int]]:
         """One message and the handles that came with it, which are ours now; an empty one when the other end is gone."""
         ...
+
+
+class Users(Protocol):
+    """The users of a machine, for whoever installs."""
+
+    @property
+    def is_root(self) -> bool: ...
+
+    def add(self, name: str, home: Path) -> bool:
+        """Make a user for a service; False when there is one of this name. StateError."""
+        ...
+
+    def remove(self, name: str) -> None: ...
+
+    def knows(self, name: str) -> bool: ...
+
+    def give(self, path: Path, name: str) -> None:
+        """Make a user the owner of one file, directory or link."""
+        ...
+
+    def become_owner(self, path: Path) -> None:
+        """When root looks after another user's files: go on as that user."""
+        ...
+
+
+class Service(Protocol):
+    """The agent's service, under whatever starts services here. All raise StateError."""
+
+    def enable(self) -> None:
+        """Let it start with the machine."""
+        ...
+
+    def disable(self) -> None:
+        """Stop it, and let it start no more; before its files are removed."""
+        ...
+
+    def forget(self) -> None:
+        """After its files were removed."""
+        ...
+
+    def do(self, verb: str) -> None:
+        """`start`, `stop` or `restart`; returns when that is done."""
+        ...
+
+    @property
+    def is_running(self) -> bool: ...

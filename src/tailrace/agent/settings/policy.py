@@ -18,6 +18,11 @@ OWN_STATE: Final = (
 """Parts of a home that no config may read or write, whatever the settings name; nor `/etc/tailrace/secret`."""
 
 
+def own_state(home: Path) -> list[Path]:
+    """A home with all of its parts: those of an installed agent are links that lead elsewhere, to places that no input may read either."""
+    return [home, *(home / name for name in OWN_STATE)]
+
+
 def config_policy(home: Path, settings: AgentSettings, environment: Mapping[str, str] = os.environ) -> ConfigPolicy:
     """What `HOME/agent.yaml` allows. Links are followed on both sides, so that none leads out."""
     never = [*(home / name for name in OWN_STATE), Path("/etc/tailrace/secret")]

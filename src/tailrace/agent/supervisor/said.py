@@ -3,6 +3,7 @@
 The worker's own telemetry would be larger than all of the supervisor.
 """
 
+import contextlib
 import os
 import sys
 from datetime import UTC, datetime
@@ -23,6 +24,11 @@ class Said:
 
     def warning(self, text: str) -> None:
         self._say("warning", text)
+
+    def kept(self, text: str) -> None:
+        """An error that stands on stderr already, for who looks later."""
+        with contextlib.suppress(OSError):
+            self._keep(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} error {text}\n".encode())
 
     def _say(self, level: str, text: str) -> None:
         now = datetime.now(UTC)

@@ -118,6 +118,7 @@ class Supervisor:
             self._at_work(life)
         elif kind == "refused":
             life.refused = int(message.get("exit", 1))
+            self._said.kept(f"the worker cannot run: {message.get('why', '')}")
         close(handles)
 
     def _greet(self, life: Life, hello: Mapping[str, Any]) -> None:
@@ -214,7 +215,7 @@ class Supervisor:
             pause = self._pauses.after(life.worked_for)
         self._start_at = time.monotonic() + pause
         self._said.warning(f"the worker ended: {report.why}; the next one starts in {pause:.1f} s")
-        self._systemd.status(f"the worker ended: {report.why}")
+        self._systemd.ready(f"the worker ended: {report.why}")  # the supervisor works, and tries again: systemd need not
 
     def _note(self, life: Life, report: crash.Crash) -> bool:
         """Write the report, and set aside what has killed too often; whether something was."""

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from tailrace.cli.home import DEFAULT
+from tailrace.cli.home import AGENT_HOME
 from tailrace.cli.output import Exit, Output, note, print_table
 
 COLUMNS: Final[Sequence[str]] = ("number", "at", "target", "code", "reason", "path", "events", "sample")
@@ -14,7 +14,7 @@ COLUMNS: Final[Sequence[str]] = ("number", "at", "target", "code", "reason", "pa
 
 def dead_letters(
     *,
-    home: Annotated[Path, Parameter(help="Home of the agent.")] = DEFAULT,
+    home: Annotated[Path, Parameter(help="Home of the agent.")] = AGENT_HOME,
     output: Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")] = "table",
     resend: Annotated[bool, Parameter(help="Send all of them again.", negative="")] = False,
 ) -> int:

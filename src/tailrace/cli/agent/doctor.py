@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from tailrace.cli.home import DEFAULT
+from tailrace.cli.home import AGENT_HOME
 from tailrace.cli.output import Exit, Output, note, print_table, say
 from tailrace.errors import StateError, UnreachableError
 
@@ -24,7 +24,7 @@ CODES: Final = {"settings": Exit.USAGE, "pipelines": Exit.USAGE, "connection": E
 def doctor(
     *,
     file: Annotated[Path | None, Parameter(help="Only why this file is collected, or is not.", show_default=False)] = None,
-    home: Annotated[Path, Parameter(help="Home of the agent.")] = DEFAULT,
+    home: Annotated[Path, Parameter(help="Home of the agent.")] = AGENT_HOME,
     pipelines: Annotated[
         Path | None, Parameter(help="Directory with pipeline files, or one file; HOME/pipelines by default.", show_default=False)
     ] = None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tailrace.cli.home import DEFAULT
+from tailrace.cli.home import AGENT_HOME, become_owner
 from tailrace.cli.output import Exit, note, say
 from tailrace.errors import BusyError, UsageError
 
@@ -27,7 +27,7 @@ def enroll(
             help="Join token; `-` reads it from standard input; else TAILRACE_JOIN_TOKEN.", allow_leading_hyphen=True, show_default=False
         ),
     ] = "",
-    home: Annotated[Path, Parameter(help="Home of the agent; made when it is not there.")] = DEFAULT,
+    home: Annotated[Path, Parameter(help="Home of the agent; made when it is not there.")] = AGENT_HOME,
     new_id: Annotated[bool, Parameter(help="Join as an agent of its own: for a home that was copied.", negative="")] = False,
 ) -> int:
     """Join a server: the agent gets its keys from there, and may write to the token's project. A second token adds a project.
@@ -41,6 +41,7 @@ def enroll(
     _hide_arguments()
     text = _token(token)
     home = home.expanduser().absolute()
+    become_owner(home)
     joined = _through_the_agent(home, server, text, new_id=new_id)
     if joined is None:
         joined = _alone(home, server, text, new_id=new_id)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from tailrace.cli.home import DEFAULT
+from tailrace.cli.home import AGENT_HOME
 from tailrace.cli.output import Exit, note
 from tailrace.cli.period import moment
 from tailrace.errors import UnreachableError, UsageError
@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 
 def import_(
     *paths: Annotated[str, Parameter(help="Files, directories or quoted patterns; plain, .gz or .zst.")],
-    home: Annotated[Path, Parameter(help="Home of the agent.")] = DEFAULT,
+    home: Annotated[Path, Parameter(help="Home of the agent.")] = AGENT_HOME,
     pipeline: Annotated[str, Parameter(help="Whose processors and flushers are used; by default the one that names the files.")] = "",
     since: Annotated[str, Parameter(help="Only events from then on: `2026-11-01 12:00`, or `3d` for the last three days.")] = "",
     again: Annotated[bool, Parameter(help="Also files that this pipeline has collected already.", negative="")] = False,

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tailrace.cli.home import DEFAULT
+from tailrace.cli.home import AGENT_HOME
 from tailrace.cli.output import Exit, Output, print_table
 
 
 def settings(
     *,
-    home: Annotated[Path, Parameter(help="Home of the agent.")] = DEFAULT,
+    home: Annotated[Path, Parameter(help="Home of the agent.")] = AGENT_HOME,
     set_: Annotated[Sequence[str], Parameter(name="--set", help="`KEY=VALUE`, as `agent run` takes it.", negative="")] = (),
     output: Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")] = "table",
 ) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
-from tailrace.cli.home import DEFAULT, read_json
+from tailrace.cli.home import AGENT_HOME, read_json
 from tailrace.cli.mistakes import listed
 from tailrace.cli.output import Exit, Output, note, print_table, say
 from tailrace.errors import StateError, UnreachableError, UsageError
@@ -47,7 +47,7 @@ def status(
     ] = "",
     /,
     *words: Annotated[str, Parameter(help="The index, project, logstore and path that follow a word of the manual, as in the examples.")],
-    home: Annotated[Path, Parameter(help="Home of the agent.")] = DEFAULT,
+    home: Annotated[Path, Parameter(help="Home of the agent.")] = AGENT_HOME,
     output: Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")] = "table",
     pattern: Annotated[str, Parameter(help="Only files whose path matches, with `*`, `?` and `[...]`.")] = "",
     limit: Annotated[int, Parameter(help="At most so many files, those furthest behind first.")] = 1000,

@@ -40,7 +40,7 @@ def _supervised(channel: int) -> int:
         return _run(supervision)
     except TailraceError as error:
         print_error(error)
-        supervision.refused(exit_code(error))
+        supervision.refused(exit_code(error), f"{error.message}; {error.hint}" if error.hint else error.message)
         return exit_code(error)
 
 

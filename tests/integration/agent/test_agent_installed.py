@@ -1,0 +1,116 @@
+"""The agent as it is installed: what `install` makes, what runs then and as whom, and what `uninstall` leaves."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tailrace import __version__
+from tailrace.cli.main import main
+from tests.integration.agent.machine import Machine
+
+pytestmark = pytest.mark.peer  # it mounts: the same that installs packages may do that
+
+PIPELINE = """
+mkdir -m 700 /run/app && echo 'a line' > /run/app/a.log && chmod 600 /run/app/a.log
+echo '{"inputs": [{"Type": "input_file", "FilePaths": ["/run/app/*.log"], "TailingAllMatchedFiles": true}],
+  "flushers": [{"Type": "flusher_file", "FilePath": "/var/lib/tailrace/out/lines"}]}' > /etc/tailrace/pipelines/app.json
+"""
+CAPABILITY = f"{1 << 2:016x}"
+"""CAP_DAC_READ_SEARCH and no other, as /proc/PID/status shows it (linux/capability.h)."""
+BY_USERADD = re.compile(r"/etc/((passwd|group|shadow|gshadow|subuid|subgid)-? |\.pwd\.lock )|/var/(cache|log/journal|lib/systemd)/")
+"""What `useradd`, `userdel` and `update-rc.d` change besides: back-up copies, sizes and stamps of their own files."""
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    with Machine() as made:
+        yield made
+
+
+def test_installed_it_runs_as_its_user_with_one_capability_and_leaves_what_it_says(machine: Machine):
+    before = machine.tree()
+    said = machine.tailrace("agent install")
+    assert "put a pipeline into /etc/tailrace/pipelines" in said
+    machine.run(PIPELINE)
+    assert machine.run("tailrace agent start") == "the agent is at work\n"
+    assert machine.run("ps -o user=,comm= -C tailrace-agent,tailrace-worker").split() == [
+        *("tailrace", "tailrace-agent"),
+        *("tailrace", "tailrace-worker"),
+    ]
+    status = machine.run("cat /proc/$(cat /run/tailrace-agent.pid)/status /proc/$(pgrep tailrace-worker)/status")
+    assert re.findall(r"^Cap(?:Prm|Eff|Bnd|Amb):\t(\w+)$", status, re.MULTILINE) == [CAPABILITY] * 8
+    assert re.findall(r"^NoNewPrivs:\t(\d)$", status, re.MULTILINE) == ["1", "1"]
+    machine.run("for try in $(seq 100); do grep -q 'a line' /var/lib/tailrace/out/lines && exit 0; sleep 0.1; done; exit 1")
+    assert "1 pipelines, 1 targets; 1 events in" in machine.run("tailrace agent status")  # the installed home is found by itself
+    assert machine.run("/etc/init.d/tailrace-agent status") == "tailrace-agent is running\n"
+    machine.run("tailrace agent restart")
+    machine.run("tailrace agent stop")
+    machine.run("/etc/init.d/tailrace-agent status", code=3)
+    machine.run("ps -o comm= -C tailrace-agent,tailrace-worker", code=1)
+
+    said = machine.run("tailrace agent uninstall")
+    assert "kept: /var/lib/tailrace, /etc/tailrace, /var/log/tailrace, the user tailrace" in said
+    left = machine.tree() - before
+    kept = ("/etc/tailrace/", "/var/lib/tailrace/", "/var/log/tailrace/")
+    assert sorted(path for path in left if not path.startswith(kept) and not BY_USERADD.match(path)) == []
+    assert {path for path in left if re.search(r"versions|current|last-good|program|supervisor\.json", path)} == set()
+    assert any(path.startswith("/etc/tailrace/secret/agent.json ") for path in left)
+
+    machine.tailrace("agent uninstall --purge")
+    after = machine.tree()
+    assert sorted(path for path in after ^ before if not BY_USERADD.match(path)) == []
+    machine.run("id tailrace", code=1)
+    assert "no agent is installed here" in machine.tailrace("agent uninstall", code=1)
+
+
+def test_an_agent_that_cannot_start_says_why(machine: Machine):
+    machine.tailrace("agent install")
+    said = machine.run("tailrace agent start", code=1)
+    assert "error: the agent does not start" in said
+    assert "there is no pipeline in `/var/lib/tailrace/pipelines`" in said
+
+
+def test_a_second_installation_keeps_what_there_is_and_root_is_a_choice(machine: Machine):
+    machine.tailrace("agent install --no-start")
+    machine.run(PIPELINE)
+    machine.run("echo 'working_hostname: mine' > /etc/tailrace/agent.yaml; tailrace agent start")
+    first = machine.run("cat /etc/tailrace/secret/agent.json")
+    assert machine.tailrace("agent install --root").endswith("the agent is at work\n")
+    assert machine.run("cat /etc/tailrace/secret/agent.json; cat /etc/tailrace/agent.yaml") == f"{first}working_hostname: mine\n"
+    assert machine.run("ps -o user= -C tailrace-agent,tailrace-worker").split() == ["root", "root"]
+    machine.tailrace("agent install")
+    assert machine.run("ps -o user= -C tailrace-agent,tailrace-worker").split() == ["tailrace", "tailrace"]
+    assert machine.run("find /var/lib/tailrace /var/log/tailrace /etc/tailrace/secret ! -user tailrace ! -path '*/versions/*'") == ""
+
+
+def test_the_unit_is_what_systemd_understands_and_safe(machine: Machine):
+    machine.tailrace("agent install --service both --no-start")
+    assert machine.run("systemd-analyze verify /etc/systemd/system/tailrace-agent.service") == ""
+    shown = machine.run("systemd-analyze security --offline=true --threshold=25 /etc/systemd/system/tailrace-agent.service")
+    assert "Overall exposure level for tailrace-agent.service" in shown
+    unit = machine.run("cat /etc/systemd/system/tailrace-agent.service")
+    assert "AmbientCapabilities=CAP_DAC_READ_SEARCH\nCapabilityBoundingSet=CAP_DAC_READ_SEARCH\n" in unit
+    assert "@" not in unit.replace("@system-service", "")
+
+
+def test_a_package_is_written_below_its_directory_and_names_it_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture):
+    assert main(["agent", "install", "--destdir", str(tmp_path), "--prefix", "/usr"]) == 0
+    assert "/usr/lib/tailrace" in capsys.readouterr().out
+    top = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*")}
+    assert top == {"etc/init.d", "etc/tailrace", "usr/bin", "usr/lib", "var/lib", "var/log"}
+    assert (tmp_path / "usr/bin/tailrace").resolve() == tmp_path / "usr/lib/tailrace" / __version__ / "bin/tailrace"
+    texts = [path for path in tmp_path.rglob("*") if path.is_file() and not path.is_symlink() and "site-packages" not in path.parts]
+    assert [str(path) for path in texts if str(tmp_path) in path.read_text()] == []
+    assert json.loads((tmp_path / "etc/tailrace/installed.json").read_text())["user"] == "tailrace"
+    program = tmp_path / "usr/lib/tailrace" / __version__
+    shown = subprocess.run(
+        [program / "bin" / "python", "-I", "-m", "tailrace.cli.agent.worker", "--self-test"], capture_output=True, text=True, check=False
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert not list(program.rglob("chdb*"))
+    assert main(["agent", "uninstall", "--destdir", str(tmp_path), "--purge"]) == 0
+    assert list(tmp_path.iterdir()) == []
