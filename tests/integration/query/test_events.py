@@ -128,3 +128,37 @@ def test_a_cursor_that_is_none_is_refused(ties: FilledLogstore, cursor: str):
     with pytest.raises(ApiError) as raised:
         ties.tail("", cursor)
     assert raised.value.error_code == "InvalidCursor"
+
+
+def test_chinese_keeps_to_the_token_list_and_runs_stay_together(engine: EngineThread):
+    texts = ["错误:连接超时 host=a-1", "连上了,接不通", "user:timeout"]
+    logs = [Log({"id": str(place), "msg": text}, time=START + place) for place, text in enumerate(texts)]
+    index = FieldIndex("c1", "msg", "text", TOKENS, chinese=True)
+    for spec in ({"line": LineIndex(TOKENS, chinese=True)}, {"fields": (index,)}):
+        logstore = engine.logstore(logs, **spec)
+        assert logstore.find("连接") == ["0"]
+        assert logstore.find("连 接") == ["0", "1"]
+        assert logstore.find("timeout") == ["2"]
+        assert logstore.find("msg:a-1 msg:超时") == ["0"]
+        assert logstore.find("msg:超*") == ["0"]
+        assert logstore.find("not msg:连?接 id:*") == ["0", "1", "2"]
+
+
+def test_parts_of_a_json_field(engine: EngineThread):
+    bodies = ['{"user":{"name":"Ann Lee","age":30},"ok":true}', '{"user":{"name":"Bob","age":"x"}}', "no json"]
+    logs = [Log({"id": str(place), "req": body}, time=START + place) for place, body in enumerate(bodies)]
+    parts = (FieldIndex("c2", "req.user.name", "text", TOKENS, parent="req"), FieldIndex("c3", "req.user.age", "long", parent="req"))
+    for some in (parts, ()):
+        logstore = engine.logstore(logs, fields=(FieldIndex("c1", "req", "json", TOKENS), *some))
+        assert logstore.find("req.user.name: lee") == ["0"]
+        assert logstore.find('req.user.name:#"Ann Lee"') == ["0"]
+        assert logstore.find("req.user.age >= 30") == ["0"]
+        assert logstore.find("req.ok: true") == ["0"]
+        assert logstore.find("not req.user.name:*") == ["2"]
+        assert logstore.find("ann") == ["0"]
+    logstore = engine.logstore(logs, fields=(FieldIndex("c1", "req", "json", TOKENS), *parts))
+    assert logstore.sql('select "req.user.name" as name, "req.user.age" + 1 as age from log order by __time__') == [
+        ("Ann Lee", "31"),
+        ("Bob", "null"),
+        ("null", "null"),
+    ]

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from tailrace.errors import ApiError
-from tailrace.server.db.indexing import check_index, field_indexes, line_index
+from tailrace.server.db.indexing import check_index, column_kinds, field_indexes, line_index
 from tailrace.server.store.port import FieldIndex, LineIndex
 
 TEXT = {"type": "text", "token": [" "], "caseSensitive": False, "doc_value": True}
+
+JSON = {"type": "json", "token": []}
 
 
 def test_a_document_becomes_what_the_store_needs() -> None:
@@ -22,13 +24,21 @@ def test_a_document_becomes_what_the_store_needs() -> None:
         },
     }
     check_index(document)
-    columns = {"url": "c1", "status": "c2", "cost": "c3", "detail": "c4"}
+    columns = {
+        ("url", "text"): "c1",
+        ("status", "long"): "c2",
+        ("cost", "double"): "c3",
+        ("detail", "json"): "c4",
+        ("detail.a.b", "json long"): "c5",
+    }
+    assert column_kinds(document) == list(columns)
     assert line_index(document) == LineIndex((",", "\n"), case_sensitive=True, chinese=True)
-    assert field_indexes(document, lambda key, kind: columns[key]) == (
+    assert field_indexes(document, lambda key, kind: columns[key, kind]) == (
         FieldIndex("c1", "url", "text", (" ",), chinese=True, doc_value=True, alias="address"),
         FieldIndex("c2", "status", "long", doc_value=True),
         FieldIndex("c3", "cost", "double", doc_value=False),
         FieldIndex("c4", "detail", "json", (".",), doc_value=False),
+        FieldIndex("c5", "detail.a.b", "long", (".",), doc_value=False, parent="detail"),
     )
 
 
@@ -57,6 +67,12 @@ def test_either_part_may_be_absent_and_other_keys_are_kept(document: dict[str, A
         ({"keys": {"a": {**TEXT, "alias": "x"}, "b": {**TEXT, "alias": "x"}}}, "alias `x` of key `b` is taken by `a`"),
         ({"keys": {"a": {**TEXT, "alias": "b"}, "b": TEXT}}, "alias `b` of key `a` is taken by `b`"),
         ({"keys": {"a": {"type": "json", "token": [], "json_keys": {"b": {"type": "json"}}}}}, "`b` in `json_keys` of key `a`"),
+        (
+            {"keys": {"a": {**JSON, "json_keys": {"b": {"type": "long", "alias": "c"}}}, "c": TEXT}},
+            "alias `c` of key `a.b` is taken by `c`",
+        ),
+        ({"keys": {"a": {**JSON, "json_keys": {"b": {"type": "long"}}}, "a.b": TEXT}}, "`a.b` is a key and a part of the JSON field `a`"),
+        ({"keys": {"a": {**JSON, "json_keys": {"b": {"type": "long", "doc_value": 1}}}}}, "`doc_value` of `b` in `json_keys` of key `a`"),
         ({"keys": {"a": {"type": "json", "token": [], "max_depth": "deep"}}}, "`max_depth` of key `a`"),
         ({"keys": {f"k{number}": {"type": "long"} for number in range(1001)}}, "1001 fields"),
     ],

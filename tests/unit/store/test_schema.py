@@ -59,12 +59,35 @@ def test_the_comment_is_changed_last() -> None:
     [
         (LineIndex((" ",)), "tokenizer = splitByString([' ']), preprocessor = lower(mapValues(fields))"),
         (LineIndex((" ",), case_sensitive=True), "tokenizer = splitByString([' '])"),
-        (LineIndex((" ",), chinese=True), "tokenizer = 'unicodeWord', preprocessor = lower(mapValues(fields))"),
         (LineIndex(()), "tokenizer = 'array', preprocessor = lower(mapValues(fields))"),
     ],
 )
 def test_what_a_word_is(index: LineIndex, tokenizer: str) -> None:
     assert f"INDEX i_line mapValues(fields) TYPE text({tokenizer})" in schema.create_statement(replace(SPEC, line=index))
+
+
+def test_each_chinese_character_is_a_word() -> None:
+    sql = schema.create_statement(replace(SPEC, line=LineIndex((" ",), chinese=True)))
+    assert r"tokenizer = splitByString([' ', '\x01']), preprocessor = replaceRegexpAll(lower(mapValues(fields))" in sql
+
+
+def test_a_part_of_a_json_field_is_taken_out_of_it() -> None:
+    field = FieldIndex("c1", "req", "json", (" ",))
+    part = FieldIndex("c2", "req.user.it's", "long", (" ",), parent="req")
+    sql = schema.create_statement(replace(SPEC, fields=(field, part)))
+    assert "c2 Nullable(Int64) MATERIALIZED toInt64OrNull(JSONExtractString(fields['req'], 'user', 'it\\x27s')) CODEC" in sql
+    assert [index.column for index in schema.given_fields(replace(SPEC, fields=(field, part)))] == ["c1"]
+
+
+def test_an_index_of_chinese_text_from_the_first_format_is_made_anew() -> None:
+    spec = replace(SPEC, line=LineIndex((" ",), chinese=True))
+    before = schema.parse_comment("ls_5", schema.comment(spec).replace('"format":2', '"format":1'))
+    statements = [statement.removeprefix("ALTER TABLE ls_5 ") for statement in schema.alter_statements(before, spec)]
+    assert [statement.split(" mapValues")[0] for statement in statements[:2]] == [
+        "DROP INDEX IF EXISTS i_line",
+        "ADD INDEX IF NOT EXISTS i_line",
+    ]
+    assert "MODIFY COMMENT" in statements[-1]
 
 
 def test_kept_for_ever_means_no_ttl() -> None:

@@ -3,7 +3,8 @@
 The document itself is kept word for word; whatever is not named here is stored and ignored.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tailrace.errors import ApiError
@@ -33,23 +34,39 @@ def line_index(document: Mapping[str, Any]) -> LineIndex | None:
     return LineIndex(tuple(line["token"]), case_sensitive=bool(line.get("caseSensitive", False)), chinese=bool(line.get("chn", False)))
 
 
-def field_indexes(document: Mapping[str, Any], column: Callable[[str, str], str]) -> tuple[FieldIndex, ...]:
-    """The fields of a valid document; `column(key, type)` names the opaque column of each."""
-    fields: list[FieldIndex] = []
+def column_kinds(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(key, kind) of every column that a valid document needs; a key that was of another kind before gets another column."""
+    return [(index.key, f"json {index.type}" if index.parent else index.type) for index in _fields(document)]
+
+
+def field_indexes(document: Mapping[str, Any], column: Callable[[str, str], str | None]) -> tuple[FieldIndex, ...]:
+    """The fields of a valid document; `column(key, kind)` names the opaque column of each, None for a field to be left out."""
+    named = [(index, column(*kind)) for index, kind in zip(_fields(document), column_kinds(document), strict=True)]
+    return tuple(replace(index, column=name) for index, name in named if name is not None)
+
+
+def _fields(document: Mapping[str, Any]) -> Iterator[FieldIndex]:
+    """Still without columns. A part of a JSON field is cut and compared as the field is."""
     for key, entry in (document.get("keys") or {}).items():
-        fields.append(
-            FieldIndex(
-                column=column(key, entry["type"]),
-                key=key,
-                type=entry["type"],
-                tokens=tuple(entry.get("token") or ()),
-                case_sensitive=bool(entry.get("caseSensitive", False)),
-                chinese=bool(entry.get("chn", False)),
-                doc_value=bool(entry.get("doc_value", False)),
-                alias=str(entry.get("alias") or ""),
-            )
+        whole = FieldIndex(
+            column="",
+            key=key,
+            type=entry["type"],
+            tokens=tuple(entry.get("token") or ()),
+            case_sensitive=bool(entry.get("caseSensitive", False)),
+            chinese=bool(entry.get("chn", False)),
+            doc_value=bool(entry.get("doc_value", False)),
+            alias=str(entry.get("alias") or ""),
         )
-    return tuple(fields)
+        yield whole
+        for name, part in json_keys(entry).items():
+            kind, statistics, alias = part["type"], bool(part.get("doc_value", False)), str(part.get("alias") or "")
+            yield replace(whole, key=f"{key}.{name}", type=kind, doc_value=statistics, alias=alias, parent=key)
+
+
+def json_keys(entry: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The parts of a JSON field that are indexed by name: path to entry."""
+    return (entry.get("json_keys") or {}) if entry["type"] == "json" else {}
 
 
 def _check_line(line: object) -> None:
@@ -68,16 +85,19 @@ def _check_line(line: object) -> None:
 def _check_keys(keys: object) -> None:
     if not isinstance(keys, dict):
         raise _invalid("`keys` has to be an object")
-    if len(keys) > MAX_FIELDS:
-        raise _invalid(f"{len(keys)} fields are more than the {MAX_FIELDS} that a logstore may have")
-    aliases: dict[str, str] = {}
     for key, entry in keys.items():
         _check_field(key, entry)
-        alias = entry.get("alias")
-        if alias and (alias in aliases or (alias in keys and alias != key)):
-            raise _invalid(f"alias `{alias}` of key `{key}` is taken by `{aliases.get(alias, alias)}`")
-        if alias:
-            aliases[alias] = key
+    fields = list(_fields({"keys": keys}))
+    if len(fields) > MAX_FIELDS:
+        raise _invalid(f"{len(fields)} fields are more than the {MAX_FIELDS} that a logstore may have")
+    taken: dict[str, str] = {}
+    for index in fields:
+        if index.key in taken:
+            raise _invalid(f"`{index.key}` is a key and a part of the JSON field `{index.parent or taken[index.key]}`")
+        taken[index.key] = index.parent or index.key
+    for index in fields:
+        if index.alias and taken.setdefault(index.alias, index.key) not in (index.key, index.parent):
+            raise _invalid(f"alias `{index.alias}` of key `{index.key}` is taken by `{taken[index.alias]}`")
 
 
 def _check_field(key: str, entry: object) -> None:
@@ -109,6 +129,9 @@ def _check_json_field(entry: Mapping[str, Any], where: str) -> None:
     for name, part in json_keys.items():
         if not isinstance(part, dict) or part.get("type") not in ("text", "long", "double"):
             raise _invalid(f"`{name}` in `json_keys` of {where} needs a type: text, long or double")
+        _check_flags(part, f"`{name}` in `json_keys` of {where}", ("doc_value",))
+        if not isinstance(part.get("alias") or "", str):
+            raise _invalid(f"`alias` of `{name}` in `json_keys` of {where} has to be a text")
 
 
 def _check_tokens(entry: Mapping[str, Any], where: str) -> None:

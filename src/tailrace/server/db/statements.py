@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
-from tailrace.server.db.indexing import field_indexes, line_index
+from tailrace.server.db.indexing import column_kinds, field_indexes, line_index
 from tailrace.server.db.records import Logstore, Project, Shard
 from tailrace.server.db.tables import DropRow, GrantRow, IndexColumnRow, IndexRow, KeyRow, LogstoreRow, ProjectRow, ShardRow, TokenRow
 from tailrace.server.store.port import TableSpec
@@ -129,10 +129,10 @@ def _number_columns(session: Session, logstore: int, document: Mapping[str, Any]
         (row.key, row.type): row.number for row in session.scalars(select(IndexColumnRow).where(IndexColumnRow.logstore_id == logstore))
     }
     number = max(known.values(), default=0)
-    for key, entry in (document.get("keys") or {}).items():
-        if (key, entry["type"]) not in known:
+    for key, kind in column_kinds(document):
+        if (key, kind) not in known:
             number += 1
-            session.add(IndexColumnRow(logstore_id=logstore, number=number, key=key, type=entry["type"], first_version=version))
+            session.add(IndexColumnRow(logstore_id=logstore, number=number, key=key, type=kind, first_version=version))
     session.flush()
 
 
@@ -173,5 +173,6 @@ def _table(session: Session, row: LogstoreRow, shards: int, index: IndexRow | No
         (column.key, column.type): column.number
         for column in session.scalars(select(IndexColumnRow).where(IndexColumnRow.logstore_id == row.id))
     }
-    fields = field_indexes(index.document, lambda key, kind: f"c{numbers[key, kind]}")
+    # An index of the first release has no columns for parts of JSON fields: they get them when it is written again.
+    fields = field_indexes(index.document, lambda key, kind: f"c{numbers[key, kind]}" if (key, kind) in numbers else None)
     return TableSpec(row.id, row.ttl, shards, line=line_index(index.document), fields=fields)

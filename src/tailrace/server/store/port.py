@@ -28,6 +28,13 @@ class FieldIndex:
     chinese: bool = False
     doc_value: bool = True
     alias: str = ""
+    parent: str = ""
+    """Key of the JSON field that this is a part of; `key` is then `<parent>.<path>`, the path with a dot between its names."""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The names that lead to it within `parent`."""
+        return tuple(self.key.removeprefix(f"{self.parent}.").split(".")) if self.parent else ()
 
 
 @dataclass(frozen=True, slots=True)

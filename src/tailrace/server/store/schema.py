@@ -13,7 +13,8 @@ from tailrace.errors import DamagedError, NewerFormatError
 from tailrace.server.store.engine_settings import literal
 from tailrace.server.store.port import TAG_PREFIX, FieldIndex, LineIndex, TableSpec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: text indexes of Chinese text keep to the token list, parts of JSON fields have columns."""
 TABLE_PREFIX = "ls_"
 FOREVER_DAYS = 3650
 """SLS keeps logs of this many days or more for ever."""
@@ -64,6 +65,12 @@ _SETTINGS = (
     "parts_to_throw_insert = 3000",
 )
 
+HAN = r"[\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{20000}-\x{3FFFF}]"
+"""A Chinese character, for RE2: each is a token of its own in an index of Chinese text."""
+CHARACTER_END = "\x01"
+"""Put around each of them for the tokenizer, which knows delimiters only; control characters hardly stand in logs."""
+_APART = CHARACTER_END + r"\1" + CHARACTER_END
+
 _COLUMN_TYPES = {
     "text": ("String", "{value}"),
     "json": ("String", "{value}"),
@@ -106,9 +113,16 @@ def parse_comment(table: str, text: str) -> TableSpec:
                 f"engine table `{table}` has format {version}, this release knows up to {FORMAT_VERSION}",
                 hint="start the newer release again, or restore a backup made with this one",
             )
-        return msgspec.json.decode(text, type=TableComment).spec
+        found = msgspec.json.decode(text, type=TableComment)
     except msgspec.MsgspecError as error:
         raise DamagedError(f"engine table `{table}` does not say what it was made from: {error}") from error
+    return found.spec if found.format > 1 else _without_chinese(found.spec)
+
+
+def _without_chinese(spec: TableSpec) -> TableSpec:
+    """Up to format 1 Chinese text was indexed in another way: as if it had not been, so that those indexes are made anew."""
+    line = None if spec.line is None else replace(spec.line, chinese=False)
+    return replace(spec, line=line, fields=tuple(replace(index, chinese=False) for index in spec.fields))
 
 
 def create_statement(spec: TableSpec) -> str:
@@ -144,7 +158,7 @@ def drop_statement(logstore: int) -> str:
 
 def given_fields(spec: TableSpec) -> tuple[FieldIndex, ...]:
     """Indexed fields whose values a block brings along; the engine takes the others from columns of the same row."""
-    return tuple(index for index in spec.fields if _value(index.key).startswith("fields["))
+    return tuple(index for index in spec.fields if _value(index).startswith("fields["))
 
 
 def block_columns(fields: Iterable[str] = ()) -> list[tuple[str, str]]:
@@ -182,7 +196,7 @@ def _field_changes(old: TableSpec, new: TableSpec) -> Iterator[str]:
             continue
         if _has_text_index(index):
             yield f"DROP INDEX IF EXISTS i_{column}"
-        if column not in after or (index.key, index.type) != (after[column].key, after[column].type):
+        if column not in after or _origin(index) != _origin(after[column]):
             yield f"DROP COLUMN IF EXISTS {column}"
     for column, index in after.items():
         if column in before and _same_storage(index, before[column]):
@@ -190,6 +204,10 @@ def _field_changes(old: TableSpec, new: TableSpec) -> Iterator[str]:
         yield f"ADD COLUMN IF NOT EXISTS {_field_column(index)}"
         if _has_text_index(index):
             yield f"ADD {_field_index(index).replace('INDEX', 'INDEX IF NOT EXISTS', 1)}"
+
+
+def _origin(index: FieldIndex) -> tuple[str, str, str]:
+    return index.key, index.type, index.parent
 
 
 def _same_storage(one: FieldIndex, other: FieldIndex) -> bool:
@@ -203,10 +221,16 @@ def _has_text_index(index: FieldIndex) -> bool:
 
 def _field_column(index: FieldIndex) -> str:
     kind, expression = _COLUMN_TYPES[index.type]
-    return f"{index.column} {kind} MATERIALIZED {expression.format(value=_value(index.key))} CODEC(Default)"
+    return f"{index.column} {kind} MATERIALIZED {expression.format(value=_value(index))} CODEC(Default)"
 
 
-def _value(key: str) -> str:
+def _value(index: FieldIndex) -> str:
+    if not index.parent:
+        return _place(index.key)
+    return f"JSONExtractString({_place(index.parent)}, {', '.join(map(_quoted, index.path))})"
+
+
+def _place(key: str) -> str:
     """Where the value of a key is: what does not come from the event itself has columns of its own."""
     if key in ("__source__", "__topic__"):
         return key.strip("_")
@@ -224,14 +248,17 @@ def _line_index(line: LineIndex) -> str:
 
 
 def _text(expression: str, tokens: tuple[str, ...], chinese: bool, case_sensitive: bool) -> str:
-    folding = "" if case_sensitive else f", preprocessor = lower({expression})"
-    return f"text(tokenizer = {tokenizer(tokens, chinese=chinese)}{folding})"
+    prepared = expression if case_sensitive else f"lower({expression})"
+    if chinese:
+        prepared = f"replaceRegexpAll({prepared}, {_quoted(f'({HAN})')}, {_quoted(_APART)})"
+    preprocessor = "" if prepared == expression else f", preprocessor = {prepared}"
+    return f"text(tokenizer = {tokenizer(tokens, chinese=chinese)}{preprocessor})"
 
 
 def tokenizer(tokens: tuple[str, ...], *, chinese: bool) -> str:
-    """The engine's name for a set of delimiters. Without delimiters a value is one word; Chinese text is cut by character."""
+    """The engine's name for a set of delimiters. Without delimiters a value is one word; Chinese text is cut at each character, too."""
     if chinese:
-        return "'unicodeWord'"
+        tokens = (*tokens, CHARACTER_END)
     if not tokens:
         return "'array'"
     return f"splitByString([{', '.join(_quoted(token) for token in tokens)}])"

@@ -11,7 +11,7 @@ from tailrace.errors import ApiError
 from tailrace.server.query.search.ast import And, Everything, Exists, Leaf, Node, Not, Or, Pattern, Phrase, Pieces, Range, Term, Wild
 from tailrace.server.query.search.lexer import syntax_error
 from tailrace.server.query.search.parser import read_number
-from tailrace.server.query.search.text import DEFAULT_DELIMITERS, cut, cut_pieces, fold, token_regex
+from tailrace.server.query.search.text import USUAL, Cutting, fold
 from tailrace.server.store.port import TAG_PREFIX, FieldIndex, TableSpec
 
 TRUE, FALSE = "1", "0"
@@ -46,9 +46,8 @@ class _Text:
     """The expression that has the text index, or "" when there is none."""
     verified: bool = False
     """Whether a hit of `index` still has to be looked for in `value` (an index over more than this value)."""
-    delimiters: tuple[str, ...] = DEFAULT_DELIMITERS
+    cutting: Cutting = USUAL
     case_sensitive: bool = False
-    chinese: bool = False
 
     def fold(self, expression: str) -> str:
         return expression if self.case_sensitive else f"lower({expression})"
@@ -61,6 +60,15 @@ class _Text:
         if self.several:
             return f"arrayExists(v -> {condition.replace('<x>', self.fold('v'))}, {self.value})"
         return condition.replace("<x>", self.fold(self.value))
+
+
+@dataclass(frozen=True, slots=True)
+class _JsonPart:
+    """A value inside a JSON field: as text, '' when it is missing, and whether it is there (`null` is not)."""
+
+    whole: FieldIndex
+    text: str
+    there: str
 
 
 @dataclass(slots=True)
@@ -105,27 +113,30 @@ class Predicates:
     def _anywhere(self, node: Term | Phrase | Pattern) -> str:
         line = self.table.line
         if line is not None:
-            index = "mapValues(fields)" if line.tokens or line.chinese else ""
-            text = _Text("mapValues(fields)", True, index, False, line.tokens, line.case_sensitive, line.chinese)
-            return self._find(text, node)
-        texts = [index for index in self.table.fields if index.type in ("text", "json")]
+            cutting = Cutting(line.tokens, line.chinese)
+            index = "" if cutting.is_whole else "mapValues(fields)"
+            return self._find(_Text("mapValues(fields)", True, index, False, cutting, line.case_sensitive), node)
+        texts = [index for index in self.table.fields if index.type in ("text", "json") and not index.parent]
         if not texts:
             return self._find(_Text("mapValues(fields)", several=True), node)
         return "(" + " OR ".join(self._find(self._text(index.key, index), node) for index in texts) + ")"
 
     def _text(self, key: str, index: FieldIndex | None) -> _Text:
         if index is not None:
-            indexed = index.column if index.tokens or index.chinese else ""
-            return _Text(index.column, False, indexed, False, index.tokens, index.case_sensitive, index.chinese)
+            cutting = Cutting(index.tokens, index.chinese)
+            return _Text(index.column, False, "" if cutting.is_whole else index.column, False, cutting, index.case_sensitive)
+        part = self._json_part(key)
+        if part is not None:
+            return _Text(part.text, False, "", False, Cutting(part.whole.tokens, part.whole.chinese), part.whole.case_sensitive)
         if key in ("__source__", "__topic__"):
             return _Text(key.strip("_"))
         if key.startswith(TAG_PREFIX):
             return _Text(f"tags[{self.binder.bind(key.removeprefix(TAG_PREFIX))}]")
         value = self._field(key)
         line = self.table.line
-        if line is None or line.chinese or not line.tokens:
+        if line is None or not line.tokens:
             return _Text(value)
-        return _Text(value, False, "mapValues(fields)", True, line.tokens, line.case_sensitive)
+        return _Text(value, False, "mapValues(fields)", True, Cutting(line.tokens, line.chinese), line.case_sensitive)
 
     def _find(self, text: _Text, node: Term | Phrase | Pattern) -> str:
         match node:
@@ -137,26 +148,23 @@ class Predicates:
                 return self._term(text, node.text)
 
     def _term(self, text: _Text, wanted: str) -> str:
-        words = cut(wanted, text.delimiters)
-        if text.delimiters and not any(character.isalnum() for character in wanted) and (text.chinese or not words):
+        words = text.cutting.words(wanted)
+        if not words:
             return self._contains(text, wanted)
-        if text.index and not text.verified:
-            return f"hasAllTokens({text.index}, {self.binder.bind(wanted)})"
-        if text.chinese:
-            return self._contains(text, wanted)
-        found = [self._token_like(text, (word,)) for word in words]
-        if text.index:
-            found.insert(0, f"hasAllTokens({text.index}, {self.binder.bind(wanted)})")
-        return "(" + " AND ".join(found) + ")"
+        found = [f"hasAllTokens({text.index}, {self.binder.bind(wanted)})"] if text.index else []
+        if not text.index or text.verified:
+            found += [self._token_like(text, (word,)) for word in words]
+        found += [self._contains(text, run) for run in text.cutting.runs(wanted)]
+        return _joined(found, "AND", neutral=TRUE, deciding=FALSE)
 
     def _phrase(self, text: _Text, wanted: str) -> str:
         contained = self._contains(text, wanted)
-        return f"({self._term(text, wanted)} AND {contained})" if cut(wanted, text.delimiters) else contained
+        return f"({self._term(text, wanted)} AND {contained})" if text.cutting.words(wanted) else contained
 
     def _tokens_like(self, text: _Text, pieces: Pieces) -> str:
         """A pattern that holds delimiters is several tokens; those without wildcards are certain and may use the index."""
         found: list[str] = []
-        for word in cut_pieces(pieces, text.delimiters):
+        for word in text.cutting.patterns(pieces):
             literal = "".join(piece for piece in word if isinstance(piece, str))
             certain = not any(isinstance(piece, Wild) for piece in word)
             found.append(self._term(text, literal) if certain else self._token_like(text, word))
@@ -164,9 +172,9 @@ class Predicates:
 
     def _token_like(self, text: _Text, pieces: Pieces) -> str:
         folded = tuple(text.fold_text(piece) if isinstance(piece, str) else piece for piece in pieces)
-        if not text.delimiters and not any(isinstance(piece, Wild) for piece in folded):
+        if text.cutting.is_whole and not any(isinstance(piece, Wild) for piece in folded):
             return text.each(f"<x> = {self.binder.bind(''.join(str(piece) for piece in folded))}")
-        return text.each(f"match(<x>, {self.binder.bind(token_regex(folded, text.delimiters))})")
+        return text.each(f"match(<x>, {self.binder.bind(text.cutting.regex(folded))})")
 
     def _contains(self, text: _Text, wanted: str) -> str:
         return text.each(f"position(<x>, {self.binder.bind(text.fold_text(wanted))}) > 0")
@@ -174,9 +182,23 @@ class Predicates:
     def _empty(self, key: str) -> str:
         if key in ("__source__", "__topic__"):
             return f"{key.strip('_')} = ''"
+        part = self._json_part(key)
+        if part is not None:
+            return f"({part.there} AND {part.text} = '')"
         container, name = ("tags", key.removeprefix(TAG_PREFIX)) if key.startswith(TAG_PREFIX) else ("fields", key)
         value = self._field(name) if container == "fields" else f"tags[{self.binder.bind(name)}]"
         return f"(has(mapKeys({container}), {self.binder.bind(name)}) AND {value} = '')"
+
+    def _json_part(self, key: str) -> "_JsonPart | None":
+        """Where `key` is `field.a.b` and `field` is indexed as JSON; the field with the longest name counts."""
+        names = key.split(".")
+        wholes = (self._fields.get(".".join(names[:count])) for count in range(len(names) - 1, 0, -1))
+        whole = next((index for index in wholes if index is not None and index.type == "json"), None)
+        if whole is None:
+            return None
+        path = key.removeprefix(f"{whole.key}.").split(".")
+        place = ", ".join([whole.column, *map(self.binder.bind, path)])
+        return _JsonPart(whole, f"JSONExtractString({place})", f"JSONType({place}) != 'Null'")
 
     def _field(self, key: str) -> str:
         """A field's value, '' when it is missing.
@@ -194,7 +216,8 @@ class Predicates:
             return f"{key.strip('_')} != ''"
         if key.startswith(TAG_PREFIX):
             return f"has(mapKeys(tags), {self.binder.bind(key.removeprefix(TAG_PREFIX))})"
-        return f"has(mapKeys(fields), {self.binder.bind(key)})"
+        part = self._json_part(key)
+        return part.there if part is not None else f"has(mapKeys(fields), {self.binder.bind(key)})"
 
     def _range(self, node: Range) -> str:
         index = self._fields.get(node.field)
@@ -204,8 +227,11 @@ class Predicates:
                 "ParameterInvalid",
                 f"cannot compare `{node.field}` with a number at character {node.position}: it is text; index it as long or double",
             )
+        part = self._json_part(node.field)
         if index is not None:
             column = index.column
+        elif part is not None:
+            column = f"toFloat64OrNull({part.text})"
         elif node.field.startswith(TAG_PREFIX):
             column = f"toFloat64OrNull(tags[{self.binder.bind(node.field.removeprefix(TAG_PREFIX))}])"
         else:

@@ -107,6 +107,10 @@ class VirtualTable(Relation):
             return source
         if source.type in ("long", "double"):
             return source.column
+        if source.parent:
+            whole = next(index.column for index in self.table.fields if index.key == source.parent)
+            path = ", ".join(self._binder.bind(name) for name in source.path)
+            return f"if({source.column} = '' AND JSONType({whole}, {path}) = 'Null', NULL, {source.column})"
         container = "tags" if source.key.startswith(TAG_PREFIX) else "fields"
         there = f"has({container}.keys, {self._binder.bind(source.key.removeprefix(TAG_PREFIX))})"
         return f"if({source.column} = '' AND NOT {there}, NULL, {source.column})"
