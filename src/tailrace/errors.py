@@ -3,6 +3,7 @@
 TailraceError
 ├── ConfigError              a pipeline, setting or plugin option is wrong (exit 2)
 │   ├── SameNameError        another pipeline has the name already
+│   ├── UnavailableError     it is right, and asks for what this release does not have
 │   └── ConfigErrors         several of them, from one file, all at once
 ├── UsageError               a command was called with words that do not fit (exit 2)
 ├── UnreachableError         a server or target cannot be reached (exit 3)
@@ -44,12 +45,21 @@ class SameNameError(ConfigError):
     """Two pipelines of one directory have one name."""
 
 
+class UnavailableError(ConfigError):
+    """A config names a public plugin or mode that this release does not have."""
+
+
 class ConfigErrors(ConfigError):  # noqa: N818 - it holds several
     """All mistakes of one source, in reading order."""
 
     def __init__(self, errors: Sequence[ConfigError]) -> None:
         super().__init__("\n".join(error.message for error in errors))
         self.errors = list(errors)
+
+    @property
+    def only_unavailable(self) -> bool:
+        """Nothing is wrong with the config: a release that has what it asks for would run it."""
+        return all(isinstance(error, UnavailableError) for error in self.errors)
 
 
 class UsageError(TailraceError):

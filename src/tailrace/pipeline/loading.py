@@ -22,8 +22,12 @@ from tailrace.pipeline.model import ConfiguredPlugin, GlobalConfig, PipelineConf
 from tailrace.pipeline.references import resolve
 from tailrace.pipeline.registry import Kind
 
-__all__ = ["SUFFIXES", "from_canonical", "from_document", "load_directory", "load_file", "load_text", "resolve"]
+__all__ = ["SUFFIXES", "from_canonical", "from_document", "from_project", "load_directory", "load_file", "load_text", "resolve"]
 
+ENDPOINT: Final = "http://127.0.0.1:9480"
+"""Where a classic config without `endpoint` sends: the server on this machine."""
+PROJECT: Final = "default"
+"""The project that `tailrace up` makes."""
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 MAX_AGGREGATORS: Final = 1
 """The rule of the format: batches of one pipeline go through at most one aggregator."""
@@ -33,7 +37,7 @@ ONCE: Final = ("input_file", "input_container_stdio")
 _SECTIONS: Final[dict[str, Kind]] = {"inputs": "input", "processors": "processor", "aggregators": "aggregator", "flushers": "flusher"}
 _TOP_KEYS: Final = ("configName", "enable", "createTime", "global", *_SECTIONS)
 _TOP_KEYS_NOT_YET: Final = ("extensions",)
-_NAME: Final = re.compile(r"[^\W_.-][\w.@-]{0,127}")
+_NAME: Final = re.compile(r"[^\W_.-][\w.@-]{0,191}")
 
 Options = TypeVar("Options", bound=OptionGroup)
 
@@ -102,17 +106,37 @@ def from_canonical(text: str) -> PipelineConfig:
 
 
 def from_document(value: dict[str, Any], name: str) -> PipelineConfig:
-    """A pipeline from plain data, such as the API receives. Raises ConfigErrors whose lines are all 1."""
+    """A pipeline from plain data. Raises ConfigErrors whose lines are all 1."""
     return _pipeline(Document(name, value))
 
 
-def _pipeline(document: Document) -> PipelineConfig:
+def from_project(value: dict[str, Any], name: str, *, endpoint: str, project: str) -> PipelineConfig:
+    """A pipeline from plain data that belongs to a project of a server: `endpoint` and `project` stand in where it names none.
+
+    Raises ConfigErrors whose lines are all 1.
+    """
+    if "flushers" in value:
+        value = {**value, "flushers": _addressed(value["flushers"], endpoint, project)}
+    return _pipeline(Document(name, value), endpoint=endpoint, project=project)
+
+
+def _addressed(flushers: Value, endpoint: str, project: str) -> Value:
+    """A pipeline in a project of a server may leave out what the server knows."""
+    if not isinstance(flushers, list):
+        return flushers
+    known: dict[str, Value] = {"Endpoint": endpoint, "Project": project}
+    return [
+        {"Type": one["Type"], **known, **one} if isinstance(one, dict) and one.get("Type") == "flusher_sls" else one for one in flushers
+    ]
+
+
+def _pipeline(document: Document, *, endpoint: str = ENDPOINT, project: str = PROJECT) -> PipelineConfig:
     """Of either form; a classic one is translated first, and kept beside."""
     if not is_classic(document.value):
         return _Check(document).pipeline()
     from tailrace.pipeline.classic.translation import translated  # noqa: PLC0415 - its models take time to build
 
-    pipeline, classic = translated(document)
+    pipeline, classic = translated(document, endpoint=endpoint, project=project)
     return replace(_Check(pipeline).pipeline(), classic=classic)
 
 
@@ -156,10 +180,10 @@ class _Check:
             raise ConfigErrors([error for _, error in sorted(self.errors, key=lambda item: item[0])])
         return PipelineConfig(name, inputs, processors, aggregators, flushers, options, enable is True, self.document.name)
 
-    def wrong(self, path: KeyPath, message: str, hint: str = "") -> None:
+    def wrong(self, path: KeyPath, message: str, hint: str = "", *, kind: type[ConfigError] = ConfigError) -> None:
         where = self.document.where(path)
         line = int(where.removeprefix(f"{self.document.name}:").split(" ", 1)[0])
-        self.errors.append((line, ConfigError(message, where=where, hint=hint)))
+        self.errors.append((line, kind(message, where=where, hint=hint)))
 
     def name(self, top: dict[str, Value]) -> str:
         name = top.get("configName", Path(self.document.name).stem)
@@ -170,7 +194,7 @@ class _Check:
             self.wrong(
                 ("configName",),
                 f"`{name}` cannot be a name",
-                "a name has up to 128 letters, digits, `_`, `-`, `.` or `@` and starts with a letter or digit",
+                "a name has up to 192 letters, digits, `_`, `-`, `.` or `@` and starts with a letter or digit",
             )
         return name
 
@@ -198,7 +222,7 @@ class _Check:
         try:
             plugin = registry.get(kind, type_name)
         except ConfigError as error:
-            self.wrong((*path, "Type"), error.message, error.hint)
+            self.wrong((*path, "Type"), error.message, error.hint, kind=type(error))
             return None
         config = self.options({key: value for key, value in entry.items() if key != "Type"}, plugin.config_model, path)
         return ConfiguredPlugin(kind, plugin.type, config) if config is not None else None

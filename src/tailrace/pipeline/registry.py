@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
-from tailrace.errors import ConfigError
+from tailrace.errors import ConfigError, UnavailableError
 from tailrace.pipeline.config import PluginConfig
 from tailrace.pipeline.explain import near
-from tailrace.pipeline.plugins import MODULES
+from tailrace.pipeline.plugins import MODULES, PUBLIC
 
 ConfigModel: TypeAlias = type[PluginConfig]
 Kind: TypeAlias = Literal["input", "processor", "aggregator", "flusher"]
@@ -99,7 +99,10 @@ def _register(kind: Kind, type_name: str, stability: Stability, aliases: tuple[s
 
 
 def get(kind: Kind, type_name: str) -> PluginEntry:
-    """The plugin of that type name or alias, imported now if it was not yet. Raises ConfigError when there is none or it does not load."""
+    """The plugin of that type name or alias, imported now if it was not yet.
+
+    Raises UnavailableError for a public one that this release lacks, ConfigError when there is none or it does not load.
+    """
     if (kind, type_name) not in _entries:
         module = MODULES[kind].get(type_name) or _entry_points(kind).get(type_name)
         if module is None:
@@ -140,4 +143,6 @@ def _entry_points(kind: Kind) -> dict[str, str]:
 
 
 def _unknown(kind: Kind, type_name: str) -> ConfigError:
+    if type_name in PUBLIC[kind]:
+        return UnavailableError(f"this release has no {kind} `{type_name}`", hint=f"`tailrace plugin list` shows the {kind}s that it has")
     return ConfigError(f"unknown {kind} type `{type_name}`", hint=near(type_name, names(kind), f"{kind}s"))

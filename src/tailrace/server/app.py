@@ -7,6 +7,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from tailrace import telemetry
+from tailrace.server.api import control
 from tailrace.server.api.answer import Answering, answer_crash
 from tailrace.server.api.call import Services
 from tailrace.server.api.sls.api import SlsApi
@@ -22,6 +23,7 @@ def create_app(services: Services) -> ASGIApp:
             Route("/healthz", _healthz),
             Route("/readyz", _readyz),
             Route("/metrics", _metrics),
+            *control.routes(services),
             Mount("/api/v1", create_api(services, authenticator)),
             Mount("/", SlsApi(services, authenticator)),
         ],

@@ -27,12 +27,17 @@ from tailrace.server.auth.private import write_secret
 from tailrace.server.auth.tls import Certificates, own_names
 from tailrace.server.auth.vault import Vault, open_vault
 from tailrace.server.db.catalog import Catalog
+from tailrace.server.db.collection import Collection
 from tailrace.server.db.database import open_database
 from tailrace.server.db.records import Key
 from tailrace.server.db.roster import Roster
 from tailrace.server.db.transactions import Transactions
 from tailrace.server.fleet.fleet import Fleet
+from tailrace.server.fleet.heartbeats import Heartbeats
+from tailrace.server.fleet.membership import Membership
+from tailrace.server.fleet.reports import Reports
 from tailrace.server.fleet.upgrade_root import open_upgrade_root
+from tailrace.server.fleet.waking import Waking
 from tailrace.server.ingest import Ingest
 from tailrace.server.listening import Listeners, run_file
 from tailrace.server.quota import Quotas
@@ -122,8 +127,11 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
     store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs)
     ingest = Ingest(store, settings)
     try:
-        catalog, roster = Catalog(transactions, store), Roster(transactions)
+        waking, reports = Waking(), Reports()
+        catalog, roster, collection = Catalog(transactions, store), Roster(transactions), Collection(transactions, waking.changed)
+        membership = Membership(collection, roster, reports)
         await roster.open()
+        await collection.open()
         await catalog.open()
         secret = settings.secret_directory
         vault = open_vault(secret / MASTER_KEY, create=not roster.has_keys())
@@ -145,6 +153,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             quotas=Quotas(settings),
             vault=vault,
             roster=roster,
+            collection=collection,
             authority=authority,
             certificates=Certificates(
                 authority,
@@ -154,6 +163,10 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
                 bundle=settings.home / BUNDLE,
             ),
             fleet=Fleet(roster, vault, authority, settings),
+            reports=reports,
+            membership=membership,
+            heartbeats=Heartbeats(collection, reports, membership, addresses[0]),
+            waking=waking,
             server_id=_server_id(settings.server_directory / SERVER_ID),
             addresses=addresses,
             domains=frozenset(name.lower() for name in names),

@@ -10,7 +10,7 @@ from tailrace.pipeline.loading import from_canonical, from_document, load_direct
 MINIMAL = "inputs:\n  - Type: input_test\n    Paths: [/a]\nflushers:\n  - Type: flusher_test\n"
 
 
-NAME_RULE = "a name has up to 128 letters, digits, `_`, `-`, `.` or `@` and starts with a letter or digit"
+NAME_RULE = "a name has up to 192 letters, digits, `_`, `-`, `.` or `@` and starts with a letter or digit"
 
 
 def mistakes(text: str, name: str = "p.yaml") -> list[str]:

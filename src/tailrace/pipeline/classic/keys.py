@@ -191,7 +191,7 @@ class ClassicConfig(ClassicGroup):
 
     config_name: str = option("", doc="Name of the config; the file's stem when it is missing.")
     enable: bool = option(True, doc="Whether it runs.")
-    input_type: Literal["file", "plugin"] = option("file", doc="Kind of input.")
+    input_type: Literal["file", "plugin", "syslog"] = option("file", doc="Kind of input; this release has no `syslog`.")
     input_detail: dict[str, Any] = option(doc="What is collected, and how.")
     output_type: Literal["LogService"] = option("LogService", doc="Kind of output.")
     output_detail: OutputDetail = option(doc="Where the events go.")

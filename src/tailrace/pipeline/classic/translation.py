@@ -9,30 +9,28 @@ from typing import Any, Final, TypeVar, cast
 
 from pydantic import ValidationError
 
-from tailrace.errors import ConfigError, ConfigErrors
+from tailrace.errors import ConfigError, ConfigErrors, UnavailableError
 from tailrace.pipeline.classic import Classic
 from tailrace.pipeline.classic.keys import ClassicConfig, CommonDetail, FileDetail, PluginEntry, PluginOnlyDetail
 from tailrace.pipeline.config import OptionGroup, extra, public_key
 from tailrace.pipeline.documents import Document, Path, Value
 from tailrace.pipeline.explain import describe_value, findings
 
-ENDPOINT: Final = "http://127.0.0.1:9480"
-"""Where a config without `endpoint` sends: the server on this machine."""
-PROJECT: Final = "default"
-"""The project that `tailrace up` makes."""
 DETAIL: Final = ("inputDetail",)
 _SECTIONS: Final = ("inputs", "processors", "aggregators", "flushers")
 
 Group = TypeVar("Group", bound=OptionGroup)
 
 
-def translated(source: Document, *, endpoint: str = ENDPOINT, project: str = PROJECT) -> tuple[Document, Classic]:
+def translated(source: Document, *, endpoint: str, project: str) -> tuple[Document, Classic]:
     """The pipeline of a classic document, whose mistakes are told in the classic document's places. Raises ConfigErrors.
 
     `endpoint` and `project` stand in where `outputDetail` names none.
     """
     value = cast("dict[str, Value]", source.value)
     top = _checked(source, ClassicConfig, value, ())
+    if top.input_type == "syslog":
+        raise ConfigErrors([UnavailableError("this release has no input for syslog", where=source.where(("inputType",)))])
     model = PluginOnlyDetail if top.input_type == "plugin" or top.input_detail.get("logType") == "plugin" else FileDetail
     detail = _checked(source, model, top.input_detail, DETAIL)
     draft = _Draft(source)

@@ -22,8 +22,13 @@ if TYPE_CHECKING:
     from tailrace.server.auth.tls import Certificates
     from tailrace.server.auth.vault import Vault
     from tailrace.server.db.catalog import Catalog
+    from tailrace.server.db.collection import Collection
     from tailrace.server.db.roster import Roster
     from tailrace.server.fleet.fleet import Fleet
+    from tailrace.server.fleet.heartbeats import Heartbeats
+    from tailrace.server.fleet.membership import Membership
+    from tailrace.server.fleet.reports import Reports
+    from tailrace.server.fleet.waking import Waking
     from tailrace.server.ingest import Ingest
     from tailrace.server.quota import Quotas
     from tailrace.server.settings import Settings
@@ -45,9 +50,14 @@ class Services:
     quotas: "Quotas"
     vault: "Vault"
     roster: "Roster"
+    collection: "Collection"
     authority: "Authority"
     certificates: "Certificates"
     fleet: "Fleet"
+    reports: "Reports"
+    membership: "Membership"
+    heartbeats: "Heartbeats"
+    waking: "Waking"
     server_id: str
     addresses: tuple[str, ...]
     """Where agents reach this server, `https://host:port`, the best one first."""
@@ -85,6 +95,10 @@ class Call:
     @property
     def catalog(self) -> "Catalog":
         return self.services.catalog
+
+    @property
+    def collection(self) -> "Collection":
+        return self.services.collection
 
     @property
     def store(self) -> "Store":

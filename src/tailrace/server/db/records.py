@@ -110,3 +110,46 @@ class Token:
     created: int
     expires: int
     revoked: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A collection config in its present version. `document` is what was saved, word for word, in the classic or the pipeline form."""
+
+    id: int
+    project: str
+    name: str
+    form: Literal["classic", "pipeline"]
+    version: int
+    """1 when it is made, one more with each change."""
+    document: Mapping[str, Any]
+    author: str
+    """Id of the key that saved this version."""
+    created: int
+    modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigVersion:
+    """One version of a config as it was."""
+
+    version: int
+    document: Mapping[str, Any]
+    author: str
+    saved: int
+
+
+@dataclass(frozen=True, slots=True)
+class MachineGroup:
+    """Which agents collect together: those of these addresses, or those that carry one of these user-defined ids."""
+
+    id: int
+    project: str
+    name: str
+    identify_by: Literal["ip", "userdefined"]
+    machines: tuple[str, ...]
+    group_type: str
+    attribute: Mapping[str, Any]
+    """`groupTopic` and `externalName`."""
+    created: int
+    modified: int

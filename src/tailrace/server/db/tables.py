@@ -148,3 +148,55 @@ class KeyRow(Base):
     actions: Mapped[list[str]] = mapped_column(JSON)
     created: Mapped[int] = mapped_column(BigInteger)
     expires: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class ConfigRow(Base):
+    """The id tells a config from one that bore its name before, hence it is never used again (AUTOINCREMENT)."""
+
+    __tablename__ = "configs"
+    __table_args__ = (UniqueConstraint("project_id", "name"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(128))
+    form: Mapped[str] = mapped_column(String(16))
+    version: Mapped[int] = mapped_column(Integer)
+    created: Mapped[int] = mapped_column(BigInteger)
+    modified: Mapped[int] = mapped_column(BigInteger)
+
+
+class ConfigVersionRow(Base):
+    """What was saved, word for word. JSON, not a binary form of it: keys keep their order."""
+
+    __tablename__ = "config_versions"
+
+    config_id: Mapped[int] = mapped_column(ForeignKey("configs.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    author: Mapped[str] = mapped_column(String(64))
+    saved: Mapped[int] = mapped_column(BigInteger)
+
+
+class MachineGroupRow(Base):
+    __tablename__ = "machine_groups"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(128))
+    identify_by: Mapped[str] = mapped_column(String(16))
+    machines: Mapped[list[str]] = mapped_column(JSON)
+    group_type: Mapped[str] = mapped_column(String(16))
+    attribute: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created: Mapped[int] = mapped_column(BigInteger)
+    modified: Mapped[int] = mapped_column(BigInteger)
+
+
+class BindingRow(Base):
+    """That a config is applied to a machine group."""
+
+    __tablename__ = "bindings"
+
+    group_id: Mapped[int] = mapped_column(ForeignKey("machine_groups.id", ondelete="CASCADE"), primary_key=True)
+    config_id: Mapped[int] = mapped_column(ForeignKey("configs.id", ondelete="CASCADE"), primary_key=True)
+    created: Mapped[int] = mapped_column(BigInteger)

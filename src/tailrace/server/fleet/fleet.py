@@ -96,11 +96,16 @@ class Fleet:
             raise ApiError(403, "AgentRevoked", f"agent `{agent.id}` has another key now")
         return agent
 
-    async def announce(self, peer: PeerCertificate, boot: Boot, host_name: str) -> Agent:
-        """The agent, which may have keys. Raises ApiError 403 AgentRevoked, 404 AgentNotExist, 409 IdentityConflict."""
+    def admitted(self, peer: PeerCertificate) -> Agent:
+        """As `known`, and not revoked. Raises ApiError 403 AgentRevoked, 404 AgentNotExist."""
         agent = self.known(peer)
         if agent.revoked is not None:
             raise ApiError(403, "AgentRevoked", f"agent `{agent.id}` was revoked")
+        return agent
+
+    async def announce(self, peer: PeerCertificate, boot: Boot, host_name: str) -> Agent:
+        """The agent, which may have keys. Raises ApiError 403 AgentRevoked, 404 AgentNotExist, 409 IdentityConflict."""
+        agent = self.admitted(peer)
         verdict = self._boots.judge(agent, boot)
         if verdict in (Verdict.NEW_CONFLICT, Verdict.OUSTS):
             telemetry.alarm(

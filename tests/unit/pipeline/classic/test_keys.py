@@ -388,7 +388,8 @@ def test_what_stands_in_for_a_missing_place_is_named() -> None:
     ("top", "mistake"),
     [
         ({"outputType": "Kafka"}, "c.json:1 outputType: expected one of `LogService`"),
-        ({"inputType": "syslog"}, "c.json:1 inputType: expected one of `file`, `plugin`"),
+        ({"inputType": "syslog"}, "c.json:1 inputType: this release has no input for syslog"),
+        ({"inputType": "stream"}, "c.json:1 inputType: expected one of `file`, `plugin`, `syslog`"),
         ({"outputDetail": {}}, "c.json:1 outputDetail.logstoreName: is missing"),
         ({"inputType": "plugin", "inputDetail": {}}, "c.json:1 inputDetail.plugin.inputs: is missing"),
         ({"inputDetails": {}}, "c.json:1 inputDetails: unknown key"),

@@ -8,6 +8,7 @@ from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, json_response, ok
 from tailrace.server.api.sls.paging import page_of, text_in
 from tailrace.server.db.records import Logstore
+from tailrace.server.fleet.pipelines import logstores_of
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,61}[a-z0-9]")
 MAX_TTL, MAX_SHARDS = 3650, 256  # 3650 days stand for "for ever"
@@ -57,6 +58,11 @@ async def update_logstore(call: Call) -> Response:
 
 async def delete_logstore(call: Call) -> Response:
     logstore = call.logstore()
+    writers = [
+        one.name for one in call.collection.configs(logstore.project) if logstore.name in logstores_of(one.document, logstore.project)
+    ]
+    if writers:
+        raise _invalid(f"logstore `{logstore.name}` is what the configs {', '.join(writers[:10])} write to: delete them first")
     await call.catalog.delete_logstore(logstore.project, logstore.name)
     return ok()
 

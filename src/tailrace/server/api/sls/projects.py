@@ -38,6 +38,7 @@ async def delete_project(call: Call) -> Response:
     name = call.require_project().name
     await call.catalog.delete_project(name)
     call.services.roster.project_deleted(name)
+    call.collection.project_deleted(name)
     return ok()
 
 

@@ -1,0 +1,77 @@
+"""What agents ask over their own certificate: version 2 of the ConfigServer protocol (`wire.control`), and a long wait for changes.
+
+A refusal of the caller is an HTTP error with our JSON body, as everywhere; one of a message has the protocol's own status.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from tailrace.errors import ApiError, TailraceError
+from tailrace.server.api.answer import as_api_error, error_response
+from tailrace.server.api.call import Services
+from tailrace.server.api.protocol import PEER_CERTIFICATE
+from tailrace.server.api.request import read_body
+from tailrace.server.db.records import Agent
+from tailrace.server.fleet.fleet import peer_certificate
+from tailrace.wire.control import CommonResponse, FetchConfigRequest, HeartbeatRequest, HeartbeatResponse, decode, encode
+from tailrace.wire.protobuf import WireError
+
+PROTOBUF = "application/x-protobuf"
+LONGEST_WAIT_SECS = 50.0
+BAD_REQUEST = 400
+
+Handler = Callable[[Services, Agent, Request], Awaitable[Response]]
+
+
+def routes(services: Services) -> list[Route]:
+    return [
+        Route("/Agent/Heartbeat", partial(_known, services, heartbeat), methods=["POST"]),
+        Route("/Agent/FetchConfig", partial(_known, services, fetch_config), methods=["POST"]),
+        Route("/agent/v1/wait", partial(_known, services, wait), methods=["GET"]),
+    ]
+
+
+async def heartbeat(services: Services, agent: Agent, request: Request) -> Response:
+    try:
+        beat = decode(HeartbeatRequest, await _body(services, request))
+    except WireError as error:
+        return _protobuf(HeartbeatResponse(common_response=CommonResponse(BAD_REQUEST, str(error).encode())), BAD_REQUEST)
+    return _protobuf(services.heartbeats.answer(agent.id, beat))
+
+
+async def fetch_config(services: Services, agent: Agent, request: Request) -> Response:
+    try:
+        asked = decode(FetchConfigRequest, await _body(services, request))
+    except WireError as error:
+        return _protobuf(HeartbeatResponse(common_response=CommonResponse(BAD_REQUEST, str(error).encode())), BAD_REQUEST)
+    return _protobuf(services.heartbeats.fetch(agent.id, asked))
+
+
+async def wait(services: Services, agent: Agent, request: Request) -> Response:
+    """Answers when something changed in one of the agent's projects since the state `since`, with the new state."""
+    projects = [grant.project for grant in services.roster.grants(agent.id)]
+    state = await services.waking.wait(projects, request.query_params.get("since", ""), LONGEST_WAIT_SECS)
+    return PlainTextResponse(state)
+
+
+async def _known(services: Services, handler: Handler, request: Request) -> Response:
+    try:
+        der = getattr(request.state, PEER_CERTIFICATE, None)
+        if der is None:
+            raise ApiError(401, "Unauthorized", "the agent has shown no certificate")
+        return await handler(services, services.fleet.admitted(peer_certificate(der)), request)
+    except TailraceError as error:
+        return error_response(as_api_error(error))
+
+
+async def _body(services: Services, request: Request) -> bytes:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return await read_body(headers, request.receive, services.settings.max_control_bytes)
+
+
+def _protobuf(message: object, status: int = 200) -> Response:
+    return Response(encode(message), status, media_type=PROTOBUF)

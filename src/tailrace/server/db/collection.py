@@ -1,0 +1,167 @@
+"""What agents are to collect: configs, machine groups, and which config is applied to which group. All of it in memory for readers, as
+in the catalog; every change goes through the database before anyone sees it."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from tailrace.errors import ApiError
+from tailrace.server.db import collection_statements as statements
+from tailrace.server.db.records import Config, ConfigVersion, MachineGroup, Project
+from tailrace.server.db.transactions import Transactions
+
+
+class Collection:
+    """Reading never waits and never fails; changing raises ApiError with the SLS codes."""
+
+    def __init__(self, transactions: Transactions, changed: Callable[[str], None] = lambda _: None) -> None:
+        """`changed` is told the project of every change that agents have to learn of."""
+        self._run = transactions.run
+        self._changed = changed
+        self._changing = asyncio.Lock()
+        self._configs: dict[str, dict[str, Config]] = {}
+        self._groups: dict[str, dict[str, MachineGroup]] = {}
+        self._applied: dict[int, set[int]] = {}
+        """Group → configs, by their ids."""
+
+    async def open(self) -> None:
+        await self._run(self._load)
+
+    # --- configs ----------------------------------------------------------------------------------------------------------------
+    def config(self, project: str, name: str) -> Config:
+        """Raises ApiError 404 ConfigNotExist."""
+        found = self._configs.get(project, {}).get(name)
+        if found is None:
+            raise ApiError(404, "ConfigNotExist", f"config `{name}` does not exist")
+        return found
+
+    def configs(self, project: str) -> list[Config]:
+        """By name."""
+        found = self._configs.get(project, {})
+        return [found[name] for name in sorted(found)]
+
+    async def create_config(
+        self, project: Project, name: str, form: Literal["classic", "pipeline"], document: Mapping[str, Any], author: str
+    ) -> Config:
+        async with self._changing:
+            if name in self._configs.get(project.name, {}):
+                raise ApiError(400, "ConfigAlreadyExist", f"config `{name}` already exists")
+            now = _now()
+            new = Config(0, project.name, name, form, 1, document, author, now, now)
+            config = await self._run(statements.insert_config, project.id, new)
+            self._configs.setdefault(project.name, {})[name] = config
+            return config
+
+    async def change_config(self, project: str, name: str, document: Mapping[str, Any], author: str) -> Config:
+        """The next version; the same document again makes none."""
+        async with self._changing:
+            config = self.config(project, name)
+            if json.dumps(document) != json.dumps(config.document):  # the order of keys counts: it comes back as it was saved
+                config = await self._run(statements.change_config, config, document, author, _now())
+                self._configs[project][name] = config
+                self._changed(project)
+            return config
+
+    async def delete_config(self, project: str, name: str) -> None:
+        """With all its versions, and from every group."""
+        async with self._changing:
+            config = self.config(project, name)
+            await self._run(statements.delete_config, config.id)
+            del self._configs[project][name]
+            for applied in self._applied.values():
+                applied.discard(config.id)
+            self._changed(project)
+
+    async def config_versions(self, project: str, name: str) -> list[ConfigVersion]:
+        """The newest first."""
+        return await self._run(statements.config_versions, self.config(project, name).id)
+
+    # --- machine groups ---------------------------------------------------------------------------------------------------------
+    def group(self, project: str, name: str) -> MachineGroup:
+        """Raises ApiError 404 MachineGroupNotExist."""
+        found = self._groups.get(project, {}).get(name)
+        if found is None:
+            raise ApiError(404, "MachineGroupNotExist", f"machine group `{name}` does not exist")
+        return found
+
+    def groups(self, project: str) -> list[MachineGroup]:
+        """By name."""
+        found = self._groups.get(project, {})
+        return [found[name] for name in sorted(found)]
+
+    async def create_group(self, project: Project, group: MachineGroup) -> None:
+        """The group's id and times are set here."""
+        async with self._changing:
+            if group.name in self._groups.get(project.name, {}):
+                raise ApiError(400, "MachineGroupAlreadyExist", f"machine group `{group.name}` already exists")
+            now = _now()
+            made = await self._run(statements.insert_group, project.id, replace(group, created=now, modified=now))
+            self._groups.setdefault(project.name, {})[group.name] = made
+
+    async def change_group(self, group: MachineGroup) -> None:
+        async with self._changing:
+            known = self.group(group.project, group.name)
+            changed = replace(group, id=known.id, created=known.created, modified=_now())
+            await self._run(statements.change_group, changed)
+            self._groups[group.project][group.name] = changed
+            self._changed(group.project)
+
+    async def delete_group(self, project: str, name: str) -> None:
+        async with self._changing:
+            group = self.group(project, name)
+            await self._run(statements.delete_group, group.id)
+            del self._groups[project][name]
+            self._applied.pop(group.id, None)
+            self._changed(project)
+
+    # --- what is applied to what ------------------------------------------------------------------------------------------------
+    def configs_of(self, group: MachineGroup) -> list[Config]:
+        """By name."""
+        applied = self._applied.get(group.id, set())
+        return [config for config in self.configs(group.project) if config.id in applied]
+
+    def groups_of(self, config: Config) -> list[MachineGroup]:
+        """By name."""
+        return [group for group in self.groups(config.project) if config.id in self._applied.get(group.id, ())]
+
+    async def apply(self, project: str, group_name: str, config_name: str) -> None:
+        """Doing it again changes nothing."""
+        async with self._changing:
+            group, config = self.group(project, group_name), self.config(project, config_name)
+            applied = self._applied.setdefault(group.id, set())
+            if config.id not in applied:
+                await self._run(statements.bind, group.id, config.id, _now())
+                applied.add(config.id)
+                self._changed(project)
+
+    async def remove(self, project: str, group_name: str, config_name: str) -> None:
+        """Doing it again changes nothing."""
+        async with self._changing:
+            group, config = self.group(project, group_name), self.config(project, config_name)
+            await self._run(statements.unbind, group.id, [config.id])
+            self._applied.get(group.id, set()).discard(config.id)
+            self._changed(project)
+
+    def project_deleted(self, project: str) -> None:
+        """The catalog has deleted it in the database, and with it all that it holds."""
+        self._configs.pop(project, None)
+        for group in self._groups.pop(project, {}).values():
+            self._applied.pop(group.id, None)
+        self._changed(project)
+
+    def _load(self, session: Session) -> None:
+        for config in statements.configs(session):
+            self._configs.setdefault(config.project, {})[config.name] = config
+        for group in statements.groups(session):
+            self._groups.setdefault(group.project, {})[group.name] = group
+        for group_id, config_id in statements.bindings(session):
+            self._applied.setdefault(group_id, set()).add(config_id)
+
+
+def _now() -> int:
+    return int(time.time())

@@ -1,0 +1,104 @@
+"""Answers heartbeats: compares what an agent runs with what it is to run, and sends what differs (`wire.control`)."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+from tailrace import telemetry
+from tailrace.errors import ConfigErrors
+from tailrace.server.db.collection import Collection
+from tailrace.server.db.records import Config, MachineGroup
+from tailrace.server.fleet.membership import Membership
+from tailrace.server.fleet.pipelines import pipeline_of
+from tailrace.server.fleet.reports import Report, Reports
+from tailrace.wire.control import (
+    DELETED,
+    CommonResponse,
+    ConfigDetail,
+    ConfigInfo,
+    FetchConfigRequest,
+    FetchConfigResponse,
+    HeartbeatRequest,
+    HeartbeatResponse,
+    RequestFlag,
+    ResponseFlag,
+    ServerCapability,
+)
+
+REMEMBERS: Final = int(ServerCapability.ATTRIBUTES | ServerCapability.CONTINUOUS | ServerCapability.ONETIME)
+MAX_INLINE_BYTES: Final = 1_048_576
+"""Of details in one answer; more of them are fetched apart."""
+MAX_KEPT: Final = 10_000
+BAD_REQUEST: Final = 400
+
+log = telemetry.logger("server.fleet")
+
+
+class Heartbeats:
+    """One per server."""
+
+    def __init__(self, collection: Collection, reports: Reports, membership: Membership, endpoint: str) -> None:
+        self._collection = collection
+        self._reports = reports
+        self._membership = membership
+        self._endpoint = endpoint
+        self._details: dict[tuple[int, int, str], ConfigDetail | None] = {}
+
+    def answer(self, agent: str, beat: HeartbeatRequest) -> HeartbeatResponse:
+        """`agent` is who the sender was shown to be; a beat in another's name is refused."""
+        if beat.instance_id.decode("utf-8", "replace") != agent:
+            return HeartbeatResponse(beat.request_id, CommonResponse(BAD_REQUEST, b"instance_id is not the id of this agent"))
+        report = self._reports.take(agent, beat, full=bool(beat.flags & RequestFlag.FULL_STATE))
+        if report is None:
+            return HeartbeatResponse(beat.request_id, capabilities=REMEMBERS, flags=ResponseFlag.REPORT_FULL_STATE)
+        updates = self._updates(report)
+        flags = 0
+        if sum(len(update.detail) for update in updates) > MAX_INLINE_BYTES:
+            updates = [ConfigDetail(update.name, update.version, extra=update.extra) for update in updates]
+            flags = ResponseFlag.FETCH_CONTINUOUS
+        return HeartbeatResponse(beat.request_id, capabilities=REMEMBERS, continuous_pipeline_config_updates=updates, flags=flags)
+
+    def fetch(self, agent: str, asked: FetchConfigRequest) -> FetchConfigResponse:
+        """The details of configs that the agent is to run, and of no others."""
+        report = self._reports.get(agent)
+        wanted = self.wanted(report) if report is not None else {}
+        details = [wanted[info.name] for info in asked.continuous_pipeline_configs if info.name in wanted]
+        return FetchConfigResponse(asked.request_id, continuous_pipeline_config_updates=details)
+
+    def wanted(self, report: Report) -> dict[str, ConfigDetail]:
+        """What an agent is to run, by the name that it knows a config by: `project@config`."""
+        wanted: dict[str, ConfigDetail] = {}
+        for group in self._membership.groups_of(report):
+            for config in self._collection.configs_of(group):
+                detail = self._detail(config, group)
+                if detail is not None:
+                    wanted.setdefault(detail.name, detail)
+        return wanted
+
+    def _updates(self, report: Report) -> list[ConfigDetail]:
+        wanted = self.wanted(report)
+        held: Mapping[str, ConfigInfo] = report.continuous
+        changed = [detail for name, detail in wanted.items() if name not in held or held[name].version != detail.version]
+        return [*changed, *(ConfigDetail(name, DELETED) for name in held if name not in wanted)]
+
+    def _detail(self, config: Config, group: MachineGroup) -> ConfigDetail | None:
+        """None for a config that this release cannot make a pipeline of."""
+        topic = str(group.attribute.get("groupTopic", ""))
+        key = (config.id, config.version, topic)
+        if key not in self._details:
+            if len(self._details) >= MAX_KEPT:
+                self._details.clear()
+            self._details[key] = self._made(config, topic)
+        return self._details[key]
+
+    def _made(self, config: Config, topic: str) -> ConfigDetail | None:
+        name = f"{config.project}@{config.name}"
+        try:
+            pipeline = pipeline_of(name, config.document, config.form, endpoint=self._endpoint, project=config.project, topic=topic)
+        except ConfigErrors as errors:
+            log.warning("a config cannot be delivered", project=config.project, config=config.name, reason=str(errors))
+            return None
+        detail = pipeline.canonical().encode()
+        version = int.from_bytes(hashlib.sha256(detail).digest()[:8], "big") >> 1 or 1
+        extra = {"project": config.project.encode(), "config_version": str(config.version).encode()}
+        return ConfigDetail(name, version, detail, extra)

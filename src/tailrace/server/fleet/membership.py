@@ -1,0 +1,93 @@
+"""Which agents belong to a machine group, and why a machine that is named in one does not.
+
+An address or a user-defined id is only a label: an agent belongs to a group of a project when it carries one of the group's labels, is
+enrolled in that project, and runs on the system that the group has (the manual: Windows and Linux hosts are never in one group).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tailrace.server.db.collection import Collection
+from tailrace.server.db.records import MachineGroup
+from tailrace.server.db.roster import Roster
+from tailrace.server.fleet.reports import Report, Reports
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """A machine that a group names, or an agent that carries its label, and that is no member all the same."""
+
+    machine: str
+    agent: str
+    """The agent that carries the label, empty when none does."""
+    reason: str
+
+
+class Membership:
+    """Reads only."""
+
+    def __init__(self, collection: Collection, roster: Roster, reports: Reports) -> None:
+        self._collection = collection
+        self._roster = roster
+        self._reports = reports
+
+    def groups_of(self, report: Report) -> Iterator[MachineGroup]:
+        """The groups whose member an agent is, by project and name."""
+        for grant in self._roster.grants(report.agent):
+            for group in self._collection.groups(grant.project):
+                if _carries(report, group) and not self._objection(report, group):
+                    yield group
+
+    def members(self, group: MachineGroup) -> list[Report]:
+        """By agent."""
+        return [report for report in self._reports if _carries(report, group) and not self._objection(report, group)]
+
+    def unresolved(self, group: MachineGroup) -> list[Unresolved]:
+        """In the group's order."""
+        found: list[Unresolved] = []
+        for machine in group.machines:
+            carriers = [report for report in self._reports if machine in _labels(report, group)]
+            found += [Unresolved(machine, one.agent, reason) for one in carriers if (reason := self._objection(one, group))]
+            if not carriers:
+                found.append(Unresolved(machine, "", f"no agent has reported this {_noun(group)}"))
+        return found
+
+    def _objection(self, report: Report, group: MachineGroup) -> str:
+        """Why an agent with the group's label does not belong to it; empty when it does."""
+        agent = self._roster.agent(report.agent)
+        if agent is None:
+            return "it is not enrolled"
+        if agent.revoked is not None:
+            return "it was revoked"
+        if all(grant.project != group.project for grant in self._roster.grants(report.agent)):
+            return f"it is not enrolled in project `{group.project}`"
+        system = self._system(group)
+        if system and _family(report) != system:
+            return f"it runs {report.system or 'an unknown system'}, the group's agents run {system}"
+        return ""
+
+    def _system(self, group: MachineGroup) -> str:
+        """Of the group's agent that was enrolled first; empty while all agents run the same."""
+        families = {_family(report) for report in self._reports}
+        if len(families) < 2:
+            return ""
+        carriers = [report for report in self._reports if _carries(report, group)]
+        ages = {report.agent: agent.created for report in carriers if (agent := self._roster.agent(report.agent))}
+        first = min((report for report in carriers if report.agent in ages), key=lambda one: (ages[one.agent], one.agent), default=None)
+        return _family(first) if first else ""
+
+
+def _labels(report: Report, group: MachineGroup) -> tuple[str, ...]:
+    return report.addresses if group.identify_by == "ip" else report.user_defined_ids
+
+
+def _carries(report: Report, group: MachineGroup) -> bool:
+    return any(label in group.machines for label in _labels(report, group))
+
+
+def _family(report: Report) -> str:
+    return "windows" if report.system.startswith("windows") else "linux"
+
+
+def _noun(group: MachineGroup) -> str:
+    return "address" if group.identify_by == "ip" else "user-defined id"

@@ -1,0 +1,234 @@
+"""From saved configs and groups to what each agent is told to run."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tailrace.server.db.collection import Collection
+from tailrace.server.db.database import open_database
+from tailrace.server.db.records import Agent, Grant, MachineGroup, Project
+from tailrace.server.db.roster import Roster
+from tailrace.server.db.statements import insert_project
+from tailrace.server.db.transactions import Transactions
+from tailrace.server.fleet.heartbeats import Heartbeats
+from tailrace.server.fleet.membership import Membership, Unresolved
+from tailrace.server.fleet.reports import Reports
+from tailrace.server.fleet.waking import Waking
+from tailrace.wire.control import (
+    DELETED,
+    Attributes,
+    ConfigInfo,
+    FetchConfigRequest,
+    HeartbeatRequest,
+    HeartbeatResponse,
+    RequestFlag,
+    ResponseFlag,
+    Tag,
+)
+
+PIPELINE = {"inputs": [{"Type": "input_file", "FilePaths": ["/var/log/*.log"]}], "flushers": [{"Type": "flusher_sls", "Logstore": "app"}]}
+CLASSIC = {"inputType": "file", "inputDetail": {"logPath": "/a", "filePattern": "*"}, "outputDetail": {"logstoreName": "app"}}
+
+
+class Bench:
+    """A server's fleet without its network, on a real database."""
+
+    def __init__(self, path: Path) -> None:
+        self.transactions = Transactions(open_database(path))
+        self.waking, self.reports, self.now = Waking(), Reports(lambda: self.now), 1000.0
+        self.roster, self.collection = Roster(self.transactions), Collection(self.transactions, self.waking.changed)
+        self.membership = Membership(self.collection, self.roster, self.reports)
+        self.heartbeats = Heartbeats(self.collection, self.reports, self.membership, "https://logs.example:9481")
+        self.projects: dict[str, Project] = {}
+        self.sequences: dict[str, int] = {}
+
+    async def project(self, name: str, *agents: str) -> None:
+        self.projects[name] = await self.transactions.run(insert_project, name, "", {}, 1)
+        for agent in agents:
+            known = self.roster.agent(agent) or Agent(agent, len(self.roster.agents()))
+            await self.roster.enrol(known, Grant(agent, name, ("*",), 1))
+
+    async def group(self, project: str, name: str, *machines: str, by: Any = "ip", topic: str = "") -> None:
+        attribute = {"groupTopic": topic} if topic else {}
+        await self.collection.create_group(self.projects[project], MachineGroup(0, project, name, by, machines, "", attribute, 0, 0))
+
+    async def config(self, project: str, name: str, *groups: str, document: Any = None, form: Any = "pipeline") -> None:
+        await self.collection.create_config(self.projects[project], name, form, document or PIPELINE, "key")
+        for group in groups:
+            await self.collection.apply(project, group, name)
+
+    def beat(
+        self, agent: str, *, ip: str = "", ids: tuple[str, ...] = (), system: str = "linux", held: Any = (), **more: Any
+    ) -> HeartbeatResponse:
+        """One in full."""
+        self.sequences[agent] = self.sequences.get(agent, -1) + 1
+        beat = HeartbeatRequest(
+            sequence_num=self.sequences[agent],
+            instance_id=agent.encode(),
+            attributes=Attributes(ip=ip.encode(), extras={"os": system.encode()}),
+            tags=[Tag("user_defined_id", one) for one in ids],
+            continuous_pipeline_configs=list(held),
+            flags=RequestFlag.FULL_STATE,
+        )
+        return self.heartbeats.answer(agent, beat)
+
+    def short_beat(self, agent: str, *, skip: int = 1) -> HeartbeatResponse:
+        self.sequences[agent] += skip
+        return self.heartbeats.answer(agent, HeartbeatRequest(sequence_num=self.sequences[agent], instance_id=agent.encode()))
+
+
+@pytest.fixture
+async def bench(tmp_path: Path):
+    bench = Bench(tmp_path / "meta.db")
+    await bench.project("shop", "a1", "a2")
+    yield bench
+    bench.transactions.close()
+
+
+def names(answer: HeartbeatResponse) -> list[str]:
+    assert answer.common_response.status == 0
+    return [update.name for update in answer.continuous_pipeline_config_updates]
+
+
+def held(answer: HeartbeatResponse) -> list[ConfigInfo]:
+    return [ConfigInfo(update.name, update.version) for update in answer.continuous_pipeline_config_updates]
+
+
+async def test_an_agent_gets_the_configs_of_the_groups_that_it_belongs_to(bench: Bench) -> None:
+    await bench.group("shop", "by-ip", "10.0.0.1")
+    await bench.group("shop", "by-id", "web", by="userdefined")
+    await bench.config("shop", "one", "by-ip")
+    await bench.config("shop", "two", "by-id", document=CLASSIC, form="classic")
+    await bench.config("shop", "unused")
+    assert names(bench.beat("a1", ip="10.0.0.1", ids=("db", "web"))) == ["shop@two", "shop@one"]
+    assert names(bench.beat("a2", ip="10.0.0.1")) == ["shop@one"]
+    assert names(bench.beat("a2", ip="10.0.0.2", ids=("10.0.0.1",))) == []
+
+
+async def test_what_it_runs_already_is_not_sent_again_and_what_it_shall_not_run_is_deleted(bench: Bench) -> None:
+    await bench.group("shop", "all", "10.0.0.1")
+    await bench.config("shop", "one", "all")
+    runs = held(bench.beat("a1", ip="10.0.0.1"))
+    assert names(bench.beat("a1", ip="10.0.0.1", held=runs)) == []
+    await bench.collection.change_config("shop", "one", CLASSIC, "key")
+    (update,) = bench.beat("a1", ip="10.0.0.1", held=runs).continuous_pipeline_config_updates
+    assert (update.name, update.extra["config_version"]) == ("shop@one", b"2")
+    assert update.version != runs[0].version
+    await bench.collection.remove("shop", "all", "one")
+    (gone,) = bench.beat("a1", ip="10.0.0.1", held=runs).continuous_pipeline_config_updates
+    assert (gone.name, gone.version, gone.detail) == ("shop@one", DELETED, b"")
+
+
+async def test_a_pipeline_arrives_with_the_server_the_project_and_the_groups_topic_in_it(bench: Bench) -> None:
+    await bench.group("shop", "all", "10.0.0.1", topic="payments")
+    await bench.config("shop", "one", "all", document={**PIPELINE, "global": {"TopicType": "machine_group_topic"}})
+    (update,) = bench.beat("a1", ip="10.0.0.1").continuous_pipeline_config_updates
+    for part in (b'"Endpoint":"https://logs.example:9481"', b'"Project":"shop"', b'"TopicFormat":"payments"', b'"configName":"shop@one"'):
+        assert part in update.detail
+
+
+async def test_a_label_is_worth_nothing_without_a_grant_for_the_project(bench: Bench) -> None:
+    await bench.project("bank", "b1")
+    await bench.group("bank", "all", "10.0.0.1")
+    await bench.config("bank", "one", "all")
+    assert names(bench.beat("a1", ip="10.0.0.1")) == []
+    assert names(bench.beat("b1", ip="10.0.0.1")) == ["bank@one"]
+    group = bench.collection.group("bank", "all")
+    assert [report.agent for report in bench.membership.members(group)] == ["b1"]
+    await bench.roster.revoke_agent("b1", 5)
+    assert bench.membership.unresolved(group) == [
+        Unresolved("10.0.0.1", "a1", "it is not enrolled in project `bank`"),
+        Unresolved("10.0.0.1", "b1", "it was revoked"),
+    ]
+
+
+async def test_windows_and_linux_are_never_in_one_group(bench: Bench) -> None:
+    await bench.group("shop", "all", "web", "gone", by="userdefined")
+    await bench.config("shop", "one", "all")
+    assert names(bench.beat("a1", ids=("web",), system="linux")) == ["shop@one"]
+    assert names(bench.beat("a2", ids=("web",), system="Windows Server 2022")) == []
+    group = bench.collection.group("shop", "all")
+    assert bench.membership.unresolved(group) == [
+        Unresolved("web", "a2", "it runs windows server 2022, the group's agents run linux"),
+        Unresolved("gone", "", "no agent has reported this user-defined id"),
+    ]
+
+
+async def test_a_short_beat_says_that_nothing_changed(bench: Bench) -> None:
+    await bench.group("shop", "all", "10.0.0.1")
+    bench.beat("a1", ip="10.0.0.1")
+    await bench.config("shop", "one", "all")
+    bench.now = 1010.0
+    assert names(bench.short_beat("a1")) == ["shop@one"]
+    report = bench.reports.get("a1")
+    assert report is not None
+    assert (report.first_beat, report.last_beat, report.address) == (1000, 1010, "10.0.0.1")
+
+
+@pytest.mark.parametrize("skip", [0, 2], ids=["replayed", "lost"])
+async def test_after_a_beat_that_was_lost_or_sent_again_the_full_state_is_asked_for(bench: Bench, skip: int) -> None:
+    bench.beat("a1", ip="10.0.0.1")
+    assert bench.short_beat("a1", skip=skip).flags == ResponseFlag.REPORT_FULL_STATE
+    bench.beat("a1", ip="10.0.0.1")
+    assert bench.short_beat("a1").flags == 0
+
+
+async def test_an_agent_that_the_server_does_not_remember_is_asked_for_its_full_state(bench: Bench) -> None:
+    bench.sequences["a1"] = 7
+    answer = bench.short_beat("a1")
+    assert (answer.flags, answer.continuous_pipeline_config_updates) == (ResponseFlag.REPORT_FULL_STATE, [])
+
+
+async def test_nobody_beats_in_anothers_name(bench: Bench) -> None:
+    answer = bench.heartbeats.answer("a1", HeartbeatRequest(instance_id=b"a2", flags=RequestFlag.FULL_STATE))
+    assert answer.common_response.status == 400
+    assert bench.reports.get("a2") is None
+
+
+async def test_details_that_are_too_large_for_one_answer_are_fetched(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.server.fleet.heartbeats.MAX_INLINE_BYTES", 100)
+    await bench.group("shop", "all", "10.0.0.1")
+    await bench.config("shop", "one", "all")
+    answer = bench.beat("a1", ip="10.0.0.1")
+    (update,) = answer.continuous_pipeline_config_updates
+    assert (answer.flags, update.detail) == (ResponseFlag.FETCH_CONTINUOUS, b"")
+    asked = FetchConfigRequest(continuous_pipeline_configs=[ConfigInfo(update.name, update.version), ConfigInfo("shop@secret")])
+    (fetched,) = bench.heartbeats.fetch("a1", asked).continuous_pipeline_config_updates
+    assert (fetched.version, b"flusher_sls" in fetched.detail) == (update.version, True)
+
+
+async def test_what_no_agent_of_this_release_can_run_is_not_delivered(bench: Bench) -> None:
+    await bench.group("shop", "all", "10.0.0.1")
+    await bench.config("shop", "later", "all", document={**PIPELINE, "inputs": [{"Type": "service_canal"}]})
+    await bench.config("shop", "now", "all")
+    assert names(bench.beat("a1", ip="10.0.0.1")) == ["shop@now"]
+
+
+async def test_everything_is_there_after_a_restart(bench: Bench) -> None:
+    await bench.group("shop", "all", "10.0.0.1", topic="t")
+    await bench.config("shop", "one", "all")
+    await bench.collection.change_config("shop", "one", CLASSIC, "other")
+    again = Collection(bench.transactions)
+    await again.open()
+    for get in (Collection.configs, Collection.groups):
+        assert get(again, "shop") == get(bench.collection, "shop")
+    assert [config.name for config in again.configs_of(again.group("shop", "all"))] == ["one"]
+    versions = await again.config_versions("shop", "one")
+    assert [(one.version, one.author, one.document) for one in versions] == [(2, "other", CLASSIC), (1, "key", PIPELINE)]
+
+
+async def test_saving_the_same_again_makes_no_version(bench: Bench) -> None:
+    await bench.config("shop", "one")
+    before = bench.waking.state(["shop"])
+    assert (await bench.collection.change_config("shop", "one", dict(PIPELINE), "key")).version == 1
+    assert bench.waking.state(["shop"]) == before
+
+
+async def test_who_waits_is_woken_by_a_change_in_one_of_its_projects_only(bench: Bench) -> None:
+    await bench.project("bank")
+    shop, bank = bench.waking.state(["shop"]), bench.waking.state(["bank"])
+    await bench.group("shop", "all", "10.0.0.1")
+    await bench.config("shop", "one", "all")
+    assert await bench.waking.wait(["shop"], shop, 60) != shop
+    assert await bench.waking.wait(["bank"], bank, 0.01) == bank
