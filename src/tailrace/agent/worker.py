@@ -36,6 +36,7 @@ from tailrace.pipeline.age import with_default as with_default_age
 from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.loading import resolve
 from tailrace.pipeline.model import PipelineConfig
+from tailrace.wire.proxy import use
 
 EXIT_CODES = {End.STOPPED: 0, End.DRAINED: 0, End.FAILED: 1}
 AGAIN = (End.FORKED, End.RELOADED)
@@ -61,6 +62,7 @@ class Worker:
         limited: bool = True,
     ) -> None:
         settings = startup.load(home, flags=flags).settings
+        use(settings.proxies)
         self._home = home
         self._supervision = supervision or Supervision()
         self._settings = settings

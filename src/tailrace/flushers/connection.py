@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tailrace.wire.proxy import Proxy, bracketed
+
 CONNECT_SECS = 5.0
 ANSWER_SECS = 30.0
 MAX_AGE_SECS = 300.0
@@ -17,10 +19,20 @@ MAX_AGE_SECS = 300.0
 MAX_ANSWER_BYTES = 1_048_576
 HEAD_LIMIT = 65_536
 SMALL = 8_192
+_REASONS = {
+    401: ", it wants another user and password",
+    403: ", it is not allowed to",
+    405: ", it is not allowed to",
+    407: ", it wants another user and password",
+}
 
 
 class AnswerError(OSError):
     """What came back is no HTTP answer."""
+
+
+class ProxyError(OSError):
+    """The proxy does not lead to the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +56,25 @@ class _Connection:
 
 
 class HttpConnections:
-    """Connections to one server. They belong to the event loop."""
+    """Connections to one server, through a proxy where there is one. They belong to the event loop."""
 
-    def __init__(self, host: str, port: int, *, tls: ssl.SSLContext | None = None, server_name: str | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        server_name: str | None = None,
+        proxy: Proxy | None = None,
+        forwards: bool = False,
+    ) -> None:
+        """`forwards`: the proxy is given the requests themselves; else it is asked for a tunnel."""
         self._host = host
         self._port = port
         self._tls = tls
         self._server_name = server_name if tls else None
+        self._proxy = proxy
+        self._forwarded = proxy.headers if proxy is not None and forwards else None
         self._idle: list[_Connection] = []
         self._closed = False
 
@@ -63,6 +87,8 @@ class HttpConnections:
         kept = False
         try:
             async with asyncio.timeout(ANSWER_SECS):
+                if self._forwarded is not None:
+                    path, headers = f"http://{headers['host']}{path}", {**headers, **self._forwarded}
                 lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
                 lines.append(f"content-length: {sum(map(len, body))}\r\n\r\n")
                 for chunk in _gathered(["\r\n".join(lines).encode("latin-1"), *body]):
@@ -97,10 +123,40 @@ class HttpConnections:
 
     async def _open(self) -> _Connection:
         async with asyncio.timeout(CONNECT_SECS):
-            opened = await asyncio.open_connection(
-                self._host, self._port, ssl=self._tls, server_hostname=self._server_name, limit=HEAD_LIMIT
-            )
+            if self._proxy is not None:
+                opened = await self._through(self._proxy)
+            else:
+                opened = await asyncio.open_connection(
+                    self._host, self._port, ssl=self._tls, server_hostname=self._server_name, limit=HEAD_LIMIT
+                )
         return _Connection(*opened)
+
+    async def _through(self, proxy: Proxy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the proxy; where it does not forward, its other end is the server."""
+        try:
+            reader, writer = await asyncio.open_connection(proxy.host, proxy.port, limit=HEAD_LIMIT)
+        except OSError as error:
+            raise ProxyError(f"cannot reach the proxy `{proxy}`: {error.strerror or error}") from error
+        try:
+            if self._forwarded is None:
+                await self._tunnel(proxy, reader, writer)
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
+            writer.transport.abort()
+            raise ProxyError(f"the proxy `{proxy}` does not answer as one: {error}") from error
+        except BaseException:
+            writer.transport.abort()
+            raise
+        return reader, writer
+
+    async def _tunnel(self, proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server = f"{bracketed(self._host)}:{self._port}"
+        headers = "".join(f"{name}: {value}\r\n" for name, value in {"host": server, **proxy.headers}.items())
+        writer.write(f"CONNECT {server} HTTP/1.1\r\n{headers}\r\n".encode("latin-1"))
+        status, _, _ = await _read_head(reader)
+        if not 200 <= status < 300:
+            raise ProxyError(f"the proxy `{proxy}` opens no tunnel to `{server}`: it answers {status}{_REASONS.get(status, '')}")
+        if self._tls is not None:
+            await writer.start_tls(self._tls, server_hostname=self._server_name)
 
 
 def _gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from aiohttp import web
 from tailrace.batch import EventBatch
 from tailrace.wire import batch_form
 from tailrace.wire.identity import Identity
+from tailrace.wire.proxy import bracketed
 from tailrace.wire.signature import SignedRequest, body_matches, parse_authorization, split_target, verify
 
 KEY_ID, KEY_SECRET = "agent-key", "agent-secret"
@@ -41,6 +42,7 @@ class Sink:
     stored_ends: dict[str, int] | None = None
     fork_once: bool = False
     arrived_at: list[float] = field(default_factory=list)
+    host: str = "127.0.0.1"
     placed: dict[tuple, str] = field(default_factory=dict)
     """The hash key that each package came with."""
 
@@ -64,8 +66,8 @@ class Sink:
         app.router.add_get("/api/v1/agents/streams/{stream}", self._ranges)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.endpoint = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, self.host, 0).start()
+        self.endpoint = f"http://{bracketed(self.host)}:{runner.addresses[0][1]}"
         self._ready.set()
         await self._over.wait()
         await runner.cleanup()

@@ -10,6 +10,7 @@ import pytest
 
 from tailrace.batch import EventBatch
 from tailrace.errors import ConfigError
+from tailrace.flushers import connection
 from tailrace.flushers.connection import MAX_ANSWER_BYTES, Answer, HttpConnections
 from tailrace.flushers.sls import FlusherSls, SlsConfig
 from tailrace.flushers.sls.answer import clock_offset, judge
@@ -253,6 +254,23 @@ async def test_connections_are_kept():
             assert (await server.post(b"a", b"b" * 100_000, b"c")).body == b"ok"
         assert server.connections == 1
         assert server.requests[0].endswith(b"content-length: 100002\r\n\r\na" + b"b" * 100_000 + b"c")
+
+
+async def test_no_connection_outlives_its_age_so_that_a_name_is_looked_up_again(monkeypatch):
+    async with Scripted(OK) as first, Scripted(OK) as second:
+        found = [first, second]
+
+        async def look_up(self, host, port, **options):
+            assert (host, port) == ("logs.example.org", 9480)
+            return [(2, 1, 6, "", ("127.0.0.1", found.pop(0).port))]
+
+        monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", look_up)
+        monkeypatch.setattr(connection, "MAX_AGE_SECS", 0.0)
+        connections = HttpConnections("logs.example.org", 9480)
+        for _ in range(2):
+            assert (await connections.post("/p", {"host": "h"}, [b"x"])).status == 200
+        await connections.close()
+        assert [len(first.requests), len(second.requests)] == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,9 @@ DOMAINS = {"sls.example.org"}
         ("127.0.0.1", None),
         ("127.0.0.1:9480", None),
         ("my-web.127.0.0.1", "my-web"),
+        ("[::1]:9480", None),
+        ("my-web.[::1]:9480", "my-web"),
+        ("my-web.[::ffff:10.0.0.1]", "my-web"),
         ("my-web.10.20.30.40:9480", "my-web"),
         ("web.sls.example.org.", "web"),
     ],
@@ -29,7 +32,7 @@ def test_a_project_is_exactly_one_label_before_a_base_domain(host: str, project:
 
 
 @pytest.mark.parametrize(
-    "host", ["example.org", "web.example.org", "a.b.sls.example.org", "a.b.127.0.0.1", "127.0.0.256", "[::1]:80", "web"]
+    "host", ["example.org", "web.example.org", "a.b.sls.example.org", "a.b.127.0.0.1", "127.0.0.256", "[::x]:80", "::1", "[::1", "web"]
 )
 def test_a_host_below_no_domain_is_named_with_the_domains(host: str) -> None:
     with pytest.raises(ApiError) as caught:

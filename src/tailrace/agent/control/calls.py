@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 from tailrace.errors import ApiError, UnreachableError
 from tailrace.pipeline.contract import Credentials
+from tailrace.wire.proxy import PORTS, Proxy, way_to
 from tailrace.wire.signature import SignedRequest, sign_v4
 from tailrace.wire.tls import explain
 
@@ -64,10 +65,23 @@ def _exchange(endpoint: str, tls: ssl.SSLContext | None, request: tuple[str, str
 
 
 def _connection(endpoint: str, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
-    url = urlsplit(endpoint)
+    """Through a tunnel, where a proxy leads there."""
+    url, proxy = urlsplit(endpoint), _proxy(endpoint)
+    host, port = (url.hostname or "", url.port) if proxy is None else (proxy.host, proxy.port)
     if url.scheme == "https":
-        return http.client.HTTPSConnection(url.hostname or "", url.port, timeout=TIMEOUT_SECS, context=tls)
-    return http.client.HTTPConnection(url.hostname or "", url.port, timeout=TIMEOUT_SECS)
+        connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECS, context=tls)
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECS)
+    if proxy is not None:
+        connection.set_tunnel(url.hostname or "", url.port or PORTS.get(url.scheme), proxy.headers)
+    return connection
+
+
+def _proxy(endpoint: str) -> Proxy | None:
+    try:
+        return way_to(endpoint)
+    except ValueError as error:
+        raise UnreachableError(f"cannot use the proxy for `{endpoint}`: {error}", hint="check `http_proxy` and `https_proxy`") from error
 
 
 def _answer(status: int, text: bytes, what: str) -> dict[str, Any]:

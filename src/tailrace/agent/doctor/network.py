@@ -37,13 +37,13 @@ def check_clock(scene: Scene) -> Iterator[Finding]:
 
 
 def check_proxy(scene: Scene) -> Iterator[Finding]:
-    """The agent does not use what the environment says."""
+    """Which proxies the environment names."""
     named = [name for name in PROXIES for name in (name, name.upper()) if scene.environment.get(name)]
     for name in named:
         place = urlsplit(scene.environment[name]).hostname or "a proxy"
         yield info(
-            f"the variable {name} names the proxy `{place}`: the agent does not use it, it goes straight to its servers",
-            "let the machine reach them, or put a relay that passes TLS through in between and name that in the server's `addresses`",
+            f"the variable {name} names the proxy `{place}`: the agent reaches its servers through it",
+            "name what it reaches directly in `no_proxy`; the way above was tried without the proxy",
         )
 
 

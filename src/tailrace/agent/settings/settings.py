@@ -5,7 +5,8 @@ import re
 import sys
 from collections.abc import Iterator
 
-from tailrace.pipeline.config import OptionGroup, Problem, option
+from tailrace.pipeline.config import OptionGroup, Problem, Secret, option
+from tailrace.wire.proxy import Proxies, wrong_proxy
 
 MIB = 1_048_576
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
@@ -117,6 +118,17 @@ class AgentSettings(OptionGroup):
         16, key="send_request_concurrency", doc="Requests to one target that may be under way at a time; there are fewer while it fails.",
         ge=1, le=1000,
     )  # fmt: skip
+    http_proxy: Secret = option(
+        Secret(), key="http_proxy", doc="HTTP proxy for endpoints with `http`, `http://USER:PASSWORD@HOST:PORT`; `none`: no proxy. Also "
+        "`HTTP_PROXY` in the environment. This machine itself is always reached directly.",
+    )  # fmt: skip
+    https_proxy: Secret = option(
+        Secret(), key="https_proxy", doc="The same for endpoints with `https`, and `HTTPS_PROXY`.",
+    )  # fmt: skip
+    no_proxy: str = option(
+        "", key="no_proxy", doc="What is reached without them, separated by commas: names (and all below them), addresses, networks such "
+        "as `10.0.0.0/8`, each but a network with or without a port; `*` is all. Also `NO_PROXY`.", examples=["10.0.0.0/8,.example.org"],
+    )  # fmt: skip
     check_point_filename: str = option("", key="check_point_filename", doc="File of positions.", ignored="it stands in `HOME/agent`")
     check_point_dump_interval: int = option(
         900, key="check_point_dump_interval", doc="How often positions are saved.", unit="seconds",
@@ -152,8 +164,16 @@ class AgentSettings(OptionGroup):
             if not root.startswith("/"):
                 yield Problem(f"allowed_roots[{index}]", f"`{root}` is not an absolute path", "begin it with `/`")
 
+        for key, proxy in (("http_proxy", self.http_proxy), ("https_proxy", self.https_proxy)):
+            if proxy and (wrong := wrong_proxy(proxy.reveal())):
+                yield Problem(key, wrong, "write it like `http://proxy.example.org:3128`")
+
         if self.metrics_listen and not _ADDRESS.fullmatch(self.metrics_listen):
             yield Problem("metrics_listen", f"`{self.metrics_listen}` is no address", "write `HOST:PORT`, such as `127.0.0.1:9483`")
+
+    @property
+    def proxies(self) -> Proxies:
+        return Proxies(self.http_proxy.reveal(), self.https_proxy.reveal(), self.no_proxy)
 
     @property
     def files(self) -> int:

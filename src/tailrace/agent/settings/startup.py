@@ -15,12 +15,14 @@ from pydantic import ValidationError
 from tailrace.agent.settings.settings import AgentSettings
 from tailrace.errors import ConfigError, ConfigErrors
 from tailrace.pipeline import documents
-from tailrace.pipeline.config import extra, public_key
+from tailrace.pipeline.config import Secret, extra, public_key
 from tailrace.pipeline.explain import findings, near
 
 FILE: Final = "agent.yaml"
 FRAGMENTS: Final = "config.d"
 SUFFIXES: Final = (".yaml", ".yml", ".json")
+USUAL: Final = frozenset({"http_proxy", "https_proxy", "no_proxy"})
+"""Known to everyone under the bare name in capitals, too."""
 PREFIXES: Final = ("TAILRACE_", "ALIYUN_LOGTAIL_")
 DEFAULT: Final = "default"
 
@@ -44,16 +46,21 @@ class Startup:
     def rows(self) -> Iterator[dict[str, Any]]:
         """key, value, unit, default, origin and why it is without effect, of every setting."""
         values = self.settings.model_dump(mode="json", by_alias=True)
+        values |= {key: str(value) for key, value in self.settings if isinstance(value, Secret) and value}
         for name, field in AgentSettings.model_fields.items():
             key, noted = public_key(name, field), extra(field)
             yield {
                 "key": key,
                 "value": values[key],
                 "unit": noted.get("x-unit", ""),
-                "default": field.get_default(call_default_factory=True, validated_data={}),
+                "default": _shown(field.get_default(call_default_factory=True, validated_data={})),
                 "origin": self.origins.get(key, DEFAULT),
                 "ignored": noted.get("x-ignored", ""),
             }
+
+
+def _shown(default: object) -> object:
+    return "" if isinstance(default, Secret) else default
 
 
 def load(home: Path, *, flags: Sequence[str] = (), environment: Mapping[str, str] = os.environ) -> Startup:
@@ -110,7 +117,8 @@ def _file(path: Path, origin: str) -> Iterator[Layer]:
 # --- environment and flags --------------------------------------------------------------------------------------------------------
 def _from_environment(environment: Mapping[str, str]) -> Iterator[Layer]:
     for key in AgentSettings.spellings():
-        for name in (key, *(f"{prefix}{key.upper()}" for prefix in reversed(PREFIXES))):
+        usual = [key.upper()] if key in USUAL else []
+        for name in (*usual, key, *(f"{prefix}{key.upper()}" for prefix in reversed(PREFIXES))):
             if name in environment:
                 yield _single(f"environment {name}", key, environment[name])
 
@@ -133,6 +141,7 @@ def _single(origin: str, key: str, text: str) -> Layer:
 def _value(key: str, text: str, origin: str) -> documents.Value:
     """Texts as they are, everything else as YAML has it: `0.4`, `true`, `[/var/log, /srv]`."""
     name = next(name for name, field in AgentSettings.model_fields.items() if AgentSettings.spellings()[key] == public_key(name, field))
-    if AgentSettings.model_fields[name].annotation is str:
+    annotation = AgentSettings.model_fields[name].annotation
+    if annotation is str or annotation is Secret:
         return text
     return documents.read(text, origin).value

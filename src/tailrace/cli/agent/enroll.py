@@ -86,9 +86,12 @@ def _alone(home: Path, server: str, token: str, *, new_id: bool) -> dict[str, An
     from tailrace.agent.identity import identity as identities
     from tailrace.agent.identity.joining import IDENTITY, join, join_anew
     from tailrace.agent.platform import current
+    from tailrace.agent.settings import startup
     from tailrace.cli.home import open_home
+    from tailrace.wire.proxy import use
 
     open_home(home)
+    use(startup.load(home).settings.proxies)
     lock = current([home]).own(home / "agent" / "lock")
     try:
         identity = identities.load(home / "secret" / IDENTITY)

@@ -1,12 +1,12 @@
 """The way to a target: its addresses, of which the next one is tried when one fails, and the connections to the present one."""
 
-import ipaddress
 import ssl
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from tailrace.flushers.connection import Answer, HttpConnections
-from tailrace.pipeline.contract import FlusherContext
+from tailrace.flushers.connection import Answer, HttpConnections, ProxyError
+from tailrace.pipeline.contract import FlusherContext, ServerName
+from tailrace.wire.proxy import PORTS, Proxy, as_address, bracketed, way_to
 from tailrace.wire.tls import explain
 
 
@@ -21,9 +21,11 @@ class CertificateError(OSError):
 class Link:
     """`url` is the address that the config gives; a server that has told its addresses is reached at these. Belongs to the event loop."""
 
-    def __init__(self, url: str, project: str, context: FlusherContext | None) -> None:
+    def __init__(self, url: str, project: str, context: FlusherContext | None, proxy: str = "") -> None:
+        """`proxy` goes before what the agent's settings say: an address, or `none`."""
         self._url = url
         self._project = project
+        self._proxy = proxy
         self._context = context
         self._connections: HttpConnections | None = None
         self._tls: ssl.SSLContext | None = None
@@ -32,7 +34,16 @@ class Link:
 
     @property
     def host(self) -> str:
-        return urlsplit(self.address).hostname or ""
+        """The `Host` header: `<project>.<host>`. A proxy that forwards the request finds the server by it, so that it has the port, too."""
+        url = urlsplit(self.address)
+        host = f"{self._project}.{bracketed(url.hostname or '')}"
+        return f"{host}:{url.port}" if self._forwards and url.port not in (None, PORTS["http"]) else host
+
+    @property
+    def _forwards(self) -> bool:
+        """Whether a proxy may be given the request itself: not where only we know the way to the host's name."""
+        url = urlsplit(self.address)
+        return url.scheme == "http" and as_address(url.hostname or "") is None and self._server is None and self._way() is not None
 
     def open(self) -> None:
         self.address = self._addresses()[0]
@@ -67,10 +78,21 @@ class Link:
 
     def _addresses(self) -> Sequence[str]:
         """The config's own first where the server counts it among its addresses."""
-        known = self._context.server(self._url, self._project) if self._context else None
+        known = self._server
         if known is None or not known.addresses:
             return [self._url]
         return [self._url, *(one for one in known.addresses if one != self._url)] if self._url in known.addresses else known.addresses
+
+    @property
+    def _server(self) -> ServerName | None:
+        """The one that enrolled the agent there."""
+        return self._context.server(self._url, self._project) if self._context else None
+
+    def _way(self) -> Proxy | None:
+        try:
+            return way_to(self.address, self._proxy)
+        except ValueError as error:
+            raise ProxyError(f"cannot use the proxy for `{self.address}`: {error}") from error
 
     def _roots(self) -> ssl.SSLContext | None:
         return self._context.tls(self._url, self._project) if self._context else None
@@ -79,16 +101,10 @@ class Link:
         url = urlsplit(self.address)
         self._tls = self._roots()
         secure = url.scheme == "https"
+        host = url.hostname or ""
         # A server of our own has a certificate for the names it is reached by; a service's is for what is below its name.
-        name = self.host if self._tls is not None or _is_address(self.host) else f"{self._project}.{self.host}"
+        name = host if self._tls is not None or as_address(host) is not None else f"{self._project}.{host}"
         tls = self._tls or ssl.create_default_context() if secure else None
-        self._connections = HttpConnections(self.host, url.port or (443 if secure else 80), tls=tls, server_name=name)
+        port = url.port or PORTS["https" if secure else "http"]
+        self._connections = HttpConnections(host, port, tls=tls, server_name=name, proxy=self._way(), forwards=self._forwards)
         return self._connections
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

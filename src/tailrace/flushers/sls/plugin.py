@@ -21,6 +21,7 @@ from tailrace.pipeline.config import OptionGroup, PluginConfig, Problem, Secret,
 from tailrace.pipeline.contract import BatchLimits, Credentials, Delivery, FlusherContext, Group, Identity, Outcome, Payload
 from tailrace.pipeline.registry import flusher
 from tailrace.wire.batch_form import MODE
+from tailrace.wire.proxy import wrong_proxy
 
 PACK_ID = b"__pack_id__"
 MOST_GROUPS = 1024
@@ -74,7 +75,16 @@ class SlsConfig(PluginConfig):
         examples=[{"x-team": "shop"}],
     )
 
+    proxy: Secret = option(
+        Secret(),
+        doc="HTTP proxy that leads to the endpoint, `http://USER:PASSWORD@HOST:PORT`, or `none`; without it the agent's settings "
+        "`http_proxy`, `https_proxy` and `no_proxy` hold, which are also environment variables.",
+        examples=["http://proxy.example.org:3128", "none"],
+    )
+
     def problems(self) -> Iterator[Problem]:
+        if self.proxy and not has_reference(self.proxy.reveal()) and (wrong := wrong_proxy(self.proxy.reveal())):
+            yield Problem("Proxy", wrong, "write it like `http://proxy.example.org:3128`")
         if bool(self.access_key_id) != bool(self.access_key_secret):
             missing = "AccessKeySecret" if self.access_key_id else "AccessKeyId"
             yield Problem(missing, "is missing: `AccessKeyId` and `AccessKeySecret` go together", "give both or neither")
@@ -104,9 +114,9 @@ class FlusherSls:
         self.limits = self._limits(many=False)
         self.recognises_repeats = False
         self._clock_offset = timedelta()
-        self._link = Link(config.url, config.project, None)
         self._opened = False
         self._context: FlusherContext | None = None
+        self._link = self._link_to(config.url)
 
     @classmethod
     def sample(cls) -> dict[str, Any]:
@@ -130,7 +140,7 @@ class FlusherSls:
             self.destination = self._at(server.id)
             self.formerly = [self._at(endpoint) for endpoint in server.endpoints]
         moved = server is not None and not server.addresses  # one that has told its addresses is found by these
-        self._link = Link(server.endpoints[0] if server and moved else config.url, config.project, context)
+        self._link = self._link_to(server.endpoints[0] if server and moved else config.url)
 
     def encode(self, batch: EventBatch, identity: Identity, groups: Sequence[Group] = (), *, nanoseconds: bool = False) -> list[Payload]:
         alone = not self.recognises_repeats and self.config.sign_version == "v4"
@@ -177,9 +187,9 @@ class FlusherSls:
             return Delivery(Outcome.RETRY, "NoKey", self._why_no_key())
         content = many_groups(payloads) if self.recognises_repeats else one_group(payloads[0])
         config = self.config
-        address = self._address.to_shard(payloads[0].hash_key)
         now = datetime.now(UTC) + self._clock_offset
         try:
+            address = self._address.to_shard(payloads[0].hash_key)
             headers = signed(address, content, key=key, now=now)
             answer = await self._link.post(address.target, {**config.extra_headers, **headers}, content.pieces)
         except TimeoutError:
@@ -200,7 +210,10 @@ class FlusherSls:
     @property
     def _address(self) -> Address:
         config = self.config
-        return Address(f"{config.project}.{self._link.host}", config.logstore, config.region, config.sign_version)
+        return Address(self._link.host, config.logstore, config.region, config.sign_version)
+
+    def _link_to(self, url: str) -> Link:
+        return Link(url, self.config.project, self._context, self.config.proxy.reveal())
 
     def _why_no_key(self) -> str:
         why = self._context.why_no_key(self.config.url, self.config.project) if self._context else ""
