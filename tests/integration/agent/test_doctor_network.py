@@ -77,6 +77,6 @@ def test_a_clock_that_makes_the_certificate_expire_is_named(patient: Patient, au
     assert text.startswith("this machine's clock is 40 days ahead of")
 
 
-def test_a_proxy_that_is_not_used(patient: Patient) -> None:
+def test_a_proxy_of_the_environment_is_named(patient: Patient) -> None:
     patient.environment["https_proxy"] = "http://user:pass@proxy.example.org:3128"
-    assert "names the proxy `proxy.example.org`: the agent does not use it" in patient.said("proxy")
+    assert "names the proxy `proxy.example.org`: the agent reaches its servers through it" in patient.said("proxy")
