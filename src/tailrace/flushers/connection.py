@@ -92,7 +92,8 @@ class HttpConnections:
                 lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
                 lines.append(f"content-length: {sum(map(len, body))}\r\n\r\n")
                 for chunk in _gathered(["\r\n".join(lines).encode("latin-1"), *body]):
-                    connection.writer.write(chunk)
+                    if chunk:
+                        connection.writer.write(chunk)
                 await connection.writer.drain()
                 answer, kept = await _read_answer(connection.reader)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
@@ -161,17 +162,15 @@ class HttpConnections:
 
 def _gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Small chunks joined, since each write may be a packet of its own; large ones as they are."""
-    small = b""
+    small: list[bytes] = []
     for chunk in chunks:
         if len(chunk) < SMALL:
-            small += chunk
+            small.append(chunk)
             continue
-        if small:
-            yield small
+        yield b"".join(small)
         yield chunk
-        small = b""
-    if small:
-        yield small
+        small.clear()
+    yield b"".join(small)
 
 
 async def _read_answer(reader: asyncio.StreamReader) -> tuple[Answer, bool]:

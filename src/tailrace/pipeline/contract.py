@@ -14,7 +14,7 @@ import enum
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from tailrace.batch import EventBatch
 from tailrace.pipeline.config import PluginConfig
@@ -176,8 +176,7 @@ class Input(Protocol):
 SourceState: TypeAlias = Literal["up to date", "behind", "rotated", "closed"]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
+class SourceStatus(NamedTuple):
     """One stream as its input sees it, for status pages. Sizes and offsets are bytes."""
 
     stream: str

@@ -15,8 +15,11 @@ from tailrace.agent.checkpoint.migrations import MIGRATIONS
 from tailrace.agent.checkpoint.rows import Content, StreamRow, Values, range_of, sealed, unsealed
 from tailrace.errors import DamagedError, NewerFormatError
 
-FORMAT = 3
+FORMAT = 4
 EPOCH_SIZE = 16
+WAL_PAGES = 4000
+"""So many pages (16 MB) gather before they go into the file: with thousands of files at work a commit changes a thousand, the same ones again
+and again."""
 ROLLED_BACK = "rolled back"
 FORMAT_NAME = "format"
 """The number of the format, once more and with a checksum: a flipped bit makes no newer release."""
@@ -46,6 +49,7 @@ class Database:
             self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
             if fresh:
                 self._create()
                 _sync(path.parent)  # SQLite leaves the name of a new file to the system
@@ -104,6 +108,8 @@ class Database:
         for row in self._connection.execute("SELECT * FROM ranges ORDER BY stream, sequence"):
             prepared = range_of(row)
             content.ranges.setdefault(prepared.stream, []).append(prepared)
+            if (row_of := content.streams.get(prepared.stream)) is not None:
+                row_of.goes_on_behind(prepared)
         return content
 
     def renew_epoch(self, *, rolled_back: bool) -> bytes:

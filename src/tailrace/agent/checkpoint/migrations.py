@@ -35,6 +35,10 @@ def _ranges_know_what_was_decided(run: sqlite3.Connection) -> None:
     _add_to_ranges(run, RANGES_3, "")
 
 
+def _streams_may_be_behind_their_ranges(_run: sqlite3.Connection) -> None:
+    """3 → 4. What older releases wrote is understood as it is; they would not understand what is written now."""
+
+
 def _add_to_ranges(run: sqlite3.Connection, table: str, value: int | str) -> None:
     """Rebuild the table with one more value in each row, before its checksum."""
     rows = [sealed((*unsealed("ranges", row), value)) for row in run.execute("SELECT * FROM ranges")]
@@ -44,5 +48,9 @@ def _add_to_ranges(run: sqlite3.Connection, table: str, value: int | str) -> Non
     run.executemany(f"INSERT INTO ranges VALUES ({places})", rows)  # noqa: S608 - question marks
 
 
-MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (_ranges_know_when_they_were_readable, _ranges_know_what_was_decided)
+MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (
+    _ranges_know_when_they_were_readable,
+    _ranges_know_what_was_decided,
+    _streams_may_be_behind_their_ranges,
+)
 """The step at index n leads from format n + 1 to format n + 2."""

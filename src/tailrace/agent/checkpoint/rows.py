@@ -10,6 +10,9 @@ from tailrace.pipeline.contract import Position, Range
 
 Values = tuple[Any, ...]
 
+AS_COMMITTED = ""
+"""In place of the position of the next range: it is the committed one, as of most streams most of the time."""
+
 
 def sealed(values: Values) -> Values:
     """The values with their CRC-32 behind them."""
@@ -32,7 +35,10 @@ def dump(position: Position) -> str:
 
 @dataclass(slots=True)
 class StreamRow:
-    """What is durable of one stream. `updated` is seconds since the Unix epoch."""
+    """What is durable of one stream. `updated` is seconds since the Unix epoch.
+
+    `next` and `next_sequence` may be older than the last prepared range of the stream: a load takes them from that (`goes_on_behind`).
+    """
 
     id: str
     target: str
@@ -42,25 +48,40 @@ class StreamRow:
     next: Position
     next_sequence: int
     updated: int = 0
+    _text: tuple[Position, str] | None = field(default=None, init=False, repr=False, compare=False)
+    """The position that was written last, and its text: most are written twice, as prepared and as acknowledged."""
 
     def values(self) -> Values:
-        committed, following = dump(self.committed), dump(self.next)
+        committed = self._text[1] if self._text is not None and self._text[0] is self.committed else dump(self.committed)
+        following = AS_COMMITTED if self.next is self.committed or self.next == self.committed else dump(self.next)
         return sealed((self.id, self.target, self.input, self.key, committed, following, self.next_sequence, self.updated))
 
     @classmethod
     def of(cls, row: Values) -> "StreamRow":
         id_, target, input_, key, committed, following, next_sequence, updated = unsealed("streams", row)
-        return cls(id_, target, input_, key, json.loads(committed), json.loads(following), next_sequence, updated)
+        position = json.loads(committed)
+        return cls(id_, target, input_, key, position, position if following == AS_COMMITTED else json.loads(following), next_sequence, updated)
+
+    def prepared(self, prepared: Range, parts: int) -> Values:
+        """The row of a range of this stream, behind which the stream goes on: a replayed one does not move it back."""
+        text = dump(prepared.position)
+        self._text = (prepared.position, text)
+        self.goes_on_behind(prepared)
+        return _range_values(prepared, text, parts)
+
+    def goes_on_behind(self, prepared: Range) -> None:
+        if prepared.sequence >= self.next_sequence:
+            self.next, self.next_sequence = prepared.position, prepared.sequence + 1
 
 
-def range_values(prepared: Range, parts: int) -> Values:
+def _range_values(prepared: Range, position: str, parts: int) -> Values:
     return sealed(
         (
             prepared.stream,
             prepared.sequence,
             prepared.start,
             prepared.end,
-            dump(prepared.position),
+            position,
             prepared.fingerprint,
             prepared.config_version,
             parts,

@@ -1,4 +1,4 @@
--- The agent's checkpoint, format 3. Every row carries the CRC-32 of its other values (rows.py), so that damage shows when it is read.
+-- The agent's checkpoint, format 4. Every row carries the CRC-32 of its other values (rows.py), so that damage shows when it is read.
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
@@ -13,7 +13,8 @@ CREATE TABLE configs (
     crc     INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- One row per (target, input, stream): where its acknowledged prefix ends and what the next range is.
+-- One row per (target, input, stream): where its acknowledged prefix ends and what the next range is. `next` is empty where it is as
+-- `committed`; where ranges of the stream are prepared, `next` and `next_sequence` are at least what follows from the last of them.
 CREATE TABLE streams (
     id            TEXT PRIMARY KEY,
     target        TEXT NOT NULL,

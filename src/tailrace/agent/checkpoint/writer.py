@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from tailrace import telemetry
 from tailrace.agent.checkpoint.database import Database
 from tailrace.agent.checkpoint.opening import COPY
-from tailrace.agent.checkpoint.rows import StreamRow, Values, range_values
+from tailrace.agent.checkpoint.rows import StreamRow, Values
 from tailrace.pipeline.contract import Position, Range
 
 LAZY_SECS = 0.5
@@ -85,10 +85,8 @@ class CheckpointWriter:
         """Make ranges durable, each (its stream as it was opened, the range, its number of parts); then call `done`."""
         with self._lock:
             for opened, prepared, parts in ranges:
-                row = self._row(opened)
-                if prepared.sequence >= row.next_sequence:  # a replayed range must not move it back
-                    row.next, row.next_sequence = prepared.position, prepared.sequence + 1
-                self._batch.prepared.append(range_values(prepared, parts))
+                row = self._streams.get(opened.id) or self._row(opened)  # what the range says of a row that is durable need not be written
+                self._batch.prepared.append(row.prepared(prepared, parts))
             self._hurry(done)
 
     def reserve(self, opened: StreamRow, following: int, done: Callback) -> None:

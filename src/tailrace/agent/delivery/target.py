@@ -21,6 +21,7 @@ from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.farewell import Farewells
 from tailrace.agent.delivery.isolation import Isolation
 from tailrace.agent.delivery.letters import DeadLetters
+from tailrace.agent.delivery.mailbox import Mailbox
 from tailrace.agent.delivery.queue import Queue
 from tailrace.agent.delivery.relief import Relief, whatever
 from tailrace.agent.delivery.request import Item, Request, Requests
@@ -74,6 +75,7 @@ class Target:
         self._forked = forked
         self._ended = ended
         self._loop = asyncio.get_running_loop()
+        self._mailbox = Mailbox()
         self._pending = Queue()
         self._farewells = Farewells(flusher, epoch)
         self._epoch = epoch
@@ -118,7 +120,7 @@ class Target:
         """Queue one range from a reading thread. One without payloads has nothing to send: it counts as acknowledged, at once or, when its
         entry says that something of it is not, with `settle`."""
         self.share.take(sum(len(payload.body) for payload in payloads))
-        self._loop.call_soon_threadsafe(self._put, entry, payloads, durable)
+        self._mailbox.put(lambda: self._put(entry, payloads, durable))
 
     async def send_letter(self, stream: Stream, letter: Kept) -> None:
         """Take on a dead letter, under a new name in a stream of its own; it lies in the spool on return. BusyError without room there."""
@@ -137,22 +139,23 @@ class Target:
 
     def settle(self, entry: Entry) -> None:
         """It is known what became of a range that was put in without payloads; from any thread."""
-        self._loop.call_soon_threadsafe(self._settle_late, entry)
+        self._mailbox.put(lambda: self._settle_late(entry))
 
     def adopt(self, stream: Stream, kept: Kept, ref: Ref) -> None:
         """Take on a range that lies in the spool since before; from any thread, in the order of its stream."""
         events = sum(payload.events for payload in kept.payloads)
         entry = Entry(stream, kept.range, kept.parts, len(kept.payloads), events, kept=ref)
-        self._loop.call_soon_threadsafe(self._adopt, entry)
+        self._mailbox.put(lambda: self._adopt(entry))
 
     def secure(self, stream: Stream, *, more_comes: bool = False) -> None:
         """The stream's source is going away: what is under way of it goes into the spool at once, and with `more_comes` what follows, too;
         from any thread."""
-        self._loop.call_soon_threadsafe(self._relief.secure, stream, more_comes)
+        self._mailbox.put(lambda: self._relief.secure(stream, more_comes))
 
     def end(self, stream: Stream) -> None:
         """Nothing more comes from `stream`; called from its reading thread."""
-        self._loop.call_soon_threadsafe(self._end, stream, stream.openings)
+        opening = stream.openings
+        self._mailbox.put(lambda: self._end(stream, opening))
 
     def _put(self, entry: Entry, payloads: Sequence[Payload], durable: Durable) -> None:
         before = entry.stream.put(entry)

@@ -18,6 +18,8 @@ from tailrace.agent.status.overview import Overview, alarm_rows
 
 INTERVAL_SECS = 1.0
 SNAPSHOT_SECS: Final = 5.0
+SNAPSHOT_COST: Final = 200
+"""Never more than 0.5 % of a core, however many files there are."""
 SNAPSHOT_FILES: Final = 200
 SNAPSHOT: Final = "status.json"
 
@@ -58,8 +60,9 @@ def _keep(path: Path, overview: Overview | None, over: threading.Event) -> None:
         if status != written and _write(path, status):
             written = status
         if overview is not None and (last or time.monotonic() >= snapshot_at):
+            began = time.thread_time()
             _write(path.with_name(SNAPSHOT), snapshot(overview))
-            snapshot_at = time.monotonic() + SNAPSHOT_SECS
+            snapshot_at = time.monotonic() + max(SNAPSHOT_SECS, SNAPSHOT_COST * (time.thread_time() - began))
         if last:
             return
         last = over.wait(INTERVAL_SECS)

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from tailrace import __version__, telemetry
 from tailrace.agent.delivery.target import Target
@@ -17,6 +17,7 @@ from tailrace.agent.status.tally import SourceError
 from tailrace.pipeline.contract import SourceStatus
 
 Row = dict[str, Any]
+_Source: TypeAlias = tuple[Lane, SourceStatus, Stream | None, SourceError | None]
 
 SHOWN_FILES: Final = 1000
 KNOWN: Final = frozenset({"in_events", "in_bytes", "out_events", "failed", "discarded", "outdated", "retried", "acknowledged_ranges"})
@@ -104,19 +105,22 @@ class Overview:
 
     def files(self, pattern: str = "", limit: int = SHOWN_FILES) -> list[Row]:
         """The files that are furthest behind first; those whose path matches `pattern` (`*`, `?`, `[…]`), where it is given."""
-        rows = (row for row in self._files() if not pattern or fnmatch.fnmatch(row["path"], pattern))
-        return heapq.nlargest(limit, rows, key=lambda row: (row["lag"], bool(row["last_error"]), row["rate"], row["read_at"]))
+        found = (one for one in self._files() if not pattern or fnmatch.fnmatch(one[1].path, pattern))
+        return [self._file(*one) for one in heapq.nlargest(limit, found, key=self._rank)]
 
-    def _files(self) -> Iterator[Row]:
+    def _rank(self, one: _Source) -> tuple[int, bool, float, float]:
+        _, source, stream, error = one
+        return source.size - source.read, error is not None, self.rates.get(source.stream, 0.0), stream.tally.read_at if stream else 0.0
+
+    def _files(self) -> Iterator[_Source]:
         for lane in self.lanes:
             _, _, errors = lane.tally.snapshot()
-            told: set[str] = set()
-            for source, stream in lane.sources():
-                told.add(source.path)
-                yield self._file(lane, source, stream, errors.get(source.path))
+            sources = lane.sources()
+            yield from ((lane, source, stream, errors.get(source.path)) for source, stream in sources)
+            told = {source.path for source, _ in sources} if errors else ()
             for path, error in errors.items():
                 if path not in told:
-                    yield self._file(lane, SourceStatus("", path, 0, 0, 0, 0, "closed"), None, error)
+                    yield lane, SourceStatus("", path, 0, 0, 0, 0, "closed"), None, error
 
     def _file(self, lane: Lane, source: SourceStatus, stream: Stream | None, error: SourceError | None) -> Row:
         committed = stream.committed_end if stream is not None else None

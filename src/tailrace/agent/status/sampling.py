@@ -7,16 +7,18 @@ it up), `many_log_files` (near the limit of files), `busy` (more than 80 % of a 
 
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from heapq import nlargest
+from operator import sub
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from tailrace import telemetry
 from tailrace.agent.lanes.lane import Lane
 from tailrace.agent.lanes.streams import Stream
 from tailrace.agent.status.overview import Overview, Row, sources_of
-from tailrace.agent.status.windows import Window, WindowStore, add, stores
+from tailrace.agent.status.windows import MAX_FILES, Window, WindowStore, add, stores
 from tailrace.errors import DamagedError
 from tailrace.pipeline.contract import SourceStatus
 
@@ -50,7 +52,9 @@ class Sampler:
         self._many_files = MANY_FILES_SHARE * max_files
         self._stores = stores(home)
         self._lanes_before: dict[int, _Counts] = {}
-        self._streams_before: dict[str, _Counts] = {}
+        self._streams_before: dict[str, _Reads] = {}
+        self._windows: dict[int, Window] = {}
+        """The current ones, by their length."""
         self._rates: dict[str, float] = {}
         self._at = time.monotonic()
         self._cpu = time.process_time()
@@ -70,28 +74,35 @@ class Sampler:
         seconds = max(1e-3, time.monotonic() - self._at)
         cpu = (time.process_time() - self._cpu) / seconds
         self._at, self._cpu = time.monotonic(), time.process_time()
-        logstores, files = self._lanes(now), self._files(seconds)
-        for key, row in files.items():
-            _add_file(logstores.get(key.rpartition("/")[0], {}), row)
-        state = self._state(logstores, files, cpu)
+        logstores, active = self._lanes(now), self._active(seconds)
+        for one in active:
+            _add_file(logstores.get(_key(one.lane), {}), one)
+        state = self._state(logstores, active, cpu)
+        files = self._rows(active)
         for store in self._stores:
             self._write(store, now, state, logstores, files)
 
     def _write(self, store: WindowStore, now: float, state: str, logstores: Mapping[str, Row], files: Mapping[str, Row]) -> None:
-        try:
-            window = store.current(now)
-        except DamagedError as error:
-            telemetry.logger("agent.status").warning("a status window is damaged and begins anew", reason=error.message)
-            window = Window(int(now) // store.length * store.length, int(now))
+        window = self._current(store, now)
         new = window.end == window.begin
         window.end = int(now)
         window.status = min(window.status, state, key=WORST_FIRST.index)
         for into, rows in ((window.logstores, logstores), (window.files, files)):
             for key, row in rows.items():
                 add(into.setdefault(key, {}), row)
-        store.write(window)
+        self._windows[store.length] = store.write(window)
         if new:
             store.prune(now)
+
+    def _current(self, store: WindowStore, now: float) -> Window:
+        window = self._windows.get(store.length)
+        if window is not None and window.begin <= now < window.begin + store.length:
+            return window
+        try:
+            return store.current(now)
+        except DamagedError as error:
+            telemetry.logger("agent.status").warning("a status window is damaged and begins anew", reason=error.message)
+            return Window(int(now) // store.length * store.length, int(now))
 
     # --- logstores --------------------------------------------------------------------------------------------------------------
     def _lanes(self, now: float) -> dict[str, Row]:
@@ -104,37 +115,98 @@ class Sampler:
         return rows
 
     # --- files ------------------------------------------------------------------------------------------------------------------
-    def _files(self, seconds: float) -> dict[str, Row]:
+    def _active(self, seconds: float) -> list["_Active"]:
         """The files that were read since the last look, or are behind."""
-        rows: dict[str, Row] = {}
+        found: list[_Active] = []
         rates: dict[str, float] = {}
         before, self._streams_before = self._streams_before, {}
         for lane, source, stream in sources_of(self._overview.lanes):
-            counts = _counts(stream)
-            delta = _since(counts, before.get(stream.id, {}))
-            self._streams_before[stream.id] = counts
-            if delta["read_bytes"]:
-                rates[stream.id] = delta["read_bytes"] / seconds
-            if delta["read_bytes"] or source.size > source.read:
-                add(rows.setdefault(f"{_key(lane)}/{source.device}:{source.inode}", {}), _file(lane, source, stream, delta))
+            self._streams_before[stream.id] = reads = _Reads.of(stream)
+            delta = reads.since(before.get(stream.id, NOTHING))
+            if delta.read_bytes:
+                rates[stream.id] = delta.read_bytes / seconds
+            if delta.read_bytes or source.size > source.read:
+                found.append(_Active(lane, source, stream, delta))
         self._overview.rates = rates
+        return found
+
+    def _rows(self, active: Sequence["_Active"]) -> dict[str, Row]:
+        """Of as many as a window names: those that it names already, and those that were read most."""
+        rows: dict[str, Row] = {}
+        if len(active) > MAX_FILES:
+            named = {key for window in self._windows.values() for key in window.files}
+            named |= {one.key for one in nlargest(MAX_FILES, active, key=lambda one: one.delta.read_bytes)}
+            active = [one for one in active if one.key in named]
+        for one in active:
+            add(rows.setdefault(one.key, {}), one.row())
         return rows
 
-    def _state(self, logstores: Mapping[str, Row], files: Mapping[str, Row], cpu: float) -> str:
+    def _state(self, logstores: Mapping[str, Row], active: Sequence["_Active"], cpu: float) -> str:
         if any(row["send_network_error_count"] or row["send_network_discard_count"] for row in logstores.values()):
             return "send_error"
         if any(row["send_block_flag"] or row["send_network_quota_count"] for row in logstores.values()):
             return "send_block"
-        if any(row["delay_sum"] > row["read_bytes"] for row in files.values()):
+        if any(one.behind > one.delta.read_bytes for one in active):
             return "process_block"
         if len(self._streams_before) > self._many_files:
             return "many_log_files"
         return "busy" if cpu > BUSY_SHARE else "ok"
 
 
-def _add_file(logstore: Row, file: Row) -> None:
-    add(logstore, {name: file[name] for name in ("read_count", "delay_sum", "delay_samples")})
-    logstore["last_read_time"] = max(logstore.get("last_read_time", 0), file["last_read_time"])
+class _Reads(NamedTuple):
+    """What was read of a stream."""
+
+    read_bytes: int = 0
+    parse_success_lines: int = 0
+    parse_fail_lines: int = 0
+    read_count: int = 0
+
+    @classmethod
+    def of(cls, stream: Stream) -> "_Reads":
+        tally = stream.tally
+        return cls(tally.read_bytes, tally.read_events - tally.failed_events, tally.failed_events, tally.reads)
+
+    def since(self, before: "_Reads") -> "_Reads":
+        return NOTHING if self == before else _Reads(*map(sub, self, before))
+
+
+NOTHING: Final = _Reads()
+
+
+class _Active(NamedTuple):
+    """A file with something to tell, and what was read of it since the last look."""
+
+    lane: Lane
+    source: SourceStatus
+    stream: Stream
+    delta: _Reads
+
+    @property
+    def key(self) -> str:
+        return f"{_key(self.lane)}/{self.source.device}:{self.source.inode}"
+
+    @property
+    def behind(self) -> int:
+        return self.source.size - self.source.read
+
+    def row(self) -> Row:
+        return {
+            **_named(self.lane),
+            **self.delta._asdict(),
+            "file_path": self.source.path,
+            "file_dev": self.source.device,
+            "file_inode": self.source.inode,
+            "file_size_bytes": self.source.size,
+            "read_offset_bytes": self.source.read,
+            "last_read_time": int(self.stream.tally.read_at),
+            "delay_sum": self.behind,
+            "delay_samples": 1,
+        }
+
+
+def _add_file(logstore: Row, file: _Active) -> None:
+    add(logstore, {"read_count": file.delta.read_count, "delay_sum": file.behind, "delay_samples": 1})
+    logstore["last_read_time"] = max(logstore.get("last_read_time", 0), int(file.stream.tally.read_at))
 
 
 def _key(lane: Lane) -> str:
@@ -175,29 +247,4 @@ def _queue(lane: Lane, now: float) -> Row:
         "send_queue_size": ranges,
         "send_block_flag": target.share.used >= target.share.limit,
         "sender_valid_flag": not target.trouble,
-    }
-
-
-def _counts(stream: Stream) -> _Counts:
-    tally = stream.tally
-    return {
-        "read_bytes": tally.read_bytes,
-        "parse_success_lines": tally.read_events - tally.failed_events,
-        "parse_fail_lines": tally.failed_events,
-        "read_count": tally.reads,
-    }
-
-
-def _file(lane: Lane, source: SourceStatus, stream: Stream, delta: Mapping[str, Any]) -> Row:
-    return {
-        **_named(lane),
-        **delta,
-        "file_path": source.path,
-        "file_dev": source.device,
-        "file_inode": source.inode,
-        "file_size_bytes": source.size,
-        "read_offset_bytes": source.read,
-        "last_read_time": int(stream.tally.read_at),
-        "delay_sum": source.size - source.read,
-        "delay_samples": 1,
     }

@@ -7,7 +7,7 @@ never after. 60 of each length are kept. Whoever wants to know reads the files: 
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,14 +52,15 @@ class WindowStore:
         """The window `index` back from `now`: 1 is the current one. None when nothing was written in it."""
         return self._read(int(now) // self.length * self.length - (index - 1) * self.length)
 
-    def write(self, window: Window) -> None:
-        """Durable enough to survive a killed process; a lost machine costs the last windows, no log."""
+    def write(self, window: Window) -> Window:
+        """Durable enough to survive a killed process; a lost machine costs the last windows, no log. The window as it is written."""
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._path(window.begin)
+        path, written = self._path(window.begin), _bounded(window)
         unfinished = path.with_name(f"{path.name}.tmp")
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump({"format": FORMAT, **asdict(_bounded(window))}, file)
+            file.write(json.dumps({"format": FORMAT, **{one.name: getattr(written, one.name) for one in fields(written)}}))
         unfinished.replace(path)
+        return written
 
     def prune(self, now: float) -> None:
         """Remove what is older than the windows that are kept."""

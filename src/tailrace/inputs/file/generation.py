@@ -89,6 +89,8 @@ class Generation:
     root_gone: bool = False
     """Nobody else will read it on."""
     queued: bool = False
+    _begun_in: tuple[FileId, int] | None = None
+    """What the key says: file and birth time."""
     ended: bool = False
     """Nothing more will come from it."""
 
@@ -120,7 +122,9 @@ class Generation:
     @property
     def in_copy(self) -> bool:
         """Its file was truncated or removed, and a copy of it was found: it lies in that one now."""
-        return self.file != file_of(self.key) or self.born != born_of(self.key)
+        if self._begun_in is None:
+            self._begun_in = file_of(self.key), born_of(self.key)
+        return (self.file, self.born) != self._begun_in
 
     def comes_after(self, other: "Generation") -> bool:
         """Whether it waits for another one, directly or not."""
@@ -141,7 +145,8 @@ class Generation:
 
     def position(self, *, mark: str = "") -> Position:
         """What the checkpoint keeps. `mark` belongs to the range that ends here, for its replay."""
-        position: Position = {"v": LAYOUT, "offset": self.offset, "path": self.path, "head": [self.head[0], self.head[1].hex()]}
+        position = self.naming(mark=mark)
+        position |= {"v": LAYOUT, "offset": self.offset, "head": [self.head[0], self.head[1].hex()]}
         position["tail"] = [len(self.tail), fingerprint(self.tail).hex()]
         if self.trail:
             position["trail"] = [[mark, signature.hex()] for mark, signature in self.trail]
@@ -150,19 +155,24 @@ class Generation:
         position["seen"] = [self.size, self.modified]
         if any(self.before):
             position["before"] = list(self.before)
-        if self.shown:
-            position["shown"] = self.shown
-        if self.tags:
-            position["tags"] = [list(tag) for tag in self.tags]
-        if mark:
-            position["mark"] = mark
         if self.unfinished:
             position["unfinished"] = self.unfinished
-        if self.big_endian:
-            position["big_endian"] = True
         if self.in_copy:
             position["file"] = [*self.file, self.born]
         return position
+
+    def naming(self, *, mark: str = "") -> Position:
+        """The part of a position that says how the bytes before it become events, and what these are called."""
+        naming: Position = {"path": self.path}
+        if self.shown:
+            naming["shown"] = self.shown
+        if self.tags:
+            naming["tags"] = [list(tag) for tag in self.tags]
+        if mark:
+            naming["mark"] = mark
+        if self.big_endian:
+            naming["big_endian"] = True
+        return naming
 
     def known_as(self, root: Root) -> None:
         """Its root says what it is called, and what its events carry."""

@@ -16,6 +16,7 @@ from tailrace.inputs.file.nuls import NulsAtEnd
 from tailrace.pipeline.contract import InputContext, Position
 
 FILE_OFFSET = b"__file_offset__"
+FEW_BYTES = 32_768
 
 
 class Shaping:
@@ -131,7 +132,7 @@ class Reader:
             return False, None
         generation.look(looked_at)
         ahead = self._whole_records(generation)
-        block = ahead or generation.read_at(self._framing.block_size, generation.offset)
+        block = ahead or self._next_bytes(generation)
         if not generation.unchanged():  # looked at after reading: what was read before that is from the file as it was
             generation.size, generation.modified = before
             self._files.truncated(generation)
@@ -145,6 +146,14 @@ class Reader:
             if not self._files.shortened(generation, *now):
                 return False, None
         return bool(ahead), block
+
+    def _next_bytes(self, generation: Generation) -> bytes:
+        """At most a block; fewer at the end of the file only. Memory for a whole block costs more than the few bytes that most reads find."""
+        if 0 <= generation.size - generation.offset < FEW_BYTES < self._framing.block_size:
+            few = generation.read_at(FEW_BYTES, generation.offset)
+            if len(few) < FEW_BYTES:
+                return few
+        return generation.read_at(self._framing.block_size, generation.offset)
 
     def _whole_records(self, generation: Generation) -> bytes:
         """A block that ends where a record ends, when the file has much more to read; else nothing."""
@@ -192,7 +201,7 @@ class Reader:
 
     def _shape(self, generation: Generation, block: bytes, piece: Piece) -> tuple[bytes, Records]:
         data = block if piece.size == len(block) else block[: piece.size]
-        position = generation.position(mark=piece.mark)
+        position = generation.naming(mark=piece.mark)
         return data, self._shaping.records(data, position, offset=generation.offset, inode=generation.file[1])
 
     def _at_end(self, generation: Generation, looked_at: int) -> bool:

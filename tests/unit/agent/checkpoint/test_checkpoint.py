@@ -15,7 +15,7 @@ import pytest
 
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter, StreamRow, open_checkpoint
-from tailrace.agent.checkpoint.rows import range_values, sealed
+from tailrace.agent.checkpoint.rows import sealed
 from tailrace.agent.checkpoint.writer import LAZY_SECS
 from tailrace.errors import NewerFormatError
 from tailrace.pipeline.contract import Range
@@ -100,6 +100,17 @@ def test_the_committed_position_is_the_end_of_the_acknowledged_prefix(tmp_path):
     opened.acknowledge(0, prefix=1)
     opened.writer.stop()
     assert state(tmp_path) == (20, 30, 3, [2])
+
+
+def test_a_stream_goes_on_behind_its_prepared_ranges_though_its_row_is_older(tmp_path):
+    opened = Opened(tmp_path)
+    opened.prepare(0)
+    opened.acknowledge(0, prefix=0)
+    opened.prepare(1, 2)
+    opened.writer.stop()
+    with closing(sqlite3.connect(tmp_path / "checkpoint.db")) as stored:
+        assert stored.execute("SELECT next, next_sequence FROM streams").fetchall() == [("", 1)]  # only the ranges were written
+    assert state(tmp_path) == (10, 30, 3, [1, 2])
 
 
 def test_a_replayed_range_does_not_move_the_next_position_back(tmp_path):
@@ -191,7 +202,7 @@ def test_a_stream_that_comes_back_at_once_is_not_forgotten(tmp_path):
 def test_what_is_prepared_just_before_its_stream_is_forgotten_goes_with_it(tmp_path):
     opened, done = Opened(tmp_path), threading.Event()
     with opened.writer._lock:  # both in one transaction
-        opened.writer._batch.prepared.append(range_values(prepared(0), 1))
+        opened.writer._batch.prepared.append(row().prepared(prepared(0), 1))
     opened.writer.forget(STREAM, done.set)
     assert done.wait(5)
     opened.writer.stop()
@@ -314,7 +325,7 @@ def test_a_newer_format_is_refused_in_a_sentence_and_not_touched(tmp_path):
     connection.commit()
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(NewerFormatError, match="its format 99 is newer than 3"):
+    with pytest.raises(NewerFormatError, match="its format 99 is newer than 4"):
         open_checkpoint(tmp_path)
     assert not list(tmp_path.glob("*.damaged-*"))
 
