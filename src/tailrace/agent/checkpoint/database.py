@@ -18,8 +18,8 @@ from tailrace.errors import DamagedError, NewerFormatError
 FORMAT = 4
 EPOCH_SIZE = 16
 WAL_PAGES = 4000
-"""So many pages (16 MB) gather before they go into the file: with thousands of files at work a commit changes a thousand, the same ones again
-and again."""
+"""So many pages (16 MB) gather before they go into the file: with thousands of files at work a commit changes a thousand of them, the same
+ones again and again."""
 ROLLED_BACK = "rolled back"
 FORMAT_NAME = "format"
 """The number of the format, once more and with a checksum: a flipped bit makes no newer release."""

@@ -60,7 +60,8 @@ class StreamRow:
     def of(cls, row: Values) -> "StreamRow":
         id_, target, input_, key, committed, following, next_sequence, updated = unsealed("streams", row)
         position = json.loads(committed)
-        return cls(id_, target, input_, key, position, position if following == AS_COMMITTED else json.loads(following), next_sequence, updated)
+        next_ = position if following == AS_COMMITTED else json.loads(following)
+        return cls(id_, target, input_, key, position, next_, next_sequence, updated)
 
     def prepared(self, prepared: Range, parts: int) -> Values:
         """The row of a range of this stream, behind which the stream goes on: a replayed one does not move it back."""

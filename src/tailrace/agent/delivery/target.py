@@ -74,8 +74,7 @@ class Target:
         self._checkpoint = checkpoint
         self._forked = forked
         self._ended = ended
-        self._loop = asyncio.get_running_loop()
-        self._mailbox = Mailbox()
+        self._loop, self._mailbox = asyncio.get_running_loop(), Mailbox()
         self._pending = Queue()
         self._farewells = Farewells(flusher, epoch)
         self._epoch = epoch

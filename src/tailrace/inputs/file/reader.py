@@ -148,7 +148,7 @@ class Reader:
         return bool(ahead), block
 
     def _next_bytes(self, generation: Generation) -> bytes:
-        """At most a block; fewer at the end of the file only. Memory for a whole block costs more than the few bytes that most reads find."""
+        """At most a block; less at the end of the file only. Memory for a block costs more than the few bytes that most reads find."""
         if 0 <= generation.size - generation.offset < FEW_BYTES < self._framing.block_size:
             few = generation.read_at(FEW_BYTES, generation.offset)
             if len(few) < FEW_BYTES:
