@@ -16,7 +16,7 @@ from tailrace.server.auth.authority import Authority, open_authority
 from tailrace.telemetry import recent_alarms
 from tests.integration.agent.tls_server import SERVER, joined, serving
 
-BOOT = Boot("b" * 32, "", "m", "h")
+BOOT = Boot("b" * 32, (), "m", "h")
 
 
 @pytest.fixture

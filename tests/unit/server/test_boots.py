@@ -20,7 +20,7 @@ class Fleet:
 
     def beat(self, boot: str, previous: str = "", machine: str = "m") -> Verdict:
         self.now += 10
-        verdict = self.boots.judge(self.agent, Boot(boot, previous, machine))
+        verdict = self.boots.judge(self.agent, Boot(boot, frozenset(previous.split()), machine))
         if verdict in (Verdict.TAKES, Verdict.OUSTS):
             self.agent = replace(self.agent, boot_id=boot)
         return verdict
@@ -74,6 +74,20 @@ def test_who_was_turned_away_does_not_slip_in_while_the_other_restarts(fleet: Fl
     fleet.now += 2 * LIVE
     assert fleet.beat("copy", "", "elsewhere") is Verdict.CONFLICT
     assert fleet.beat("two", "one") is Verdict.TAKES
+
+
+def test_a_start_that_the_server_never_heard_of_does_not_break_the_line(fleet: Fleet) -> None:
+    """It died while the server could not be reached, or before it could ask."""
+    fleet.beat("one")
+    assert [fleet.beat("four", "one two three"), fleet.beat("four")] == [Verdict.TAKES, Verdict.HOLDS]
+
+
+def test_on_the_machine_of_the_enrolment_who_was_turned_away_takes_over_from_one_that_is_silent(fleet: Fleet) -> None:
+    """Its home had no room to note the start before it."""
+    fleet.beat("one")
+    assert fleet.beat("two") is Verdict.NEW_CONFLICT
+    fleet.now += LIVE
+    assert [fleet.beat("two"), fleet.beat("two"), fleet.beat("one")] == [Verdict.TAKES, Verdict.HOLDS, Verdict.OUSTS]
 
 
 def test_a_server_that_has_just_started_does_not_take_the_holder_for_silent(fleet: Fleet) -> None:

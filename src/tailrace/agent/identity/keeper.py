@@ -8,7 +8,7 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from tailrace import telemetry
 from tailrace.agent.control.calls import call
-from tailrace.agent.identity.boot import Boot
+from tailrace.agent.identity.boot import Boot, settle
 from tailrace.agent.identity.identity import AgentIdentity, Enrolment, JoinedServer, save
 from tailrace.agent.identity.invitations import Invitations
 from tailrace.agent.identity.joining import IDENTITY, join, join_anew, server_of
@@ -79,6 +79,7 @@ class Keeper:
     ) -> None:
         self._identity = identity
         self._secret = home / "secret"
+        self._state = home / "agent"
         self._boot = boot
         self._renamed = renamed
         self._widened = widened
@@ -87,6 +88,8 @@ class Keeper:
         self._busy = threading.Lock()
         self._wake = threading.Event()
         self._over = False
+        self._settled = False
+        """Whether every joined server has heard of this start."""
         self._then: Callable[[], None] | None = None
         """What is to follow the next round."""
 
@@ -140,11 +143,17 @@ class Keeper:
             joined = self._invitations.take(partial(join, self._identity, self._secret), lambda: self._identity.taken)
             servers = list(self._identity.servers.values())
             wider = [self._ask(server) for server in servers]
+            self._settle(servers)
             then, self._then = self._then, None
         if then is None and (joined or any(wider)):
             then = self._widened
         if then is not None:
             then()
+
+    def _settle(self, servers: Sequence[JoinedServer]) -> None:
+        if servers and not self._settled and all(self._contacts[server.id].answered_at for server in servers):
+            self._settled = True
+            settle(self._state, self._boot)
 
     def _run(self) -> None:
         while not self._over:
@@ -190,7 +199,7 @@ class Keeper:
         held = {one.project: one.key_id for one in self._identity.enrolments if one.server == server.id and one.has_key}
         beat = {
             "boot_id": self._boot.id,
-            "previous_boot_id": self._boot.previous,
+            "previous_boot_ids": list(self._boot.before),
             "machine_id": self._boot.machine_id,
             "host_name": self._boot.host_name,
             "held": held,

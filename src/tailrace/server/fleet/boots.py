@@ -10,10 +10,10 @@ from tailrace.server.db.records import Agent
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """One start of an agent: a random id, that of the start before it on the same home, and the machine it happened on."""
+    """One start of an agent: a random id, those of starts before it on the same home, and the machine it happened on."""
 
     id: str
-    previous: str
+    before: frozenset[str]
     machine_id: str
 
 
@@ -57,20 +57,22 @@ class Boots:
             if verdict is Verdict.OUSTS:
                 known.turned_away.add(agent.boot_id)
             known.machine_id, known.seen_at = boot.machine_id, now
+            known.turned_away.discard(boot.id)
         else:
             known.turned_away.add(boot.id)
         return verdict
 
     def _verdict(self, agent: Agent, boot: Boot, known: _Known, now: float) -> Verdict:
-        if boot.id in known.turned_away:
+        silent = not agent.boot_id or now - known.seen_at > self._live_secs
+        if boot.id in known.turned_away and not (silent and boot.machine_id == agent.machine_id):
             return Verdict.CONFLICT
         if boot.id == agent.boot_id:
             return Verdict.HOLDS
-        if not agent.boot_id or now - known.seen_at > self._live_secs:
+        if silent:
             return Verdict.TAKES
         here, there = boot.machine_id == agent.machine_id, known.machine_id == agent.machine_id
         if boot.id in known.ended:  # it is alive: who said that it had ended has copied its home
             return Verdict.OUSTS if here >= there else Verdict.NEW_CONFLICT
-        if boot.previous == agent.boot_id:
+        if agent.boot_id in boot.before:
             return Verdict.TAKES
         return Verdict.OUSTS if here and not there else Verdict.NEW_CONFLICT

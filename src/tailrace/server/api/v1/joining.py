@@ -19,6 +19,7 @@ FEATURES = ["batch_group"]
 
 AgentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Opaque = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{0,64}$")]
+BootId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 HostName = Annotated[str, StringConstraints(max_length=255)]
 
 
@@ -65,8 +66,10 @@ class Beat(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    boot_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-    previous_boot_id: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{32})?$")] = ""
+    boot_id: BootId
+    previous_boot_ids: list[BootId] = Field(
+        default_factory=list, max_length=64, description="Starts before this one on the same home, since the last that this server knows."
+    )
     machine_id: Opaque = ""
     host_name: HostName = ""
     held: dict[str, str] = Field(default_factory=dict, max_length=1000, description="Project → id of the key that the agent has for it.")
@@ -129,7 +132,7 @@ async def keys(beat: Beat, request: Request, server: Server) -> Keys:
     """Give an agent that shows its certificate new keys for data, and whatever has changed."""
     der = _shown_certificate(request)
     peer = peer_certificate(der)
-    agent = await server.fleet.announce(peer, Boot(beat.boot_id, beat.previous_boot_id, beat.machine_id), beat.host_name)
+    agent = await server.fleet.announce(peer, Boot(beat.boot_id, frozenset(beat.previous_boot_ids), beat.machine_id), beat.host_name)
     issued = await server.fleet.keys(agent, beat.held)
     return Keys(
         **_facts(server),
