@@ -8,6 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tailrace.agent.supervisor import quarantine
+from tailrace.agent.supervisor.life import STOP_SECS
+from tailrace.agent.supervisor.quarantine import Quarantine, Suspect
+from tailrace.agent.worker import Worker
+from tailrace.cli.main import main
+from tailrace.pipeline.loading import load_file
 from tests.faults.supervised import FAULTY, LINE, SupervisedAgent
 from tests.integration.agent.running import wait_for
 
@@ -64,6 +70,62 @@ def test_the_end_of_the_supervisor_is_the_end_of_its_worker(tmp_path: Path):
         agent.start()
         agent.wait_for_lines(1000)
         assert sorted(agent.found()) == list(range(1000))
+
+
+def test_a_worker_that_lost_its_supervisor_reads_deleted_files_to_their_ends_first(tmp_path: Path):
+    with SupervisedAgent(tmp_path) as agent:
+        agent.write(0, 100)
+        agent.start()
+        agent.wait_for_lines(100)
+        worker = agent.worker
+        worker.suspend()
+        agent.write(100, 40_000)
+        agent.log.unlink()
+        agent.supervisor.kill()
+        agent.agent.process.wait()
+        agent.write(40_100, 100)  # a new file of that name
+        worker.resume()
+        worker.wait(60)
+        agent.start()
+        agent.wait_for_lines(40_200)
+        assert sorted(agent.found()) == list(range(40_200))
+
+
+def test_a_pipeline_that_was_set_aside_goes_on_when_it_is_released(tmp_path: Path):
+    with SupervisedAgent(tmp_path) as agent:
+        pipeline = load_file(tmp_path / "pipelines" / "app.json")
+        [at_work] = Worker(agent.home, [pipeline])._at_work()
+        (agent.home / "agent").mkdir(exist_ok=True)
+        quarantine.save(Quarantine(pipelines=[Suspect("app", at_work.version)]), agent.home)
+        agent.also("other")
+        agent.write(0, 100)
+        agent.write(1000, 10, agent.agent.logs / "other.txt")
+        agent.start()
+        wait_for(lambda: agent.found("other") == list(range(1000, 1010)), "the other pipeline")
+        assert agent.found() == []
+        assert main(["agent", "release", "--home", str(agent.home), "--output", "csv"]) == 0
+        assert main(["agent", "release", "nothing", "--home", str(agent.home)]) == 2
+        assert main(["agent", "release", "app", "--home", str(agent.home)]) == 0
+        agent.wait_for_lines(100)
+        assert sorted(agent.found()) == list(range(100))
+        assert agent.record()["restarts"] == 0
+
+
+@pytest.mark.long
+def test_a_worker_that_does_not_stop_is_killed_in_time(tmp_path: Path):
+    with SupervisedAgent(tmp_path) as agent:
+        agent.write(0, 100)
+        agent.start()
+        agent.wait_for_lines(100)
+        worker = agent.worker
+        worker.suspend()
+        agent.supervisor.terminate()
+        agent.agent.process.wait(STOP_SECS * 3)
+        assert not worker.is_running()
+        agent.write(100, 100)
+        agent.start()
+        agent.wait_for_lines(200)
+        assert sorted(agent.found()) == list(range(200))
 
 
 def test_one_supervisor_has_a_home_and_a_wrong_config_is_told_at_once(tmp_path: Path):

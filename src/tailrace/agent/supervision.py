@@ -6,7 +6,8 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Callable, Generator, Mapping
+import time
+from collections.abc import Callable, Container, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -23,8 +24,13 @@ SEND_SECS: Final = 1.0
 """A supervisor that takes no message for so long is asleep or gone: the worker goes on with its work."""
 MOST_WHY: Final = 4000
 """Characters; far below what fits into a message."""
-LOCK_PATIENCE_SECS: Final = 15.0
-"""A former supervisor's worker, if it has outlived it, is stopping."""
+ORPHAN_SECS: Final = 30.0
+"""So long a worker that has lost its supervisor may go on to read deleted files to their ends: nobody else has them."""
+ORPHAN_LOOK_SECS: Final = 0.2
+NOTICE_SECS: Final = 2.0
+"""Within so long it notices that a file was deleted."""
+LOCK_PATIENCE_SECS: Final = 50.0
+"""A former supervisor's worker, if it has outlived it, is reading deleted files (ORPHAN_SECS), and stopping then."""
 
 
 class Supervision:
@@ -125,13 +131,17 @@ class Supervision:
         self._send("refused", exit=exit_code, why=why[:MOST_WHY])
 
     @contextmanager
-    def beating(self, report: Callable[[], Mapping[str, object]], stop: Callable[[], None]) -> Generator[None]:
-        """Within it a thread reports every second; `stop` is called when the supervisor is gone: nobody watches such a worker."""
+    def beating(
+        self, report: Callable[[], Mapping[str, object]], stop: Callable[[], None], behind: Callable[[Container[str]], bool]
+    ) -> Generator[None]:
+        """Within it a thread reports every second. `stop` is called when the supervisor is gone, because nobody watches such a worker; not
+        before deleted files are read to their ends, which the supervisor's end has left to this process alone: `behind` says of some
+        streams whether any of them has more to read."""
         if self._channel is None:
             yield
             return
         over = threading.Event()
-        thread = threading.Thread(target=self._beat, args=(report, stop, over), name="beat", daemon=True)
+        thread = threading.Thread(target=self._beat, args=(report, stop, behind, over), name="beat", daemon=True)
         thread.start()
         try:
             yield
@@ -139,13 +149,22 @@ class Supervision:
             over.set()
             thread.join(BEAT_SECS)
 
-    def _beat(self, report: Callable[[], Mapping[str, object]], stop: Callable[[], None], over: threading.Event) -> None:
+    def _beat(
+        self,
+        report: Callable[[], Mapping[str, object]],
+        stop: Callable[[], None],
+        behind: Callable[[Container[str]], bool],
+        over: threading.Event,
+    ) -> None:
         gone = False
         while not gone:
             self._send("beat", [], **report())
             if over.wait(BEAT_SECS):
                 return
             gone = self._is_gone()
+        until, over_soon = time.monotonic() + ORPHAN_SECS, over.wait(NOTICE_SECS)
+        while not over_soon and time.monotonic() < until and behind(self._kept):
+            over_soon = over.wait(ORPHAN_LOOK_SECS)
         stop()
 
     def _is_gone(self) -> bool:

@@ -30,8 +30,9 @@ from tailrace.agent.spool import Spool
 from tailrace.agent.status.left import status_file
 from tailrace.agent.status.sampling import sampling
 from tailrace.agent.supervision import Supervision
+from tailrace.agent.supervisor import quarantine
 from tailrace.agent.vitals import Vitals
-from tailrace.errors import ConfigError, ConfigErrors
+from tailrace.errors import ConfigError, ConfigErrors, DamagedError, NewerFormatError
 from tailrace.pipeline.age import with_default as with_default_age
 from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.loading import resolve
@@ -99,7 +100,7 @@ class Worker:
             overview.guard = self._guard
             keeper = self._desk.keeper = self._keeper(identity)
             with (
-                self._supervision.beating(self._report, self.stop),
+                self._supervision.beating(self._report, self.stop, overview.behind),
                 self._guard.watching(lambda: [target.share for target in overview.targets]),
                 keeper.at_work(),
                 status_file(self._home / "run" / "agent.json", overview),
@@ -178,11 +179,29 @@ class Worker:
 
     def _report(self) -> Mapping[str, object]:
         """What the supervisor is told every second."""
+        self._take_up_releases()
         return {"parts": self._vitals.parts(), "hang_secs": self._settings.hang_secs, **self._guard.report()}
+
+    def _take_up_releases(self) -> None:
+        """What an administrator has released goes on by itself (`tailrace agent release`)."""
+        known = self._supervision.quarantine
+        if not (known.pipelines or known.ranges):
+            return
+        try:
+            now = quarantine.load(self._home)
+        except (DamagedError, NewerFormatError, OSError):
+            return
+        if len(now.pipelines) + len(now.ranges) < len(known.pipelines) + len(known.ranges):
+            self._supervision.quarantine = now
+            self._again(End.RELOADED)
 
     def _tell_news(self) -> None:
         """How the workers before this one ended."""
         for news in self._supervision.news:
+            if left := news.get("left"):
+                message = "a version of the agent whose worker kept dying was left for the last good one"
+                telemetry.alarm("BINARY_UPDATE_ALARM", message, left=left, version=news.get("version"))
+                continue
             telemetry.alarm("LOGTAIL_CRASH_ALARM", "the worker was started again", reason=news.get("why"), report=news.get("report"))
 
     def _identify(self, enrol_at: str) -> AgentIdentity:

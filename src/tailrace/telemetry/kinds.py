@@ -175,6 +175,10 @@ AGENT: Final = (
         "the report that it names; [supervision](../concepts/supervision.md)", "tests/faults/test_supervisor.py::test_a_killed_worker_is_replaced_within_five_seconds",
     ),
     AlarmKind(
+        "BINARY_UPDATE_ALARM", "error", "a version whose worker kept dying was left for the last good one",
+        "the crash reports of the version that is named; install another release", "tests/faults/test_versions.py::test_a_broken_version_is_left_for_the_last_good_one",
+    ),
+    AlarmKind(
         "CHECKPOINT_ALARM", "error", "the checkpoint was damaged or lost, or cannot be written; the agent goes on by itself", "look at the disk",
         "tests/unit/agent/checkpoint/test_checkpoint.py::test_a_damaged_checkpoint_is_set_aside_and_its_copy_goes_on",
     ),

@@ -4,7 +4,7 @@ import fnmatch
 import heapq
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -107,6 +107,11 @@ class Overview:
         """The files that are furthest behind first; those whose path matches `pattern` (`*`, `?`, `[…]`), where it is given."""
         found = (one for one in self._files() if not pattern or fnmatch.fnmatch(one[1].path, pattern))
         return [self._file(*one) for one in heapq.nlargest(limit, found, key=self._rank)]
+
+    def behind(self, streams: Container[str]) -> bool:
+        """Whether there is more to read of any of these streams than was read."""
+        sources = (source for lane in self.lanes for source, _ in lane.sources())
+        return any(source.size > source.read for source in sources if source.stream in streams)
 
     def _rank(self, one: _Source) -> tuple[int, bool, float, float]:
         _, source, stream, error = one

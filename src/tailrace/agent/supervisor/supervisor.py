@@ -182,8 +182,9 @@ class Supervisor:
         try:
             self._life = Life(self._versions.command(), self._processes)
         except OSError as error:
-            self._start_at = time.monotonic() + self._pauses.after(0.0)
             self._said.warning(f"cannot start the worker: {error}")
+            self._fall_back(0.0)
+            self._start_at = time.monotonic() + self._pauses.after(0.0)
             return
         self._record("starting")
 
@@ -195,7 +196,7 @@ class Supervisor:
             self._exit = code if code >= 0 else 1
         elif life.refused is not None and not self._was_at_work:
             self._exit = life.refused  # it has said why, to whoever starts us
-        elif (self._again and code == 0) or (code == 0 and not life.ending):
+        elif code == 0 and (self._again or (life.at_work_at is not None and not life.ending)):
             self._start_at = 0.0
             self._said.info(f"the worker ended in good order and starts anew  why={why!r}")
         else:
@@ -210,7 +211,7 @@ class Supervisor:
         if life.refused is None:
             if self._note(life, report):
                 self._pauses.forget()
-            self._fall_back(life)
+            self._fall_back(life.worked_for)
         if not life.ending.startswith(OVER) or life.exit_code != 0:
             pause = self._pauses.after(life.worked_for)
         self._start_at = time.monotonic() + pause
@@ -234,14 +235,16 @@ class Supervisor:
         self._news = [*self._news, {"why": report.why, "report": path, "set_aside": [one.pipeline for one in asides]}][-NEWS:]
         return bool(asides)
 
-    def _fall_back(self, life: Life) -> None:
-        self._bad_starts += life.worked_for < GOOD_SECS
+    def _fall_back(self, worked_for: float) -> None:
+        self._bad_starts += worked_for < GOOD_SECS
         if self._bad_starts < BAD_STARTS:
             return
         with contextlib.suppress(OSError):
             bad = self._versions.current
             if version := self._versions.fall_back():
                 self._bad_starts = 0
+                self._pauses.forget()
+                self._news = [*self._news, {"left": bad, "version": version}][-NEWS:]
                 self._said.warning(f"the worker of version `{bad}` keeps dying: going back to `{version}`")
 
     # --- state ------------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 app = App(name="agent", help="Run the agent, see how it is, import history.")
 app.command("tailrace.cli.agent.dead_letters:dead_letters", name="dead-letters", help_format="plaintext")
+app.command("tailrace.cli.agent.release:release", name="release", help_format="plaintext")
 app.command("tailrace.cli.agent.status:status", name="status", help_format="plaintext")
 app.command("tailrace.cli.agent.importing:import_", name="import", help_format="plaintext")
 app.command("tailrace.cli.agent.settings:settings", name="settings", help_format="plaintext")
