@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tailrace.server.query.sql.functions import FUNCTIONS
+from tailrace.server.query.sql import functions
+from tailrace.server.query.sql.chapters import aggregates, approximate, windows
+from tailrace.server.query.sql.contract import Chapter
 from tailrace.server.store.port import FieldIndex
 from tests.integration.query.logs import TOKENS, EngineThread, FilledLogstore, Log
 
@@ -31,7 +33,15 @@ def cases(section: str) -> dict[str, str]:
     return dict(line.split("  =>  ") if "  =>  " in line else (line.removesuffix("  =>"), "") for line in body.splitlines())
 
 
-AGGREGATES, SCALARS, WINDOWS = cases("aggregates"), cases("scalars"), cases("windows")
+def examples(*chapters: Chapter) -> dict[str, str]:
+    """What the reference page shows: `call => result`."""
+    return {function.example: function.answer for chapter in chapters for function in chapter.functions if function.example}
+
+
+OF_MANY_ROWS = (aggregates.CHAPTER, approximate.CHAPTER, windows.CHAPTER)
+AGGREGATES = cases("aggregates") | examples(aggregates.CHAPTER, approximate.CHAPTER)
+SCALARS = cases("scalars") | examples(*(chapter for chapter in functions.CHAPTERS if chapter not in OF_MANY_ROWS))
+WINDOWS = cases("windows") | examples(windows.CHAPTER)
 
 
 @pytest.fixture(scope="module")
@@ -64,4 +74,4 @@ def test_group_by_with_grouping(logs: FilledLogstore):
 
 def test_every_allowed_function_is_called_here():
     calls = " ".join([*AGGREGATES, *SCALARS, *WINDOWS, "grouping(n)"])
-    assert [name for name in FUNCTIONS if f"{name}(" not in calls] == []
+    assert [name for name in functions.FUNCTIONS if f"{name}(" not in calls] == []

@@ -12,7 +12,7 @@ from tailrace.server.query.search.lexer import split_statement
 from tailrace.server.query.search.parser import parse_search
 from tailrace.server.query.search.predicate import Binder, Predicates
 from tailrace.server.query.sql.compiling import Visible, compile_sql
-from tailrace.server.query.sql.functions import Type
+from tailrace.server.query.sql.contract import Type
 from tailrace.server.query.sql.values import as_sls
 from tailrace.server.query.window import Window
 from tailrace.server.store.port import EngineQuery, Limits, Rows, Store, TableSpec

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tailrace.server.query.sql.functions import Type
+from tailrace.server.query.sql.contract import Type
 from tailrace.server.query.sql.values import as_sls
 
 CASES = [

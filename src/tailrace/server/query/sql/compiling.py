@@ -8,7 +8,7 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 
 from tailrace.server.query.search.predicate import Binder
 from tailrace.server.query.sql.allowlist import Presto, parse_select, refuse
-from tailrace.server.query.sql.functions import Type
+from tailrace.server.query.sql.contract import Type
 from tailrace.server.query.sql.relations import VirtualTable
 from tailrace.server.query.sql.resolver import Resolver
 from tailrace.server.store.port import TableSpec

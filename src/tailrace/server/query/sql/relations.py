@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tailrace.errors import ApiError
 from tailrace.server.query.search.predicate import Binder
-from tailrace.server.query.sql.functions import Type
+from tailrace.server.query.sql.contract import Type
 from tailrace.server.store.port import TAG_PREFIX, FieldIndex, TableSpec
 from tailrace.server.store.schema import table_name
 

@@ -12,9 +12,11 @@ from sqlglot import exp
 from tailrace.errors import ApiError
 from tailrace.server.query.search.predicate import Binder
 from tailrace.server.query.sql.allowlist import is_plain_name, refuse, shown
-from tailrace.server.query.sql.functions import AGGREGATES, Type
+from tailrace.server.query.sql.contract import Type
+from tailrace.server.query.sql.functions import AGGREGATES
 from tailrace.server.query.sql.relations import Column, Relation, VirtualTable, unresolved
-from tailrace.server.query.sql.rewriting import set_type, settle, type_of
+from tailrace.server.query.sql.rewriting import settle
+from tailrace.server.query.sql.special import set_type, type_of
 from tailrace.server.store.port import TAG_PREFIX
 
 INNER_PREFIX = "__"

@@ -1,19 +1,21 @@
 """Types of expressions, from the leaves up, and the places where Presto's meaning has to be spelt out for the engine.
 
-Each rewrite is one that was seen to differ (storage-engine.md §7): integer division, times given as numbers, three constructs that the
-engine's Trino dialect does not take, and text that its lexer would read in another way than the parser here did.
+Each rewrite is one that was seen to differ (storage-engine.md §7): integer division, rounding, times given as numbers, JSON, and text that
+the engine's lexer would read in another way than the parser here did. What a single function becomes stands in its chapter.
 """
 
 import re
-from collections.abc import Callable
 
 from sqlglot import exp
+from sqlglot.expressions import apply_index_offset
 
 from tailrace.server.query.search.predicate import Binder
-from tailrace.server.query.sql.allowlist import refuse
-from tailrace.server.query.sql.functions import FUNCTIONS, Like, Type, check_function
+from tailrace.server.query.sql.allowlist import Presto, refuse
+from tailrace.server.query.sql.contract import Like, Type
+from tailrace.server.query.sql.functions import checked
+from tailrace.server.query.sql.special import become, function, set_type, type_of
+from tailrace.server.query.sql.templates import chosen, filled
 
-_KEY = "tailrace_type"
 _SAFE_TEXT = re.compile(r"[^\\\x00-\x1f\x7f]*")
 
 _CONDITIONS = (
@@ -23,6 +25,7 @@ _CONDITIONS = (
 _FIXED: dict[type[exp.Expr], Type] = {
     **dict.fromkeys(_CONDITIONS, Type.BOOLEAN),
     exp.Boolean: Type.BOOLEAN,
+    exp.Array: Type.ARRAY,
     exp.DPipe: Type.VARCHAR,
     exp.Trim: Type.VARCHAR,
     exp.Substring: Type.VARCHAR,
@@ -40,15 +43,9 @@ _CASTS = {
     **dict.fromkeys(("TIMESTAMP", "TIMESTAMPTZ"), Type.TIMESTAMP),
     "BOOLEAN": Type.BOOLEAN,
     "DATE": Type.DATE,
+    "JSON": Type.JSON,
+    "ARRAY": Type.ARRAY,
 }
-
-
-def type_of(node: exp.Expr) -> Type:
-    return node.meta.get(_KEY, Type.UNKNOWN)
-
-
-def set_type(node: exp.Expr, kind: Type) -> None:
-    node.meta[_KEY] = kind
 
 
 def settle(node: exp.Expr, binder: Binder) -> None:
@@ -63,7 +60,9 @@ def settle(node: exp.Expr, binder: Binder) -> None:
         case exp.Div():
             _divide(node)
         case exp.Cast() | exp.TryCast():
-            set_type(node, _CASTS.get(node.to.this.name, Type.UNKNOWN))
+            _cast(node)
+        case exp.Bracket():
+            _subscript(node)
         case exp.Case():
             set_type(node, type_of(node.args["ifs"][0].args["true"]))
         case exp.Anonymous():
@@ -98,119 +97,77 @@ def _divide(node: exp.Div) -> None:
     left, right = node.this, node.expression
     kind = _arithmetic(type_of(left), type_of(right))
     if kind is Type.BIGINT:
-        _become(node, _function("intDivOrNull", left, right), Type.BIGINT)
+        become(node, function("intDivOrNull", left, right), Type.BIGINT)
     else:
         set_type(node, kind)
 
 
 def _call(node: exp.Anonymous) -> None:
     name = node.this.lower()
-    check_function(name)
+    function = checked(name, len(node.expressions))
     node.set("this", name)
-    returned = FUNCTIONS[name]
+    _read_times(node, function.times)
     arguments = [argument.expressions[0] if isinstance(argument, exp.Distinct) else argument for argument in node.expressions]
-    if isinstance(returned, Like):
-        returned = type_of(arguments[returned.value]) if len(arguments) > returned.value else Type.UNKNOWN
-    set_type(node, Type.TIMESTAMP if name == "date_trunc" else returned)
-    if name in _TIME_ARGUMENT:
-        _read_times(node, _TIME_ARGUMENT[name])
-    elif name in _REWRITES:
-        _REWRITES[name](node)
-
-
-_TIME_PARTS = (
-    "year", "quarter", "month", "week", "week_of_year", "day", "day_of_month", "day_of_week", "dow", "day_of_year", "doy", "hour", "minute",
-    "second",
-)  # fmt: skip
-_TIME_ARGUMENT = {
-    **dict.fromkeys((*_TIME_PARTS, "date_format", "to_iso8601"), (0,)),
-    "date_trunc": (1,),
-    "date_add": (2,),
-    "date_diff": (1, 2),
-}
+    kind = function.returns
+    if isinstance(kind, Like):
+        kind = type_of(arguments[kind.value]) if len(arguments) > kind.value else Type.UNKNOWN
+    set_type(node, kind)
+    holder = node.parent
+    if function.rewrite is not None:
+        function.rewrite(node)
+    template = chosen(function.becomes, len(arguments))
+    if template is not None:
+        become(node, filled(template, node.expressions), kind)
+    if isinstance(holder, exp.Filter | exp.Window) and not isinstance(holder.this, exp.Anonymous | exp.Filter):
+        raise refuse(f"`{name}` cannot stand with FILTER or OVER")
 
 
 def _read_times(node: exp.Anonymous, places: tuple[int, ...]) -> None:
     """SLS takes `__time__` and other seconds since 1970 wherever a time is wanted."""
     for place in places:
-        if place >= len(node.expressions):
-            continue
-        argument = node.expressions[place]
-        if type_of(argument) in (Type.BIGINT, Type.DOUBLE):
-            holder = _function("from_unixtime")
+        argument = node.expressions[place] if place < len(node.expressions) else None
+        if argument is not None and type_of(argument) in (Type.BIGINT, Type.DOUBLE):
+            holder = exp.Anonymous(this="from_unixtime")
             argument.replace(holder)
             holder.set("expressions", [argument])
+            set_type(holder, Type.TIMESTAMP)
 
 
-def _null_if_absent(node: exp.Anonymous) -> None:
-    """NULL where there is nothing; the engine says ''."""
-    _become(node, _function("nullif", node.copy(), exp.Literal.string("")), Type.VARCHAR)
+def _subscript(node: exp.Bracket) -> None:
+    """NULL where there is no such element, where the engine says 0 or ''."""
+    if len(node.expressions) == 1:
+        (place,) = apply_index_offset(node.this, node.expressions, Presto.INDEX_OFFSET, dialect=Presto)  # the parser counts from 0
+        become(node, function("element_at", node.this, place), Type.UNKNOWN)
 
 
-def _histogram(node: exp.Anonymous) -> None:
-    """Of what is not NULL: the engine's map keys cannot be."""
-    if len(node.expressions) != 1:
-        raise refuse("`histogram` takes one argument")
-    (argument,) = node.expressions
-    one = exp.Array(expressions=[_function("assumeNotNull", argument)]), exp.Array(expressions=[exp.Literal.number(1)])
-    present = exp.Not(this=exp.Is(this=argument.copy(), expression=exp.Null()))
-    _become(node, _function("sumMapIf", _function("map", *one), present), Type.UNKNOWN)
+def _cast(node: exp.Cast | exp.TryCast) -> None:
+    """Numbers are rounded and not cut, JSON is taken apart, and text of numbers and times is Presto's."""
+    target, source, value = node.to.this.name, type_of(node.this), node.this
+    kind = _CASTS.get(target, Type.UNKNOWN)
+    set_type(node, kind)
+    if kind is Type.BIGINT and source is Type.DOUBLE:
+        value.replace(filled("sign(_1) * floor(abs(_1) + 0.5)", [value]))
+    elif kind is Type.VARCHAR and source is Type.DOUBLE:
+        become(node, filled("if(match(toString(_1), '^-?[0-9]+$'), concat(toString(_1), '.0'), toString(_1))", [value]), kind)
+    elif kind is Type.VARCHAR and source is Type.TIMESTAMP:
+        become(node, filled("toString(toDateTime64(_1, 3))", [value]), kind)
+    elif kind is Type.JSON:
+        become(node, value.copy() if source is Type.JSON else filled("toJSONString(_1)", [value]), kind)
+    elif source is Type.JSON:
+        _cast_json(node, value, kind)
 
 
-def _map_agg(node: exp.Anonymous) -> None:
-    """Keys that are NULL are left out, values that are NULL stay; the engine would lose count of them."""
-    if len(node.expressions) != 2:
-        raise refuse("`map_agg` takes a key and a value")
-    key, value = node.expressions
-    present = exp.Not(this=exp.Is(this=key.copy(), expression=exp.Null()))
-    pairs = _function("groupArrayIf", _function("row", _function("assumeNotNull", key), value), present)
-    halves = (_function("tupleElement", pairs, exp.Literal.number(half)) for half in (1, 2))
-    _become(node, _function("mapFromArrays", *halves), Type.UNKNOWN)
+def _cast_json(node: exp.Cast | exp.TryCast, value: exp.Expr, kind: Type) -> None:
+    if node.to.this.name in ("ARRAY", "MAP"):
+        become(node, function("JSONExtract", value, exp.Literal.string(_engine_type(node.to))), kind)
+    else:
+        value.replace(function("JSONExtractString", value))
 
 
-def _random(node: exp.Anonymous) -> None:
-    """The engine's own `rand` gives whole numbers."""
-    node.set("this", "random")
-
-
-def _reduce(node: exp.Anonymous) -> None:
-    """The engine wants the accumulator to start in the type that it ends in."""
-    if len(node.expressions) > 1 and type_of(node.expressions[1]) is Type.BIGINT:
-        start = node.expressions[1]
-        start.replace(exp.Cast(this=start.copy(), to=exp.DataType.build("bigint")))
-
-
-def _array_agg(node: exp.Anonymous) -> None:
-    """DISTINCT with ORDER BY the same thing: the engine sorts afterwards."""
-    order = node.expressions[0] if node.expressions else None
-    if not isinstance(order, exp.Order) or not isinstance(order.this, exp.Distinct):
-        return
-    (value,) = order.this.expressions
-    (ordered,) = order.expressions if len(order.expressions) == 1 else [None]
-    if ordered is None or ordered.this != value:
-        raise refuse("`array_agg(DISTINCT x ORDER BY y)` needs x and y to be the same")
-    collected: exp.Expr = _function("array_sort", _function("array_agg", exp.Distinct(expressions=[value.copy()])))
-    if ordered.args.get("desc"):
-        collected = _function("reverse", collected)
-    _become(node, collected, Type.UNKNOWN)
-
-
-_REWRITES: dict[str, Callable[[exp.Anonymous], None]] = {
-    "regexp_extract": _null_if_absent,
-    "json_extract_scalar": _null_if_absent,
-    "json_extract": _null_if_absent,
-    "rand": _random,
-    "histogram": _histogram,
-    "map_agg": _map_agg,
-    "reduce": _reduce,
-    "array_agg": _array_agg,
-}
-
-
-def _function(name: str, *arguments: exp.Expr) -> exp.Anonymous:
-    return exp.Anonymous(this=name, expressions=[argument.copy() for argument in arguments])
-
-
-def _become(node: exp.Expr, other: exp.Expr, kind: Type) -> None:
-    set_type(other, kind)
-    node.replace(other)
+def _engine_type(kind: exp.DataType) -> str:
+    name = kind.this.name
+    if name in ("ARRAY", "MAP"):
+        inner = [_engine_type(part) for part in kind.expressions]
+        return f"Array({inner[0]})" if name == "ARRAY" else f"Map(String, {inner[1]})"
+    plain = {Type.BIGINT: "Int64", Type.DOUBLE: "Float64", Type.BOOLEAN: "Bool"}.get(_CASTS.get(name, Type.UNKNOWN), "String")
+    return f"Nullable({plain})"

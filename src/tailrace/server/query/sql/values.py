@@ -3,7 +3,7 @@
 import json
 import struct
 
-from tailrace.server.query.sql.functions import Type
+from tailrace.server.query.sql.contract import Type
 
 NULL = "null"
 

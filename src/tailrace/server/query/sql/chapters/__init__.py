@@ -1,0 +1,1 @@
+"""The functions of SQL by subject, one module per chapter."""

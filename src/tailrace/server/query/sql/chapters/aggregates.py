@@ -1,0 +1,123 @@
+"""Functions over many rows that give one value per group."""
+
+from tailrace.server.query.sql import special
+from tailrace.server.query.sql.contract import Chapter, Function, Like, Type
+
+CHAPTER = Chapter(
+    "Aggregates",
+    "Over all rows, or over each group of `GROUP BY`. NULL is left out, except by `count(*)` and `array_agg`. `DISTINCT` and"
+    " `FILTER (WHERE …)` may stand with the plain ones.",
+    (
+        Function("count([x])", "how many rows, or how many have x", Type.BIGINT, "count(s)", "2"),
+        Function("count_if(condition)", "how many rows fulfil the condition", Type.BIGINT, "count_if(n = 2)", "2"),
+        Function("sum(x)", "the sum", Like.FIRST, "sum(d)", "4.5"),
+        Function("avg(x)", "the mean", Type.DOUBLE, "avg(n)", "1.6666666666666667"),
+        Function("min(x[, n])", "the least, or the n least as an array", Like.FIRST, "min(d)", "0.5"),
+        Function("max(x[, n])", "the greatest, or the n greatest as an array", Like.FIRST, "max(s)", "beta-22"),
+        Function(
+            "min_by(x, y[, n])",
+            "x where y is least, or where the n least are",
+            Like.FIRST,
+            "min_by(s, d)",
+            "Alpha-1",
+            rewrite=special.best_of("arraySort"),
+        ),
+        Function(
+            "max_by(x, y[, n])",
+            "x where y is greatest, or where the n greatest are",
+            Like.FIRST,
+            "max_by(d, d, 2)",
+            "[2.5,1.5]",
+            rewrite=special.best_of("arrayReverseSort"),
+        ),
+        Function("arbitrary(x)", "any of the values", Like.FIRST, "arbitrary(n + 1 - n)", "1"),
+        Function("any_value(x)", "any of the values", Like.FIRST, "any_value(n + 1 - n)", "1"),
+        Function("bool_and(condition)", "whether all rows fulfil it", Type.BOOLEAN, "bool_and(n > 0)", "true"),
+        Function("bool_or(condition)", "whether some row does", Type.BOOLEAN, "bool_or(n > 5)", "false"),
+        Function("every(condition)", "the same as bool_and", Type.BOOLEAN, "every(n > 1)", "false"),
+        Function(
+            "array_agg(x)",
+            "all values as an array; may hold ORDER BY",
+            Type.ARRAY,
+            "array_agg(n order by n desc)",
+            "[2,2,1]",
+            rewrite=special.array_agg,
+        ),
+        Function(
+            "set_agg(x)",
+            "the distinct values as an array, in order",
+            Type.ARRAY,
+            "set_agg(n)",
+            "[1,2]",
+            becomes=("arraySort(groupUniqArray(_1))",),
+        ),
+        Function(
+            "map_agg(key, value)",
+            "a map of the pairs",
+            Type.UNKNOWN,
+            "map_agg(s, d)",
+            '{"Alpha-1":0.5,"beta-22":1.5}',
+            rewrite=special.map_agg,
+        ),
+        Function(
+            "multimap_agg(key, value)",
+            "a map from each key to all its values",
+            Type.UNKNOWN,
+            "multimap_agg(n, d)",
+            '{"1":[0.5],"2":[1.5,2.5]}',
+            becomes=("groupArrayMap(map(ARRAY[assumeNotNull(_1)], ARRAY[_2]))",),
+        ),
+        Function(
+            "histogram(x)",
+            "a map from each value to how often it is there",
+            Type.UNKNOWN,
+            "histogram(n)",
+            '{"1":1,"2":2}',
+            rewrite=special.histogram,
+        ),
+        Function("geometric_mean(x)", "the geometric mean", Type.DOUBLE, "round(geometric_mean(n), 6)", "1.587401"),
+        Function("stddev(x)", "the standard deviation of a sample", Type.DOUBLE, "stddev(d)", "1.0"),
+        Function("stddev_samp(x)", "the same as stddev", Type.DOUBLE, "stddev_samp(d)", "1.0"),
+        Function("stddev_pop(x)", "the standard deviation of all", Type.DOUBLE, "round(stddev_pop(d), 6)", "0.816497"),
+        Function("variance(x)", "the variance of a sample", Type.DOUBLE, "variance(d)", "1.0"),
+        Function("var_samp(x)", "the same as variance", Type.DOUBLE, "var_samp(d)", "1.0"),
+        Function("var_pop(x)", "the variance of all", Type.DOUBLE, "round(var_pop(d), 6)", "0.666667"),
+        Function("corr(y, x)", "the coefficient of correlation", Type.DOUBLE, "round(corr(n, d), 6)", "0.866025"),
+        Function("covar_pop(y, x)", "the covariance of all", Type.DOUBLE, "round(covar_pop(n, d), 6)", "0.333333"),
+        Function("covar_samp(y, x)", "the covariance of a sample", Type.DOUBLE, "covar_samp(n, d)", "0.5"),
+        Function(
+            "regr_slope(y, x)",
+            "the slope of the line through the points (x, y)",
+            Type.DOUBLE,
+            "regr_slope(n, d)",
+            "0.5",
+            becomes=("regr_slope(_1, _2)",),
+        ),
+        Function(
+            "regr_intercept(y, x)",
+            "where that line crosses x = 0",
+            Type.DOUBLE,
+            "round(regr_intercept(n, d), 6)",
+            "0.916667",
+            becomes=("regr_intercept(_1, _2)",),
+        ),
+        Function("skewness(x)", "how lopsided the values are", Type.DOUBLE, "skewness(d)", "0.0"),
+        Function(
+            "entropy(x)",
+            "the entropy in bits of counts",
+            Type.DOUBLE,
+            "round(entropy(n), 6)",
+            "1.521928",
+            becomes=("log2(sum(_1)) - sum(_1 * log2(_1)) / sum(_1)",),
+        ),
+        Function("bitwise_and_agg(x)", "all values with bitwise AND between them", Type.BIGINT, "bitwise_and_agg(n)", "0"),
+        Function("bitwise_or_agg(x)", "all values with bitwise OR between them", Type.BIGINT, "bitwise_or_agg(n)", "3"),
+        Function("bitwise_xor_agg(x)", "all values with bitwise XOR between them", Type.BIGINT, "bitwise_xor_agg(n)", "1"),
+        Function(
+            "checksum(x)", "a number that depends on all values and not on their order", Type.BIGINT, "checksum(n) = checksum(n)", "true"
+        ),
+        Function(
+            "grouping(column, …)", "in GROUPING SETS, ROLLUP and CUBE: which columns the group leaves out, as bits", Type.BIGINT, "", ""
+        ),
+    ),
+)

@@ -1,0 +1,138 @@
+"""Functions that take more than a template to say to the engine: what they become depends on types, constants or clauses."""
+
+import re
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from tailrace.server.query.sql.allowlist import refuse
+from tailrace.server.query.sql.contract import Type
+from tailrace.server.query.sql.templates import filled
+
+_KEY = "tailrace_type"
+_STEP = re.compile(r"\.([A-Za-z_][\w-]*)|\[(\d+)\]|\[\s*(?:\"([^\"\\]+)\"|'([^'\\]+)')\s*\]")
+
+
+def type_of(node: exp.Expr) -> Type:
+    return node.meta.get(_KEY, Type.UNKNOWN)
+
+
+def set_type(node: exp.Expr, kind: Type) -> None:
+    node.meta[_KEY] = kind
+
+
+def become(node: exp.Expr, other: exp.Expr, kind: Type) -> None:
+    set_type(other, kind)
+    node.replace(other)
+
+
+def function(name: str, *arguments: exp.Expr) -> exp.Anonymous:
+    return exp.Anonymous(this=name, expressions=[argument.copy() for argument in arguments])
+
+
+# --- aggregates -----------------------------------------------------------------------------------------------------------------
+def histogram(node: exp.Anonymous) -> None:
+    """Of what is not NULL: the engine's map keys cannot be."""
+    become(node, filled("sumMapIf(map(ARRAY[assumeNotNull(_1)], ARRAY[1]), NOT _1 IS NULL)", node.expressions), Type.UNKNOWN)
+
+
+def map_agg(node: exp.Anonymous) -> None:
+    """Keys that are NULL are left out, values that are NULL stay; the engine would lose count of them."""
+    key, value = node.expressions
+    pairs = filled("groupArrayIf(row(assumeNotNull(_1), _2), NOT _1 IS NULL)", [key, value])
+    become(node, filled("mapFromArrays(tupleElement(_1, 1), tupleElement(_1, 2))", [pairs]), Type.UNKNOWN)
+
+
+def array_agg(node: exp.Anonymous) -> None:
+    """DISTINCT with ORDER BY the same thing: the engine sorts afterwards."""
+    order = node.expressions[0] if node.expressions else None
+    if not isinstance(order, exp.Order) or not isinstance(order.this, exp.Distinct):
+        return
+    (value,) = order.this.expressions
+    (ordered,) = order.expressions if len(order.expressions) == 1 else [None]
+    if ordered is None or ordered.this != value:
+        raise refuse("`array_agg(DISTINCT x ORDER BY y)` needs x and y to be the same")
+    collected: exp.Expr = function("array_sort", function("array_agg", exp.Distinct(expressions=[value.copy()])))
+    if ordered.args.get("desc"):
+        collected = function("reverse", collected)
+    become(node, collected, Type.ARRAY)
+
+
+def best_of(direction: str) -> Callable[[exp.Anonymous], None]:
+    """`max_by(x, y, n)`: the x of the n greatest (or least) y."""
+
+    def rewrite(node: exp.Anonymous) -> None:
+        if len(node.expressions) != 3:
+            return
+        template = f"arrayMap(p -> tupleElement(p, 1), arraySlice({direction}(p -> tupleElement(p, 2), groupArray(row(_1, _2))), 1, _3))"
+        become(node, filled(template, node.expressions), Type.ARRAY)
+
+    return rewrite
+
+
+# --- numbers --------------------------------------------------------------------------------------------------------------------
+def round_half_up(node: exp.Anonymous) -> None:
+    """Halves go away from zero; the engine rounds them to the even neighbour."""
+    number, *digits = node.expressions
+    kind = type_of(number)
+    if kind is Type.BIGINT and not digits:
+        become(node, number.copy(), kind)
+    elif digits:
+        template = "sign(_1) * floor(abs(_1) * power(10, _2) + 0.5) / power(10, _2)"
+        become(node, exp.Paren(this=filled(template, [number, *digits])), Type.DOUBLE)
+    else:
+        become(node, exp.Paren(this=filled("sign(_1) * floor(abs(_1) + 0.5)", [number])), Type.DOUBLE)
+
+
+def reduce(node: exp.Anonymous) -> None:
+    """The engine wants the accumulator to start in the type that it ends in."""
+    if type_of(node.expressions[1]) is Type.BIGINT:
+        start = node.expressions[1]
+        start.replace(exp.Cast(this=start.copy(), to=exp.DataType.build("bigint")))
+
+
+# --- text and arrays ------------------------------------------------------------------------------------------------------------
+def reverse(node: exp.Anonymous) -> None:
+    (argument,) = node.expressions
+    kind = type_of(argument)
+    become(node, function("reverseUTF8" if kind is Type.VARCHAR else "reverse", argument), kind)
+
+
+def contains(node: exp.Anonymous) -> None:
+    """An array holds a value, or a network an address."""
+    whole, part = node.expressions
+    if type_of(whole) is Type.VARCHAR:
+        become(node, filled("isIPAddressInRange(_2, _1)", [whole, part]), Type.BOOLEAN)
+
+
+# --- JSON -----------------------------------------------------------------------------------------------------------------------
+def at_path(template: str, kind: Type) -> Callable[[exp.Anonymous], None]:
+    """A function of a JSON text and a constant path; `_1` of the template stands for the text and the steps of the path."""
+
+    def rewrite(node: exp.Anonymous) -> None:
+        document, *rest = node.expressions
+        path = rest[0] if rest else exp.Literal.string("$")
+        if not isinstance(path, exp.Literal) or not path.is_string:
+            raise refuse(f"the path of `{node.this}` has to be a constant text such as '$.a.b'")
+        steps = [exp.Literal.number(step) if isinstance(step, int) else exp.Literal.string(step) for step in _steps(path.name)]
+        made = filled(template, [document])
+        for call in list(made.find_all(exp.Anonymous)):
+            if call.this.startswith("JSON"):
+                call.set("expressions", [*call.expressions, *(step.copy() for step in steps)])
+        become(node, made, kind)
+
+    return rewrite
+
+
+def _steps(path: str) -> list[str | int]:
+    """Names, and places counted from 1 as the engine does."""
+    steps: list[str | int] = []
+    rest = path.removeprefix("$")
+    while rest:
+        step = _STEP.match(rest)
+        if step is None or not path.startswith("$"):
+            raise refuse(f'`{path}` is no path: expected `$` and then steps such as `.name`, `[0]` or `["a name"]`')
+        name = step[1] or step[3] or step[4]
+        steps.append(name if name is not None else int(step[2]) + 1)
+        rest = rest[step.end() :]
+    return steps
