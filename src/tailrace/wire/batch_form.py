@@ -17,6 +17,9 @@ IDENTITY_FIELD = 100
 EPOCH_SIZE = FINGERPRINT_SIZE = 16
 WIRE_TYPES = {1: BYTES, 2: FIXED64, 3: VARINT, 4: VARINT, 5: VARINT, 6: VARINT, 7: VARINT, 8: BYTES, 9: VARINT, 10: VARINT}
 REQUIRED = {1: "epoch", 2: "stream", 3: "sequence", 6: "start", 7: "end", 8: "fingerprint"}
+_EPOCH, _FINGERPRINT = prefix(1, EPOCH_SIZE), prefix(8, FINGERPRINT_SIZE)
+COPIED_BYTES = 8192
+"""Data shorter than this is copied: a piece of its own costs more."""
 UINT32 = 0xFFFF_FFFF
 INT32_MAX = 0x7FFF_FFFF
 
@@ -46,25 +49,29 @@ def encode(packages: Iterable[Package]) -> bytes:
 
 
 def pieces(packages: Iterable[Package]) -> list[bytes]:
-    """The request's body in pieces that follow each other; the data of the packages is among them as it is, not copied."""
+    """The request's body in pieces that follow each other; large data of packages is among them as it is, not copied."""
     found: list[bytes] = []
     for package in packages:
         rest = b"" if package.raw_size is None else number(2, package.raw_size)
         if package.identity is not None:
             rest += delimited(IDENTITY_FIELD, encode_identity(package.identity))
         head = prefix(1, len(package.data))
-        found += [prefix(1, len(head) + len(package.data) + len(rest)) + head, package.data, rest]
+        parts = [prefix(1, len(head) + len(package.data) + len(rest)) + head, package.data, rest]
+        if len(package.data) < COPIED_BYTES:
+            found.append(b"".join(parts))
+        else:
+            found += parts
     return found
 
 
 def encode_identity(identity: Identity) -> bytes:
     """Fields in the order of their numbers; those that hold their default are left out."""
-    parts = [delimited(1, identity.epoch), fixed64(2, int(identity.stream, 16)), number(3, identity.sequence)]
+    parts = [_EPOCH, identity.epoch, fixed64(2, int(identity.stream, 16)), number(3, identity.sequence)]
     if identity.part:
         parts.append(number(4, identity.part))
     if identity.parts != 1:
         parts.append(number(5, identity.parts))
-    parts += [number(6, identity.start), number(7, identity.end), delimited(8, identity.fingerprint)]
+    parts += [number(6, identity.start), number(7, identity.end), _FINGERPRINT, identity.fingerprint]
     if identity.acknowledged_below:
         parts.append(number(9, identity.acknowledged_below))
     if identity.ended:

@@ -200,7 +200,7 @@ class Target:
     @property
     def idle(self) -> bool:
         """Whether everything that was put in is acknowledged."""
-        return not self._entries
+        return not self._entries and not self._mailbox
 
     @property
     def waiting(self) -> tuple[int, float, float]:

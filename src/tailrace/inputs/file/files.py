@@ -343,7 +343,7 @@ class Files:
 
     def give_up_deleted(self) -> None:
         """Close deleted files beyond the agent's bounds, read or not."""
-        displaced = [one for one in self.open_generations if one.displaced]
+        displaced = [one for one in self._table.generations.values() if one.displaced and one.content is not None]
         for generation, bound in self._deleted.beyond(displaced, time.monotonic()):
             generation.look(time.time_ns())
             if unread := generation.unread:
@@ -431,7 +431,7 @@ class Files:
     # --- for the schedule -------------------------------------------------------------------------------------------------------
     @property
     def leaving(self) -> list[Generation]:
-        return [one for one in self.generations if one.leaving_by]
+        return [one for one in self._table.generations.values() if one.leaving_by]
 
     @property
     def generations(self) -> list[Generation]:
@@ -440,7 +440,7 @@ class Files:
 
     @property
     def open_generations(self) -> list[Generation]:
-        return [one for one in self._table.generations.values() if one.is_open]
+        return [one for one in self._table.generations.values() if one.content is not None]
 
 
 def _stands(generation: Generation, path: str) -> bool:

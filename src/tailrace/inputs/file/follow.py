@@ -4,6 +4,7 @@ Changes come from the watcher. What raises no event there is looked at every sec
 turn, files that grew lately. Everything else is looked at in each walk over the directories.
 """
 
+import math
 import os
 import threading
 import time
@@ -29,6 +30,8 @@ TURN_SECS = 0.05
 """So long is read, or walked, before changes are taken in again: the system keeps only so many of them."""
 HOT_SECS = 1.0
 HOT_FOR_SECS = 300.0
+LAG_TURNS = 5
+"""Every so many of those seconds it is seen which files are behind."""
 POLL_FILES = 250
 """Files that are looked at every second though events tell of their changes; of more of them these many, in turn."""
 POLL_LINKS = 1000
@@ -141,9 +144,14 @@ class Follower:
             self._turns.add(generation)
 
     def _look_after_changed(self) -> None:
-        """See what became of files that have changed and cannot be read yet, before what they held is gone."""
+        """See what became of files that have changed and cannot be read yet, before what they held is gone. Where they only wait for their
+        turn, this takes little of the time for that: looking takes as long as reading."""
+        until = math.inf if self._is_blocked else time.monotonic() + TURN_SECS
         changed, self._changed = self._changed, {}
         for generation in changed:
+            if time.monotonic() > until:
+                self._changed[generation] = None
+                continue
             try:
                 self._files.look_after(generation)
             except OSError as error:
@@ -177,7 +185,8 @@ class Follower:
                 self._scan_at = now
             self._look_at_hot(now)
             self._look_after_changed()
-            self._lag.look(self._files.open_generations)
+            if not self._turn % LAG_TURNS:
+                self._lag.look(self._files.open_generations)
             for path in self._some(self._discovery.polled(), POLL_LINKS):
                 self._look(*path)
             self._turn += 1
@@ -189,7 +198,7 @@ class Follower:
         for generation in self._files.leaving:
             self._let_go(generation, now)
         is_polled = self._discovery.is_polled
-        for generation in self._files.open_generations:
+        for generation in self._files.open_generations:  # thousands, every second: as few calls as can be
             if generation.displaced or is_polled(generation.location):
                 self._poll(generation, now)
             elif generation.size > generation.offset and now - generation.grown_at >= self._config.flush_timeout_secs:

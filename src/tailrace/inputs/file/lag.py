@@ -28,7 +28,7 @@ class Lag:
         """Of streams with an alarm."""
 
     def look(self, generations: Iterable[Generation]) -> None:
-        """Raise the alarm for those that have been too far behind for too long. To be called every second or so."""
+        """Raise the alarm for those that have been too far behind for too long. To be called every few seconds."""
         now = self._clock()
         behind = [generation for generation in generations if generation.unread > self._alarm_bytes]
         for path in {self._paths.pop(stream) for stream in self._paths.keys() - {generation.stream for generation in behind}}:

@@ -37,8 +37,21 @@ async def test_the_loop_is_woken_once_for_all_that_came_meanwhile(monkeypatch):
     for number in range(100):
         mailbox.put(lambda number=number: came.append(number))
     await emptied(mailbox)
-    assert came == list(range(100))
+    mailbox.put(lambda: came.append(100))
+    await emptied(mailbox)
+    assert came == list(range(101))
     assert len(woken) == 1
+
+
+async def test_one_call_after_the_other_is_called_at_once(monkeypatch):
+    loop, mailbox, later = asyncio.get_running_loop(), Mailbox(), []
+    monkeypatch.setattr(loop, "call_later", lambda *call: later.append(call))
+    for _ in range(3):
+        done = asyncio.Event()
+        mailbox.put(done.set)
+        await done.wait()
+        assert not mailbox
+    assert not later
 
 
 async def test_a_call_that_fails_holds_up_none_behind_it():
