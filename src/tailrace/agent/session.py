@@ -223,8 +223,11 @@ class Session:
         made: list[Lane] = []
         targets: dict[str, Target] = {}
         for plugin in pipeline.flushers:
+            flusher: Flusher = plugin.build()
             name = json.dumps(plugin.document(), sort_keys=True)
-            target = self._targets.get(name) or targets.get(name) or self._target(plugin.build(), self._limit)
+            if flusher.limits.max_bytes_per_sec:
+                name += pipeline.name  # it has the rate for itself
+            target = self._targets.get(name) or targets.get(name) or self._target(flusher, self._limit)
             targets[name] = target
             for input_ in pipeline.inputs:
                 processors = [processor.build() for processor in pipeline.processors]

@@ -355,14 +355,15 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """When a request is full: raw bytes, events, payloads; how long the first payload may wait for company, in seconds; and how many raw
-    bytes may be sent per second (0 is no limit)."""
+    """When a request is full: raw bytes, events, payloads; how long the first payload may wait for company, in seconds; how many raw bytes
+    may be sent per second (0 is no limit); whether a request holds payloads of one topic only."""
 
     max_bytes: int = 1_048_576
     max_events: int = 4096
     max_payloads: int = 64
     linger: float = 0.2
     max_bytes_per_sec: int = 0
+    one_topic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from tailrace.pipeline.registry import Kind, PluginEntry
 
 _BATCHED = "batches are bounded in bytes and time by the flusher here"
 _NO_POLLING = "no input here is called at intervals; those that poll have an interval of their own"
-_NO_WAITING = "each target has a queue and connections of its own, so that none waits for another"
 
 META_TAGS: Final[dict[str, tuple[str, bool]]] = {
     "HOST_NAME": ("__hostname__", True),
@@ -62,7 +61,13 @@ class GlobalConfig(OptionGroup):
     using_old_content_tag: bool = option(
         False, doc="Whether tags are fields of each event, named `__tag__:NAME`, instead of standing once with its log group."
     )
-    priority: int = option(0, doc="Priority of the pipeline.", ge=0, le=3, ignored=_NO_WAITING)
+    priority: int = option(
+        0,
+        doc="Whose events are sent first where the agent's bandwidth, or the rate of a target that pipelines share, does not do for all: "
+        "1 before 2, 2 before 3; 0 is none and counts as 3. Each class has three times the share of the next one, so that none starves.",
+        ge=0,
+        le=3,
+    )
     structure_type: str = option(
         "v2", doc="Shape of events inside the agent.", examples=["v1", "v2"], ignored="there is one shape of events here, the column batch"
     )

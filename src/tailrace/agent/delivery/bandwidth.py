@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final
+
+from tailrace.agent.delivery.precedence import LAST, Precedence
 
 SAVED_SECS: Final = 0.25
 """So much time's worth may be saved up: a request that comes alone goes at once."""
@@ -16,20 +19,44 @@ class Bandwidth:
         self._rate = bytes_per_sec
         self._now = now
         self._free_at = 0.0
+        self._precedence = Precedence()
+        self._waiting: dict[int, deque[tuple[int, asyncio.Future[None]]]] = {}
+        """By class, in the order of asking; none is empty."""
         self.waited = False
         """Whether something had to wait since it was last set to False."""
 
-    async def take(self, size: int) -> None:
-        """Until `size` more bytes may go out, in the order of asking."""
-        if (wait := self.book(size)) > 0:
-            self.waited = True
-            await asyncio.sleep(wait)
+    async def take(self, size: int, precedence: int = LAST) -> None:
+        """Until `size` more bytes may go out; who waits goes by class (`Precedence`), then in the order of asking."""
+        if not self._rate or (not self._waiting and self._now() >= self._free_at):
+            self.book(size)
+            return
+        self.waited = True
+        loop = asyncio.get_running_loop()
+        free = loop.create_future()
+        if not self._waiting:
+            loop.call_later(self._free_at - self._now(), self._let_go)
+        self._waiting.setdefault(precedence, deque()).append((size, free))
+        await free
 
     def book(self, size: int) -> float:
-        """The same without the wait: how long it is, in seconds."""
+        """They go out, in their turn: how long that is from now, in seconds."""
         if not self._rate:
             return 0.0
         now = self._now()
         start = max(self._free_at, now - SAVED_SECS)
         self._free_at = start + size / self._rate
         return start - now
+
+    def _let_go(self) -> None:
+        """As many as may go now; then those that wait are looked at when the next one may."""
+        while self._waiting and self._free_at <= self._now():
+            first = self._precedence.order(self._waiting)[0]
+            size, free = self._waiting[first].popleft()
+            if not self._waiting[first]:
+                del self._waiting[first]
+            if not free.done():  # else its request was cancelled
+                self._precedence.charge(first, size)
+                self.book(size)
+                free.set_result(None)
+        if self._waiting:
+            asyncio.get_running_loop().call_later(self._free_at - self._now(), self._let_go)

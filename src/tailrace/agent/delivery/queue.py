@@ -7,8 +7,11 @@ oldest range of its stream that is not acknowledged is put aside until that move
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import chain, islice
+from typing import TypeAlias
 
+from tailrace.agent.delivery.precedence import Precedence
 from tailrace.agent.delivery.request import Item
 from tailrace.agent.lanes.streams import Stream
 from tailrace.pipeline.contract import BatchLimits
@@ -16,16 +19,21 @@ from tailrace.pipeline.contract import BatchLimits
 MOST_ASKED = 2048
 """So many streams are asked for something that fits into a request: with many shards few of them do."""
 
+Kind: TypeAlias = tuple[str, str, bytes]
+"""Payloads of which this differs do not share a request: compression, shard, and the topic where that is wanted."""
+
 
 class Queue:
     """Belongs to the event loop; `arrivals` may be asked from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_topic: bool = False) -> None:
+        self._one_topic = one_topic
         self._streams: dict[Stream, deque[Item]] = {}
         """In the order of their turns; none is empty."""
         self._aside: dict[Stream, deque[Item]] = {}
         """Those whose first item has to wait for what is under way of the stream; in no sum."""
-        self._kinds: Counter[tuple[str, str]] = Counter()
+        self._precedence = Precedence()
+        self._kinds: Counter[Kind] = Counter()
         self._size = self._events = self._count = 0
         self._first_arrived = self._last_arrived = 0.0
 
@@ -108,38 +116,67 @@ class Queue:
         self._count += sign
         self._size += sign * item.payload.raw_size
         self._events += sign * item.payload.events
-        kind = _kind(item)
+        kind = self._kind(item)
         self._kinds[kind] += sign
         if not self._kinds[kind]:
             del self._kinds[kind]
 
+    def _kind(self, item: Item) -> Kind:
+        payload = item.payload
+        return payload.compression, payload.hash_key, payload.topic if self._one_topic else b""
+
     def _fitting(self, limits: BatchLimits) -> tuple[list[Item], list[Stream]]:
-        """The items of the next request: one of each stream, then the next of each. And the streams that may send nothing for now.
+        """The items of the next request: one of each stream of a class, then the next of each. And the streams that have to wait.
 
         Bytes and events may overshoot by the last item, so that a range of a full block is never sent alone.
         """
-        items: list[Item] = []
+        filling = _Filling(limits)
         blocked: list[Stream] = []
-        size = events = 0
-        turn: Iterable[Iterator[Item]] = map(iter, islice(self._streams.values(), MOST_ASKED))
-        while turn:
-            having_more: list[Iterator[Item]] = []
-            for waiting in turn:
-                item = next(waiting, None)
-                if item is None or (items and _kind(item) != _kind(items[0])):
-                    continue
-                stream = item.entry.stream
-                if not stream.admits(item.entry):
-                    blocked += [stream] if self._streams[stream][0] is item else []
-                    continue
-                items.append(item)
-                size += item.payload.raw_size
-                events += item.payload.events
-                if size >= limits.max_bytes or events >= limits.max_events or len(items) >= limits.max_payloads:
-                    return items, blocked
-                having_more.append(waiting)
-            turn = having_more
-        return items, blocked
+        for streams in self._in_turn():
+            turn: Iterable[Iterator[Item]] = map(iter, streams)
+            while turn:
+                having_more: list[Iterator[Item]] = []
+                for waiting in turn:
+                    item = next(waiting, None)
+                    if item is None or (filling.items and self._kind(item) != self._kind(filling.items[0])):
+                        continue
+                    stream = item.entry.stream
+                    if not stream.admits(item.entry):
+                        blocked += [stream] if self._streams[stream][0] is item else []
+                        continue
+                    if filling.add(item):
+                        return filling.items, blocked
+                    having_more.append(waiting)
+                turn = having_more
+        return filling.items, blocked
+
+    def _in_turn(self) -> list[list[deque[Item]]]:
+        """What waits, of the class first whose turn it is."""
+        asked = list(islice(self._streams.items(), MOST_ASKED))
+        present = {stream.precedence for stream, _ in asked}
+        if len(present) <= 1:
+            return [[items for _, items in asked]]
+        order = self._precedence.order(present)
+        self._precedence.charge(order[0], 1)
+        return [[items for stream, items in asked if stream.precedence == one] for one in order]
+
+
+@dataclass(slots=True)
+class _Filling:
+    """A request in the making."""
+
+    limits: BatchLimits
+    items: list[Item] = field(default_factory=list[Item])
+    size: int = 0
+    events: int = 0
+
+    def add(self, item: Item) -> bool:
+        """Whether it is full now."""
+        self.items.append(item)
+        self.size += item.payload.raw_size
+        self.events += item.payload.events
+        limits = self.limits
+        return self.size >= limits.max_bytes or self.events >= limits.max_events or len(self.items) >= limits.max_payloads
 
 
 def _insert(waiting: deque[Item], item: Item) -> None:
@@ -148,7 +185,3 @@ def _insert(waiting: deque[Item], item: Item) -> None:
     while at and waiting[at - 1].entry.comes_after(item.entry):
         at -= 1
     waiting.insert(at, item)
-
-
-def _kind(item: Item) -> tuple[str, str]:
-    return item.payload.compression, item.payload.hash_key

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from tailrace.agent.delivery.precedence import LAST
 from tailrace.agent.lanes.streams import Entry
 from tailrace.pipeline.contract import Payload
 
@@ -33,6 +34,11 @@ class Request:
     def entries(self) -> list[Entry]:
         """The ranges it has parts of, each once, in order."""
         return list(dict.fromkeys(item.entry for item in self.items))
+
+    @property
+    def precedence(self) -> int:
+        """Class of the first among its pipelines."""
+        return min((item.entry.stream.precedence for item in self.items), default=LAST)
 
     @property
     def size(self) -> int:

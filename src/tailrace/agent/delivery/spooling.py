@@ -27,14 +27,14 @@ FULL_SECS: Final = 2.0
 class Spooling:
     """It belongs to the event loop; the disk is read and written on threads."""
 
-    def __init__(self, target: str, shelf: Shelf, unreadable: Callable[[Entry], None]) -> None:
+    def __init__(self, target: str, shelf: Shelf, unreadable: Callable[[Entry], None], *, one_topic: bool = False) -> None:
         self.shelf = shelf
         self._target = target
         self._unreadable = unreadable
         self._queue: deque[Entry] = deque()
         self._aside: dict[Stream, list[Entry]] = {}
         """Those that have to wait for what is under way of their streams (`Stream.admits`)."""
-        self._read = Queue()
+        self._read = Queue(one_topic=one_topic)
         self._behind: Counter[Stream] = Counter()
         self._held: dict[Stream, deque[Item]] = {}
         self._full_until = 0.0

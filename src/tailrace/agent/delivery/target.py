@@ -75,10 +75,10 @@ class Target:
         self._forked = forked
         self._ended = ended
         self._loop, self._mailbox = asyncio.get_running_loop(), Mailbox()
-        self._pending = Queue()
+        self._pending = Queue(one_topic=flusher.limits.one_topic)
         self._farewells = Farewells(flusher, epoch)
         self._epoch = epoch
-        self._spooling = Spooling(flusher.target, shelf, unreadable)
+        self._spooling = Spooling(flusher.target, shelf, unreadable, one_topic=flusher.limits.one_topic)
         self._spool_is_next = True
         self._requests: Requests = {}
         self._failing_since = self._retry_at = self._next_at = 0.0
@@ -346,7 +346,7 @@ class Target:
             return await self._ask(request)
 
     async def _ask(self, request: Request) -> Delivery:
-        await self._bandwidth.take(sum(item.payload.raw_size for item in request.items))
+        await self._bandwidth.take(sum(item.payload.raw_size for item in request.items), request.precedence)
         self._requests[request] = time.monotonic()
         delivery = await self.flusher.send(request.payloads)
         took, self._requests[request] = time.monotonic() - self._requests[request], 0.0

@@ -13,6 +13,7 @@ from functools import partial
 
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter
+from tailrace.agent.delivery.precedence import class_of
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.guard import Guard
 from tailrace.agent.lanes.age import AgeRule
@@ -243,6 +244,7 @@ class Lane:
         stream = self._around.streams.open(self, self.target.flusher.destination, self.input.key, key, position)
         if stream is None:
             return None
+        stream.precedence = class_of(self.config.global_options.priority)
         self._taken[stream.id] = stream
         return stream.id
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from tailrace.agent.checkpoint import StreamRow
+from tailrace.agent.delivery.precedence import LAST
 from tailrace.agent.spool import Kept, Ref
 from tailrace.agent.status.tally import StreamTally
 from tailrace.batch import fingerprint
@@ -77,6 +78,8 @@ class Stream:
     """Its bytes cannot be read again: what is submitted belongs into the spool."""
     openings: int = 0
     """How often it was opened: an end that is told late ends only what was open then."""
+    precedence: int = LAST
+    """Class of its pipeline (`delivery.precedence`)."""
     left_at: Position | None = None
     """Where its last reader left it, for the next one."""
     to_replay: int = 0

@@ -45,6 +45,11 @@ class Batch(OptionGroup):
     timeout_secs: float = option(
         0.2, doc="How long the first event waits for company while no request is under way; 1 s otherwise.", unit="seconds", ge=0, le=60
     )
+    merge_type: Literal["topic", "logstore"] = option(
+        "logstore",
+        doc="What goes into one request to a server that takes several log groups at once: `logstore`, all that wait, or `topic`, those of "
+        "one topic. Events and their order are the same; many topics make many requests.",
+    )
 
 
 class SlsConfig(PluginConfig):
@@ -236,4 +241,5 @@ class FlusherSls:
             MOST_GROUPS if many else 1,
             batch.timeout_secs,
             max_bytes_per_sec=max(0, self.config.max_send_rate),
+            one_topic=batch.merge_type == "topic",
         )

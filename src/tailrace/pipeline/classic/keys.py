@@ -15,8 +15,6 @@ from tailrace.pipeline.explain import counted
 _SPOOL = "the spool belongs to the agent, for all pipelines"
 _EXACT = "delivery is exactly once, always"
 _QUEUE = "rotated files wait while they exist, without a limit"
-_GROUPS = "a log group holds events of one file, always"
-_OWN_QUEUE = "each target has a queue and connections of its own, so that none waits for another"
 _TAGS = "tags are always there; `global.PipelineMetaTagKey` leaves some out"
 _NO_CONTAINERS = "files of containers are not collected by this release"
 _INTERNAL = "its options belong to the agent's own parts"
@@ -93,10 +91,12 @@ class CommonDetail(ClassicGroup):
     filter_regex: list[str] = option(factory=list, doc="Their patterns, which must match the whole value.", regex=True)
     sensitive_keys: list[SensitiveKey] = option(factory=list, key="sensitive_keys", aliases=("sensitiveKeys",), doc="What is masked.")
     shard_hash_key: list[str] = option(factory=list, doc="`__topic__`, `__hostname__` or `__source__`, whose hash chooses the shard.")
-    merge_type: Literal["topic", "logstore"] = option("topic", doc="What goes into one log group.", ignored=_GROUPS)
+    merge_type: Literal["topic", "logstore"] = option("topic", doc="What goes into one request: log groups of one topic, or all.")
     max_send_rate: int = option(-1, doc="Most bytes that are sent per second; -1 or 0 is no limit.", unit="bytes per second", ge=-1)
     send_rate_expire: int = option(0, doc="Until when `maxSendRate` holds.", ignored="the limit holds until it is changed")
-    priority: int = option(0, doc="Priority of sending.", ignored=_OWN_QUEUE)
+    priority: int = option(
+        0, doc="Whose events are sent first where there is not room for all: 1 before 2, before 3; 0 is none.", ge=0, le=3
+    )
     local_storage: bool = option(True, doc="Whether the disk cache is used.", ignored=_SPOOL)
     enable_tag: bool = option(True, doc="Whether tags are added.", ignored=_TAGS)
     tag: str = option("", doc="Tag of the old stream input.", ignored="there is no such input")

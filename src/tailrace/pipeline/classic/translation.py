@@ -120,6 +120,9 @@ def _top(draft: _Draft, top: ClassicConfig, detail: CommonDetail) -> None:
     if topic := _topic(detail.topic_format):
         options.update(topic)
         draft.origins.update({("global", key): (*DETAIL, "topicFormat") for key in topic})
+    if detail.priority:
+        options["Priority"] = detail.priority
+        draft.origins["global", "Priority"] = (*DETAIL, "priority")
     if options:
         draft.value["global"] = options
 
@@ -276,13 +279,24 @@ def _flusher(draft: _Draft, top: ClassicConfig, detail: CommonDetail, endpoint: 
         flusher.put("ShardHashKeys", list(detail.shard_hash_key), "shardHashKey")
     if detail.max_send_rate > 0:
         flusher.put("MaxSendRate", detail.max_send_rate, "maxSendRate")
-    if "batch_send_interval" in detail.advanced.model_fields_set:
-        flusher.put("Batch", {"TimeoutSecs": float(detail.advanced.batch_send_interval)}, "advanced", "batch_send_interval")
-        draft.whole.add((*flusher.path, "Batch"))
+    _batch(draft, flusher, detail)
     for key, given in (("endpoint", out.endpoint), ("projectName", out.project_name)):
         if not given:
             stands_in = endpoint if key == "endpoint" else project
             draft.remarks.append(f"outputDetail.{key}: is missing; `{stands_in}` stands in for it")
+
+
+def _batch(draft: _Draft, flusher: _Plugin, detail: CommonDetail) -> None:
+    """Only what was given: the defaults here are others."""
+    batch: dict[str, Value] = {}
+    if "batch_send_interval" in detail.advanced.model_fields_set:
+        batch["TimeoutSecs"] = float(detail.advanced.batch_send_interval)
+        draft.origins[*flusher.path, "Batch", "TimeoutSecs"] = (*DETAIL, "advanced", "batch_send_interval")
+    if "merge_type" in detail.model_fields_set:
+        batch["MergeType"] = detail.merge_type
+        draft.origins[*flusher.path, "Batch", "MergeType"] = (*DETAIL, "mergeType")
+    if batch:
+        flusher.value["Batch"] = batch
 
 
 def _without_effect(group: OptionGroup, where: str) -> Iterator[str]:

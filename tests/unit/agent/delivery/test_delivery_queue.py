@@ -20,9 +20,9 @@ class Waiting:
         self.streams = {}
         self.next = 0
 
-    def put(self, stream, name, *, sequence=None, size=1, events=1, compression="lz4", hash_key="", arrived=0.0):
+    def put(self, stream, name, *, sequence=None, size=1, events=1, compression="lz4", hash_key="", topic=b"", arrived=0.0):
         owner = self.streams.setdefault(stream, Stream(None, 0, 0))
-        payload = Payload(None, name.encode(), size, compression, events, hash_key=hash_key)
+        payload = Payload(None, name.encode(), size, compression, events, topic, hash_key=hash_key)
         self.next = self.next + 1 if sequence is None else sequence
         entry = Entry(owner, Range(stream, self.next, 0, 1, {}, b"", ""), 1, 1)
         owner.put(entry)

@@ -247,6 +247,8 @@ BECOMES: dict[str, tuple[dict[str, Any], Option, object]] = {
     "delayAlarmBytes": ({"delayAlarmBytes": 1000}, lambda c: c.inputs[0].config.read_delay_alert_threshold_bytes, 1000),
     "delaySkipBytes": ({"delaySkipBytes": 2000}, lambda c: c.inputs[0].config.read_delay_skip_threshold_bytes, 2000),
     "maxSendRate": ({"maxSendRate": 1000}, lambda c: c.flushers[0].config.max_send_rate, 1000),
+    "mergeType": ({"mergeType": "topic"}, lambda c: c.flushers[0].config.batch.merge_type, "topic"),
+    "priority": ({"priority": 1}, lambda c: c.global_options.priority, 1),
     "advanced.batch_send_interval": ({"advanced": {"batch_send_interval": 7}}, lambda c: c.flushers[0].config.batch.timeout_secs, 7.0),
     "plugin.flushers": (
         {"plugin": {"flushers": [{"type": "flusher_stdout"}]}},
@@ -263,9 +265,7 @@ def test_becomes(key: str) -> None:
 
 
 WITHOUT_EFFECT: dict[str, dict[str, Any]] = {
-    "mergeType": {"mergeType": "logstore"},
     "sendRateExpire": {"sendRateExpire": 1},
-    "priority": {"priority": 1},
     "localStorage": {"localStorage": False},
     "enableTag": {"enableTag": False},
     "tag": {"tag": "x"},
@@ -311,6 +311,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"plugin": {"global": {"Prio": 1}}}, "inputDetail.plugin.global.Prio: unknown key"),
     ({"logpath": "/x"}, "inputDetail.logpath: unknown key"),
     ({"advanced": {"exactly_once_concurrency": 513}}, "inputDetail.advanced.exactly_once_concurrency: must be at most 512, got 513"),
+    ({"priority": 4}, "inputDetail.priority: must be at most 3, got 4"),
     ({"advanced": {"batch_send_interval": 61}}, "inputDetail.advanced.batch_send_interval: must be at most 60, got 61"),
     ({"delayAlarmBytes": 0}, "inputDetail.delayAlarmBytes: must be at least 1, got 0"),
     ({"logPath": "var/log"}, "inputDetail.logPath: "),
