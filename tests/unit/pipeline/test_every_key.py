@@ -95,6 +95,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "EnableTimestampNanosecond": "tests/integration/agent/test_agent_labels.py::test_every_event_carries_its_labels",
         "UsingOldContentTag": f"{LABELS}test_tags_as_fields_of_each_event",
         "MaxLogAgeSecs": "tests/integration/agent/test_agent_age.py::test_an_event_of_another_time_zone_is_discarded_and_named",
+        "Priority": "tests/integration/agent/test_agent_priority.py::test_the_first_class_is_sent_mostly_and_the_last_is_sent_all_along",
         "EarliestTime": f"{IMPORTS}test_only_what_is_not_older_than_since",
         "ExcutionTimeout": f"{IMPORTS}test_a_one_time_pipeline_that_takes_too_long_is_ended_with_an_alarm",
         "ForceRerunWhenUpdate": f"{IMPORTS}test_a_one_time_pipeline_runs_once_until_its_inputs_change",

@@ -183,7 +183,6 @@ def test_mistakes(options: dict, mistake: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("Priority", 1),
         ("StructureType", "v1"),
         ("FlushIntervalMs", 1),
         ("AggregatIntervalMs", 1),

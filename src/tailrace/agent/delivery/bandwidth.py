@@ -20,13 +20,14 @@ class Bandwidth:
         self._now = now
         self._free_at = 0.0
         self._precedence = Precedence()
-        self._waiting: dict[int, deque[tuple[int, asyncio.Future[None]]]] = {}
-        """By class, in the order of asking; none is empty."""
+        self._waiting: dict[int, dict[str, deque[tuple[int, asyncio.Future[None]]]]] = {}
+        """By class and target, these in the order of their turns; none is empty."""
         self.waited = False
         """Whether something had to wait since it was last set to False."""
 
-    async def take(self, size: int, precedence: int = LAST) -> None:
-        """Until `size` more bytes may go out; who waits goes by class (`Precedence`), then in the order of asking."""
+    async def take(self, size: int, target: str = "", precedence: int = LAST) -> None:
+        """Until `size` more bytes may go out; who waits goes by class (`Precedence`), and within it targets go in turn: one that catches up
+        asks for much, and fresh lines of another do not stand behind it."""
         if not self._rate or (not self._waiting and self._now() >= self._free_at):
             self.book(size)
             return
@@ -35,7 +36,7 @@ class Bandwidth:
         free = loop.create_future()
         if not self._waiting:
             loop.call_later(self._free_at - self._now(), self._let_go)
-        self._waiting.setdefault(precedence, deque()).append((size, free))
+        self._waiting.setdefault(precedence, {}).setdefault(target, deque()).append((size, free))
         await free
 
     def book(self, size: int) -> float:
@@ -47,13 +48,23 @@ class Bandwidth:
         self._free_at = start + size / self._rate
         return start - now
 
+    def _next(self, precedence: int) -> tuple[int, asyncio.Future[None]]:
+        """Of a class; its target goes behind the others."""
+        targets = self._waiting[precedence]
+        target = next(iter(targets))
+        waiting = targets.pop(target)
+        taken = waiting.popleft()
+        if waiting:
+            targets[target] = waiting
+        elif not targets:
+            del self._waiting[precedence]
+        return taken
+
     def _let_go(self) -> None:
         """As many as may go now; then those that wait are looked at when the next one may."""
         while self._waiting and self._free_at <= self._now():
             first = self._precedence.order(self._waiting)[0]
-            size, free = self._waiting[first].popleft()
-            if not self._waiting[first]:
-                del self._waiting[first]
+            size, free = self._next(first)
             if not free.done():  # else its request was cancelled
                 self._precedence.charge(first, size)
                 self.book(size)

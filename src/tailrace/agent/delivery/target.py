@@ -346,7 +346,7 @@ class Target:
             return await self._ask(request)
 
     async def _ask(self, request: Request) -> Delivery:
-        await self._bandwidth.take(sum(item.payload.raw_size for item in request.items), request.precedence)
+        await self._bandwidth.take(sum(item.payload.raw_size for item in request.items), self.flusher.target, request.precedence)
         self._requests[request] = time.monotonic()
         delivery = await self.flusher.send(request.payloads)
         took, self._requests[request] = time.monotonic() - self._requests[request], 0.0

@@ -67,7 +67,7 @@ async def test_bandwidth_goes_to_the_first_class_mostly_and_to_others_at_times()
     bandwidth, done = Bandwidth(1_000_000), list[int]()
 
     async def send(precedence: int) -> None:
-        await bandwidth.take(2_000, precedence)
+        await bandwidth.take(2_000, "target", precedence)
         done.append(precedence)
 
     bandwidth.book(300_000)  # what was saved up is gone
@@ -75,6 +75,19 @@ async def test_bandwidth_goes_to_the_first_class_mostly_and_to_others_at_times()
         await asyncio.gather(*(send(precedence) for precedence in [3] * 45 + [1] * 45))
     assert Counter(done[:50]) == {1: 45, 3: 5}
     assert bandwidth.waited
+
+
+async def test_fresh_lines_of_a_target_do_not_wait_for_all_that_another_one_asks_for() -> None:
+    bandwidth, done = Bandwidth(1_000_000), list[str]()
+
+    async def send(target: str) -> None:
+        await bandwidth.take(1_000, target)
+        done.append(target)
+
+    bandwidth.book(260_000)
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(send(target) for target in ["catches up"] * 50 + ["fresh"]))
+    assert done.index("fresh") == 1
 
 
 async def test_who_is_cancelled_while_it_waits_takes_nothing() -> None:
