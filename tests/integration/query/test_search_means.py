@@ -62,6 +62,10 @@ INDEX = (
 )
 SPECS = {
     "line and fields": {"line": LineIndex(TOKENS), "fields": INDEX},
+    "line beside fields": {
+        "line": LineIndex(TOKENS, without=("plain", "free")),
+        "fields": (*INDEX, FieldIndex("c7", "free", "text", TOKENS)),
+    },
     "line only, with case": {"line": LineIndex((" ", "/"), case_sensitive=True)},
     "line without tokens": {"line": LineIndex(())},
     "line of Chinese text": {"line": LineIndex(TOKENS, chinese=True)},

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tailrace.errors import ApiError
-from tailrace.server.db.indexing import check_index, column_kinds, field_indexes, line_index
+from tailrace.server.db.indexing import check_index, column_kinds, field_indexes, left_out, line_index
 from tailrace.server.store.port import FieldIndex, LineIndex
 
 TEXT = {"type": "text", "token": [" "], "caseSensitive": False, "doc_value": True}
@@ -82,3 +82,43 @@ def test_a_wrong_document_is_refused_with_its_first_mistake(document: dict[str, 
         check_index(document)
     assert (caught.value.status, caught.value.error_code) == (400, "IndexInfoInvalid")
     assert reason in caught.value.message
+
+
+def fields_of(*keys: str, **changes: Any) -> dict[str, Any]:
+    return {key: {**TEXT, **changes} for key in keys}
+
+
+@pytest.mark.parametrize(
+    ("keys", "left"),
+    [
+        (fields_of("a", "b", "c", "d"), ("a", "b", "c", "d")),
+        (fields_of("a", "b", "c"), ()),
+        ({**fields_of("a", "b", "c", "d"), "n": {"type": "long"}}, ("a", "b", "c", "d")),
+        ({**fields_of("a", "b", "c", "d"), **fields_of("other", token=["/"])}, ("a", "b", "c", "d")),
+        ({**fields_of("a", "b", "c", "d"), **fields_of("other", caseSensitive=True)}, ("a", "b", "c", "d")),
+        ({**fields_of("a", "b", "c", "d"), **fields_of("other", chn=True)}, ("a", "b", "c", "d")),
+        (fields_of("a", "b", "c", "__source__", "__tag__:d"), ()),
+    ],
+)
+def test_the_line_leaves_out_fields_whose_own_index_has_the_same_words(keys: dict[str, Any], left: tuple[str, ...]) -> None:
+    assert left_out({"line": {"token": [" "]}, "keys": keys}, None) == left
+
+
+@pytest.mark.parametrize("line", [{"token": []}, {"token": [" "], "chn": True}, {"token": ["/"]}, None])
+def test_a_line_of_other_words_leaves_nothing_out(line: dict[str, Any] | None) -> None:
+    document = {"keys": fields_of("a", "b", "c", "d"), **({} if line is None else {"line": line})}
+    assert left_out(document, None) == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "keys", "left"),
+    [
+        (LineIndex((" ",)), "abcde", ()),
+        (LineIndex((" ",), without=("a", "b")), "abcde", ("a", "b")),
+        (LineIndex((" ",), without=("a", "b")), "bcde", ("b", "c", "d", "e")),
+        (LineIndex((" ",), without=("a", "b")), "ac", ()),
+        (LineIndex(("/",), without=("a", "b")), "abcde", ("a", "b", "c", "d", "e")),
+    ],
+)
+def test_a_line_index_is_made_anew_only_when_it_has_to_be(before: LineIndex, keys: str, left: tuple[str, ...]) -> None:
+    assert left_out({"line": {"token": [" "]}, "keys": fields_of(*keys)}, before) == left

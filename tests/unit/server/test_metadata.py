@@ -127,7 +127,7 @@ def test_a_newer_file_is_refused_with_a_sentence_and_left_alone(path: Path) -> N
     open_database(path).dispose()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(NewerFormatError, match="has format 9999, this release knows formats up to 0003"):
+    with pytest.raises(NewerFormatError, match="has format 9999, this release knows formats up to 0004"):
         open_database(path)
     assert not list(path.parent.glob("*.before-*"))
 
@@ -291,7 +291,7 @@ async def test_an_older_file_keeps_its_agents_and_their_keys(path: Path, tables:
     assert catalog.roster.grants("host-1") == [Grant("host-1", "web", ("access",), 7)]
     assert catalog.roster.key("K") == Key("K", "agent", b"sealed", 7, agent="host-1", project="web", logstores=("access",))
     catalog.close()
-    assert path.with_name("meta.db.before-0003").exists()
+    assert path.with_name("meta.db.before-0004").exists()
 
 
 async def test_a_project_takes_its_agents_keys_grants_and_tokens_along(catalog: Opened, path: Path, tables: Tables) -> None:
@@ -337,7 +337,7 @@ async def test_a_revoked_agent_has_no_key_left(catalog: Opened, path: Path, tabl
 
 
 async def test_a_copy_is_whole_private_and_never_overwritten(catalog: Opened, path: Path) -> None:
-    copy = path.with_name("meta.db.before-0003")
+    copy = path.with_name("meta.db.before-0004")
     copy_database(path, copy)
     await catalog.create_project("later", "", {})
     copy_database(path, copy)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from tailrace.errors import ApiError
-from tailrace.server.store.port import FieldIndex, LineIndex
+from tailrace.server.store.port import TAG_PREFIX, FieldIndex, LineIndex
 
 FIELD_TYPES = ("text", "long", "double", "json")
+LEAST_LEFT_OUT = 4  # fewer words than it costs to leave them out, below that
 MAX_FIELDS = 1000  # each is a column of the engine's table
 MAX_KEY_LENGTH = 1024  # as long as a key of an event may be
 
@@ -32,6 +33,28 @@ def line_index(document: Mapping[str, Any]) -> LineIndex | None:
     if line is None:
         return None
     return LineIndex(tuple(line["token"]), case_sensitive=bool(line.get("caseSensitive", False)), chinese=bool(line.get("chn", False)))
+
+
+def left_out(document: Mapping[str, Any], before: LineIndex | None) -> tuple[str, ...]:
+    """Keys whose values the line index need not hold, because an index of their own has the same words.
+
+    What the line index was made with before is kept where that is possible: a change makes all of it anew.
+    """
+    line = line_index(document)
+    if line is None or line.chinese or not line.tokens:
+        return ()
+    same = tuple(index.key for index in _fields(document) if _has_words_of(line, index))
+    if before is not None and replace(before, without=()) == line and set(before.without) <= set(same):
+        return before.without
+    return same if len(same) >= LEAST_LEFT_OUT else ()
+
+
+def _has_words_of(line: LineIndex, index: FieldIndex) -> bool:
+    if index.type not in ("text", "json") or index.parent or index.chinese:
+        return False
+    if index.key in ("__source__", "__topic__") or index.key.startswith(TAG_PREFIX):
+        return False
+    return set(index.tokens) == set(line.tokens) and index.case_sensitive == line.case_sensitive
 
 
 def column_kinds(document: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,12 +1,13 @@
 """What is asked of the metadata database: one function per question or change, each within the caller's transaction."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
-from tailrace.server.db.indexing import column_kinds, field_indexes, line_index
+from tailrace.server.db.indexing import column_kinds, field_indexes, left_out, line_index
 from tailrace.server.db.records import Logstore, Project, Shard
 from tailrace.server.db.tables import DropRow, GrantRow, IndexColumnRow, IndexRow, KeyRow, LogstoreRow, ProjectRow, ShardRow, TokenRow
 from tailrace.server.store.port import TableSpec
@@ -104,10 +105,11 @@ def set_index(session: Session, logstore: Logstore, document: Mapping[str, Any] 
         version = 1 + (session.scalar(select(func.max(IndexColumnRow.first_version)).where(IndexColumnRow.logstore_id == logstore.id)) or 0)
         version = max(version, row.version + 1 if row is not None else 0)
         _number_columns(session, logstore.id, document, version)
+        without = list(left_out(document, logstore.table.line))
         if row is None:
-            session.add(IndexRow(logstore_id=logstore.id, version=version, document=dict(document), modified=now))
+            session.add(IndexRow(logstore_id=logstore.id, version=version, document=dict(document), modified=now, line_without=without))
         else:
-            row.version, row.document, row.modified = version, dict(document), now
+            row.version, row.document, row.modified, row.line_without = version, dict(document), now, without
     session.flush()
     return _logstore(session, session.get_one(LogstoreRow, logstore.id), logstore.project)
 
@@ -175,4 +177,6 @@ def _table(session: Session, row: LogstoreRow, shards: int, index: IndexRow | No
     }
     # An index of the first release has no columns for parts of JSON fields: they get them when it is written again.
     fields = field_indexes(index.document, lambda key, kind: f"c{numbers[key, kind]}" if (key, kind) in numbers else None)
-    return TableSpec(row.id, row.ttl, shards, line=line_index(index.document), fields=fields)
+    line = line_index(index.document)
+    line = None if line is None else replace(line, without=tuple(index.line_without))
+    return TableSpec(row.id, row.ttl, shards, line=line, fields=fields)

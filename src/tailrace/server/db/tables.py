@@ -68,6 +68,7 @@ class IndexRow(Base):
     version: Mapped[int] = mapped_column(Integer)
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
     modified: Mapped[int] = mapped_column(BigInteger)
+    line_without: Mapped[list[str]] = mapped_column(JSON, server_default="[]")
 
 
 class IndexColumnRow(Base):

@@ -44,6 +44,8 @@ class LineIndex:
     tokens: tuple[str, ...]
     case_sensitive: bool = False
     chinese: bool = False
+    without: tuple[str, ...] = ()
+    """Keys whose values it leaves to their own indexes, which cut and compare alike: a word anywhere is asked of all (docs/adr/0008)."""
 
 
 @dataclass(frozen=True, slots=True)

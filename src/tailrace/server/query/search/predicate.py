@@ -12,7 +12,8 @@ from tailrace.server.query.search.ast import And, Everything, Exists, Leaf, Node
 from tailrace.server.query.search.lexer import syntax_error
 from tailrace.server.query.search.parser import read_number
 from tailrace.server.query.search.text import USUAL, Cutting, fold
-from tailrace.server.store.port import TAG_PREFIX, FieldIndex, TableSpec
+from tailrace.server.store import schema
+from tailrace.server.store.port import TAG_PREFIX, FieldIndex, LineIndex, TableSpec
 
 TRUE, FALSE = "1", "0"
 _INT64 = range(-(1 << 63), 1 << 63)
@@ -42,10 +43,10 @@ class _Text:
     value: str
     """An expression of type String; of type Array(String) when `several`."""
     several: bool = False
-    index: str = ""
-    """The expression that has the text index, or "" when there is none."""
+    indexes: tuple[str, ...] = ()
+    """The expressions with a text index that have all tokens of it between them; none when there is no index."""
     verified: bool = False
-    """Whether a hit of `index` still has to be looked for in `value` (an index over more than this value)."""
+    """Whether a hit of `indexes` still has to be looked for in `value` (an index over more than this value)."""
     cutting: Cutting = USUAL
     case_sensitive: bool = False
 
@@ -114,8 +115,8 @@ class Predicates:
         line = self.table.line
         if line is not None:
             cutting = Cutting(line.tokens, line.chinese)
-            index = "" if cutting.is_whole else "mapValues(fields)"
-            return self._find(_Text("mapValues(fields)", True, index, False, cutting, line.case_sensitive), node)
+            indexes = () if cutting.is_whole else self._line_indexes(line)
+            return self._find(_Text("mapValues(fields)", True, indexes, False, cutting, line.case_sensitive), node)
         texts = [index for index in self.table.fields if index.type in ("text", "json") and not index.parent]
         if not texts:
             return self._find(_Text("mapValues(fields)", several=True), node)
@@ -124,10 +125,10 @@ class Predicates:
     def _text(self, key: str, index: FieldIndex | None) -> _Text:
         if index is not None:
             cutting = Cutting(index.tokens, index.chinese)
-            return _Text(index.column, False, "" if cutting.is_whole else index.column, False, cutting, index.case_sensitive)
+            return _Text(index.column, False, () if cutting.is_whole else (index.column,), False, cutting, index.case_sensitive)
         part = self._json_part(key)
         if part is not None:
-            return _Text(part.text, False, "", False, Cutting(part.whole.tokens, part.whole.chinese), part.whole.case_sensitive)
+            return _Text(part.text, False, (), False, Cutting(part.whole.tokens, part.whole.chinese), part.whole.case_sensitive)
         if key in ("__source__", "__topic__"):
             return _Text(key.strip("_"))
         if key.startswith(TAG_PREFIX):
@@ -136,7 +137,10 @@ class Predicates:
         line = self.table.line
         if line is None or not line.tokens:
             return _Text(value)
-        return _Text(value, False, "mapValues(fields)", True, Cutting(line.tokens, line.chinese), line.case_sensitive)
+        return _Text(value, False, self._line_indexes(line), True, Cutting(line.tokens, line.chinese), line.case_sensitive)
+
+    def _line_indexes(self, line: LineIndex) -> tuple[str, ...]:
+        return (schema.line_values(line), *(self._fields[key].column for key in line.without))
 
     def _find(self, text: _Text, node: Term | Phrase | Pattern) -> str:
         match node:
@@ -151,11 +155,21 @@ class Predicates:
         words = text.cutting.words(wanted)
         if not words:
             return self._contains(text, wanted)
-        found = [f"hasAllTokens({text.index}, {self.binder.bind(wanted)})"] if text.index else []
-        if not text.index or text.verified:
+        found = [self._indexed(text, wanted)] if text.indexes else []
+        if not text.indexes or text.verified:
             found += [self._token_like(text, (word,)) for word in words]
         found += [self._contains(text, run) for run in text.cutting.runs(wanted)]
         return _joined(found, "AND", neutral=TRUE, deciding=FALSE)
+
+    def _indexed(self, text: _Text, wanted: str) -> str:
+        """Each token may be in another of the indexes."""
+        if len(text.indexes) == 1:
+            return f"hasAllTokens({text.indexes[0]}, {self.binder.bind(wanted)})"
+        words = [self.binder.bind(word) for word in text.cutting.words(wanted)]
+        anywhere = [
+            _joined([f"hasAllTokens({index}, {word})" for index in text.indexes], "OR", neutral=FALSE, deciding=TRUE) for word in words
+        ]
+        return _joined(anywhere, "AND", neutral=TRUE, deciding=FALSE)
 
     def _phrase(self, text: _Text, wanted: str) -> str:
         contained = self._contains(text, wanted)

@@ -1,0 +1,83 @@
+"""A line index that leaves out what other indexes have: what is found is the same, also of rows from before a change."""
+
+from dataclasses import replace
+
+import pytest
+
+from tailrace.server.store.port import FieldIndex, LineIndex, TableSpec
+from tailrace.server.store.schema import alter_statements, create_statement
+from tests.integration.query.logs import TOKENS, EngineThread, FilledLogstore, Log
+
+KEYS = ("method", "it's\\ a key", "agent", "city")
+FIELDS = tuple(FieldIndex(f"c{number}", key, "text", TOKENS) for number, key in enumerate(KEYS))
+WHOLE = LineIndex(TOKENS)
+APART = LineIndex(TOKENS, without=KEYS)
+LOGS = [
+    Log({"id": "1", "method": "GET", "it's\\ a key": "Odd one", "agent": "Mozilla/5.0 (X11)", "city": "München", "note": "GET"}),
+    Log({"id": "2", "method": "POST", "agent": "curl", "note": "mozilla in a note"}),
+    Log([("id", "3"), ("method", "PUT"), ("method", "second value of a key"), ("note", "")]),
+]
+
+
+def as_asked(logstore: FilledLogstore) -> dict[str, list[str]]:
+    searches = [
+        "get", "odd", "mozilla", "mozilla/x11", "one note", "second", "münchen", '"in a note"', "note: get", "note: mozilla", "method: get",
+        "not mozilla", "get or curl", "mozilla and not curl", "mozi*", "x11 and note: get", "nowhere",
+    ]  # fmt: skip
+    return {search: sorted(logstore.find(search)) for search in searches}
+
+
+RIGHT = {
+    "get": ["1"], "odd": ["1"], "mozilla": ["1", "2"], "mozilla/x11": ["1"], "one note": [], "second": ["3"], "münchen": ["1"],
+    '"in a note"': ["2"], "note: get": ["1"], "note: mozilla": ["2"], "method: get": ["1"], "not mozilla": ["3"], "get or curl": ["1", "2"],
+    "mozilla and not curl": ["1"], "mozi*": ["1", "2"], "x11 and note: get": ["1"], "nowhere": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", [WHOLE, APART], ids=["whole", "apart"])
+def test_both_kinds_of_index_find_the_same(engine: EngineThread, line: LineIndex) -> None:
+    assert as_asked(engine.logstore(LOGS, line=line, fields=FIELDS)) == RIGHT
+
+
+def test_a_count_in_sql_asks_all_indexes(engine: EngineThread) -> None:
+    logstore = engine.logstore(LOGS, line=APART, fields=FIELDS)
+    assert logstore.sql("mozilla | select count(*) as n, max(city) as city") == [("2", "München")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((APART, FIELDS), (WHOLE, FIELDS[:2])),
+        ((APART, FIELDS), (replace(APART, without=KEYS[:2]), FIELDS[:2])),
+        ((WHOLE, FIELDS[:1]), (APART, FIELDS)),
+        ((None, FIELDS), (APART, FIELDS)),
+    ],
+    ids=["to the whole line", "fewer left out", "left out", "a line index"],
+)
+def test_rows_from_before_a_change_are_found_like_others(
+    engine: EngineThread,
+    before: tuple[LineIndex | None, tuple[FieldIndex, ...]],
+    after: tuple[LineIndex, tuple[FieldIndex, ...]],
+) -> None:
+    logstore = engine.logstore(LOGS[:2], line=before[0], fields=before[1])
+    changed = replace(logstore.table, line=after[0], fields=after[1])
+    for statement in alter_statements(logstore.table, changed):
+        engine.run(engine.engine.execute(statement))
+    logstore.table = changed
+    logstore.add(LOGS[2:])
+    assert as_asked(logstore) == RIGHT
+
+
+def test_words_stay_in_an_index_when_the_line_takes_a_field_back(engine: EngineThread) -> None:
+    logstore = engine.logstore(LOGS, line=APART, fields=FIELDS)
+    changed = replace(logstore.table, line=WHOLE, fields=())
+    assert [statement for statement in alter_statements(logstore.table, changed) if statement.endswith("MATERIALIZE INDEX i_line")]
+
+
+def test_the_table_holds_no_column_for_what_is_left(engine: EngineThread) -> None:
+    table = TableSpec(999_999, 30, line=APART, fields=FIELDS)
+    assert "rest Array(String) ALIAS" in create_statement(table)
+    logstore = engine.logstore(LOGS, line=APART, fields=FIELDS)
+    names = logstore.raw(f"SELECT DISTINCT column FROM system.parts_columns WHERE table = 'ls_{logstore.table.logstore}'").rows
+    assert ("fields",) in names
+    assert ("rest",) not in names
