@@ -64,7 +64,7 @@ SPECS = {
     "line and fields": {"line": LineIndex(TOKENS), "fields": INDEX},
     "line beside fields": {
         "line": LineIndex(TOKENS, without=("plain", "free")),
-        "fields": (*INDEX, FieldIndex("c7", "free", "text", TOKENS)),
+        "fields": (*INDEX, FieldIndex("c20", "free", "text", TOKENS)),
     },
     "line only, with case": {"line": LineIndex((" ", "/"), case_sensitive=True)},
     "line without tokens": {"line": LineIndex(())},
