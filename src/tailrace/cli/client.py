@@ -44,9 +44,11 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def get_logs(self, query: str, start: int, end: int, *, line: int = PAGE, offset: int = 0, reverse: bool = True) -> dict[str, Any]:
-        """`{"meta": …, "data": [row, …]}`; times in seconds, half open."""
-        body = {"from": start, "to": end, "query": query, "line": line, "offset": offset, "reverse": reverse}
+    def get_logs(
+        self, query: str, start: int, end: int, *, line: int = PAGE, offset: int = 0, reverse: bool = True, time_zone: str = ""
+    ) -> dict[str, Any]:
+        """`{"meta": …, "data": [row, …]}`; times in seconds, half open. `time_zone` of SQL, the project's when it is left out."""
+        body = {"from": start, "to": end, "query": query, "line": line, "offset": offset, "reverse": reverse, "timeZone": time_zone}
         return self._request("POST", f"/logstores/{quote(self._connection.logstore)}/logs", body=body)
 
     def events(self, query: str, start: int, end: int, *, limit: int, reverse: bool = True) -> Iterator[dict[str, str]]:

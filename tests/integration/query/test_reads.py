@@ -7,7 +7,7 @@ from typing import Any
 
 import lz4.block
 import pytest
-from aliyun.log import GetHistogramsRequest, LogException, LogItem, PutLogsRequest
+from aliyun.log import GetHistogramsRequest, GetProjectLogsRequest, LogException, LogItem, PutLogsRequest
 
 from tests.conftest import RunningServer
 from tests.integration.query.logs import TOKENS
@@ -175,3 +175,50 @@ def test_tail_gives_what_arrives(reading: Reading):
         rows, cursor = answer["rows"], answer["cursor"]
         time.sleep(0.1)
     assert [row["uri"] for row in rows] == ["/fresh/one"]
+
+
+@pytest.fixture(scope="module")
+def hosts(reading: Reading) -> str:
+    """A second logstore of the same project: which host answers with which status."""
+    index = {"keys": {"code": {"type": "long", "doc_value": True}, "host": {"type": "text", "token": [" "], "doc_value": True}}}
+    reading.server.make_logstore(reading.project, "hosts-all", index)
+    items = [LogItem(reading.start + 1, contents=[("code", code), ("host", f"web-{code}")]) for code in ("200", "300")]
+    reading.client.put_logs(PutLogsRequest(reading.project, "hosts-all", "", "", items))
+    deadline = time.monotonic() + 20
+    while reading.client.get_log(reading.project, "hosts-all", reading.start, reading.end, query="host:*", size=2).get_count() != 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return "hosts-all"
+
+
+def test_sql_joins_other_logstores_of_the_project(reading: Reading, hosts: str):
+    sql = f"select h.host, count(*) as hits from log l join {hosts} h on l.status = h.code group by h.host order by h.host"
+    answer = reading.get(f"status < 400 | {sql}")
+    assert [log.get_contents() for log in answer.get_logs()] == [{"host": "web-200", "hits": "84"}, {"host": "web-300", "hits": "83"}]
+
+
+def test_the_sdk_asks_a_whole_project(reading: Reading, hosts: str):
+    sql = f"select host, count(*) as hits from {hosts} join {LOGSTORE} a on code = a.status where a.__time__ >= {reading.start} group by 1"
+    answer = reading.client.get_project_logs(GetProjectLogsRequest(reading.project, f"{sql} order by 1"))
+    assert [log.get_contents() for log in answer.get_logs()] == [{"host": "web-200", "hits": "84"}, {"host": "web-300", "hits": "83"}]
+    with pytest.raises(LogException, match="table `nowhere` cannot be resolved"):
+        reading.client.get_project_logs(GetProjectLogsRequest(reading.project, "select count(*) from nowhere"))
+
+
+def test_the_time_zone_is_the_requests_or_the_projects(reading: Reading):
+    query = "* | select date_format(max(from_unixtime(0)), '%H:%i') as t, current_timezone() as zone"
+
+    def zone(**options: Any) -> str:
+        return reading.new({"query": query, **options}).json()["data"][0]["zone"]
+
+    assert zone() == "UTC"
+    assert zone(timeZone="Asia/Shanghai") == zone(session="mode=scan;timezone=Asia/Shanghai") == "Asia/Shanghai"
+    assert reading.old(query, timeZone="Asia/Shanghai").json()[0]["t"] == "08:00"
+    assert reading.new({"query": query, "timeZone": "Mars/Base"}).code == "ParameterInvalid"
+    body = json.dumps({"description": "", "timeZone": "Europe/Berlin"}).encode()
+    assert (
+        reading.server.request("PUT", "/", body=body, project=reading.project, headers={"content-type": "application/json"}).status == 200
+    )
+    assert (zone(), zone(timeZone="UTC")) == ("Europe/Berlin", "UTC")
+    reading.client.update_project(reading.project, "unrelated")
+    assert zone() == "Europe/Berlin"

@@ -34,6 +34,7 @@ def query(
     until: str = "now",
     limit: int | None = None,
     reverse: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    tz: Annotated[str, Parameter(show_default=False)] = "",
     output: Output = "table",
     connection: ConnectionFlags = ConnectionFlags(),  # noqa: B008 - frozen
 ) -> int:
@@ -51,6 +52,8 @@ def query(
         Most events to show, 100 if left out. SQL has its own LIMIT.
     reverse
         Oldest first instead of newest first.
+    tz
+        Time zone of SQL's functions of time, such as `Asia/Shanghai`; by default the project's.
     output
         `table`, `json` (one object per line) or `csv`.
     """
@@ -60,16 +63,18 @@ def query(
     target = connect(connection)
     try:
         with Client(target) as client:
-            _show(client, target, query, span, limit=limit or DEFAULT_LIMIT, reverse=not reverse, output=output)
+            _show(client, target, query, span, limit=limit or DEFAULT_LIMIT, reverse=not reverse, output=output, tz=tz)
     except ApiError as error:
         raise _explained(error, query, target) from error
     return Exit.FINE
 
 
-def _show(client: Client, target: Connection, query: str, span: tuple[int, int], *, limit: int, reverse: bool, output: Output) -> None:
+def _show(
+    client: Client, target: Connection, query: str, span: tuple[int, int], *, limit: int, reverse: bool, output: Output, tz: str
+) -> None:
     columns: list[str] = []
     if _has_sql(query):
-        answer = client.get_logs(query, *span)
+        answer = client.get_logs(query, *span, time_zone=tz)
         rows, columns = answer["data"], answer["meta"]["keys"]
     else:
         rows = list(client.events(query, *span, limit=limit, reverse=reverse))

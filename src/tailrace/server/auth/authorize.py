@@ -25,15 +25,18 @@ class Resource:
 
 
 def authorize(principal: Principal, action: str, resource: Resource) -> None:
-    """Raises ApiError 401 Unauthorized. Agent keys write to the logstores that they are bound to and do nothing else."""
-    if principal.kind == "admin":
-        return
-    if principal.kind == "agent":
-        allowed = action in AGENT_ACTIONS or (action == WRITE and _is_bound_to(principal, resource))
-    else:
-        allowed = _reaches(principal, resource) and any(fnmatch.fnmatchcase(action, pattern) for pattern in principal.actions)
-    if not allowed:
+    """Raises ApiError 401 Unauthorized where it is not allowed."""
+    if not is_allowed(principal, action, resource):
         raise ApiError(401, "Unauthorized", f"key {principal.key_id} may not {action} on {resource}")
+
+
+def is_allowed(principal: Principal, action: str, resource: Resource) -> bool:
+    """Agent keys write to the logstores that they are bound to and do nothing else."""
+    if principal.kind == "admin":
+        return True
+    if principal.kind == "agent":
+        return action in AGENT_ACTIONS or (action == WRITE and _is_bound_to(principal, resource))
+    return _reaches(principal, resource) and any(fnmatch.fnmatchcase(action, pattern) for pattern in principal.actions)
 
 
 def _is_bound_to(principal: Principal, resource: Resource) -> bool:

@@ -65,9 +65,12 @@ class Catalog:
             self._projects[name], self._logstores[name] = project, {}
             return project
 
-    async def update_project(self, name: str, description: str) -> None:
+    async def update_project(self, name: str, description: str, options: Mapping[str, Any] | None = None) -> None:
+        """`options` are added to those that there are."""
         async with self._changing:
-            self._projects[name] = await self._run(statements.update_project, self._known_project(name).id, description, _now())
+            self._projects[name] = await self._run(
+                statements.update_project, self._known_project(name).id, description, options or {}, _now()
+            )
 
     async def delete_project(self, name: str) -> None:
         """With everything inside."""

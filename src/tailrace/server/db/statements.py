@@ -36,9 +36,9 @@ def insert_project(session: Session, name: str, description: str, options: Mappi
     return _project(row)
 
 
-def update_project(session: Session, project: int, description: str, now: int) -> Project:
+def update_project(session: Session, project: int, description: str, options: Mapping[str, Any], now: int) -> Project:
     row = session.get_one(ProjectRow, project)
-    row.description, row.modified = description, now
+    row.description, row.modified, row.options = description, now, {**row.options, **options}
     return _project(row)
 
 

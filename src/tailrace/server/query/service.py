@@ -14,7 +14,7 @@ from tailrace.server.query.search.predicate import Binder, Predicates
 from tailrace.server.query.sql.compiling import Visible, compile_sql
 from tailrace.server.query.sql.contract import Type
 from tailrace.server.query.sql.values import as_sls
-from tailrace.server.query.window import Window
+from tailrace.server.query.window import ALL_TIME, Window
 from tailrace.server.store.port import EngineQuery, Limits, Rows, Store, TableSpec
 from tailrace.server.store.schema import table_name
 
@@ -58,12 +58,14 @@ class Queries:
         self._store = store
         self._time_zone = time_zone
 
-    async def ask(self, table: TableSpec, name: str, statement: str, window: Window, page: Page) -> Answer:
-        """`search`, or `search | SQL`, of the logstore `name`. Raises ApiError 400."""
+    async def ask(
+        self, table: TableSpec, name: str, statement: str, window: Window, page: Page, *, others: Mapping[str, TableSpec] | None = None
+    ) -> Answer:
+        """`search`, or `search | SQL`, of the logstore `name`; SQL may join `others`, by name. Raises ApiError 400."""
         search, sql = split_statement(statement)
         if sql is None or _WITH_PACK_META.fullmatch(sql):
             return await self.events(table, search, window, page, pack_meta=sql is not None)
-        return await self.analyse(table, name, search, sql, window)
+        return await self.analyse(table, name, search, sql, window, others=others)
 
     async def events(self, table: TableSpec, search: str, window: Window, page: Page, *, pack_meta: bool = False) -> Answer:
         """Ties in time are broken by shard and place in it, which is also the table's order: paging never repeats or loses a row."""
@@ -84,11 +86,24 @@ class Queries:
         events = [rows.event(row) | ({"__pack_meta__": rows.pack_meta(row)} if pack_meta else {}) for row in found.rows]
         return _answer(events, found, search)
 
-    async def analyse(self, table: TableSpec, name: str, search: str, sql: str, window: Window) -> Answer:
-        """SQL over what the search finds; the logstore is `log` and its own name."""
+    async def analyse(
+        self, table: TableSpec, name: str, search: str, sql: str, window: Window, *, others: Mapping[str, TableSpec] | None = None
+    ) -> Answer:
+        """SQL over what the search finds; the logstore is `log` and its own name. Of `others` it sees all within the same times."""
         binder = Binder()
-        visible = Visible(table, window.conditions(table, search, binder))
-        statement = compile_sql(sql, {"log": visible, name: visible}, binder)
+        own = Visible(table, window.conditions(table, search, binder))
+        times = replace(window, topic="")
+        visible = {other: Visible(spec, times.conditions(spec, "", binder)) for other, spec in (others or {}).items() if other != name}
+        return await self._select(sql, {**visible, "log": own, name: own}, binder, search)
+
+    async def analyse_project(self, tables: Mapping[str, TableSpec], sql: str) -> Answer:
+        """SQL over logstores by name; it says itself which times it wants."""
+        binder = Binder()
+        visible = {name: Visible(spec, ALL_TIME.conditions(spec, "", binder)) for name, spec in tables.items()}
+        return await self._select(sql, visible, binder, "")
+
+    async def _select(self, sql: str, visible: Mapping[str, Visible], binder: Binder, search: str) -> Answer:
+        statement = compile_sql(sql, visible, binder)
         found = await self._run(
             EngineQuery(statement.text, binder.parameters, "trino", ANALYTICS, time_zone=self._time_zone), statement.inner_names
         )

@@ -33,3 +33,6 @@ class Window:
             found.append(f"topic = {binder.bind(self.topic)}")
         condition = Predicates(table, binder).write(parse_search(search))
         return found if condition == TRUE else [*found, condition]
+
+
+ALL_TIME = Window(0, _LAST_NS)

@@ -1,15 +1,20 @@
 """Projects (sls-api §3.1)."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, json_response, ok
 from tailrace.server.api.sls.paging import page_of, text_in
+from tailrace.server.api.sls.parameters import known_zone
 from tailrace.server.db.records import Project
 from tailrace.server.settings import Settings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 KEPT_OPTIONS = ("resourceGroupId", "dataRedundancyType")
+TIME_ZONE = "timeZone"
+"""Option of ours: the zone of SQL's functions of time in this project."""
 MAX_DESCRIPTION = 4096
 
 
@@ -19,7 +24,7 @@ async def create_project(call: Call) -> Response:
     name = body.get("projectName")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ApiError(400, "ParameterInvalid", f"project name `{name}` is not 3 to 63 of a-z, 0-9, - with a letter or digit at both ends")
-    options = {option: body[option] for option in KEPT_OPTIONS if isinstance(body.get(option), str)}
+    options = {option: body[option] for option in KEPT_OPTIONS if isinstance(body.get(option), str)} | _time_zone(body)
     await call.catalog.create_project(name, _description(body.get("description")), options)
     return ok()
 
@@ -29,8 +34,8 @@ async def get_project(call: Call) -> Response:
 
 
 async def update_project(call: Call) -> Response:
-    description = _description(call.json_object().get("description"))
-    await call.catalog.update_project(call.require_project().name, description)
+    body = call.json_object()
+    await call.catalog.update_project(call.require_project().name, _description(body.get("description")), _time_zone(body))
     return ok()
 
 
@@ -55,6 +60,11 @@ def _description(value: object) -> str:
     if not isinstance(value, str) or len(value) > MAX_DESCRIPTION:
         raise ApiError(400, "ParameterInvalid", f"the description has to be a text of up to {MAX_DESCRIPTION} characters")
     return value
+
+
+def _time_zone(body: Mapping[str, Any]) -> dict[str, str]:
+    """The option, when the body names it."""
+    return {TIME_ZONE: known_zone(body[TIME_ZONE])} if body.get(TIME_ZONE) else {}
 
 
 def _document(project: Project, settings: Settings) -> dict[str, str]:

@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 
 from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, json_response
-from tailrace.server.query.service import Answer, Page, Queries
-from tailrace.server.query.window import NS, Window
+from tailrace.server.api.sls.parameters import page_of, time_zone_of, window_of
+from tailrace.server.auth.authorize import Resource, is_allowed
+from tailrace.server.query.service import Answer, Queries
+from tailrace.server.store.port import TableSpec
 
 T = TypeVar("T")
-MAX_LINES = 100
 COMPLETE = "Complete"
+READ = "log:GetLogStoreLogs"
 
 
 async def get_logs(call: Call) -> Response:
@@ -47,7 +49,17 @@ async def get_logs(call: Call) -> Response:
 
 async def get_logs_old(call: Call) -> Response:
     """The old form: parameters in the query, rows in the body, all else in headers."""
-    answer = await _ask(call, call.query)
+    return _with_headers(await _ask(call, call.query))
+
+
+async def get_project_logs(call: Call) -> Response:
+    """SQL over the logstores of the project; the answer is that of the old form."""
+    query = call.query.get("query", "")
+    queries = Queries(call.store, time_zone_of(call, call.query))
+    return _with_headers(await _while_connected(call, queries.analyse_project(_readable(call, query), query)))
+
+
+def _with_headers(answer: Answer) -> Response:
     info = {"keys": answer.keys, "terms": [], "limited": "0", "mode": 0}
     headers = {
         "x-log-progress": COMPLETE,
@@ -66,7 +78,7 @@ async def get_logs_old(call: Call) -> Response:
 
 async def get_histograms(call: Call) -> Response:
     """Counts over equal intervals that cover the range; the same range is always cut in the same way."""
-    window = _window(call.query)
+    window = window_of(call.query)
     logstore = call.logstore()
     found = await _while_connected(call, Queries(call.store).histogram(logstore.table, call.query.get("query", ""), window))
     data = [{"from": each.start, "to": each.end, "count": each.count, "progress": COMPLETE} for each in found]
@@ -75,48 +87,29 @@ async def get_histograms(call: Call) -> Response:
 
 
 ROUTES = (
-    Route("POST", "/logstores/{logstore}/logs", "log:GetLogStoreLogs", get_logs),
-    Route("GET", "/logstores/{logstore}", "log:GetLogStoreLogs", get_logs_old, match={"type": "log"}),
+    Route("POST", "/logstores/{logstore}/logs", READ, get_logs),
+    Route("GET", "/logstores/{logstore}", READ, get_logs_old, match={"type": "log"}),
+    Route("GET", "/logs", "log:GetProjectLogs", get_project_logs),
     Route("GET", "/logstores/{logstore}", "log:GetLogStoreHistogram", get_histograms, match={"type": "histogram"}),
 )
 
 
 async def _ask(call: Call, parameters: Mapping[str, Any]) -> Answer:
-    window, page = _window(parameters), _page(parameters)
+    window, page = window_of(parameters), page_of(parameters)
     logstore = call.logstore()
     query = str(parameters.get("query") or "")
-    return await _while_connected(
-        call, Queries(call.store, call.settings.time_zone).ask(logstore.table, logstore.name, query, window, page)
-    )
+    queries = Queries(call.store, time_zone_of(call, parameters))
+    return await _while_connected(call, queries.ask(logstore.table, logstore.name, query, window, page, others=_readable(call, query)))
 
 
-def _window(parameters: Mapping[str, Any]) -> Window:
-    start = _number(parameters, "from", None, "InvalidTimeRange") * NS + _number(parameters, "fromNs", 0, "InvalidTimeRange")
-    end = _number(parameters, "to", None, "InvalidTimeRange") * NS + _number(parameters, "toNs", 0, "InvalidTimeRange")
-    return Window(start, end, str(parameters.get("topic") or ""))
-
-
-def _page(parameters: Mapping[str, Any]) -> Page:
-    """The limits hold for a search; SQL has its own LIMIT and ignores these (clients send anything there)."""
-    line = _number(parameters, "line", MAX_LINES, "InvalidLine")
-    offset = _number(parameters, "offset", 0, "InvalidOffset")
-    reverse = str(parameters.get("reverse") or "false").lower()
-    if reverse not in ("true", "false"):
-        raise ApiError(400, "InvalidReverse", f"reverse `{reverse}` is not true or false")
-    return Page(line, offset, reverse == "true")
-
-
-def _number(parameters: Mapping[str, Any], name: str, default: int | None, code: str) -> int:
-    """Numbers may come as text; an empty text is the default."""
-    value = parameters.get(name)
-    if value is None or value == "":
-        if default is None:
-            raise ApiError(400, "ParameterInvalid", f"parameter `{name}` is missing")
-        return default
-    text = str(value)
-    if isinstance(value, bool) or not (text.isascii() and text.removeprefix("-").isdigit()) or len(text) > 18:
-        raise ApiError(400, code, f"`{name}` is not a whole number: `{text[:40]}`")
-    return int(text)
+def _readable(call: Call, query: str) -> dict[str, TableSpec]:
+    """The logstores of the project that a query may mean: those that its text names, as far as the caller may read them."""
+    project, text = call.require_project().name, query.lower()
+    return {
+        each.name: each.table
+        for each in call.catalog.logstores(project)
+        if each.name in text and is_allowed(call.principal, READ, Resource(project, each.name))
+    }
 
 
 def _milliseconds(answer: Answer) -> int:

@@ -36,11 +36,11 @@ class Presto(Trino):
 
 _SIMPLE: tuple[type[exp.Expr], ...] = (
     exp.Identifier, exp.Column, exp.Star, exp.Alias, exp.TableAlias, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.Tuple, exp.Array,
-    exp.Bracket, exp.Lambda, exp.From, exp.Where, exp.Having, exp.Group, exp.Rollup, exp.Cube, exp.GroupingSets, exp.Order, exp.Limit,
-    exp.Offset, exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is,
+    exp.Bracket, exp.Lambda, exp.From, exp.Where, exp.Having, exp.Rollup, exp.Cube, exp.GroupingSets,
+    exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is,
     exp.Like, exp.Escape, exp.Between, exp.Exists, exp.Case, exp.If, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.DPipe,
     exp.Cast, exp.TryCast, exp.DataTypeParam, exp.Interval, exp.Extract, exp.Trim, exp.StrPosition, exp.Substring, exp.AtTimeZone,
-    exp.Filter, exp.Distinct, exp.WindowSpec, exp.CurrentDate, exp.CurrentTimestamp, exp.Localtimestamp, exp.Anonymous, exp.ColumnDef,
+    exp.Filter, exp.WindowSpec, exp.CurrentDate, exp.CurrentTimestamp, exp.Localtimestamp, exp.Anonymous, exp.ColumnDef,
 )  # fmt: skip
 
 _QUERY = frozenset({"with_", "order", "limit", "offset"})
@@ -57,6 +57,11 @@ _RESTRICTED: dict[type[exp.Expr], frozenset[str]] = {
     exp.Unnest: frozenset({"expressions", "alias", "offset"}),
     exp.Window: frozenset({"this", "partition_by", "order", "spec", "over"}),
     exp.Ordered: frozenset({"this", "desc", "nulls_first"}),
+    exp.Order: frozenset({"this", "expressions"}),
+    exp.Group: frozenset({"expressions", "grouping_sets", "cube", "rollup"}),
+    exp.Distinct: frozenset({"expressions"}),
+    exp.Limit: frozenset({"expression"}),
+    exp.Offset: frozenset({"expression"}),
     exp.In: frozenset({"this", "expressions", "query"}),
     exp.Var: frozenset({"this"}),
     exp.DataType: frozenset({"this", "expressions", "nested", "values"}),

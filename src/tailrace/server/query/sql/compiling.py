@@ -1,6 +1,7 @@
 """Compiles the SQL half of a query: checked, resolved, with a limit, over CTEs that each carry their own time range and search."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -38,7 +39,7 @@ class Statement:
 
 def compile_sql(sql: str, visible: Mapping[str, Visible], binder: Binder) -> Statement:
     """`visible` maps names of virtual tables to logstores; `log` is the default one. Raises ApiError(400, ParameterInvalid)."""
-    select = parse_select(sql)
+    select = parse_select(_with_quotes(sql, visible))
     tables = _tables(visible, binder)
     _default_source(select)
     resolver = Resolver(tables, binder)
@@ -55,6 +56,15 @@ def compile_sql(sql: str, visible: Mapping[str, Visible], binder: Binder) -> Sta
     with_clause = f"WITH {', '.join(definitions)} " if definitions else ""
     inner_names = {column.inner: column.name for table in resolver.used.values() for column in table.columns}
     return Statement(with_clause + text, [(column.name, column.type) for column in relation.columns], inner_names)
+
+
+def _with_quotes(sql: str, names: Iterable[str]) -> str:
+    """Logstores' names may hold `-` and need no quotes after FROM and JOIN all the same."""
+    odd = sorted((re.escape(name) for name in names if "-" in name), key=len, reverse=True)
+    if not odd:
+        return sql
+    spelt = re.compile(rf"('(?:[^']|'')*'|\"[^\"]*\")|\b(from|join)(\s+)({'|'.join(odd)})(?![\w-])", re.IGNORECASE)
+    return spelt.sub(lambda found: found[0] if found[1] else f'{found[2]}{found[3]}"{found[4]}"', sql)
 
 
 def _tables(visible: Mapping[str, Visible], binder: Binder) -> dict[str, VirtualTable]:

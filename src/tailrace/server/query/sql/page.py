@@ -12,7 +12,8 @@ _HEAD = """# SQL functions
 <!-- Made by `make docs` from the chapters in src/tailrace/server/query/sql/chapters; what is written here by hand is lost. -->
 
 What `SEARCH | SELECT …` may call ([the language](search-language.md)). Any other function is refused by name, with the
-nearest that is known. Brackets hold what may be left out, `…` means any number more. Each example is run by a test; the logs that it speaks of have
+nearest that is known. Brackets hold what may be left out, `…` means any number more. Each example is run by a test; the logs that it speaks
+of have
 
 | | `n` | `d` | `s` | `__time__` |
 | --- | --- | --- | --- | --- |
