@@ -144,6 +144,8 @@ class Session:
         self._tasks: list[asyncio.Task[None]] = []
         self._failures: list[TailraceError] = []
         """Why pipelines do not run that should."""
+        self._refused: dict[str, str] = {}
+        """Of those that could not even be built: why."""
         self._log = telemetry.logger("agent")
         self.started = threading.Event()
         """Set when it can be stopped."""
@@ -204,8 +206,9 @@ class Session:
                 self._build_lanes(pipeline)
             except TailraceError as error:
                 self._failures.append(error)
+                self._refused[pipeline.name] = error.message
                 telemetry.alarm("USER_CONFIG_ALARM", "cannot run the pipeline", pipeline=pipeline.name, reason=error.message)
-        if self._failures and not self._groups:
+        if self._failures and not self._groups and not self._identity.servers:
             raise self._failures[0]
         self._build_for_the_spool()
         self._show()
@@ -268,6 +271,14 @@ class Session:
         self._around.claims.withdraw(pipeline)
         telemetry.resolved("", pipeline=pipeline)
         self._show()
+
+    def outcome(self, pipeline: str) -> str | None:
+        """Why a pipeline does not run, "" when it does, None while that is not known yet. From any thread."""
+        if pipeline in self._refused:
+            return self._refused[pipeline]
+        lanes = [lane for lane in self.lanes if lane.pipeline == pipeline]
+        failure = next((lane.failure for lane in lanes if lane.failure), "")
+        return failure or ("" if lanes and all(lane.started for lane in lanes) else None)
 
     def collected(self, pipeline: PipelineConfig) -> set[FileId]:
         """The files that `input_file` has read for the pipeline's targets, wholly or in part."""
@@ -456,7 +467,7 @@ class Session:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for target in self._targets.values():
-            if self._over.done() and self._over.result() is End.STOPPED:
+            if self._over.done() and self._over.result() in (End.STOPPED, End.RELOADED):  # who sends it next may have no such pipeline
                 with contextlib.suppress(TimeoutError):  # a disk that is full, or away: the ranges stay prepared
                     async with asyncio.timeout(FINISH_SECS):
                         await target.keep_rest()

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -11,6 +12,8 @@ from tailrace import telemetry
 from tailrace.agent.checkpoint import open_checkpoint
 from tailrace.agent.control.desk import Desk
 from tailrace.agent.control.enrolment import enrol_local, moved_here
+from tailrace.agent.control.management import Management
+from tailrace.agent.control.remote import RemoteConfigs
 from tailrace.agent.guard import Guard, Limits
 from tailrace.agent.identity import app_info
 from tailrace.agent.identity import identity as identities
@@ -42,6 +45,7 @@ from tailrace.wire.proxy import use
 EXIT_CODES = {End.STOPPED: 0, End.DRAINED: 0, End.FAILED: 1}
 AGAIN = (End.FORKED, End.RELOADED)
 START_SECS = 10.0
+LOOK_SECS = 0.02
 
 
 class Worker:
@@ -67,7 +71,8 @@ class Worker:
         self._home = home
         self._supervision = supervision or Supervision()
         self._settings = settings
-        self._pipelines = [with_defaults(with_default_age(pipeline, settings.max_log_age_secs), settings) for pipeline in pipelines]
+        self._local = pipelines
+        self._remote = RemoteConfigs(home)
         self._finite = finite
         self._first = first
         self._jobs = Jobs(home)
@@ -79,6 +84,10 @@ class Worker:
         self._guard = Guard(Limits.of(settings, self._platform.given()) if limited else Limits(), self._platform, processes())
         self._vitals = Vitals(self._desk.overview, self._supervision)
         self._session: Session | None = None
+        self._managed = False
+        """By a server, which may give it pipelines that run at any time."""
+        self._unresolved: dict[str, str] = {}
+        """Pipelines that lack something on this machine, and what."""
         self._stopped = False
         self._ran_before = False
 
@@ -91,7 +100,8 @@ class Worker:
         try:
             self._platform.prepare_process("tailrace-worker", self._settings.max_open_files)
             identity = self._identify(enrol_at)
-            self._resolved(self._pipelines)
+            self._managed = bool(identity.servers)
+            self._resolved(self._pipelines())
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._signalled)
             self._tell_news()
@@ -103,6 +113,7 @@ class Worker:
                 self._supervision.beating(self._report, self.stop, overview.behind),
                 self._guard.watching(lambda: [target.share for target in overview.targets]),
                 keeper.at_work(),
+                self._management(identity, keeper.machine_id).at_work(),
                 status_file(self._home / "run" / "agent.json", overview),
                 sampling(overview, self._home, self._bounds.files.bound),
             ):
@@ -127,6 +138,36 @@ class Worker:
         boot = begin(self._home / "agent")
         return Keeper(identity, self._home, boot, renamed=lambda: self._again(End.FORKED), widened=lambda: self._again(End.RELOADED))
 
+    def _management(self, identity: AgentIdentity, machine_id: str) -> Management:
+        return Management(
+            identity,
+            self._remote,
+            self._machine,
+            machine_id=machine_id,
+            reload=self._reload,
+            outcome=self._outcome,
+        )
+
+    def _outcome(self, pipeline: str) -> str | None:
+        if pipeline in self._unresolved:
+            return self._unresolved[pipeline]
+        return self._session.outcome(pipeline) if self._session is not None else None
+
+    def _reload(self) -> None:
+        """Returns when the next session is at work, or the agent ends. From the threads that listen to servers."""
+        while (session := self._session) is None and not self._stopped:
+            time.sleep(LOOK_SECS)
+        self._again(End.RELOADED)
+        while self._session is session and not self._stopped:
+            time.sleep(LOOK_SECS)
+
+    def _pipelines(self) -> list[PipelineConfig]:
+        """Those of this machine's files, and those that servers gave."""
+        names = {pipeline.name for pipeline in self._local}
+        remote = [pipeline for pipeline in self._remote.pipelines() if pipeline.name not in names]
+        settings = self._settings
+        return [with_defaults(with_default_age(pipeline, settings.max_log_age_secs), settings) for pipeline in [*self._local, *remote]]
+
     def _again(self, end: End) -> None:
         """The present session makes way for another one; from the keeper's thread."""
         session = self._session
@@ -139,7 +180,7 @@ class Worker:
     def _one_session(self, identity: AgentIdentity) -> End:
         opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
         events = None if self._first else LocalEvents(self._home)
-        runs = Runs(self._jobs, self._pipelines, self._platform, events=events, first=self._first)
+        runs = Runs(self._jobs, self._pipelines(), self._platform, events=events, first=self._first)
         session = self._session = Session(
             opened,
             self._at_work(),
@@ -218,7 +259,7 @@ class Worker:
         from tailrace.flushers.sls import SlsConfig  # noqa: PLC0415 - only who enrols needs it
 
         wanted: dict[str, list[str]] = {}
-        for config in [plugin.config for pipeline in self._pipelines for plugin in pipeline.flushers]:
+        for config in [plugin.config for pipeline in self._pipelines() for plugin in pipeline.flushers]:
             if not isinstance(config, SlsConfig) or config.access_key_id:
                 continue
             if config.url == endpoint.rstrip("/") or moved_here(identity, config.url, endpoint, config.project):
@@ -227,7 +268,7 @@ class Worker:
 
     def _at_work(self) -> list[PipelineConfig]:
         """The agent's pipelines and the imports that are not over, with their references put in."""
-        resolved = self._resolved(self._jobs.at_work([] if self._first else self._pipelines))
+        resolved = self._resolved(self._jobs.at_work([] if self._first else self._pipelines()))
         aside = [one.name for one in resolved if self._supervision.quarantine.holds(one.name, one.version)]
         for name in aside:
             message = "the pipeline is set aside, because the worker died of it again and again; its data is kept"
@@ -239,12 +280,14 @@ class Worker:
         """The pipelines with their references put in; one that lacks something here does not keep the others from running."""
         resolved: list[PipelineConfig] = []
         failures: list[ConfigError] = []
+        self._unresolved = {}
         for pipeline in pipelines:
             try:
                 resolved.append(resolve(pipeline, self._policy))
             except ConfigErrors as error:
                 failures += error.errors
+                self._unresolved[pipeline.name] = str(error)
                 telemetry.alarm("USER_CONFIG_ALARM", "cannot run the pipeline", pipeline=pipeline.name, reason=error.message)
-        if failures and not resolved:
+        if failures and not resolved and not self._managed:
             raise ConfigErrors(failures)
         return resolved

@@ -44,8 +44,21 @@ def call(
     return _answer(status, text, f"{method} {path} at `{endpoint}`")
 
 
-def _exchange(endpoint: str, tls: ssl.SSLContext | None, request: tuple[str, str, bytes, dict[str, str]]) -> tuple[int, bytes]:
-    connection = _connection(endpoint, tls)
+def exchange(
+    endpoint: str, method: str, target: str, body: bytes, *, tls: ssl.SSLContext, media_type: str, timeout: float = TIMEOUT_SECS
+) -> bytes:
+    """The body of the answer to an agent that is known by its certificate. The errors of `call`."""
+    headers = {"host": urlsplit(endpoint).netloc, **({"content-type": media_type} if body else {})}
+    status, answer = _exchange(endpoint, tls, (method, target, body, headers), timeout)
+    if status != 200:
+        _answer(status, answer, f"{method} {target} at `{endpoint}`")
+    return answer
+
+
+def _exchange(
+    endpoint: str, tls: ssl.SSLContext | None, request: tuple[str, str, bytes, dict[str, str]], timeout: float = TIMEOUT_SECS
+) -> tuple[int, bytes]:
+    connection = _connection(endpoint, tls, timeout)
     try:
         connection.request(*request)
         with connection.getresponse() as response:
@@ -64,14 +77,14 @@ def _exchange(endpoint: str, tls: ssl.SSLContext | None, request: tuple[str, str
     return response.status, text
 
 
-def _connection(endpoint: str, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
+def _connection(endpoint: str, tls: ssl.SSLContext | None, timeout: float) -> http.client.HTTPConnection:
     """Through a tunnel, where a proxy leads there."""
     url, proxy = urlsplit(endpoint), _proxy(endpoint)
     host, port = (url.hostname or "", url.port) if proxy is None else (proxy.host, proxy.port)
     if url.scheme == "https":
-        connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECS, context=tls)
+        connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=tls)
     else:
-        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECS)
+        connection = http.client.HTTPConnection(host, port, timeout=timeout)
     if proxy is not None:
         connection.set_tunnel(url.hostname or "", url.port or PORTS.get(url.scheme), proxy.headers)
     return connection

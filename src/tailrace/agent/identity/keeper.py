@@ -93,6 +93,10 @@ class Keeper:
         self._then: Callable[[], None] | None = None
         """What is to follow the next round."""
 
+    @property
+    def machine_id(self) -> str:
+        return self._boot.machine_id
+
     @contextmanager
     def at_work(self) -> Generator[None]:
         """Within it keys are kept. The first round is over when it begins, so that an agent whose server is there starts with its keys."""

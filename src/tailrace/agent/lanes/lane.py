@@ -135,6 +135,7 @@ class Lane:
         """Why it is over while others go on, or nothing."""
         self.cannot_start = "USER_CONFIG_ALARM"
         """The alarm that says why `start` failed."""
+        self.started = False
         self.waits_for = ""
         """What keeps it from being started for now, or nothing."""
         self.platform = around.platform
@@ -176,6 +177,7 @@ class Lane:
             self._route.start(self)
             self.cannot_start = "USER_CONFIG_ALARM"
             self.input.start(self)
+            self.started = True
 
     def stop(self, deadline: float) -> None:
         """No `submit` comes through after it returns."""

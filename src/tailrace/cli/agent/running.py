@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from tailrace.agent.supervision import Supervision
+    from tailrace.pipeline.model import PipelineConfig
 
 YOUNG_OBJECTS: Final = 10_000
 """So many new ones before they are searched; Python's default is 700."""
@@ -28,6 +29,7 @@ def run_worker(
     ConfigErrors when nothing can run, and the errors of `Worker.run`.
     """
     from tailrace import telemetry
+    from tailrace.agent.identity import identity
     from tailrace.agent.worker import Worker
     from tailrace.errors import ConfigError, ConfigErrors, SameNameError
     from tailrace.pipeline.loading import load_directory, load_file
@@ -35,15 +37,21 @@ def run_worker(
     telemetry.setup("agent", level=log_level, directory=home / "logs")
     source = (pipelines or home / "pipelines").expanduser()
     failures: list[ConfigError] = []
-    loaded = load_directory(source, broken=lambda _, errors: failures.extend(errors.errors)) if source.is_dir() else [load_file(source)]
-    if failures and not loaded:
+    managed = bool(identity.load(home / "secret" / "agent.json").servers)
+    loaded: list[PipelineConfig] = []
+    if source.is_dir():
+        loaded = load_directory(source, broken=lambda _, errors: failures.extend(errors.errors))
+    elif pipelines is not None or not managed:
+        loaded = [load_file(source)]
+    if failures and not loaded and not managed:
         raise ConfigErrors(failures)
     for failure in failures:  # one bad file does not keep the others from running
         kind = "SAME_CONFIG_ALARM" if isinstance(failure, SameNameError) else "USER_CONFIG_ALARM"
         telemetry.alarm(kind, "cannot run a pipeline file", file=failure.where, reason=failure.message, hint=failure.hint)
-    if not loaded:
+    if not loaded and not managed:
         raise ConfigError(
-            f"there is no pipeline in `{source}`", hint="put a file such as `app.yaml` there; `tailrace config check FILE` checks it"
+            f"there is no pipeline in `{source}`, and no server gives this agent any",
+            hint="put a file such as `app.yaml` there (`tailrace config check FILE` checks it), or `tailrace agent enroll`",
         )
     worker = Worker(home, loaded, finite=exit_when_drained, flags=settings, supervision=supervision, limited=limits)
     _collect_less_often()

@@ -52,9 +52,11 @@ async def fetch_config(services: Services, agent: Agent, request: Request) -> Re
 
 
 async def wait(services: Services, agent: Agent, request: Request) -> Response:
-    """Answers when something changed in one of the agent's projects since the state `since`, with the new state."""
+    """Answers with the state of the agent's projects as soon as it is not `since` any more, after `secs` at the latest."""
     projects = [grant.project for grant in services.roster.grants(agent.id)]
-    state = await services.waking.wait(projects, request.query_params.get("since", ""), LONGEST_WAIT_SECS)
+    text = request.query_params.get("secs", "")
+    secs = min(float(text), LONGEST_WAIT_SECS) if text.isascii() and text.isdigit() and len(text) < 5 else LONGEST_WAIT_SECS
+    state = await services.waking.wait(projects, request.query_params.get("since", ""), secs)
     return PlainTextResponse(state)
 
 

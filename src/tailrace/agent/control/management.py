@@ -1,0 +1,172 @@
+"""Lets the servers that the agent has joined manage it: a heartbeat every 10 s, at once when a server says that something changed.
+
+One thread per server. Its pause is a long call, `/agent/v1/wait`, which the server answers early when there is a reason for a beat.
+"""
+
+import platform
+import ssl
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from tailrace import __version__, telemetry
+from tailrace.agent.control.calls import exchange
+from tailrace.agent.control.heartbeat import Dialogue, full_state, to_fetch
+from tailrace.agent.control.remote import RemoteConfigs
+from tailrace.agent.identity.identity import AgentIdentity, JoinedServer
+from tailrace.agent.identity.proof import own_context
+from tailrace.errors import TailraceError, UnreachableError
+from tailrace.pipeline.labels import Machine
+from tailrace.wire.control import Attributes, ConfigDetail, FetchConfigResponse, HeartbeatRequest, HeartbeatResponse, decode, encode
+from tailrace.wire.protobuf import WireError
+
+BEAT_SECS: Final = 10.0
+RETRY_SECS: Final = 5.0
+SETTLE_SECS: Final = 60.0
+"""How long a new version may take to show that it runs."""
+LOOK_SECS: Final = 0.1
+HEARTBEAT, FETCH, WAIT = "/Agent/Heartbeat", "/Agent/FetchConfig", "/agent/v1/wait"
+PROTOBUF: Final = "application/x-protobuf"
+
+log = telemetry.logger("agent.management")
+
+
+@dataclass(slots=True)
+class _Contact:
+    """With one server."""
+
+    thread: threading.Thread
+    dialogue: Dialogue = field(default_factory=Dialogue)
+    made_of: JoinedServer | None = None
+    tls: ssl.SSLContext | None = None
+    state: str = ""
+    """What `wait` answered last."""
+
+
+class Management:
+    """`reload` makes what is to run run; `outcome` says why a pipeline does not, "" when it does, None while that is not known."""
+
+    def __init__(
+        self,
+        identity: AgentIdentity,
+        configs: RemoteConfigs,
+        machine: Callable[[], Machine],
+        *,
+        machine_id: str,
+        reload: Callable[[], None],
+        outcome: Callable[[str], str | None],
+    ) -> None:
+        self._identity = identity
+        self._configs = configs
+        self._machine = machine
+        self._machine_id = machine_id
+        self._reload = reload
+        self._outcome = outcome
+        self._started = int(time.time())
+        self._contacts: dict[str, _Contact] = {}
+        self._applying = threading.Lock()
+        self._over = threading.Event()
+
+    @contextmanager
+    def at_work(self) -> Generator[None]:
+        """Within it servers are listened to, those that are joined later as well."""
+        thread = threading.Thread(target=self._watch, name="management", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()  # threads may be in a call of up to BEAT_SECS; they are daemons, and change nothing any more
+
+    def _watch(self) -> None:
+        while not self._over.is_set():
+            for server in list(self._identity.servers):
+                if server not in self._contacts:
+                    thread = threading.Thread(target=self._run, args=(server,), name="heartbeat", daemon=True)
+                    self._contacts[server] = _Contact(thread)
+                    thread.start()
+            self._over.wait(1.0)
+
+    def _run(self, server_id: str) -> None:
+        contact = self._contacts[server_id]
+        while not self._over.is_set():
+            server = self._identity.servers.get(server_id)
+            if server is None:
+                break
+            try:
+                self._beat(server, contact)
+                target = f"{WAIT}?since={contact.state}&secs={BEAT_SECS:g}"
+                contact.state = self._call(server, contact, "GET", target, b"").decode("ascii", "replace")
+            except (TailraceError, OSError, WireError) as error:
+                contact.dialogue.lost()
+                log.debug("no heartbeat", server=server_id, reason=str(error))  # the keeper of keys tells people
+                self._over.wait(RETRY_SECS)
+        del self._contacts[server_id]
+
+    def _beat(self, server: JoinedServer, contact: _Contact) -> None:
+        """Until the server knows what the agent runs: a beat whose answer changes that is followed by another one."""
+        again = True
+        while again and not self._over.is_set():
+            with self._applying:
+                request = contact.dialogue.beat(self._state(server))
+            answer = decode(HeartbeatResponse, self._call(server, contact, "POST", HEARTBEAT, encode(request)))
+            again = not contact.dialogue.answered(answer)
+            if not again and answer.continuous_pipeline_config_updates:
+                again = self._apply(server, self._whole(server, contact, answer))
+
+    def _whole(self, server: JoinedServer, contact: _Contact, answer: HeartbeatResponse) -> list[ConfigDetail]:
+        updates = answer.continuous_pipeline_config_updates
+        asked = to_fetch(self._identity.agent_id, answer)
+        if asked is None:
+            return updates
+        fetched = decode(FetchConfigResponse, self._call(server, contact, "POST", FETCH, encode(asked)))
+        return [*(one for one in updates if one.detail or one.version < 0), *fetched.continuous_pipeline_config_updates]
+
+    def _apply(self, server: JoinedServer, updates: list[ConfigDetail]) -> bool:
+        """True: there is something to report."""
+        with self._applying:
+            if self._configs.take(server.id, updates):
+                log.info("the server has changed what this agent runs", configs=[one.name for one in updates])
+                self._reload()
+                self._settle()
+            return True
+
+    def _settle(self) -> None:
+        """Wait for what the new versions do; those that cannot run make way for the ones before them."""
+        deadline = time.monotonic() + SETTLE_SECS
+        back = False
+        for name in self._configs.trying():
+            while (failure := self._outcome(name)) is None and time.monotonic() < deadline and not self._over.is_set():
+                time.sleep(LOOK_SECS)
+            if self._over.is_set():
+                return  # the next start tries it again
+            back |= self._configs.outcome(name, failure if failure is not None else f"it did not start within {SETTLE_SECS:g} s")
+        if back:
+            self._reload()
+
+    def _state(self, server: JoinedServer) -> HeartbeatRequest:
+        machine = self._machine()
+        attributes = Attributes(
+            version=__version__.encode(),
+            ip=machine.address.encode(),
+            hostname=machine.host_name.encode("utf-8", "replace"),
+            hostid=self._machine_id.encode(),
+            extras={"os": platform.system().lower().encode(), "release": platform.release().encode()},
+        )
+        configs = self._configs.infos(server.id)
+        ids = machine.user_defined_ids
+        return full_state(self._identity.agent_id, attributes, user_defined_ids=ids, started=self._started, configs=configs)
+
+    def _call(self, server: JoinedServer, contact: _Contact, method: str, target: str, body: bytes) -> bytes:
+        """The first address that answers. UnreachableError, ApiError."""
+        if contact.tls is None or contact.made_of != server:
+            contact.tls, contact.made_of = own_context(self._identity, server), server
+        last: TailraceError = UnreachableError("the server has told no address")
+        for address in server.addresses:
+            try:
+                return exchange(address, method, target, body, tls=contact.tls, media_type=PROTOBUF, timeout=BEAT_SECS * 2)
+            except UnreachableError as error:
+                last = error
+        raise last

@@ -1,0 +1,129 @@
+"""An agent whose pipelines come from the server: nobody logs in to its machine to change what it collects."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aliyun.log import MachineGroupDetail
+from aliyun.log.logtail_config_detail import SimpleFileConfigDetail
+from aliyun.log.logtail_pipeline_config_detail import LogtailPipelineConfigDetail
+
+from tests.conftest import RunningServer
+from tests.integration.agent.running import wait_for
+from tests.integration.agent.test_agent_joins import Remote
+
+GROUP, CONFIG = "web", "app-logs"
+
+
+class Managed(Remote):
+    """One without pipelines of its own, in a group by user-defined id."""
+
+    def __init__(self, directory: Path, server: RunningServer, project: str) -> None:
+        super().__init__(directory, server, project)
+        for file in (directory / "pipelines").iterdir():
+            file.unlink()
+        self.carry("web-servers")
+        server.client().create_machine_group(project, MachineGroupDetail(GROUP, "userdefined", ["web-servers"]))
+
+    def carry(self, *ids: str) -> None:
+        (self.home / "user_defined_id").write_text("\n".join(ids))
+
+    def apply(self, **options: Any) -> None:
+        client = self.server.client()
+        client.create_logtail_config(self.project, self.config(**options))
+        client.apply_config_to_machine_group(self.project, CONFIG, GROUP)
+
+    def config(self, pattern: str = "*.log", **options: Any) -> SimpleFileConfigDetail:
+        detail = {"tailExisted": True, **options}
+        return SimpleFileConfigDetail("app", CONFIG, str(self.logs), pattern, **detail)
+
+    def pipeline_parts(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Inputs and flushers; what they do not say is the server's to know."""
+        source = {"Type": "input_file", "FilePaths": [f"{self.logs}/*.log"], "TailingAllMatchedFiles": True}
+        return [source], [{"Type": "flusher_sls", "Logstore": "app"}]
+
+    @property
+    def given(self) -> list[dict[str, Any]]:
+        """What it has of the server's, as it lies on its disk."""
+        return [json.loads(path.read_text()) for path in sorted((self.home / "agent" / "configs").glob("*.json"))]
+
+    @property
+    def members(self) -> list[Any]:
+        return self.server.client().list_machines(self.project, GROUP).machines
+
+
+@pytest.fixture
+def managed(tmp_path: Path, server: RunningServer) -> Iterator[Managed]:
+    agent = Managed(tmp_path, server, server.fresh_name("managed"))
+    agent.joined()
+    yield agent
+    agent.stop()
+
+
+def test_a_config_that_is_applied_to_its_group_runs_within_seconds(managed: Managed) -> None:
+    managed.start()
+    wait_for(lambda: len(managed.members) == 1, "the heartbeat")
+    (machine,) = managed.members
+    assert (machine.user_defined_id, abs(machine.heartbeat_time - time.time()) < 60) == ("web-servers", True)
+    managed.apply()
+    wait_for(lambda: managed.given and managed.given[0]["runs"], "the config")
+    managed.write("one")
+    wait_for(lambda: managed.found("*") == ["one"], "its line")
+
+
+def test_a_changed_config_goes_on_where_the_one_before_stood(managed: Managed) -> None:
+    managed.apply()
+    managed.write("one", "two")
+    managed.start()
+    wait_for(lambda: managed.found("*") == ["one", "two"], "the first version")
+    client = managed.server.client()
+    client.update_logtail_config(managed.project, managed.config(maxDepth=5))
+    before = managed.given[0]["runs"]["number"]
+    managed.write("three")
+    wait_for(lambda: managed.given[0]["runs"]["number"] != before, "the second version")
+    managed.write("four")
+    wait_for(lambda: len(managed.found("*")) >= 4, "all lines")
+    assert managed.found("*") == ["four", "one", "three", "two"]
+
+
+def test_a_version_that_cannot_run_leaves_the_one_before_at_work(managed: Managed) -> None:
+    client, (inputs, flushers) = managed.server.client(), managed.pipeline_parts()
+    client.create_logtail_pipeline_config(managed.project, LogtailPipelineConfigDetail(CONFIG, inputs, flushers))
+    client.apply_config_to_machine_group(managed.project, CONFIG, GROUP)
+    managed.start()
+    wait_for(lambda: managed.given and managed.given[0]["runs"], "the first version")
+    secret = [{"Type": "processor_dict_map", "SourceKey": "content", "DictFilePath": "/etc/shadow"}]
+    client.update_logtail_pipeline_config(managed.project, LogtailPipelineConfigDetail(CONFIG, inputs, flushers, None, None, secret))
+    wait_for(lambda: managed.given[0]["failed"], "the refusal")
+    assert "/etc/shadow" in managed.given[0]["message"]
+    managed.write("still here")
+    wait_for(lambda: managed.found("*") == ["still here"], "the version before")
+
+
+def test_it_works_on_while_the_server_is_away_and_stops_when_a_config_is_taken_from_it(managed: Managed) -> None:
+    managed.apply()
+    managed.start()
+    wait_for(lambda: managed.given and managed.given[0]["runs"], "the config")
+    managed.kill()
+    managed.write("one")
+    managed.start()
+    wait_for(lambda: managed.found("*") == ["one"], "its own copy of the config")
+    managed.server.client().remove_config_to_machine_group(managed.project, CONFIG, GROUP)
+    wait_for(lambda: not managed.given, "the removal")
+    managed.write("two")
+    time.sleep(1)
+    assert managed.found("*") == ["one"]
+
+
+def test_an_id_that_is_moved_moves_the_agent(managed: Managed) -> None:
+    managed.apply()
+    managed.start()
+    wait_for(lambda: managed.given and managed.given[0]["runs"], "the config")
+    managed.carry("database-servers")
+    wait_for(lambda: not managed.given, "the other id", timeout=60)
+    assert re.search(r"the server has changed what this agent runs", managed.log())
+    assert managed.members == []

@@ -1,0 +1,113 @@
+"""Configs that servers gave: what is to run, through changes that fail, restarts and damage."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tailrace.agent.control.remote import RemoteConfigs
+from tailrace.pipeline.loading import from_document
+from tailrace.wire.control import DELETED, ConfigDetail, ConfigStatus
+
+SERVER, NAME = "s1", "shop@app"
+
+
+def detail(depth: int) -> bytes:
+    source = {"Type": "input_file", "FilePaths": ["/var/log/*.log"], "MaxDirSearchDepth": depth}
+    return from_document({"inputs": [source], "flushers": [{"Type": "flusher_stdout"}]}, NAME).canonical().encode()
+
+
+def update(version: int, name: str = NAME) -> ConfigDetail:
+    return ConfigDetail(name, version, detail(version % 1000))
+
+
+def depths(configs: RemoteConfigs) -> list[int]:
+    """What is to run, told by the one option that differs."""
+    return [json.loads(one.canonical())["inputs"][0]["MaxDirSearchDepth"] for one in configs.pipelines()]
+
+
+@pytest.fixture
+def configs(tmp_path: Path) -> RemoteConfigs:
+    return RemoteConfigs(tmp_path)
+
+
+def test_a_new_config_is_tried_and_then_runs(configs: RemoteConfigs, tmp_path: Path) -> None:
+    assert configs.take(SERVER, [update(1)])
+    assert (depths(configs), configs.trying()) == ([1], [NAME])
+    assert configs.infos(SERVER)[0].status == ConfigStatus.APPLYING
+    assert not configs.outcome(NAME, "")
+    for each in (configs, RemoteConfigs(tmp_path)):
+        (info,) = each.infos(SERVER)
+        assert (info.version, info.status, depths(each), each.trying()) == (1, ConfigStatus.APPLIED, [1], [])
+
+
+def test_a_version_that_cannot_run_makes_way_for_the_one_before(configs: RemoteConfigs, tmp_path: Path) -> None:
+    configs.take(SERVER, [update(1)])
+    configs.outcome(NAME, "")
+    configs.take(SERVER, [update(2)])
+    assert depths(configs) == [2]
+    assert configs.outcome(NAME, "no such directory")
+    for each in (configs, RemoteConfigs(tmp_path)):
+        (info,) = each.infos(SERVER)
+        assert (info.version, info.status, info.message) == (2, ConfigStatus.FAILED, "no such directory")
+        assert (info.extra, depths(each)) == ({"running": b"1"}, [1])
+
+
+def test_a_version_that_is_no_pipeline_is_never_tried(configs: RemoteConfigs) -> None:
+    assert not configs.take(SERVER, [ConfigDetail(NAME, 7, b'{"inputs": []}')])
+    (info,) = configs.infos(SERVER)
+    assert (info.version, info.status, configs.pipelines()) == (7, ConfigStatus.FAILED, [])
+    assert "flusher" in info.message
+
+
+def test_going_back_to_what_runs_anyway_changes_nothing(configs: RemoteConfigs) -> None:
+    configs.take(SERVER, [update(1)])
+    configs.outcome(NAME, "")
+    configs.take(SERVER, [update(2)])
+    configs.outcome(NAME, "broken")
+    assert not configs.take(SERVER, [update(1001)])
+    assert configs.infos(SERVER)[0].version == 1001
+
+
+def test_what_is_deleted_is_gone_after_a_restart_too(configs: RemoteConfigs, tmp_path: Path) -> None:
+    configs.take(SERVER, [update(1)])
+    assert configs.take(SERVER, [ConfigDetail(NAME, DELETED)])
+    assert not configs.take(SERVER, [ConfigDetail(NAME, DELETED)])
+    assert (configs.pipelines(), RemoteConfigs(tmp_path).pipelines()) == ([], [])
+
+
+def test_servers_do_not_reach_each_others_configs(configs: RemoteConfigs) -> None:
+    configs.take(SERVER, [update(1)])
+    configs.take("s2", [ConfigDetail(NAME, DELETED)])
+    assert (len(configs.pipelines()), configs.infos("s2")) == (1, [])
+    assert configs.forget_servers(["s2"])
+    assert configs.pipelines() == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b'{"format": 9}', b"\xff\xfe"], ids=["empty", "no keys", "list", "newer", "binary"])
+def test_a_damaged_copy_is_asked_for_again(configs: RemoteConfigs, tmp_path: Path, damage: bytes) -> None:
+    configs.take(SERVER, [update(1)])
+    (path,) = (tmp_path / "agent" / "configs").iterdir()
+    path.write_bytes(damage)
+    assert RemoteConfigs(tmp_path).infos(SERVER) == []
+
+
+def test_a_name_is_never_a_path(configs: RemoteConfigs, tmp_path: Path) -> None:
+    configs.take(SERVER, [update(1, "../../../etc/cron.d/evil")])
+    (path,) = (tmp_path / "agent" / "configs").iterdir()
+    assert path.name.removesuffix(".json").isalnum()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.integers(1, 3), st.booleans()), min_size=1, max_size=8))
+def test_what_runs_is_always_the_last_version_that_could(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, bool]]) -> None:
+    configs, runs = RemoteConfigs(tmp_path_factory.mktemp("home")), 0
+    for version, works in steps:
+        configs.take(SERVER, [update(version)])
+        if configs.trying():
+            configs.outcome(NAME, "" if works else "broken")
+            runs = version if works else runs
+        assert depths(configs) == ([runs] if runs else [])
