@@ -8,9 +8,12 @@ import codecs
 import re
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
+from operator import add, sub
 from typing import Literal, NamedTuple, Protocol
+
+from tailrace.batch import EventBatch
 
 Invalid = Literal["keep", "replace"]
 LineEnds = Callable[[bytes], list[int]]
@@ -24,50 +27,70 @@ UTF8_MARK = codecs.BOM_UTF8
 GB18030_MARK = "\ufeff".encode("gb18030")
 
 
-class Segment(NamedTuple):
-    """From `text` on the text is what the raw bytes `[raw, end)` hold."""
+class Segments(NamedTuple):
+    """From `texts[i]` on the text is what the raw bytes `[raws[i], ends[i])` hold. They lie side by side in the text, the last is an empty
+    one at its end."""
 
-    text: int
-    raw: int
-    end: int
+    texts: list[int]
+    raws: list[int]
+    ends: list[int]
 
 
 class Text:
     """The UTF-8 of a block: `data`. Positions in it are turned into positions in the block."""
 
-    __slots__ = ("_encoding", "_raw", "_segments", "_starts", "data", "nuls")
+    __slots__ = ("_encoding", "_find", "_found", "_raw", "data", "is_valid", "nuls")
 
-    def __init__(self, data: bytes, raw: bytes, segments: list[Segment] | None = None, *, encoding: "Encoding | None" = None) -> None:
-        """`segments` lie side by side in the text, the last is an empty one at its end; None when the text is the block itself.
-        `encoding`: what the segments are written in, where that is not UTF-8."""
+    def __init__(self, data: bytes, raw: bytes, find: Callable[[], Segments] | None = None, *, encoding: "Encoding | None" = None) -> None:
+        """`find` tells the segments, when they are asked for; None when the text is the block itself. `encoding`: what they are written in,
+        where that is not UTF-8."""
         self.data = data
         self.nuls = 0
         """Bytes of NULs that are left out."""
-        self._raw, self._segments, self._encoding = raw, segments, encoding
-        self._starts = [segment.text for segment in segments or ()]
+        self.is_valid: bool | None = None
+        """Whether it was valid where it was decoded; None where it was not."""
+        self._raw, self._find, self._encoding = raw, find, encoding
+        self._found: Segments | None = None
 
     @property
     def is_block(self) -> bool:
-        return self._segments is None
+        return self._find is None
 
     def raw(self, at: int) -> int:
         """Where the text from `at` on begins, behind NULs that are left out."""
-        if self._segments is None:
-            return at
-        return self._place(self._segments[bisect_right(self._starts, at) - 1], at)
+        segments = self._segments()
+        return at if segments is None else self._place(segments, bisect_right(segments.texts, at) - 1, at)
 
     def raw_end(self, at: int) -> int:
         """Where the text before `at`, which is not 0, ends."""
-        if self._segments is None:
+        segments = self._segments()
+        if segments is None:
             return at
-        index = bisect_right(self._starts, at - 1) - 1
-        return self._segments[index].end if at == self._starts[index + 1] else self._place(self._segments[index], at)
+        index = bisect_right(segments.texts, at - 1) - 1
+        return segments.ends[index] if at == segments.texts[index + 1] else self._place(segments, index, at)
 
-    def _place(self, segment: Segment, at: int) -> int:
-        size = at - segment.text
+    def raw_spans(self, begins: Sequence[int], lengths: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Beginnings and lengths in the block of pieces of the text."""
+        segments, stops = self._segments(), list(map(add, begins, lengths))
+        if segments is not None and begins == segments.texts[:-1] and stops == segments.texts[1:]:  # each segment is a piece
+            return segments.raws[:-1], list(map(sub, segments.ends, segments.raws))[:-1]
+        at = {} if segments is None or self.nuls else dict(zip(segments.texts, segments.raws, strict=True))
+        if begins and at and at.keys() >= {*begins, *stops}:  # whole lines, each of which ends where the next one begins
+            offsets, ends = [at[begin] for begin in begins], [at[stop] for stop in stops]
+        else:
+            offsets, ends = list(map(self.raw, begins)), list(map(self.raw_end, stops))
+        return offsets, list(map(sub, ends, offsets))
+
+    def _segments(self) -> Segments | None:
+        if self._found is None and self._find is not None:
+            self._found = self._find()
+        return self._found
+
+    def _place(self, segments: Segments, index: int, at: int) -> int:
+        begin, size = segments.raws[index], at - segments.texts[index]
         if size and self._encoding is not None:
-            size = _raw_size(self._encoding, self._raw[segment.raw : segment.end], self.data[segment.text : at])
-        return segment.raw + size
+            size = _raw_size(self._encoding, self._raw[begin : segments.ends[index]], self.data[segments.texts[index] : at])
+        return begin + size
 
 
 class Encoding(Protocol):
@@ -87,18 +110,18 @@ class Utf8:
         if not start and b"\0" not in block:
             return Text(block, block)
         begin = start if mid_line else len(block) - len(block[start:].lstrip(b"\0"))
-        segments: list[Segment] = []
-        text = 0
+        raws, ends = [begin], []
         for hole in HOLE.finditer(block, begin):
-            segments.append(Segment(text, begin, hole.start(1)))
-            text += hole.start(1) - begin
-            begin = hole.end(1)
-        if begin < len(block):
-            segments.append(Segment(text, begin, len(block)))
-            text += len(block) - begin
-        segments.append(Segment(text, len(block), len(block)))
-        made = Text(b"".join(block[segment.raw : segment.end] for segment in segments), block, segments)
-        made.nuls = len(block) - start - text
+            ends.append(hole.start(1))
+            raws.append(hole.end(1))
+        if raws[-1] < len(block):
+            ends.append(len(block))
+            raws.append(len(block))
+        ends.append(len(block))
+        pieces = [block[raw:end] for raw, end in zip(raws, ends, strict=True)]
+        segments = Segments(list(accumulate(map(len, pieces[:-1]), initial=0)), raws, ends)
+        made = Text(b"".join(pieces), block, lambda: segments)
+        made.nuls = len(block) - start - len(made.data)
         return made
 
 
@@ -109,7 +132,9 @@ class _Decoded(ABC):
     nul = b"\0"
 
     @abstractmethod
-    def utf8(self, raw: bytes) -> bytes: ...
+    def utf8(self, raw: bytes) -> tuple[bytes, bool]:
+        """The text, and whether all of it was valid."""
+
     @abstractmethod
     def line_ends(self, raw: bytes) -> list[int]: ...
 
@@ -122,20 +147,30 @@ class _Decoded(ABC):
         body = block[start:]
         if not to_its_end:
             body = body[: self.whole(body)]
-        ends = self.line_ends(body)
-        raw_lines = [body[begin:end] for begin, end in pairwise([0, *ends, len(body)]) if begin < end]
-        data = self.utf8(body)
-        lines = data.split(b"\n")
-        texts = [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
-        nuls = [0] * len(texts)
+        data, is_valid = self.utf8(body)
         if b"\0" in data:
-            nuls = [len(line) - len(line.lstrip(b"\0")) for line in texts]
-            if mid_line:
-                nuls[0] = 0
-            texts = [line[skipped:] for line, skipped in zip(texts, nuls, strict=True)]
-        made = Text(
-            b"".join(texts), block, _segments(texts, raw_lines, [skipped * len(self.nul) for skipped in nuls], start), encoding=self
-        )
+            made = self._without_nuls(data, body, block, start, mid_line=mid_line)
+        else:
+            lines = lambda: _lines(byte_line_ends(data), len(data), self.line_ends(body), len(body), start)  # noqa: E731 - when asked for
+            made = Text(data, block, lines, encoding=self)
+        made.is_valid = is_valid
+        return made
+
+    def _without_nuls(self, data: bytes, body: bytes, block: bytes, start: int, *, mid_line: bool) -> Text:
+        """The text `data` of `body`, which stands at `start` of the block, without the NULs at the beginnings of its lines."""
+        lines = _lines(byte_line_ends(data), len(data), self.line_ends(body), len(body), start)
+        texts = [data[begin:end] for begin, end in pairwise(lines.texts)]
+        nuls = [len(line) - len(line.lstrip(b"\0")) for line in texts]
+        if mid_line:
+            nuls[0] = 0
+        texts = [line[skipped:] for line, skipped in zip(texts, nuls, strict=True)]
+        raws = [raw + skipped * len(self.nul) for raw, skipped in zip(lines.raws, nuls, strict=False)]
+        kept = [index for index, line in enumerate(texts) if line]
+        at = list(accumulate(map(len, texts), initial=0))
+        end = lines.raws[-1]
+        begins, ends = [*(raws[one] for one in kept), end], [*(lines.ends[one] for one in kept), end]
+        segments = Segments([*(at[one] for one in kept), at[-1]], begins, ends)
+        made = Text(b"".join(texts), block, lambda: segments, encoding=self)
         made.nuls = sum(nuls) * len(self.nul)
         return made
 
@@ -149,12 +184,13 @@ class Gbk(_Decoded):
         self._errors = {"keep": "surrogateescape", "replace": "replace"}[invalid]
         """A byte that begins no character stays as it is, or becomes U+FFFD."""
 
-    def utf8(self, raw: bytes) -> bytes:
+    def utf8(self, raw: bytes) -> tuple[bytes, bool]:
         try:
-            return raw.decode("gb18030").encode()
+            return raw.decode("gb18030").encode(), True
         except UnicodeDecodeError:
             # Line by line: what a broken character does must not depend on the lines that happen to follow it.
-            return b"\n".join(line.decode("gb18030", self._errors).encode("utf-8", "surrogateescape") for line in raw.split(b"\n"))
+            lines = [line.decode("gb18030", self._errors).encode("utf-8", "surrogateescape") for line in raw.split(b"\n")]
+            return b"\n".join(lines), False
 
     def line_ends(self, raw: bytes) -> list[int]:
         return byte_line_ends(raw)
@@ -178,11 +214,14 @@ class Utf16(_Decoded):
         self._high = 0 if big_endian else 1
         self.mark = codecs.BOM_UTF16_BE if big_endian else codecs.BOM_UTF16_LE
 
-    def utf8(self, raw: bytes) -> bytes:
-        even = len(raw) & ~1
-        text = raw[:even].decode(self._codec, self._errors).encode("utf-8", "surrogatepass")
-        lone = raw[even:] if self._errors == "surrogatepass" else b"\xef\xbf\xbd"
-        return text + lone if even < len(raw) else text
+    def utf8(self, raw: bytes) -> tuple[bytes, bool]:
+        try:
+            return raw.decode(self._codec).encode(), True
+        except UnicodeDecodeError:
+            even = len(raw) & ~1
+            text = raw[:even].decode(self._codec, self._errors).encode("utf-8", "surrogatepass")
+            lone = raw[even:] if self._errors == "surrogatepass" else b"\xef\xbf\xbd"
+            return text + lone if even < len(raw) else text, False
 
     def line_ends(self, raw: bytes) -> list[int]:
         high, low = raw[self._high :: 2], raw[1 - self._high :: 2]
@@ -207,7 +246,8 @@ def whole_utf8(data: bytes) -> int:
 
 
 def byte_line_ends(raw: bytes) -> list[int]:
-    return [match.end() for match in re.finditer(b"\n", raw)]
+    starts = EventBatch.split_lines(raw, offset=0, time_ns=0).raw_offsets
+    return [*starts[1:], len(raw)] if raw.endswith(b"\n") else starts[1:]
 
 
 def line_ends(encoding: str, head: bytes) -> LineEnds:
@@ -217,12 +257,14 @@ def line_ends(encoding: str, head: bytes) -> LineEnds:
     return byte_line_ends
 
 
-def _segments(texts: Iterable[bytes], raw_lines: Iterable[bytes], skipped: Iterable[int], start: int) -> list[Segment]:
-    lengths, sizes = list(map(len, texts)), list(map(len, raw_lines))
-    starts, raws = list(accumulate(lengths, initial=0)), list(accumulate(sizes, initial=start))
-    lines = zip(starts, raws, raws[1:], skipped, strict=False)
-    made = [Segment(text, raw + nuls, end) for text, raw, end, nuls in lines if raw + nuls < end]
-    return [*made, Segment(starts[-1], raws[-1], raws[-1])]
+def _lines(text_ends: list[int], text_size: int, raw_ends: list[int], raw_size: int, start: int) -> Segments:
+    """A segment per line, the last of which may be unfinished; the raw bytes begin at `start` of their block."""
+    texts, raws = [0, *text_ends], [start, *(map(start.__add__, raw_ends) if start else raw_ends)]
+    if texts[-1] < text_size:
+        texts.append(text_size)
+    if raws[-1] < start + raw_size:  # half a character at the end may look like a newline in the text alone
+        raws.append(start + raw_size)
+    return Segments(texts, raws, [*raws[1:], raws[-1]])
 
 
 def _raw_size(encoding: Encoding, raw: bytes, text: bytes) -> int:

@@ -15,7 +15,6 @@ from tailrace.inputs.file.encoding import UNIT, Encoding, Gbk, Invalid, Text, Ut
 
 CONTENT = b"content"
 TRUNCATE_INFO = b"__truncate_info__"
-REPLACEMENT = "\ufffd".encode()
 CUT = "cut"
 CONTINUED = "continued"
 CUT_AND_CONTINUED = "cut,continued"
@@ -29,6 +28,8 @@ NO_LINE = r"\n"
 BLOCK_SIZE = 2_097_152
 """Half as much costs a tenth more CPU, in hand-overs between threads and requests; a log group of 4096 events holds about as much."""
 WINDOW_SIZE = 65_536
+MOST_TEXT = 3
+"""One byte of another encoding becomes at most so many of text."""
 
 UNFINISHED_LINE = 1
 """What has to be known of a line that goes on, where every line is a record."""
@@ -118,6 +119,8 @@ class Framing:
         if not block:
             return None
         complete = complete or len(block) >= self.most
+        if self._encoding == "gbk" and self._rule is None and not place.state and (end := self._end_of_short_lines(block)):
+            return Piece(end, is_all=not complete)
         text = self._text(block, place)
         if not text.data and complete:
             text = self._text(block, place, to_its_end=True)
@@ -128,6 +131,13 @@ class Framing:
             if piece is None or piece.size:
                 return piece
         return self._cut_between(text, complete=complete)
+
+    def _end_of_short_lines(self, block: bytes) -> int:
+        """Behind the last newline of a block of GBK, where a newline is one in the text as well: to cut it, it need not be decoded. 0 when
+        a line may be too long, as text, and when NULs may be in between."""
+        end, short = block.rfind(b"\n") + 1, self.limit // MOST_TEXT
+        is_sure = len(block) - end < short and b"\0" not in block and self._before_long_line(block, end, short) == end
+        return end if is_sure else 0
 
     def _cut_within(self, text: Text, place: Place, *, complete: bool) -> Piece | None:
         """The rest of a record; of size 0 when that ended before the block."""
@@ -179,11 +189,12 @@ class Framing:
         size = whole_utf8(text.data[: self.limit]) or self.limit
         return Piece(text.raw_end(size), mark, unfinished=self._state(text.data[:size], state, begun))
 
-    def _before_long_line(self, data: bytes, end: int) -> int:
+    def _before_long_line(self, data: bytes, end: int, limit: int = 0) -> int:
+        limit = limit or self.limit
         # A line that is too long covers one of these places.
-        for place in range(self.limit, end, self.limit):
+        for place in range(limit, end, limit):
             begin, stop = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place, end) + 1
-            if _value_size(data, stop) - begin > self.limit:
+            if _value_size(data, stop) - begin > limit:
                 return begin
         return end
 
@@ -201,8 +212,7 @@ class Framing:
         """Where in a piece that began at `offset` a record of several lines is longer than the limit; None when none is."""
         if self._rule is None:
             return None
-        # One byte of another encoding becomes at most three.
-        if max(batch.raw_lengths, default=0) * (1 if self._encoding == "utf8" else 3) <= self.limit:
+        if max(batch.raw_lengths, default=0) * (1 if self._encoding == "utf8" else MOST_TEXT) <= self.limit:
             return None
         rows = zip(batch.raw_offsets, batch.column(CONTENT), strict=True)
         return next((start - offset for start, value in rows if value is not None and len(value) > self.limit), None)
@@ -234,7 +244,7 @@ class Framing:
             batch = EventBatch.split_records(text.data, self._rule, offset=base, time_ns=now_ns, discard_unmatched=self._discard_unmatched)
         if not text.is_block:
             _place(batch, text, offset)
-        invalid = self._has_invalid_bytes(text.data)
+        invalid = self._has_invalid_bytes(text)
         if invalid and self._invalid == "replace" and self._encoding == "utf8":
             column = batch.column(CONTENT)
             batch.set_column(CONTENT, [value and value.decode(errors="replace").encode() for value in column])
@@ -242,13 +252,13 @@ class Framing:
             batch.add(TRUNCATE_INFO, mark.encode())
         return Records(batch, text.nuls, invalid)
 
-    def _has_invalid_bytes(self, data: bytes) -> bool:
-        if self._encoding == "utf8" and self._invalid == "keep":
+    def _has_invalid_bytes(self, text: Text) -> bool:
+        if text.is_valid is not None:
+            return not text.is_valid
+        if self._invalid == "keep":
             return False
-        if self._encoding != "utf8" and self._invalid == "replace":
-            return REPLACEMENT in data
         try:
-            data.decode()
+            text.data.decode()
         except UnicodeDecodeError:
             return True
         return False
@@ -306,7 +316,5 @@ def _one_event(data: bytes, mark: str, offset: int, now_ns: int) -> EventBatch:
 
 def _place(batch: EventBatch, text: Text, offset: int) -> None:
     """Say where in the file the events of a text stood."""
-    begins = batch.raw_offsets
-    offsets = [text.raw(begin) for begin in begins]
-    ends = [text.raw_end(begin + length) for begin, length in zip(begins, batch.raw_lengths, strict=True)]
-    batch.set_raw([offset + begin for begin in offsets], [end - begin for begin, end in zip(offsets, ends, strict=True)])
+    begins, lengths = text.raw_spans(batch.raw_offsets, batch.raw_lengths)
+    batch.set_raw([offset + begin for begin in begins], lengths)
