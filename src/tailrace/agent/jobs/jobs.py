@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -78,6 +78,8 @@ class Jobs:
         self.all: dict[str, Job] = {job.id: job for job in self._load()}
         self.postponed: list[PipelineConfig] = []
         """Pipelines that run once and whose run could not be made durable: they wait for the disk."""
+        self.changed: Callable[[], object] = lambda: None
+        """Called when there is a run more or less, or one that is postponed; on the thread that did it."""
 
     @property
     def running(self) -> list[Job]:
@@ -96,6 +98,7 @@ class Jobs:
             del self.all[old.id]
             self._path(old.id).unlink(missing_ok=True)
             self._files(old.id).unlink(missing_ok=True)
+        self.changed()
 
     def note_files(self, job: Job, keys: Iterable[str]) -> None:
         """Durable on return: which files a run takes, by their identities. Before `add`: without its run a note says nothing."""
@@ -147,6 +150,7 @@ class Jobs:
                 named = self._own(pipeline)
             except StateError as error:
                 self.postponed.append(pipeline)
+                self.changed()
                 message = "cannot begin a one-time run; it is tried again"
                 telemetry.alarm("LOAD_LOCAL_EVENT_ALARM", message, pipeline=pipeline.name, reason=error.message)
             else:

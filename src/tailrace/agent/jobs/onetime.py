@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tailrace.agent.jobs.importing import Request
 
 LOOK_SECS: Final = 0.25
+"""While something runs."""
 SAVE_SECS: Final = 5.0
 LOCAL_EVENT_SECS: Final = 10.0
 POSTPONED_SECS: Final = 10.0
@@ -133,15 +134,25 @@ class Runs:
 
     async def watch(self, session: Running) -> None:
         """Until cancelled."""
-        self._session, self._loop = session, asyncio.get_running_loop()
-        if self._first is not None:
-            await self._begin(self._first)
+        self._session = session
+        self._loop = loop = asyncio.get_running_loop()
+        changed = asyncio.Event()
+        self.jobs.changed = lambda: loop.call_soon_threadsafe(changed.set)
+        try:
+            if self._first is not None:
+                await self._begin(self._first)
+            await self._watch(session, changed)
+        finally:
+            self.jobs.changed = lambda: None
+
+    async def _watch(self, session: Running, changed: asyncio.Event) -> None:
         looked_at, tried_at = -math.inf, time.monotonic()
         while True:
-            if self.jobs.postponed and time.monotonic() - tried_at > POSTPONED_SECS:
+            changed.clear()
+            if self.jobs.postponed and time.monotonic() - tried_at >= POSTPONED_SECS:
                 tried_at = time.monotonic()
                 await self._begin_postponed(session)
-            if self._events is not None and time.monotonic() - looked_at > LOCAL_EVENT_SECS:
+            if self._events is not None and time.monotonic() - looked_at >= LOCAL_EVENT_SECS:
                 looked_at = time.monotonic()
                 await self._take_events(self._events)
             for job in self.jobs.running:
@@ -149,7 +160,12 @@ class Runs:
                     await self._look(job, session)
                 except StateError as error:  # the checkpoint has what counts: at worst the next start looks at the run once more
                     telemetry.alarm("LOAD_LOCAL_EVENT_ALARM", "cannot note how far a one-time run is", run=job.id, reason=error.message)
-            await asyncio.sleep(LOOK_SECS)
+            due_at = [looked_at + LOCAL_EVENT_SECS] if self._events is not None else []
+            due_at += [tried_at + POSTPONED_SECS] if self.jobs.postponed else []
+            due_at += [time.monotonic() + LOOK_SECS] if self.jobs.running else []
+            with contextlib.suppress(TimeoutError):  # with nothing at work nothing is looked at
+                async with asyncio.timeout_at(min(due_at) if due_at else None):
+                    await changed.wait()
 
     def over(self, lanes: Sequence[Lane]) -> bool:
         """Whether nothing of a run is at work, nor about to be."""
