@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -126,11 +127,15 @@ class RunningServer:
         return self.request(method, f"/api/v1{target}", body=body, headers={"content-type": "application/json"} if body else {})
 
     def enrol(self, agent: str, project: str, logstores: list[str]) -> tuple[str, str]:
-        """Id and secret of a new agent key."""
-        body = json.dumps({"agent_id": agent, "project": project, "logstores": logstores}).encode()
-        answer = self.request("POST", "/api/v1/agents/enrol-local", body=body, headers={"content-type": "application/json"})
-        assert answer.status == 200, answer.body
-        return answer.json()["key_id"], answer.json()["key_secret"]
+        """Id and secret of a new agent key, which the agent gets with a join token."""
+        from tests.integration.server.joiner import Joiner
+
+        token = self.call("POST", "/tokens", {"project": project, "logstores": logstores}).json()["token"]
+        with tempfile.TemporaryDirectory() as directory:
+            joiner = Joiner(Path(directory), self.tls_port, agent_id=agent)
+            joiner.pin(token)
+            assert joiner.enrol(token).status == 200
+            return joiner.key()
 
 
 @contextmanager

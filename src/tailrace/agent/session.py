@@ -20,7 +20,7 @@ from typing import Any
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter, Opened
 from tailrace.agent.control.desk import Desk
-from tailrace.agent.control.enrolment import stored_ends, stored_ranges
+from tailrace.agent.control.stored import stored_ends, stored_ranges
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.letters import DeadLetters

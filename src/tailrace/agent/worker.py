@@ -11,7 +11,6 @@ from typing import Any
 from tailrace import telemetry
 from tailrace.agent.checkpoint import open_checkpoint
 from tailrace.agent.control.desk import Desk
-from tailrace.agent.control.enrolment import enrol_local, moved_here
 from tailrace.agent.control.management import Management
 from tailrace.agent.control.remote import RemoteConfigs
 from tailrace.agent.guard import Guard, Limits
@@ -20,6 +19,7 @@ from tailrace.agent.identity import identity as identities
 from tailrace.agent.identity.boot import begin
 from tailrace.agent.identity.identity import AgentIdentity
 from tailrace.agent.identity.keeper import Keeper
+from tailrace.agent.identity.local import Target, join_local
 from tailrace.agent.jobs.jobs import Jobs
 from tailrace.agent.jobs.local_event import LocalEvents
 from tailrace.agent.jobs.onetime import First, Runs
@@ -94,7 +94,7 @@ class Worker:
     def run(self, *, enrol_at: str = "") -> int:
         """Until everything is read (`finite`) or a signal comes; the exit code. `enrol_at`: endpoint of a server on this machine.
 
-        BusyError when another worker has this home, ConfigErrors when no pipeline can run, NewerFormatError, and `enrol_local`'s errors.
+        BusyError when another worker has this home, ConfigErrors when no pipeline can run, NewerFormatError, and `join_local`'s errors.
         """
         lock = self._platform.own(self._home / "agent" / "lock", self._supervision.lock_patience_secs)
         try:
@@ -249,22 +249,18 @@ class Worker:
         path = self._home / "secret" / "agent.json"
         self._ran_before = path.exists()
         identity = identities.load(path)
-        for project, logstores in self._wanted_at(enrol_at, identity).items() if enrol_at else ():
-            enrol_local(identity, enrol_at, project, logstores, self._home / "secret" / "admin.json")
+        if enrol_at:
+            join_local(identity, self._home, enrol_at, self._targets())
         identities.save(identity, path)
         return identity
 
-    def _wanted_at(self, endpoint: str, identity: AgentIdentity) -> dict[str, list[str]]:
-        """Project → logstores that pipelines send to at an endpoint, or at one that its server had before, without a key of their own."""
+    def _targets(self) -> list[Target]:
+        """What pipelines send to without a key of their own."""
         from tailrace.flushers.sls import SlsConfig  # noqa: PLC0415 - only who enrols needs it
 
-        wanted: dict[str, list[str]] = {}
-        for config in [plugin.config for pipeline in self._pipelines() for plugin in pipeline.flushers]:
-            if not isinstance(config, SlsConfig) or config.access_key_id:
-                continue
-            if config.url == endpoint.rstrip("/") or moved_here(identity, config.url, endpoint, config.project):
-                wanted.setdefault(config.project, []).append(config.logstore)
-        return wanted
+        configs = [plugin.config for pipeline in self._pipelines() for plugin in pipeline.flushers]
+        found = [one for one in configs if isinstance(one, SlsConfig) and not one.access_key_id]
+        return [(one.url, one.project, one.logstore) for one in found]
 
     def _at_work(self) -> list[PipelineConfig]:
         """The agent's pipelines and the imports that are not over, with their references put in."""

@@ -1,7 +1,6 @@
 """Which authority a command believes when it talks TLS: the one that is named, else the one that the home knows for this server, and no
 other; a server that the home does not know has to be known to this machine."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -9,10 +8,10 @@ from urllib.parse import urlsplit
 
 from tailrace.cli.home import read_json
 from tailrace.errors import ConfigError
+from tailrace.wire.tls import certificates_in
 
 BUNDLE: Final = "ca.pem"
 """In a server's home: its root certificates, for clients of every kind."""
-CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?")
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -34,7 +33,7 @@ def _known(home: Path) -> Iterator[tuple[list[str], str]]:
     bundle, running = home / BUNDLE, _read(home / "run" / "server.json")
     if bundle.exists() and running:
         own = [f"https://{f'[{host}]' if ':' in host else host}:{running.get('tls_port')}" for host in LOOPBACK]
-        yield [*own, *running.get("addresses", [])], _from_file(bundle)
+        yield [*own, str(running.get("tls_address")), *running.get("addresses", [])], _from_file(bundle)
     for server in _read(home / "secret" / "agent.json").get("servers", []):
         yield server["addresses"], "".join(server["roots"])
 
@@ -48,7 +47,7 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _from_file(path: Path) -> str:
     try:
-        found = "".join(CERTIFICATE.findall(path.read_text(encoding="ascii")))
+        found = "".join(certificates_in(path.read_text(encoding="ascii")))
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is no text"
         raise ConfigError(f"cannot read the certificates in `{path}`: {reason}", hint="name a PEM file with `--ca`") from error

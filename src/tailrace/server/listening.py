@@ -120,12 +120,20 @@ def refuse_second_server(path: Path) -> None:
         )
 
 
+def tls_address(settings: Settings, port: int) -> str:
+    """Where this machine itself reaches the TLS listener."""
+    host = settings.tls_host or settings.host
+    here = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
+    return f"https://[{here}]:{port}" if ":" in here else f"https://{here}:{port}"
+
+
 @contextmanager
 def run_file(settings: Settings, listeners: Listeners, addresses: Sequence[str]) -> Generator[None]:
     """`run/server.json` says where the server is, as long as it serves; `addresses` are those that agents are told."""
     path = settings.run_directory / RUN_FILE
     process = psutil.Process()
-    place = {"port": listeners.port, "host": settings.host, "tls_port": listeners.tls_port, "addresses": list(addresses)}
+    place = {"port": listeners.port, "host": settings.host, "tls_port": listeners.tls_port}
+    place |= {"tls_address": tls_address(settings, listeners.tls_port), "addresses": list(addresses)}
     write_secret(path, json.dumps({"pid": process.pid, **place, "created": process.create_time()}) + "\n")
     try:
         yield

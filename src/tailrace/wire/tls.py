@@ -1,5 +1,6 @@
 """TLS as a client of a server that is its own certificate authority: only its roots are trusted; why it fails is said with the remedy."""
 
+import re
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,14 @@ NOT_YET_VALID, EXPIRED = 9, 10
 UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
 WRONG_NAME = frozenset({62, 64})
 """Numbers of OpenSSL (`openssl/x509_vfy.h`)."""
+
+
+CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?")
+
+
+def certificates_in(text: str) -> list[str]:
+    """Those of a PEM text, without whatever else stands there."""
+    return CERTIFICATE.findall(text)
 
 
 def client_context(roots: Sequence[str], certificate: Path | None = None) -> ssl.SSLContext:

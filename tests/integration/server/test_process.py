@@ -107,7 +107,7 @@ def test_health_metrics_and_status(server) -> None:
 
 def test_our_own_api_is_described(server) -> None:
     document = server.send("GET", "/api/v1/openapi.json", {"host": "127.0.0.1"}).json()
-    assert {"/api/v1/agents/enrol-local", "/api/v1/agents/streams", "/api/v1/status"} <= {
+    assert {"/api/v1/agents/enrol", "/api/v1/agents/streams", "/api/v1/status"} <= {
         server_path(document, path) for path in document["paths"]
     }
 
@@ -120,33 +120,22 @@ def server_path(document: dict[str, object], path: str) -> str:
 @pytest.mark.parametrize(
     "body",
     [
-        {"agent_id": "a", "project": "p", "logstores": []},
-        {"agent_id": "../etc", "project": "web", "logstores": ["access"]},
-        {"agent_id": "a", "project": "web", "logstores": ["access"], "kind": "admin"},
-        {"agent_id": "a", "logstores": ["access"]},
+        {"agent_id": "a", "token": "t", "certificate_request": "", "kind": "admin"},
+        {"agent_id": "../etc", "token": "t", "certificate_request": ""},
+        {"agent_id": "a", "token": "t" * 257, "certificate_request": ""},
+        {"agent_id": "a", "token": "t"},
     ],
 )
 def test_a_wrong_enrolment_is_refused(server, body: dict[str, object]) -> None:
     headers = {"content-type": "application/json"}
-    answer = server.request("POST", "/api/v1/agents/enrol-local", body=json.dumps(body).encode(), headers=headers)
+    answer = server.request("POST", "/api/v1/agents/enrol", body=json.dumps(body).encode(), headers=headers)
     assert (answer.status, answer.code) == (400, "ParameterInvalid")
 
 
-def test_only_an_admin_enrols(server) -> None:
+def test_only_an_admin_makes_tokens(server) -> None:
     name = server.fresh_name("enrol")
     server.make_logstore(name, "access")
-    key = server.enrol("one", name, ["access"])
-    body = json.dumps({"agent_id": "two", "project": name, "logstores": ["access"]}).encode()
+    key = server.enrol(server.fresh_name("one"), name, ["access"])
     headers = {"content-type": "application/json"}
-    answer = server.request("POST", "/api/v1/agents/enrol-local", body=body, headers=headers, key=key)
+    answer = server.request("POST", "/api/v1/tokens", body=json.dumps({"project": name}).encode(), headers=headers, key=key)
     assert (answer.status, answer.code) == (401, "Unauthorized")
-
-
-def test_an_agent_of_two_projects_keeps_a_key_for_each(server) -> None:
-    one, two = server.fresh_name("one"), server.fresh_name("two")
-    for project in (one, two):
-        server.make_logstore(project, "app")
-    first, second = server.enrol("agent-of-two", one, ["app"]), server.enrol("agent-of-two", two, ["app"])
-    again = server.enrol("agent-of-two", two, ["app"])
-    answers = {key[0]: server.request("GET", "/api/v1/agents/streams", key=key).status for key in (first, second, again)}
-    assert answers == {first[0]: 200, second[0]: 401, again[0]: 200}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tailrace.agent.checkpoint import StreamRow, open_checkpoint
 from tailrace.cli.home import Home, open_home
 from tailrace.cli.up import importing
 from tailrace.cli.up.collection import survey
@@ -73,3 +74,13 @@ def test_a_standstill_is_told_with_where_to_look(home: Home, monkeypatch: pytest
     assert "stands still at 0 B of 1.0 KB" in reports[0]
     assert str(home.logs / "agent.log") in reports[0]
     assert watched.finished
+
+
+def test_what_an_earlier_run_has_read_is_not_read_again(home: Home):
+    status = (home.directory.parent / "app.log").stat()
+    key, position = f"{status.st_dev:x}:{status.st_ino:x}:0", {"v": 1, "offset": 400}
+    checkpoint = open_checkpoint(home.directory / "agent").database
+    stream = StreamRow("00000000000000AA", "t", "i", key, position, position, 1)
+    checkpoint.commit(configs={}, streams=[stream.values()], prepared=[], acknowledged=[], forgotten=[])
+    checkpoint.close()
+    assert watch(home, {"read": 300}, {"read": 600})[0] == "importing: 300 B of 600 B"

@@ -8,11 +8,10 @@ from tailrace.agent.doctor.finding import Finding, info, ok, warning
 from tailrace.agent.doctor.scene import Scene
 from tailrace.agent.identity.identity import AgentIdentity, JoinedServer
 from tailrace.agent.identity.joining import IDENTITY
-from tailrace.agent.identity.proof import own_context
+from tailrace.agent.identity.proof import STANDING_PATH, own_context
 from tailrace.errors import ApiError, UnreachableError
 from tailrace.flushers.sls import SlsConfig
 
-STANDING_PATH: Final = "/api/v1/agents/self"
 ENROL: Final = "on the server: `tailrace agent token create --project {project}`; here: `tailrace agent enroll --token -`"
 SEE: Final = "what `connection` and `membership` say comes first"
 REFUSED: Final = {

@@ -15,6 +15,7 @@ from tailrace.agent.control.calls import call
 from tailrace.agent.identity.boot import host_name, machine_id
 from tailrace.agent.identity.identity import AgentIdentity, Enrolment, JoinedServer, new_id, save, write_private
 from tailrace.errors import ApiError, DamagedError, StateError, UnreachableError, UsageError
+from tailrace.pipeline.contract import Credentials
 from tailrace.wire.join_token import JoinToken, parse_token
 from tailrace.wire.tls import client_context, unchecked_context
 
@@ -27,11 +28,14 @@ REMEDIES: Final = {
 }
 
 
-def join(identity: AgentIdentity, secret: Path, address: str, token: str, *, invitation: str = "") -> Enrolment:
+def join(
+    identity: AgentIdentity, secret: Path, address: str, token: str, *, invitation: str = "", proof: Credentials | None = None
+) -> Enrolment:
     """Join the server at `address` with a join token. Without an address: one of the joined servers, if the token is for it.
 
     `secret` is the agent's directory of secrets; what is in it is durable on return. UsageError, UnreachableError, ApiError, StateError;
-    then nothing has changed. `invitation` is the digest of the file that the token came in.
+    then nothing has changed. `invitation` is the digest of the file that the token came in; `proof` a key for data that the agent has from
+    a time before it had a key pair, which shows that the id is its own.
     """
     try:
         shown = parse_token(token)
@@ -40,7 +44,7 @@ def join(identity: AgentIdentity, secret: Path, address: str, token: str, *, inv
     address = _address(address) if address else _joined_address(identity, shown)
     root = _pinned(address, shown)
     key = identity.key or _new_key()
-    answer = _ask(identity, key, address, shown, root)
+    answer = _ask(address, root, proof, _request(identity, key, shown))
     try:
         server = server_of(answer, str(answer["certificate"]))
         project, logstores, upgrade = str(answer["project"]), [str(one) for one in answer["logstores"]], dict(answer["upgrade_root"])
@@ -108,16 +112,19 @@ def _pinned(address: str, token: JoinToken) -> str:
     )
 
 
-def _ask(identity: AgentIdentity, key: str, address: str, token: JoinToken, root: str) -> dict[str, Any]:
-    document = {
+def _request(identity: AgentIdentity, key: str, token: JoinToken) -> dict[str, str]:
+    return {
         "agent_id": identity.agent_id,
         "token": token.text,
         "certificate_request": _certificate_request(key, identity.agent_id),
         "machine_id": machine_id(),
         "host_name": host_name(),
     }
+
+
+def _ask(address: str, root: str, proof: Credentials | None, document: Mapping[str, str]) -> dict[str, Any]:
     try:
-        return call(address, "POST", ENROL_PATH, document, tls=client_context([root]))
+        return call(address, "POST", ENROL_PATH, document, key=proof, tls=client_context([root]))
     except ApiError as error:
         if error.error_code in REMEDIES:
             raise StateError(f"the server did not let this agent in: {error.message}", hint=REMEDIES[error.error_code]) from error

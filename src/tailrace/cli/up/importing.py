@@ -72,7 +72,7 @@ def _read_before(checkpoint: Path) -> dict[str, int]:
         return {}
     connection = sqlite3.connect(f"file:{checkpoint}?mode=ro", uri=True, timeout=1.0)
     try:
-        rows = connection.execute("SELECT key, next FROM streams").fetchall()
+        rows = connection.execute("SELECT key, CASE next WHEN '' THEN committed ELSE next END FROM streams").fetchall()
     except sqlite3.DatabaseError:
         return {}  # damaged, or an agent of its own has it: the agent will say so
     finally:

@@ -19,8 +19,8 @@ def new_admin_key(vault: Vault) -> tuple[Key, str]:
     return Key(key_id, "admin", vault.encrypt(key_id, secret), int(time.time())), secret
 
 
-def new_agent_key(vault: Vault, agent: str, project: str, logstores: Sequence[str], expires: int | None = None) -> tuple[Key, str]:
-    """A write-only key for these logstores of one project, bound to the agent. `expires` in Unix seconds; None never does."""
+def new_agent_key(vault: Vault, agent: str, project: str, logstores: Sequence[str], expires: int) -> tuple[Key, str]:
+    """A write-only key for these logstores of one project, bound to the agent. `expires` in Unix seconds."""
     key_id, secret = _text(ID_LENGTH), _text(SECRET_LENGTH)
     sealed, now = vault.encrypt(key_id, secret), int(time.time())
     return Key(key_id, "agent", sealed, now, agent=agent, project=project, logstores=tuple(logstores), expires=expires), secret

@@ -96,6 +96,13 @@ def general_names(names: Iterable[str]) -> list[x509.GeneralName]:
     return found
 
 
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def own_names(host: str) -> list[str]:
     """Names and addresses under which a listener on `host` can be reached, as far as this machine knows."""
     if host not in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not listened on

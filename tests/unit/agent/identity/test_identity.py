@@ -10,10 +10,10 @@ from typing import ClassVar
 import pytest
 
 from tailrace.agent.control import calls
-from tailrace.agent.control.enrolment import enrol_local, moved_here, stored_ends
+from tailrace.agent.control.stored import stored_ends
 from tailrace.agent.identity import identity
 from tailrace.agent.identity.identity import AgentIdentity, Enrolment
-from tailrace.errors import ApiError, DamagedError, NewerFormatError, StateError, UnreachableError
+from tailrace.errors import ApiError, DamagedError, NewerFormatError, UnreachableError
 from tailrace.pipeline.contract import ServerName
 from tailrace.wire.signature import SignedRequest, body_matches, parse_authorization, split_target, verify
 
@@ -110,51 +110,6 @@ def server():
         thread.join()
 
 
-@pytest.fixture
-def admin(tmp_path):
-    path = tmp_path / "admin.json"
-    path.write_text('{"key_id":"admin","key_secret":"admin-secret"}')
-    return path
-
-
-def test_local_enrolment(server, admin):
-    server.answer = 200, {"agent_id": "a", "key_id": "k", "key_secret": "k-secret", "features": ["batch_group"]}
-    known = AgentIdentity("a", [])
-    enrol_local(known, f"{server.endpoint}/", "demo", ["web", "app"], admin)
-    assert server.seen == [
-        ("POST", "/api/v1/agents/enrol-local", "admin", {"agent_id": "a", "project": "demo", "logstores": ["app", "web"]})
-    ]
-    enrol_local(known, server.endpoint, "demo", ["app"], admin)
-    assert [(command, key) for command, _, key, _ in server.seen[1:]] == [("GET", "k")]
-    assert known.offers(server.endpoint, "demo", "batch_group")
-    enrol_local(known, server.endpoint, "demo", ["new"], admin)
-    assert server.seen[-1][3]["logstores"] == ["app", "new", "web"]
-
-
-@pytest.mark.parametrize(("status", "enrols"), [(401, True), (400, False), (500, False), (404, False)])
-def test_only_a_key_that_the_server_refuses_is_replaced(server, admin, status, enrols):
-    known = AgentIdentity("a", [Enrolment(server.endpoint, "demo", ["app"], "old", "old-secret")])
-
-    def respond(command):
-        return (200, {"key_id": "new", "key_secret": "new-secret"}) if command == "POST" else (status, {"errorCode": "X"})
-
-    server.answers = staticmethod(respond)
-    enrol_local(known, server.endpoint, "demo", ["app"], admin)
-    assert known.agent_id == "a"
-    assert [one.key_id for one in known.enrolments] == (["new"] if enrols else ["old"])
-
-
-def test_a_server_that_moved_is_known_by_its_taking_the_key_that_it_gave(server, admin):
-    known = AgentIdentity("a", [Enrolment("http://127.0.0.1:1", "demo", ["app"], "k", "k-secret")])
-    server.answer = 200, {"streams": {}, "server_id": "S"}
-    enrol_local(known, server.endpoint, "demo", ["app"], admin)
-    assert [(command, key) for command, _, key, _ in server.seen] == [("GET", "k")]
-    assert known.server("http://127.0.0.1:1", "demo") == ServerName("S", [server.endpoint, "http://127.0.0.1:1"])
-    assert known.credentials("http://127.0.0.1:1/", "demo") == known.credentials(server.endpoint, "demo")
-    assert moved_here(known, "http://127.0.0.1:1", server.endpoint, "demo")
-    assert not moved_here(known, "http://127.0.0.1:2", server.endpoint, "demo")
-
-
 def test_another_server_at_the_same_endpoint_is_no_successor():
     known = AgentIdentity("a", [Enrolment("http://h:2", "demo", ["app"], "k", "s", server="S", formerly=["http://h:1"])])
     known.add(Enrolment("http://h:2", "demo", ["app"], "new", "s", server="T"))
@@ -162,22 +117,11 @@ def test_another_server_at_the_same_endpoint_is_no_successor():
     assert known.server("http://h:1", "demo") is None
 
 
-def test_a_server_that_is_away_does_not_cost_the_key(admin):
-    known = AgentIdentity("a", [Enrolment("http://127.0.0.1:1", "demo", ["app"], "k", "k-secret")])
-    enrol_local(known, "http://127.0.0.1:1", "demo", ["app"], admin)
-    assert [one.key_id for one in known.enrolments] == ["k"]
-
-
 def test_an_answer_without_end_is_not_kept(server, monkeypatch):
     monkeypatch.setattr(calls, "MAX_ANSWER_BYTES", 1000)
     server.answer = 200, b"{" + b" " * 1000
     with pytest.raises(UnreachableError, match="more than 1000 bytes"):
         ends(Enrolment(server.endpoint, "demo", [], "k", "k-secret"))
-
-
-def test_without_an_admin_key_it_says_what_to_do(server, tmp_path):
-    with pytest.raises(StateError, match="there is no admin key"):
-        enrol_local(AgentIdentity("a", []), server.endpoint, "demo", ["app"], tmp_path / "missing.json")
 
 
 def ends(enrolment):

@@ -1,43 +1,21 @@
-"""Agents: the list of them, revocation, enrolment on the server's own machine, and what the server holds of an agent's streams."""
+"""Agents: the list of them, revocation, and what the server holds of an agent's streams."""
 
-import ipaddress
 import time
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field, StringConstraints
 
 from tailrace.errors import ApiError
-from tailrace.server.api.v1.joining import FEATURES, AgentId
+from tailrace.server.api.v1.joining import AgentId
 from tailrace.server.api.v1.signed import Caller, Server
 from tailrace.server.auth.authorize import Resource, authorize
-from tailrace.server.auth.keys import new_agent_key
 from tailrace.server.db.records import Agent, Grant
 
 router = APIRouter(prefix="/agents", tags=["agents"])
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,61}[a-z0-9]$")]
-
-
-class Enrolment(BaseModel):
-    """What a new agent asks for."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    agent_id: AgentId = Field(description="The agent's stable id.")
-    project: Name = Field(description="Project that it writes to.")
-    logstores: list[Name] = Field(min_length=1, max_length=1000, description="Logstores of it that it may write to.")
-
-
-class AgentKey(BaseModel):
-    """A write-only key, bound to the agent. Its secret is shown this once."""
-
-    agent_id: str
-    key_id: str
-    key_secret: str
-    features: list[str] = Field(description="What this server can do beyond the SLS API.")
-    server_id: str = Field(description="What this server is known by, whatever its address.")
 
 
 class KnownAgent(BaseModel):
@@ -46,7 +24,7 @@ class KnownAgent(BaseModel):
     agent_id: str
     host_name: str
     state: Literal["enrolled", "revoked"]
-    enrolled_by: Literal["token", "local"]
+    enrolled_by: Literal["token", "local"] = Field(description="`local`: by an older release, without a key pair of its own.")
     projects: dict[str, list[str]] = Field(description="Project → logstores that it may write to.")
     created: int
     revoked: int | None
@@ -63,24 +41,6 @@ class StoredRanges(BaseModel):
     """What is stored of one stream."""
 
     stored: list[tuple[int, int]] = Field(description="Start and end of each range, in order; what is between them is not stored.")
-
-
-@router.post("/enrol-local")
-async def enrol_local(enrolment: Enrolment, request: Request, caller: Caller, server: Server) -> AgentKey:
-    """Give an agent of this machine a key. A new enrolment of an agent ends its earlier keys."""
-    authorize(caller, "tailrace:EnrolAgent", Resource(enrolment.project))
-    if request.client is None or not _is_loopback(request.client.host):
-        raise ApiError(403, "Unauthorized", "enrol-local is for agents on the server's own machine")
-    if server.catalog.project(enrolment.project) is None:
-        raise ApiError(404, "ProjectNotExist", f"The Project does not exist : {enrolment.project}")
-    now = int(time.time())
-    agent = server.roster.agent(enrolment.agent_id) or Agent(enrolment.agent_id, now)
-    if agent.revoked is not None:
-        raise ApiError(403, "AgentRevoked", f"agent `{agent.id}` was revoked")
-    await server.roster.enrol(agent, Grant(agent.id, enrolment.project, tuple(enrolment.logstores), now))
-    key, secret = new_agent_key(server.vault, agent.id, enrolment.project, enrolment.logstores)
-    await server.roster.add_key(key, gone=lambda _: True)
-    return AgentKey(agent_id=agent.id, key_id=key.id, key_secret=secret, features=FEATURES, server_id=server.server_id)
 
 
 @router.get("")
@@ -152,10 +112,3 @@ def _known(agent: Agent, grants: Sequence[Grant]) -> KnownAgent:
         created=agent.created,
         revoked=agent.revoked,
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -9,6 +9,7 @@ from tailrace.errors import ApiError
 from tailrace.server.api.call import Services
 from tailrace.server.api.protocol import PEER_CERTIFICATE
 from tailrace.server.api.v1.signed import PossibleCaller, Server
+from tailrace.server.auth.tls import is_loopback
 from tailrace.server.fleet.boots import Boot
 from tailrace.server.fleet.fleet import Joining, peer_certificate
 
@@ -119,7 +120,7 @@ async def enrol(joining: JoiningAgent, request: Request, caller: PossibleCaller,
     asked = Joining(joining.agent_id, joining.token, joining.certificate_request, joining.machine_id, joining.host_name)
     grant, certificate = await server.fleet.enrol(asked, proven=caller.agent if caller else "")
     return Joined(
-        **_facts(server),
+        **_facts(request, server),
         project=grant.project,
         logstores=list(grant.logstores),
         certificate=certificate,
@@ -135,7 +136,7 @@ async def keys(beat: Beat, request: Request, server: Server) -> Keys:
     agent = await server.fleet.announce(peer, Boot(beat.boot_id, frozenset(beat.previous_boot_ids), beat.machine_id), beat.host_name)
     issued = await server.fleet.keys(agent, beat.held)
     return Keys(
-        **_facts(server),
+        **_facts(request, server),
         projects=[Membership(project=grant.project, logstores=list(grant.logstores)) for grant in server.roster.grants(agent.id)],
         keys=[
             DataKey(
@@ -163,14 +164,22 @@ async def standing(request: Request, server: Server) -> Standing:
     )
 
 
-def _facts(server: Services) -> dict[str, Any]:
+def _facts(request: Request, server: Services) -> dict[str, Any]:
+    """An agent on the server's own machine is told the way that it came by first: the others may not lead there from inside."""
     return ServerFacts(
         server_id=server.server_id,
         roots=[root.pem for root in server.authority.trusted],
-        addresses=list(server.addresses),
+        addresses=list(dict.fromkeys([*_loopback(request), *server.addresses])),
         features=FEATURES,
         poll_secs=server.settings.agent_poll_secs,
     ).model_dump()
+
+
+def _loopback(request: Request) -> list[str]:
+    host, port = request.scope["server"] or ("", 0)
+    if request.client is None or not is_loopback(request.client.host) or not is_loopback(host):
+        return []
+    return [f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"]
 
 
 def _shown_certificate(request: Request) -> bytes:
