@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tailrace.server.auth.authority import open_authority, pem_of
+from tailrace.server.fleet.attempts import MOST_FAILURES
 from tests.conftest import RunningServer, running_server
 from tests.integration.server.joiner import Joiner
 from tests.integration.server.loggroups import headers, log_group
@@ -67,6 +68,23 @@ def test_a_wrong_secret_and_a_revoked_token_are_one_answer(server: RunningServer
     assert server.call("POST", f"/tokens/{id_}/revoke").json()["state"] == "revoked"
     revoked = joiner.enrol(text)
     assert (wrong.status, revoked.status, wrong.json()) == (401, 401, revoked.json())
+
+
+def test_guessing_tokens_ends_soon_and_whoever_has_joined_goes_on(tmp_path: Path) -> None:
+    with running_server(tmp_path / "home") as server:
+        server.make_logstore("web", "app")
+        text = token(server, "web")
+        joined, guessing = Joiner(tmp_path, server.tls_port), Joiner(tmp_path, server.tls_port)
+        joined.pin(text)
+        guessing.pin(text)
+        assert joined.enrol(text).status == 200
+        head, id_, secret, fingerprint = text.split(".")
+        wrong = ".".join([head, id_, secret[::-1], fingerprint])
+        answers = [guessing.enrol(wrong) for _ in range(MOST_FAILURES + 1)]
+        assert [answer.code for answer in answers] == ["TokenInvalid"] * MOST_FAILURES + ["TooManyAttempts"]
+        assert 0 < int(answers[-1].headers["retry-after"]) <= 60
+        assert guessing.enrol(token(server, "web")).code == "TooManyAttempts"
+        assert joined.keys().status == 200
 
 
 def test_what_the_database_holds_of_a_token_opens_nothing(server: RunningServer, project: str) -> None:

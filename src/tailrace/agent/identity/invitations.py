@@ -53,7 +53,7 @@ class Invitations:
 
 
 def _may_pass(error: TailraceError) -> bool:
-    return isinstance(error, UnreachableError) or (isinstance(error, ApiError) and error.status >= 500)
+    return isinstance(error, UnreachableError) or (isinstance(error, ApiError) and (error.status >= 500 or error.status == 429))
 
 
 def _read(path: Path) -> tuple[list[str], str]:

@@ -17,7 +17,7 @@ IPV6_PREFIX: Final = 64
 
 
 class Attempts:
-    """Failures by address, of the neighbourhoods that failed last. Successes are not counted: many agents may join from behind one address."""
+    """Failures, of the neighbourhoods that failed last. Successes are not counted: many agents may join from behind one address."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

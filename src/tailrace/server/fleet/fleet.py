@@ -16,6 +16,7 @@ from tailrace.server.auth.keys import new_agent_key
 from tailrace.server.auth.vault import Vault
 from tailrace.server.db.records import ALL_LOGSTORES, Agent, Grant, Key
 from tailrace.server.db.roster import Roster
+from tailrace.server.fleet.attempts import Attempts
 from tailrace.server.fleet.boots import Boot, Boots, Verdict
 from tailrace.server.fleet.tokens import genuine_token
 from tailrace.server.settings import Settings
@@ -47,6 +48,8 @@ class Joining:
     """Certificate signing request, PEM: that it is signed proves the agent's key."""
     machine_id: str
     host_name: str
+    address: str = ""
+    """Where it asks from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,22 @@ class Fleet:
         self._vault = vault
         self._authority = authority
         self._key_secs = settings.agent_key_secs
+        self._attempts = Attempts()
         self._boots = Boots(settings.agent_poll_secs * MISSED_POLLS + 5)
 
     async def enrol(self, joining: Joining, *, proven: str = "") -> tuple[Grant, str]:
         """The grant, and the agent's certificate as PEM. `proven` is the agent whose data key signed the request, if one did.
 
-        Raises ApiError: 401 TokenInvalid, 409 AgentExist when the id belongs to another key.
+        Raises ApiError: 401 TokenInvalid, 409 AgentExist when the id belongs to another key, 429 TooManyAttempts.
         """
+        self._attempts.admit(joining.address)
+        try:
+            return await self._enrol(joining, proven)
+        except ApiError:
+            self._attempts.failed(joining.address)
+            raise
+
+    async def _enrol(self, joining: Joining, proven: str) -> tuple[Grant, str]:
         token = genuine_token(self._roster, joining.token)
         public_key = _requested_key(joining.request)
         fingerprint, now = public_key_hash(public_key), int(time.time())

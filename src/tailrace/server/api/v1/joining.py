@@ -117,7 +117,8 @@ async def roots(server: Server) -> Roots:
 async def enrol(joining: JoiningAgent, request: Request, caller: PossibleCaller, server: Server) -> Joined:
     """Let an agent in that has a join token."""
     _require_tls(request)
-    asked = Joining(joining.agent_id, joining.token, joining.certificate_request, joining.machine_id, joining.host_name)
+    address = request.client.host if request.client else ""
+    asked = Joining(joining.agent_id, joining.token, joining.certificate_request, joining.machine_id, joining.host_name, address)
     grant, certificate = await server.fleet.enrol(asked, proven=caller.agent if caller else "")
     return Joined(
         **_facts(request, server),
