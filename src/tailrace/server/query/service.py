@@ -13,8 +13,9 @@ from tailrace.server.query.search.parser import parse_search
 from tailrace.server.query.search.predicate import Binder, Predicates
 from tailrace.server.query.sql.compiling import Visible, compile_sql
 from tailrace.server.query.sql.contract import Type
-from tailrace.server.query.sql.values import as_sls
-from tailrace.server.query.window import ALL_TIME, Window
+from tailrace.server.query.sql.series import Series
+from tailrace.server.query.sql.values import as_sls, as_text
+from tailrace.server.query.window import ALL_TIME, NS, Window
 from tailrace.server.store.port import EngineQuery, Limits, Rows, Store, TableSpec
 from tailrace.server.store.schema import table_name
 
@@ -91,18 +92,19 @@ class Queries:
     ) -> Answer:
         """SQL over what the search finds; the logstore is `log` and its own name. Of `others` it sees all within the same times."""
         binder = Binder()
-        own = Visible(table, window.conditions(table, search, binder))
+        own = _visible(table, window, search, binder)
         times = replace(window, topic="")
-        visible = {other: Visible(spec, times.conditions(spec, "", binder)) for other, spec in (others or {}).items() if other != name}
-        return await self._select(sql, {**visible, "log": own, name: own}, binder, search)
+        visible = {other: _visible(spec, times, "", binder) for other, spec in (others or {}).items() if other != name}
+        return await self._select(sql, {**visible, "log": own, name: own}, binder, search, window)
 
     async def analyse_project(self, tables: Mapping[str, TableSpec], sql: str) -> Answer:
         """SQL over logstores by name; it says itself which times it wants."""
         binder = Binder()
-        visible = {name: Visible(spec, ALL_TIME.conditions(spec, "", binder)) for name, spec in tables.items()}
-        return await self._select(sql, visible, binder, "")
+        visible = {name: _visible(spec, ALL_TIME, "", binder) for name, spec in tables.items()}
+        return await self._select(sql, visible, binder, "", None)
 
-    async def _select(self, sql: str, visible: Mapping[str, Visible], binder: Binder, search: str) -> Answer:
+    async def _select(self, sql: str, visible: Mapping[str, Visible], binder: Binder, search: str, window: Window | None) -> Answer:
+        """`window` is where gaps of a time series are filled."""
         statement = compile_sql(sql, visible, binder)
         found = await self._run(
             EngineQuery(statement.text, binder.parameters, "trino", ANALYTICS, time_zone=self._time_zone), statement.inner_names
@@ -112,7 +114,16 @@ class Queries:
             {key: as_sls(value, engine_type, kind) for (key, engine_type, kind), value in zip(cells, row, strict=True)}
             for row in found.rows
         ]
+        if statement.series is not None and window is not None:
+            made = statement.series.filled(made, await self._moments(statement.series, window))
         return _answer(made, found, search, sql.strip(), statement.columns)
+
+    async def _moments(self, series: Series, window: Window) -> list[str]:
+        """How each window of the series is written, in order of time."""
+        binder = Binder()
+        text = series.moments(window.start // NS, -(-window.end // NS), binder)
+        found = await self._run(EngineQuery(text, binder.parameters, "trino", LIGHT, time_zone=self._time_zone))
+        return [as_text(moment) for (moment,) in found.rows]
 
     async def histogram(self, table: TableSpec, search: str, window: Window) -> list[histogram.Interval]:
         """Of the search only: an SQL part is ignored."""
@@ -153,6 +164,10 @@ class Queries:
             raise
         except EngineError as error:
             raise explain(error, query, names or {}) from error
+
+
+def _visible(table: TableSpec, window: Window, search: str, binder: Binder) -> Visible:
+    return Visible(table, lambda shift: (window.earlier(shift) if shift else window).conditions(table, search, binder))
 
 
 def explain(error: EngineError, query: EngineQuery, names: Mapping[str, str]) -> Exception:

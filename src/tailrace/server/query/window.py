@@ -1,6 +1,6 @@
 """The part of a logstore that a request is about: its rows between two times, of one topic, as conditions of the engine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tailrace.errors import ApiError
 from tailrace.server.query.search.parser import parse_search
@@ -22,6 +22,10 @@ class Window:
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
             raise ApiError(400, "InvalidTimeRange", f"the range from {self.start / NS:.9g} to {self.end / NS:.9g} is empty or negative")
+
+    def earlier(self, seconds: int) -> "Window":
+        """Raises ApiError(400, InvalidTimeRange) where all of it is before 1970."""
+        return replace(self, start=max(0, self.start - seconds * NS), end=self.end - seconds * NS)
 
     def conditions(self, table: TableSpec, search: str, binder: Binder) -> list[str]:
         """For the WHERE of every statement. Raises ApiError(400, ParameterInvalid) for a search that cannot be read."""

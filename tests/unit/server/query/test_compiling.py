@@ -30,7 +30,7 @@ TABLE = TableSpec(
 
 def compiled(sql: str) -> tuple[Statement, Binder]:
     binder = Binder()
-    visible = Visible(TABLE, ["time >= {t:Int64}"])
+    visible = Visible(TABLE, lambda _shift: ["time >= {t:Int64}"])
     return compile_sql(sql, {"log": visible, "access": visible}, binder), binder
 
 

@@ -1,7 +1,7 @@
 """Compiles the SQL half of a query: checked, resolved, with a limit, over CTEs that each carry their own time range and search."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -9,9 +9,11 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 
 from tailrace.server.query.search.predicate import Binder
 from tailrace.server.query.sql.allowlist import Presto, parse_select, refuse
+from tailrace.server.query.sql.comparing import expand
 from tailrace.server.query.sql.contract import Type
 from tailrace.server.query.sql.relations import VirtualTable
 from tailrace.server.query.sql.resolver import Resolver
+from tailrace.server.query.sql.series import Series, find_series
 from tailrace.server.store.port import TableSpec
 
 DEFAULT_LIMIT = 100
@@ -24,7 +26,8 @@ class Visible:
     """A logstore that a statement may read, and what is true of every row that it sees there."""
 
     table: TableSpec
-    conditions: Sequence[str]
+    conditions: Callable[[int], Sequence[str]]
+    """Of the number of seconds by which a comparison looks earlier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Statement:
     columns: list[tuple[str, Type]]
     inner_names: dict[str, str]
     """What our names for columns (`x3`) stand for, for messages."""
+    series: Series | None = None
+    """How gaps in time are to be filled."""
 
 
 def compile_sql(sql: str, visible: Mapping[str, Visible], binder: Binder) -> Statement:
@@ -43,7 +48,9 @@ def compile_sql(sql: str, visible: Mapping[str, Visible], binder: Binder) -> Sta
     tables = _tables(visible, binder)
     _default_source(select)
     resolver = Resolver(tables, binder)
+    series = find_series(select)
     try:
+        expand(select)
         relation = resolver.query(select)
         _limit(select)
         definitions = [f"{name} AS ({table.definition(_conditions(table, visible))})" for name, table in resolver.used.items()]
@@ -55,7 +62,7 @@ def compile_sql(sql: str, visible: Mapping[str, Visible], binder: Binder) -> Sta
         raise refuse("the SQL is nested too deeply") from None
     with_clause = f"WITH {', '.join(definitions)} " if definitions else ""
     inner_names = {column.inner: column.name for table in resolver.used.values() for column in table.columns}
-    return Statement(with_clause + text, [(column.name, column.type) for column in relation.columns], inner_names)
+    return Statement(with_clause + text, [(column.name, column.type) for column in relation.columns], inner_names, series)
 
 
 def _with_quotes(sql: str, names: Iterable[str]) -> str:
@@ -76,7 +83,7 @@ def _tables(visible: Mapping[str, Visible], binder: Binder) -> dict[str, Virtual
 
 
 def _conditions(table: VirtualTable, visible: Mapping[str, Visible]) -> Sequence[str]:
-    return next(each.conditions for each in visible.values() if each.table.logstore == table.table.logstore)
+    return next(each.conditions(table.shift) for each in visible.values() if each.table.logstore == table.table.logstore)
 
 
 def _default_source(query: exp.Expr) -> None:

@@ -12,6 +12,7 @@ from tailrace.server.query.sql.chapters import (
     approximate,
     arrays,
     binary,
+    comparisons,
     conditions,
     json,
     maps,
@@ -26,7 +27,7 @@ from tailrace.server.query.sql.contract import Function
 
 CHAPTERS = (
     aggregates.CHAPTER, approximate.CHAPTER, windows.CHAPTER, conditions.CHAPTER, numbers.CHAPTER, texts.CHAPTER, regular.CHAPTER,
-    times.CHAPTER, json.CHAPTER, arrays.CHAPTER, maps.CHAPTER, urls.CHAPTER, addresses.CHAPTER, binary.CHAPTER,
+    times.CHAPTER, comparisons.CHAPTER, json.CHAPTER, arrays.CHAPTER, maps.CHAPTER, urls.CHAPTER, addresses.CHAPTER, binary.CHAPTER,
 )  # fmt: skip
 
 FUNCTIONS = {function.name: function for chapter in CHAPTERS for function in chapter.functions}

@@ -49,16 +49,18 @@ class Relation:
 class VirtualTable(Relation):
     """One logstore as SQL sees it. Tags and `__date__` are there for those who name them, and not part of `*`."""
 
-    def __init__(self, table: TableSpec, binder: Binder, inner_name: str) -> None:
+    def __init__(self, table: TableSpec, binder: Binder, inner_name: str, shift: int = 0) -> None:
         super().__init__([])
         self.table = table
+        self.shift = shift
+        """Seconds by which its rows are earlier than they say."""
         self.inner_name = inner_name
         self._binder = binder
         self._sources: dict[str, str | FieldIndex] = {}
         self._unlisted = Relation([])
         self._used: dict[str, None] = {}
         for name, kind, expression in _RESERVED:
-            self.columns.append(self._column(name, kind, expression))
+            self.columns.append(self._column(name, kind, expression + (f" + {shift}" if name == "__time__" and shift else "")))
         for index in self._analysable():
             self.columns.append(self._column(index.key, _TYPES[index.type], index))
 
@@ -67,6 +69,10 @@ class VirtualTable(Relation):
 
     def use(self, column: Column) -> None:
         self._used[column.inner] = None
+
+    def earlier(self, shift: int) -> "VirtualTable":
+        """The same logstore so many seconds before."""
+        return VirtualTable(self.table, self._binder, f"{self.inner_name}_{shift}", shift)
 
     def definition(self, conditions: Sequence[str]) -> str:
         """The body of the CTE: only what the statement uses, and always under the conditions."""
@@ -82,7 +88,7 @@ class VirtualTable(Relation):
         if aliased is not None:
             return self._unlist(name, _TYPES[aliased.type], aliased)
         if name == "__date__":
-            return self._unlist(name, Type.VARCHAR, _DATE)
+            return self._unlist(name, Type.VARCHAR, _DATE.replace("(time,", f"(time + toIntervalSecond({self.shift}),"))
         if name.startswith(TAG_PREFIX):
             bound = self._binder.bind(name.removeprefix(TAG_PREFIX))
             return self._unlist(name, Type.VARCHAR, f"if(has(mapKeys(tags), {bound}), tags[{bound}], NULL)")

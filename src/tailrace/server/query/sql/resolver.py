@@ -12,6 +12,7 @@ from sqlglot import exp
 from tailrace.errors import ApiError
 from tailrace.server.query.search.predicate import Binder
 from tailrace.server.query.sql.allowlist import is_plain_name, refuse, shown
+from tailrace.server.query.sql.comparing import SHIFT
 from tailrace.server.query.sql.contract import Type
 from tailrace.server.query.sql.functions import AGGREGATES
 from tailrace.server.query.sql.relations import Column, Relation, VirtualTable, unresolved
@@ -49,6 +50,7 @@ class Resolver:
         self._tables = {name.lower(): table for name, table in tables.items()}
         self._binder = binder
         self._ctes: list[dict[str, Relation]] = []
+        self._earlier: dict[tuple[str, int], VirtualTable] = {}
         self._lambdas = 0
         self.used: dict[str, VirtualTable] = {}
         """The virtual tables that the statement selects from, by inner name."""
@@ -118,10 +120,14 @@ class Resolver:
         relation = next((ctes[name.lower()] for ctes in reversed(self._ctes) if name.lower() in ctes), None)
         if not isinstance(node.this, exp.Identifier):
             raise _no_source(node)
+        shift = node.meta.get(SHIFT, 0)
+        if relation is not None and shift:
+            raise refuse(f"`compare` cannot look into `{name}` of WITH: write it as a sub-query")
         if relation is None:
             table = self._tables.get(name.lower())
             if table is None:
                 raise unresolved("table", name, [*self._tables])
+            table = self._earlier.setdefault((table.inner_name, shift), table.earlier(shift)) if shift else table
             self.used[table.inner_name] = relation = table
             node.set("this", _identifier(table.inner_name))
         if scope.source(alias):

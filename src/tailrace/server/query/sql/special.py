@@ -10,6 +10,8 @@ from tailrace.server.query.sql.contract import Type
 from tailrace.server.query.sql.templates import filled
 
 _KEY = "tailrace_type"
+_WINDOW = re.compile(r"([1-9]\d{0,5})([smhd])")
+_UNITS = {"s": "Second", "m": "Minute", "h": "Hour", "d": "Day"}
 _STEP = re.compile(r"\.([A-Za-z_][\w-]*)|\[(\d+)\]|\[\s*(?:\"([^\"\\]+)\"|'([^'\\]+)')\s*\]")
 
 
@@ -136,3 +138,36 @@ def _steps(path: str) -> list[str | int]:
         steps.append(name if name is not None else int(step[2]) + 1)
         rest = rest[step.end() :]
     return steps
+
+
+# --- comparison over time -------------------------------------------------------------------------------------------------------
+def compare(node: exp.Anonymous) -> None:
+    """Of a value, the age of its row and the ages to compare with (sql/comparing.py)."""
+    value, age, *shifts = node.expressions
+    become(node, exp.Array(expressions=_compared(value, age, shifts)), Type.ARRAY)
+
+
+def ts_compare(node: exp.Anonymous) -> None:
+    """Of a value, the age of its row, the time that is grouped by and the ages to compare with."""
+    value, age, time, *shifts = node.expressions
+    seconds = "toFloat64(_1)" if type_of(time) in (Type.BIGINT, Type.DOUBLE) else "toFloat64(toDateTime64(_1, 3))"
+    earlier = [filled(f"{seconds} - _2", [time, shift]) for shift in shifts]
+    become(node, exp.Array(expressions=[*_compared(value, age, shifts), *earlier]), Type.ARRAY)
+
+
+def _compared(value: exp.Expr, age: exp.Expr, shifts: list[exp.Expr]) -> list[exp.Expr]:
+    now, *before = [filled("toFloat64(maxOrNullIf(_1, _2 = _3))", [value, age, shift]) for shift in (exp.Literal.number(0), *shifts)]
+    return [now, *before, *(filled("_1 / _2", [now, each]) for each in before)]
+
+
+def time_series(node: exp.Anonymous) -> None:
+    time, window, pattern, _ = node.expressions
+    become(node, filled(f"date_format({window_start(window)}, _2)", [time, pattern]), Type.VARCHAR)
+
+
+def window_start(window: exp.Expr) -> str:
+    """The template for the beginning of a time's window; `window` is a literal such as `'5m'`."""
+    found = _WINDOW.fullmatch(window.name) if isinstance(window, exp.Literal) and window.is_string else None
+    if found is None:
+        raise refuse("the window of `time_series` is a constant such as '30s', '5m', '1h' or '1d'")
+    return f"toStartOfInterval(_1, toInterval{_UNITS[found[2]]}({int(found[1])}))"

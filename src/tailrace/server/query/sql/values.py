@@ -24,7 +24,7 @@ def as_sls(value: object, engine_type: str, kind: Type = Type.UNKNOWN) -> str:
     if isinstance(value, bool) or (kind is Type.BOOLEAN and value in (0, 1)):
         return "true" if value else "false"
     if isinstance(value, list | tuple | dict):
-        return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(_plain(value, engine_type), ensure_ascii=False, separators=(",", ":"))
     inner = bare_type(engine_type)
     if inner.startswith("DateTime") or kind is Type.TIMESTAMP:
         return _timestamp(as_text(value))
@@ -62,9 +62,15 @@ def _shortest_single(value: float) -> str:
     return repr(value)
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, engine_type: str = "") -> object:
+    """As JSON: a double stays one where the engine writes a whole number."""
+    kind = bare_type(engine_type)
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        inner = kind[6:-1] if kind.startswith("Array(") else ""
+        return [_plain(item, inner) for item in value]
     if isinstance(value, dict):
-        return {as_text(key): _plain(item) for key, item in value.items()}
+        inner = kind[4:-1].partition(", ")[2] if kind.startswith("Map(") else ""
+        return {as_text(key): _plain(item, inner) for key, item in value.items()}
+    if isinstance(value, int) and kind == "Float64":
+        return float(value)
     return as_text(value) if isinstance(value, bytes) else value
