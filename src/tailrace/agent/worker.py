@@ -40,6 +40,7 @@ from tailrace.pipeline.age import with_default as with_default_age
 from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.loading import resolve
 from tailrace.pipeline.model import PipelineConfig
+from tailrace.wire.outward import use as use_outward
 from tailrace.wire.proxy import use
 
 EXIT_CODES = {End.STOPPED: 0, End.DRAINED: 0, End.FAILED: 1}
@@ -68,6 +69,7 @@ class Worker:
     ) -> None:
         settings = startup.load(home, flags=flags).settings
         use(settings.proxies)
+        use_outward(settings.outward)
         self._home = home
         self._supervision = supervision or Supervision()
         self._settings = settings
@@ -83,6 +85,7 @@ class Worker:
         self._desk = Desk(home, settings.metrics_listen)
         self._guard = Guard(Limits.of(settings, self._platform.given()) if limited else Limits(), self._platform, processes())
         self._vitals = Vitals(self._desk.overview, self._supervision)
+        self._desk.unwell = self._unwell
         self._session: Session | None = None
         self._managed = False
         """By a server, which may give it pipelines that run at any time."""
@@ -166,7 +169,7 @@ class Worker:
         names = {pipeline.name for pipeline in self._local}
         remote = [pipeline for pipeline in self._remote.pipelines() if pipeline.name not in names]
         settings = self._settings
-        return [with_defaults(with_default_age(pipeline, settings.max_log_age_secs), settings) for pipeline in [*self._local, *remote]]
+        return [with_defaults(with_default_age(pipeline, settings.log_age_secs), settings) for pipeline in [*self._local, *remote]]
 
     def _again(self, end: End) -> None:
         """The present session makes way for another one; from the keeper's thread."""
@@ -222,6 +225,12 @@ class Worker:
         """What the supervisor is told every second."""
         self._take_up_releases()
         return {"parts": self._vitals.parts(), "hang_secs": self._settings.hang_secs, **self._guard.report()}
+
+    def _unwell(self) -> str:
+        """What the supervisor would end this worker for, or nothing."""
+        patience = self._settings.hang_secs
+        stuck = [part for part in self._vitals.parts() if part["still_secs"] > patience * part.get("times", 1)]
+        return "; ".join(f"{part['part']} for {part['still_secs']:.0f} s" for part in stuck)
 
     def _take_up_releases(self) -> None:
         """What an administrator has released goes on by itself (`tailrace agent release`)."""

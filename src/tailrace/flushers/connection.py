@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tailrace.errors import UnreachableError
+from tailrace.wire.outward import outward
 from tailrace.wire.proxy import Proxy, bracketed
 
 CONNECT_SECS = 5.0
@@ -128,14 +130,14 @@ class HttpConnections:
                 opened = await self._through(self._proxy)
             else:
                 opened = await asyncio.open_connection(
-                    self._host, self._port, ssl=self._tls, server_hostname=self._server_name, limit=HEAD_LIMIT
+                    self._host, self._port, ssl=self._tls, server_hostname=self._server_name, limit=HEAD_LIMIT, local_addr=_source()
                 )
         return _Connection(*opened)
 
     async def _through(self, proxy: Proxy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to the proxy; where it does not forward, its other end is the server."""
         try:
-            reader, writer = await asyncio.open_connection(proxy.host, proxy.port, limit=HEAD_LIMIT)
+            reader, writer = await asyncio.open_connection(proxy.host, proxy.port, limit=HEAD_LIMIT, local_addr=_source())
         except OSError as error:
             raise ProxyError(f"cannot reach the proxy `{proxy}`: {error.strerror or error}") from error
         try:
@@ -158,6 +160,13 @@ class HttpConnections:
             raise ProxyError(f"the proxy `{proxy}` opens no tunnel to `{server}`: it answers {status}{_REASONS.get(status, '')}")
         if self._tls is not None:
             await writer.start_tls(self._tls, server_hostname=self._server_name)
+
+
+def _source() -> tuple[str, int] | None:
+    try:
+        return outward().source()
+    except UnreachableError as error:
+        raise OSError(error.message) from error
 
 
 def _gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -10,11 +10,11 @@ from urllib.parse import urlencode, urlsplit
 
 from tailrace.errors import ApiError, UnreachableError
 from tailrace.pipeline.contract import Credentials
+from tailrace.wire.outward import outward
 from tailrace.wire.proxy import PORTS, Proxy, way_to
 from tailrace.wire.signature import SignedRequest, sign_v4
 from tailrace.wire.tls import explain
 
-TIMEOUT_SECS: Final = 10.0
 REGION: Final = "local"
 MAX_ANSWER_BYTES: Final = 64 * 1_048_576
 """Stream ends of 100 000 files take 4 MB."""
@@ -45,7 +45,7 @@ def call(
 
 
 def exchange(
-    endpoint: str, method: str, target: str, body: bytes, *, tls: ssl.SSLContext, media_type: str, timeout: float = TIMEOUT_SECS
+    endpoint: str, method: str, target: str, body: bytes, *, tls: ssl.SSLContext, media_type: str, timeout: float | None = None
 ) -> bytes:
     """The body of the answer to an agent that is known by its certificate. The errors of `call`."""
     headers = {"host": urlsplit(endpoint).netloc, **({"content-type": media_type} if body else {})}
@@ -56,10 +56,12 @@ def exchange(
 
 
 def _exchange(
-    endpoint: str, tls: ssl.SSLContext | None, request: tuple[str, str, bytes, dict[str, str]], timeout: float = TIMEOUT_SECS
+    endpoint: str, tls: ssl.SSLContext | None, request: tuple[str, str, bytes, dict[str, str]], timeout: float | None = None
 ) -> tuple[int, bytes]:
-    connection = _connection(endpoint, tls, timeout)
+    connection = _connection(endpoint, tls)
     try:
+        connection.connect()
+        connection.sock.settimeout(timeout or outward().request_secs)
         connection.request(*request)
         with connection.getresponse() as response:
             text = response.read(MAX_ANSWER_BYTES + 1)
@@ -77,14 +79,15 @@ def _exchange(
     return response.status, text
 
 
-def _connection(endpoint: str, tls: ssl.SSLContext | None, timeout: float) -> http.client.HTTPConnection:
+def _connection(endpoint: str, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
     """Through a tunnel, where a proxy leads there."""
     url, proxy = urlsplit(endpoint), _proxy(endpoint)
     host, port = (url.hostname or "", url.port) if proxy is None else (proxy.host, proxy.port)
+    patience, source = outward().connect_secs, outward().source()
     if url.scheme == "https":
-        connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=tls)
+        connection = http.client.HTTPSConnection(host, port, timeout=patience, source_address=source, context=tls)
     else:
-        connection = http.client.HTTPConnection(host, port, timeout=timeout)
+        connection = http.client.HTTPConnection(host, port, timeout=patience, source_address=source)
     if proxy is not None:
         connection.set_tunnel(url.hostname or "", url.port or PORTS.get(url.scheme), proxy.headers)
     return connection

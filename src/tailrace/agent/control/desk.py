@@ -1,6 +1,6 @@
 """Where the agent answers people: the questions of the local socket and what answers each of them."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,8 @@ class Desk:
 
     def __init__(self, home: Path, metrics_listen: str = "") -> None:
         self._metrics_listen = metrics_listen
+        self.unwell: Callable[[], str] = str
+        """What of the worker stands still, or nothing."""
         self.overview = Overview()
         self.keeper: Keeper | None = None
         self.overview.servers = lambda: self.keeper.rows() if self.keeper is not None else []
@@ -40,7 +42,7 @@ class Desk:
     async def open(self, runs: Runs, dead_letters: Answer) -> AsyncGenerator[None]:
         """Within it, on the event loop, questions are answered; those about imports by `runs`."""
         answers: dict[str, Answer] = {**self._answers, "import": runs.ask, "dead-letters": dead_letters, "imports": lambda _: runs.rows()}
-        async with serving(self._run, answers), exporting(self._metrics_listen):
+        async with serving(self._run, answers), exporting(self._metrics_listen, self.unwell):
             yield
 
     def _files(self, question: Mapping[str, Any]) -> Iterable[Row]:

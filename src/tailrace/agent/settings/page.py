@@ -17,7 +17,11 @@ What the administrator of a machine decides for its agent; no server can change 
 4. flags: `--set mem_usage_limit=512`
 
 `tailrace agent settings` shows the values that hold and where each comes from. They are read when the agent starts; a mistake in any
-place keeps it from starting, with the place and what to do. The names are those of Logtail's start-up file where that has the setting.
+place keeps it from starting, with the place and what to do. The names are those of Logtail's start-up file where that has the setting;
+its `ilogtail_config.json` may be put into `HOME/config.d` as it is. Keys of it that mean nothing here are accepted, so that it need
+not be edited, and say why they have no effect. Beside settings the environment may give the agent's own ids
+(`ALIYUN_LOGTAIL_USER_DEFINED_ID`) and variables that become tags (`ALIYUN_LOG_ENV_TAGS`); `ALIYUN_LOGTAIL_USER_ID` and
+`ALIYUN_LOGTAIL_CONFIG` are not needed, because an agent joins a server with a [token](../howto/enrol-agents.md).
 """
 
 

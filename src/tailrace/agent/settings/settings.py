@@ -4,11 +4,14 @@ import math
 import re
 import sys
 from collections.abc import Iterator
+from typing import Any, Final
 
 from tailrace.pipeline.config import OptionGroup, Problem, Secret, option
+from tailrace.wire.outward import Outward
 from tailrace.wire.proxy import Proxies, wrong_proxy
 
 MIB = 1_048_576
+STREAM_LOG: Final = "it was replaced long ago; rsyslog writes files, which are collected"
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
 
 
@@ -37,7 +40,8 @@ class AgentSettings(OptionGroup):
         ge=0, le=3_153_600_000,
     )  # fmt: skip
     metrics_listen: str = option(
-        "", key="metrics_listen", doc="`HOST:PORT` at which Prometheus gets the agent's metrics, `/metrics` over HTTP; empty: nowhere.",
+        "", key="metrics_listen", doc="`HOST:PORT` at which Prometheus gets the agent's metrics, `/metrics` over HTTP, and probes its "
+        "health, `/healthz` (503 when a part stands still for `hang_secs`); empty: nowhere.",
         examples=["127.0.0.1:9483"],
     )  # fmt: skip
     mem_usage_limit: int = option(
@@ -129,6 +133,23 @@ class AgentSettings(OptionGroup):
         "", key="no_proxy", doc="What is reached without them, separated by commas: names (and all below them), addresses, networks such "
         "as `10.0.0.0/8`, each but a network with or without a port; `*` is all. Also `NO_PROXY`.", examples=["10.0.0.0/8,.example.org"],
     )  # fmt: skip
+    bind_interface: str = option(
+        "", key="bind_interface", doc="Network interface whose address connections come from; empty: the system chooses.", examples=["eth1"]
+    )
+    oas_connect_timeout: float = option(
+        5.0, key="oas_connect_timeout", doc="How long calls for keys and enrolment may take to connect.", unit="seconds", ge=0.1, le=3600
+    )
+    oas_request_timeout: float = option(
+        10.0, key="oas_request_timeout", doc="How long such a call may wait for its answer.", unit="seconds", ge=0.1, le=3600
+    )
+    enable_log_time_auto_adjust: bool = option(
+        False, key="enable_log_time_auto_adjust", doc="Whether the times of events are moved by as much as the server's clock is ahead of "
+        "this machine's, or behind, where that is 5 s or more; from a target's first answer on.",
+    )  # fmt: skip
+    discard_old_data: bool = option(
+        True, key="discard_old_data", doc="Whether events older than `max_log_age_secs` are discarded, by pipelines that give no "
+        "`MaxLogAgeSecs`.",
+    )  # fmt: skip
     check_point_filename: str = option("", key="check_point_filename", doc="File of positions.", ignored="it stands in `HOME/agent`")
     check_point_dump_interval: int = option(
         900, key="check_point_dump_interval", doc="How often positions are saved.", unit="seconds",
@@ -144,6 +165,24 @@ class AgentSettings(OptionGroup):
         20, key="logreader_max_rotate_queue_size", doc="Rotated files of one path that may wait.", ignored="all that exist are read"
     )
     data_server_port: int = option(80, key="data_server_port", doc="Port of uploads.", ignored="the endpoint names its port")
+    force_quit_read_timeout: int = option(
+        7200, key="force_quit_read_timeout", doc="When a thread that reads counts as hung.", unit="seconds",
+        ignored="`hang_secs` says it for all parts",
+    )  # fmt: skip
+    docker_file_cache_path: str = option(
+        "", key="docker_file_cache_path", doc="File of known containers.", ignored="nothing reads from containers yet"
+    )
+    max_docker_config_update_times: int = option(
+        10, key="max_docker_config_update_times", doc="Updates from containers within 3 min.", ignored="nothing reads from containers yet"
+    )
+    streamlog_open: bool = option(False, key="streamlog_open", doc="The old stream log.", ignored=STREAM_LOG)
+    streamlog_pool_size_in_mb: int = option(50, key="streamlog_pool_size_in_mb", doc="Its memory.", unit="MB", ignored=STREAM_LOG)
+    streamlog_rcv_size_each_call: int = option(1024, key="streamlog_rcv_size_each_call", doc="Its reads.", unit="bytes", ignored=STREAM_LOG)
+    streamlog_tcp_addr: str = option("", key="streamlog_tcp_addr", doc="Its address.", ignored=STREAM_LOG)
+    streamlog_tcp_port: int = option(11_111, key="streamlog_tcp_port", doc="Its port.", ignored=STREAM_LOG)
+    streamlog_formats: list[dict[str, Any]] = option(
+        factory=list[dict[str, Any]], key="streamlog_formats", doc="Its formats.", ignored=STREAM_LOG
+    )
     max_deleted_files: int = option(
         1000, key="max_deleted_files",
         doc="Deleted files that all pipelines together hold open until they are read; of more, those deleted first are given up, and what "
@@ -170,6 +209,15 @@ class AgentSettings(OptionGroup):
 
         if self.metrics_listen and not _ADDRESS.fullmatch(self.metrics_listen):
             yield Problem("metrics_listen", f"`{self.metrics_listen}` is no address", "write `HOST:PORT`, such as `127.0.0.1:9483`")
+
+    @property
+    def log_age_secs(self) -> int | None:
+        """The limit of age of pipelines that give none; 0 is no limit, None the usual one."""
+        return self.max_log_age_secs if self.discard_old_data else 0
+
+    @property
+    def outward(self) -> Outward:
+        return Outward(self.bind_interface, self.oas_connect_timeout, self.oas_request_timeout, self.enable_log_time_auto_adjust)
 
     @property
     def proxies(self) -> Proxies:

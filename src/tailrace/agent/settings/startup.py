@@ -24,6 +24,8 @@ SUFFIXES: Final = (".yaml", ".yml", ".json")
 USUAL: Final = frozenset({"http_proxy", "https_proxy", "no_proxy"})
 """Known to everyone under the bare name in capitals, too."""
 PREFIXES: Final = ("TAILRACE_", "ALIYUN_LOGTAIL_")
+VARIABLES: Final = {"check_point_filename": "ALIYUN_LOGTAIL_CHECK_POINT_PATH"}
+"""The manual's own name of a variable, where it is not the key's."""
 DEFAULT: Final = "default"
 
 
@@ -118,7 +120,8 @@ def _file(path: Path, origin: str) -> Iterator[Layer]:
 def _from_environment(environment: Mapping[str, str]) -> Iterator[Layer]:
     for key in AgentSettings.spellings():
         usual = [key.upper()] if key in USUAL else []
-        for name in (*usual, key, *(f"{prefix}{key.upper()}" for prefix in reversed(PREFIXES))):
+        manual = [VARIABLES[key]] if key in VARIABLES else []
+        for name in (*usual, key, *manual, *(f"{prefix}{key.upper()}" for prefix in reversed(PREFIXES))):
             if name in environment:
                 yield _single(f"environment {name}", key, environment[name])
 

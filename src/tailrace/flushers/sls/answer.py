@@ -9,6 +9,8 @@ from tailrace.pipeline.contract import Delivery, Outcome
 
 ABOUT_THE_DATA = frozenset({"PostBodyInvalid", "PostBodyTooLarge", "InvalidKey", "InvalidEncoding"})
 QUOTA = frozenset({"WriteQuotaExceed", "ProjectQuotaExceed", "ShardWriteQuotaExceed", "ReadQuotaExceed"})
+APART = timedelta(seconds=5)
+"""Less is not told apart from whole seconds and the way there."""
 CLOCK = frozenset({"RequestTimeExpired", "RequestTimeTooSkewed"})
 FORKED = "IdentityForked"
 MAX_MESSAGE = 300
@@ -40,6 +42,15 @@ def clock_offset(answer: Answer) -> timedelta | None:
         return parsedate_to_datetime(answer.headers["date"]) - datetime.now(UTC)
     except (KeyError, ValueError, TypeError):
         return None
+
+
+def server_ahead(answer: Answer) -> timedelta:
+    """How far the clock of whoever answered is ahead of ours by its `Date`; nothing where that is less than APART, or not told."""
+    try:
+        ahead = parsedate_to_datetime(answer.headers["date"]) - datetime.now(UTC)
+    except (KeyError, ValueError, TypeError):
+        return timedelta()
+    return ahead if abs(ahead) >= APART else timedelta()
 
 
 def _error(answer: Answer) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tailrace.batch import EventBatch
 from tailrace.errors import ConfigError
-from tailrace.flushers.sls.answer import clock_offset, judge
+from tailrace.flushers.sls.answer import clock_offset, judge, server_ahead
 from tailrace.flushers.sls.groups import bounded, halves, hash_key, whole
 from tailrace.flushers.sls.link import CertificateError, Link
 from tailrace.flushers.sls.request import Address, many_groups, one_group, signed
@@ -21,12 +21,14 @@ from tailrace.pipeline.config import OptionGroup, PluginConfig, Problem, Secret,
 from tailrace.pipeline.contract import BatchLimits, Credentials, Delivery, FlusherContext, Group, Identity, Outcome, Payload
 from tailrace.pipeline.registry import flusher
 from tailrace.wire.batch_form import MODE
+from tailrace.wire.outward import outward
 from tailrace.wire.proxy import wrong_proxy
 
 PACK_ID = b"__pack_id__"
 MOST_GROUPS = 1024
 """Log groups of one request in the batch form: thousands of files that grow by a line each make one group each. The server takes 4096."""
 TAG = "__tag__:"
+SECOND_NS = 1_000_000_000
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 HEADER_BREAK = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
 RESERVED = frozenset(
@@ -118,7 +120,7 @@ class FlusherSls:
         self.formerly: Sequence[str] = ()
         self.limits = self._limits(many=False)
         self.recognises_repeats = False
-        self._clock_offset = timedelta()
+        self._clock_offset = self._ahead = timedelta()
         self._opened = False
         self._context: FlusherContext | None = None
         self._link = self._link_to(config.url)
@@ -154,6 +156,9 @@ class FlusherSls:
         pieces = [piece for group in groups or whole(batch, farewell=identity.ended) for piece in bounded(group)]
         payloads: list[Payload] = []
         own_topic = batch.topic
+        if self._ahead:
+            ahead = round(self._ahead.total_seconds()) * SECOND_NS
+            batch.set_times([time + ahead for time in batch.times])
         for part, group in enumerate(pieces):
             batch.topic = own_topic if group.topic is None else group.topic
             encoded = batch.encode(
@@ -204,6 +209,7 @@ class FlusherSls:
         except OSError as error:
             return Delivery(Outcome.RETRY, "Network", str(error))
         self._clock_offset = clock_offset(answer) or self._clock_offset
+        self._ahead = server_ahead(answer) if outward().adjusts_times else timedelta()
         delivery = judge(answer)
         if delivery.outcome is Outcome.UNAUTHORIZED and self._context is not None and not config.access_key_id:
             self._context.refused(config.url, config.project)

@@ -7,8 +7,20 @@ import pytest
 
 from tailrace.agent.settings import page as settings_page
 from tailrace.agent.settings import startup
+from tailrace.agent.settings.settings import AgentSettings
 from tailrace.cli.main import main
 from tailrace.errors import ConfigErrors
+
+MANUAL = (
+    "cpu_usage_limit", "mem_usage_limit", "max_bytes_per_sec", "process_thread_count", "send_request_concurrency", "buffer_file_num",
+    "buffer_file_size", "buffer_file_path", "bind_interface", "check_point_filename", "check_point_dump_interval", "user_config_file_path",
+    "docker_file_cache_path", "discard_old_data", "working_ip", "working_hostname", "max_read_buffer_size", "oas_connect_timeout",
+    "oas_request_timeout", "data_server_port", "enable_log_time_auto_adjust", "accept_multi_config", "enable_checkpoint_sync_write",
+    "default_tail_limit_kb", "batch_send_seconds", "batch_send_bytes", "force_quit_read_timeout", "max_docker_config_update_times",
+    "logreader_max_rotate_queue_size", "streamlog_open", "streamlog_pool_size_in_mb", "streamlog_rcv_size_each_call",
+    "streamlog_tcp_addr", "streamlog_tcp_port", "streamlog_formats",
+)  # fmt: skip
+"""The start-up parameters of Logtail's manual."""
 
 
 def test_without_a_file_the_manuals_bounds_hold_scaled_by_memory(tmp_path):
@@ -71,6 +83,39 @@ def test_a_wrong_flag_is_named(tmp_path, flag, message):
 def test_a_wrong_variable_is_named(tmp_path):
     with pytest.raises(ConfigErrors, match="environment TAILRACE_MEM_USAGE_LIMIT: must be at least 64"):
         startup.load(tmp_path, environment={"TAILRACE_MEM_USAGE_LIMIT": "1"})
+
+
+def test_a_start_up_file_of_the_manual_is_taken_as_it_is(tmp_path):
+    (tmp_path / "config.d").mkdir()
+    document = dict.fromkeys(MANUAL, None) | {"cpu_usage_limit": 0.4, "mem_usage_limit": 384, "max_bytes_per_sec": 20971520}
+    usual = {row["key"]: row["default"] for row in startup.load(tmp_path, environment={}).rows()}
+    values = {key: usual[key] if value is None else value for key, value in document.items()}
+    (tmp_path / "config.d" / "ilogtail_config.json").write_text(json.dumps(values))
+    rows = {row["key"]: row for row in startup.load(tmp_path, environment={}).rows()}
+    assert {rows[key]["origin"] for key in MANUAL} == {"config.d/ilogtail_config.json"}
+
+
+@pytest.mark.parametrize("key", ["working_ip", "cpu_usage_limit", "oas_connect_timeout", "accept_multi_config", "send_request_concurrency"])
+@pytest.mark.parametrize("name", ["{key}", "TAILRACE_{KEY}", "ALIYUN_LOGTAIL_{KEY}"])
+def test_the_environment_has_the_manuals_names(tmp_path, key, name):
+    value = {"working_ip": "10.1.2.3", "cpu_usage_limit": "1.5", "oas_connect_timeout": "2", "accept_multi_config": "true"}.get(key, "7")
+    variable = name.format(key=key, KEY=key.upper())
+    rows = {row["key"]: row for row in startup.load(tmp_path, environment={variable: value}).rows()}
+    assert str(rows[key]["value"]).lower().removesuffix(".0") == value
+    assert rows[key]["origin"] == f"environment {variable}"
+
+
+def test_the_manuals_own_name_of_the_checkpoint_is_known(tmp_path):
+    rows = {row["key"]: row for row in startup.load(tmp_path, environment={"ALIYUN_LOGTAIL_CHECK_POINT_PATH": "/x"}).rows()}
+    assert rows["check_point_filename"]["origin"] == "environment ALIYUN_LOGTAIL_CHECK_POINT_PATH"
+    assert rows["check_point_filename"]["ignored"]
+
+
+@pytest.mark.parametrize(
+    ("given", "secs"), [({}, None), ({"max_log_age_secs": 60}, 60), ({"discard_old_data": False, "max_log_age_secs": 60}, 0)]
+)
+def test_old_events_may_be_kept_altogether(given, secs):
+    assert AgentSettings(**given).log_age_secs == secs
 
 
 def test_a_file_that_is_no_map_is_refused(tmp_path):

@@ -34,6 +34,16 @@ async def test_prometheus_reads_the_metrics_and_nothing_else_is_there():
             await session.get(f"http://127.0.0.1:{port}/metrics")
 
 
+async def test_a_probe_is_told_what_stands_still():
+    port, still = free_port(), ["", "its event loop has not turned for 61 s"]
+    async with exporting(f"127.0.0.1:{port}", lambda: still[0]), aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        async with session.get("/healthz") as answer:
+            assert (answer.status, await answer.text()) == (200, "ok\n")
+        still.reverse()
+        async with session.get("/healthz?verbose") as answer:
+            assert (answer.status, await answer.text()) == (503, "its event loop has not turned for 61 s\n")
+
+
 async def test_without_the_setting_nothing_listens():
     before = len(asyncio.all_tasks())
     async with exporting(""):
