@@ -70,6 +70,25 @@ def test_birth_times_are_those_of_the_file(tmp_path):
     assert born == 0 or abs(born - time.time_ns()) < 60e9
 
 
+def test_input_files_leave_handles_for_the_agent_itself(tmp_path):
+    script = (
+        "import errno, os, resource\n"
+        "from tailrace.agent.platform import current\n"
+        "platform, opened = current(), []\n"
+        "platform.prepare_process('x', 64)\n"
+        "try:\n"
+        "    while True:\n"
+        f"        opened.append(platform.open_file({str(tmp_path / 'a')!r}))\n"
+        "except OSError as error:\n"
+        "    assert error.errno == errno.EMFILE\n"
+        "own = [os.open('/dev/null', os.O_RDONLY) for _ in range(16)]\n"
+        "assert 30 < len(opened) <= 48, len(opened)\n"
+    )
+    (tmp_path / "a").write_text("1")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["fifo", "directory"])
 def test_only_regular_files_are_opened(tmp_path, make):
     make(tmp_path / "x")

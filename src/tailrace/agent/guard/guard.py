@@ -145,7 +145,10 @@ class Guard:
         """On an idle machine more may be used, where the administrator allows it."""
         if not self.limits.idle_cores:
             return
-        busy, total = self._platform.machine_cpu()
+        try:
+            busy, total = self._platform.machine_cpu()
+        except OSError:  # no handle is free: the next look sees more
+            return
         before, self._machine = self._machine, (busy, total)
         share = (busy - before[0]) / max(1e-6, total - before[1])
         self._idle_looks = self._idle_looks + 1 if share < self.limits.idle_below else 0

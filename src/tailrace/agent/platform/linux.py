@@ -5,6 +5,7 @@ import errno
 import os
 import resource
 import stat
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tailrace.pipeline.platform import FileIdentity, Reach, Watcher, is_below
 KERNEL_ROOTS = ("/proc", "/sys", "/dev")
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+OWN_HANDLES = (16, 256)
+"""Handles that input files leave for connections, spool, checkpoint and control: a quarter of what there is, within these bounds."""
 KEPT_BYTES = 16 * 1_048_576
 
 AT_FDCWD = -100
@@ -46,7 +49,11 @@ class Linux:
                 raise PermissionError(errno.EPERM, "the agent's own policy forbids to read it", path)
             if not stat.S_ISREG(os.fstat(held).st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", path)
-            return os.open(handle, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+            opened = os.open(handle, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+            if opened >= _room_for_files():
+                os.close(opened)
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+            return opened
         finally:
             os.close(held)
 
@@ -97,6 +104,14 @@ class Linux:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
         if trim is not None:
             trim(0)
+
+
+def _room_for_files() -> int:
+    """Handles get the lowest free number: from this one on they are left for the agent's own needs, without which it could not go on."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return most - max(OWN_HANDLES[0], min(OWN_HANDLES[1], most // 4))
 
 
 def _keep_freed_memory() -> None:

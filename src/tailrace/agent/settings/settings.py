@@ -11,6 +11,7 @@ from tailrace.wire.outward import Outward
 from tailrace.wire.proxy import Proxies, wrong_proxy
 
 MIB = 1_048_576
+LEAST_HANDLES: Final = 64
 STREAM_LOG: Final = "it was replaced long ago; rsyslog writes files, which are collected"
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
 
@@ -71,7 +72,7 @@ class AgentSettings(OptionGroup):
         0, key="process_thread_count", doc="Batches that are processed at a time; 0 is what `cpu_usage_limit` needs.", ge=0, le=64
     )
     max_open_files: int = option(
-        0, key="max_open_files", doc="Files that the worker may have open; 0 is as many as the system allows.", ge=0
+        0, key="max_open_files", doc="Handles that the worker may have, input files and its own; 0 is as many as the system allows.", ge=0
     )
     resource_auto_scale: bool = option(
         False, key="resource_auto_scale", doc="Whether more CPU may be used while the machine has nothing else to do."
@@ -206,6 +207,10 @@ class AgentSettings(OptionGroup):
         for key, proxy in (("http_proxy", self.http_proxy), ("https_proxy", self.https_proxy)):
             if proxy and (wrong := wrong_proxy(proxy.reveal())):
                 yield Problem(key, wrong, "write it like `http://proxy.example.org:3128`")
+
+        if 0 < self.max_open_files < LEAST_HANDLES:
+            hint = f"write at least {LEAST_HANDLES}, or 0 for as many as the system allows"
+            yield Problem("max_open_files", f"{self.max_open_files} handles are too few for the agent itself", hint)
 
         if self.metrics_listen and not _ADDRESS.fullmatch(self.metrics_listen):
             yield Problem("metrics_listen", f"`{self.metrics_listen}` is no address", "write `HOST:PORT`, such as `127.0.0.1:9483`")

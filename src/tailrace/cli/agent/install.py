@@ -157,6 +157,13 @@ def _made_way(layout: "Layout") -> bool:
     return ran
 
 
+def _is_joined(layout: "Layout") -> bool:
+    """To a server, which may give it pipelines."""
+    from tailrace.agent.identity import identity
+
+    return bool(identity.load(layout.config / "secret" / "agent.json").servers)
+
+
 def _start(layout: "Layout", *, start: bool) -> int:
     from tailrace.agent.installation.layout import SERVICE
     from tailrace.agent.platform import service
@@ -166,7 +173,8 @@ def _start(layout: "Layout", *, start: bool) -> int:
     running.enable()
     if not start:
         return Exit.FINE
-    if not any(path.is_file() for path in (layout.config / "pipelines").iterdir()):
-        note(f"it is not started yet: put a pipeline into {layout.config / 'pipelines'}, then `tailrace agent start`")
+    if not any(path.is_file() for path in (layout.config / "pipelines").iterdir()) and not _is_joined(layout):
+        where = layout.config / "pipelines"
+        note(f"it is not started yet: put a pipeline into {where} or `tailrace agent enroll`, then `tailrace agent start`")
         return Exit.FINE
     return started(layout, "restart" if running.is_running else "start")

@@ -118,6 +118,12 @@ def test_old_events_may_be_kept_altogether(given, secs):
     assert AgentSettings(**given).log_age_secs == secs
 
 
+def test_handles_are_left_for_the_agent_itself(tmp_path):
+    (tmp_path / "agent.yaml").write_text("max_open_files: 10\n")
+    with pytest.raises(ConfigErrors, match="10 handles are too few for the agent itself"):
+        startup.load(tmp_path)
+
+
 def test_a_file_that_is_no_map_is_refused(tmp_path):
     (tmp_path / "agent.yaml").write_text("- 1\n")
     with pytest.raises(ConfigErrors, match=r"agent\.yaml:1: is not a map of settings"):
