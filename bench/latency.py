@@ -4,7 +4,8 @@
 
 Twice a second one line with a mark of its own goes into one of the files among the others; a thread asks its logstore for the mark until it is
 found. The clock starts before the write and stops when the answer is there, so that it includes half a poll (50 ms) and the query itself. At the end
-the number of events in every logstore is compared with what was written.
+the number of events in every logstore is compared with what was written. Of our server also the averages of its own parts are printed: until a write is
+durable, from there until it can be found, and how much of that is the block's insertion.
 
 A rival (`rival.py`) gets the same load in a run of its own afterwards: it follows the files `store-N.log` of `{folder}`, is asked
 `{"logstore": "store-N", "mark": TEXT}` for lines with a mark and answers `{"found": true | false}`; asked `{"logstore": "store-N"}` it answers
@@ -91,6 +92,16 @@ class Tailrace(AbstractContextManager["Tailrace"]):
         now = int(time.time())
         with self._client(name) as client:
             return int(client.get_logs("* | select count(1) as c from log", now - 3600, now + 3600)["data"][0]["c"])
+
+    def parts(self) -> dict[str, float]:
+        """Average seconds of the server's parts of the way."""
+        with urllib.request.urlopen(f"{self.endpoint}/metrics", timeout=10) as answer:
+            lines = [line.split() for line in answer.read().decode().splitlines() if not line.startswith("#")]
+        values = {words[0]: float(words[1]) for words in lines if len(words) == 2}
+        names = {"durable": "ingest", "searchable": "store_searchable", "insertion": "store_insert"}
+        return {
+            part: values[f"tailrace_{name}_seconds_sum"] / max(values[f"tailrace_{name}_seconds_count"], 1) for part, name in names.items()
+        }
 
     def _start(self, log: IO[bytes], *words: str) -> None:
         self.processes.append(subprocess.Popen([*TAILRACE, *words], stdout=log, stderr=log, env=self.env))
@@ -202,7 +213,8 @@ def measure(who: str, options: argparse.Namespace) -> dict[str, object]:
             (folder / f"{name}.log").touch()
         subject = Rival(options.rival, folder) if who == "rival" else Tailrace(folder, names, pure=options.pure)
         with subject:
-            return {"who": who, **Load(folder, names, options).run(subject)}
+            seconds = Load(folder, names, options).run(subject)
+            return {"who": who, **seconds, "parts": subject.parts() if isinstance(subject, Tailrace) else {}}
 
 
 def main() -> None:
@@ -224,6 +236,7 @@ def main() -> None:
         rows.append(row)
         times = "".join(f"{row[name]:8.2f}" for name in ("p50", "p90", "p99", "max"))
         print(f"{who:10}{times}{row['probes']:8}{row['missed']:8}", flush=True)
+        print("  ".join(f"{part} {secs:.2f}" for part, secs in row["parts"].items()), flush=True)
     shared = {"pure": options.pure, "events_per_sec": options.rate, "logstores": options.logstores}
     print(json.dumps({"bench": "latency", **shared, "rows": rows}))
 

@@ -24,7 +24,8 @@ from tailrace.server.store.engine import Engine, EngineGoneError
 from tailrace.server.store.pace import Pace
 from tailrace.server.store.port import FieldIndex, TableSpec
 
-BLOCKS_PER_SEC_PER_CORE = 10
+BLOCKS_PER_SEC_PER_CORE = 10, 20
+"""At least and at most, by how long the engine takes for one."""
 GROUPS_BYTES = 128 << 20
 """Of decoded groups kept for blocks to come; beyond that they are decoded a second time."""
 RETRY_SECS = 5.0
@@ -44,6 +45,8 @@ MAX_CRASHES = 5
 _log = telemetry.logger("server.store")
 _inserted = telemetry.counter("tailrace_store_inserted_rows_total", "Rows that went into the storage engine.")
 _blocks = telemetry.counter("tailrace_store_blocks_total", "Blocks by outcome.", "outcome")
+_searchable = telemetry.histogram("tailrace_store_searchable_seconds", "From a write that is durable to where it can be found.")
+_inserting = telemetry.histogram("tailrace_store_insert_seconds", "Of one block: its columns, and the engine's answer that it has it.")
 _interval = telemetry.gauge("tailrace_store_seal_interval_seconds", "Time the insert budget leaves between two blocks of one logstore.")
 
 
@@ -67,8 +70,8 @@ class Sealer:
         self._moved = asyncio.Event()
         self._flushing = 0
         cores = os.cpu_count() or 1
-        self._pace = Pace(BLOCKS_PER_SEC_PER_CORE * cores)
         self._slots = _Slots(engine.settings.insert_threads)
+        self._pace = Pace(*(blocks * cores for blocks in BLOCKS_PER_SEC_PER_CORE), self._slots.size)
         self._builders = ThreadPoolExecutor(cores, "columns")
         self._scheduler: asyncio.Task[None] | None = None
 
@@ -208,9 +211,13 @@ class Sealer:
     async def _build_and_insert(self, block: Block) -> None:
         table = self._tables.get(block.logstore)
         fields = schema.given_fields(table) if table is not None and not block.bare else ()
+        began = time.monotonic()
         with block_file(self._engine.directory) as rows:
             await asyncio.get_running_loop().run_in_executor(self._builders, _build, block, rows, fields)
             await self._engine.insert(schema.table_name(block.logstore), rows, block.token, fields)
+        took = time.monotonic() - began
+        self._pace.took(took)
+        _inserting.observe(took)
 
     async def _failed(self, buffer: Buffer, block: Block, error: Exception) -> bool:
         """Whether the block is done with."""
@@ -259,8 +266,11 @@ class Sealer:
         if self._buffers.get(block.logstore) is not buffer:
             return
         buffer.blocks.remove(block)
+        now = time.monotonic()
         for pending in block.requests:
             self._release(pending)
+            if not quarantined:
+                _searchable.observe(now - pending.added_at)
         if not buffer.waiting and not buffer.blocks:
             del self._buffers[block.logstore]
         self._on_progress()
