@@ -27,7 +27,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from rival import Asked
 
@@ -205,7 +205,7 @@ class Load:
         self.missed += 1
 
 
-def measure(who: str, options: argparse.Namespace) -> dict[str, object]:
+def measure(who: str, options: argparse.Namespace) -> dict[str, Any]:
     names = [f"store-{number}" for number in range(options.logstores)]
     with tempfile.TemporaryDirectory(prefix="tailrace-latency-") as text:
         folder = Path(text)
@@ -230,7 +230,7 @@ def main() -> None:
         + "".join(f"{name:>8}" for name in ("p50", "p90", "p99", "max", "probes", "missed"))
         + "   (seconds from write to searchable)"
     )
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for who in ["tailrace", *(["rival"] if options.rival else [])]:
         row = measure(who, options)
         rows.append(row)

@@ -71,7 +71,8 @@ class Sealer:
         self._flushing = 0
         cores = os.cpu_count() or 1
         self._slots = _Slots(engine.settings.insert_threads)
-        self._pace = Pace(*(blocks * cores for blocks in BLOCKS_PER_SEC_PER_CORE), self._slots.size)
+        least, most = BLOCKS_PER_SEC_PER_CORE
+        self._pace = Pace(least * cores, most * cores, self._slots.size)
         self._builders = ThreadPoolExecutor(cores, "columns")
         self._scheduler: asyncio.Task[None] | None = None
 
