@@ -1,13 +1,14 @@
 """Many files, large ones, and slow neighbours, through the real agent and server.
 
-    python bench/files.py [--only growing,idle,backlog,isolation] [--files 10000] [--directories 500] [--rate 2000] [--seconds 60] [--idle 100000]
+    python bench/files.py [--only growing,idle,backlog,isolation] [--files 10000] [--directories 500] [--rate 1000] [--seconds 36] [--idle 100000]
 
-growing: lines go into 10 000 files in 500 directories in turn, `--rate` a second in all.
+growing: lines go into 10 000 files in 500 directories in turn, `--rate` a second in all; each of them has grown once before.
 idle: 100 000 files stand there when the agent starts. Then: when the agent follows changes (start to the first fresh line searchable), what it uses
 while nothing happens (CPU as a share of a core over `--seconds`, at least one walk over all directories in it), how many files it holds open,
 and the same start again after a restart.
 backlog: one file of `--backlog` MiB is read while fresh lines go into another one of the same pipeline and logstore.
-isolation: the lines of one pipeline, alone and beside a second pipeline with the pattern `(a+)+$` on lines that it does not match, in turn.
+isolation: the lines of one pipeline, in turn: alone, beside a second pipeline with a harmless pattern, and beside one with the pattern `(a+)+$` on the same
+number of the same lines, which it does not match. The difference between the last two is what the pattern does.
 
 Times from write to searchable are those of every line (`stamped.py`), and every line must be found exactly once. Prints a table and a JSON line.
 """
@@ -22,17 +23,22 @@ import time
 from itertools import count
 from pathlib import Path
 
-from latency import GIVE_UP_SECS, POLL_SECS, PROJECT, SETTLE_SECS, Tailrace
+from latency import GIVE_UP_SECS, PROJECT, SETTLE_SECS, Tailrace
 from stamped import TICKS_PER_SEC, Stamped, append
 
 from tailrace.cli.up.first_run import INDEX
 
 STORE = "files"
 EVIL_STORE = "evil"
-EVIL = [{"Type": "processor_parse_regex_native", "SourceKey": "content", "Regex": "(a+)+$", "Keys": ["a"]}]
-EVIL_LINES = (b"a" * 60 + b"!\n") * 200
+CALM, EVIL = "(a+)!", "(a+)+$"
+NEIGHBOUR_LINES = (b"a" * 60 + b"!\n") * 200
 PHASES = 3
-FIRST_AGAIN = 50
+WALK_SECS = 65
+"""At least one walk over all directories is in it."""
+FIRST_POLL_SECS = 0.2
+"""Each query takes from the CPU that the agent starts with."""
+OPENED_PER_TICK = 200
+FIRST_AGAIN = 10
 """After so many polls the first line is written again."""
 MIB = 1_048_576
 
@@ -42,28 +48,34 @@ class Many(Tailrace):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, [STORE, EVIL_STORE], pure=False)
+        self.pipelines = {  # name → files, logstore, pattern
+            STORE: (f"{folder}/logs/**/*.log", STORE, ""),
+            "calm": (f"{folder}/calm.txt", EVIL_STORE, CALM),
+            "evil": (f"{folder}/evil.txt", EVIL_STORE, EVIL),
+        }
         self.marks = count()
 
     def _prepare(self, pipelines: Path) -> None:
         pipelines.mkdir()
-        paths = {STORE: f"{self.folder}/logs/**/*.log", EVIL_STORE: f"{self.folder}/evil.txt"}
         for name in self.names:
             with self._client(name) as admin:
                 admin.create("/", {"projectName": PROJECT, "description": ""}, exists="ProjectAlreadyExist")
                 admin.create("/logstores", {"logstoreName": name, "ttl": 1, "shardCount": 1}, exists="LogStoreAlreadyExist")
                 admin.create(f"/logstores/{name}/index", INDEX, exists="IndexAlreadyExist")
+        for name, (paths, logstore, pattern) in self.pipelines.items():
+            parse = {"Type": "processor_parse_regex_native", "SourceKey": "content", "Regex": pattern, "Keys": ["a"]}
             pipeline = {
-                "inputs": [{"Type": "input_file", "FilePaths": [paths[name]], "MaxDirSearchDepth": 2}],
-                "processors": EVIL if name == EVIL_STORE else [],
-                "flushers": [{"Type": "flusher_sls", "Endpoint": self.endpoint, "Project": PROJECT, "Logstore": name}],
+                "inputs": [{"Type": "input_file", "FilePaths": [paths], "MaxDirSearchDepth": 2}],
+                "processors": [parse] if pattern else [],
+                "flushers": [{"Type": "flusher_sls", "Endpoint": self.endpoint, "Project": PROJECT, "Logstore": logstore}],
             }
             (pipelines / f"{name}.json").write_text(json.dumps(pipeline))
         (self.folder / "home" / "agent.yaml").write_text("max_files: 1000000\nmax_files_per_config: 1000000\n")
 
-    def rows(self, logstore: str, query: str) -> list[dict[str, str]]:
+    def rows(self, logstore: str, query: str, since: int = 0) -> list[dict[str, str]]:
         now = int(time.time())
         with self._client(logstore) as client:
-            return client.get_logs(query, now - 3600, now + 3600)["data"]
+            return client.get_logs(query, since or now - 3600, now + 3600)["data"]
 
     @property
     def agent(self) -> list[Path]:
@@ -107,17 +119,30 @@ class Many(Tailrace):
             )
         return began
 
+    def open_all(self, files: list[Path]) -> None:
+        """Let every file grow once, so that all are followed."""
+        for number, path in enumerate(files):
+            append(path, b"opened %d\n" % number)
+            if not number % OPENED_PER_TICK:
+                time.sleep(1 / TICKS_PER_SEC)
+        began = time.monotonic()
+        while int(self.rows(STORE, "content: opened | select count(1) as lines from log")[0]["lines"]) != len(files):
+            if time.monotonic() - began > 2 * GIVE_UP_SECS:
+                raise SystemExit("not all files were opened")
+            time.sleep(1)
+        time.sleep(SETTLE_SECS)
+
     def wait_for_first(self, path: Path, started_at: float) -> float:
         """Seconds from the agent's start until a line that was written then, or later when the file counts as one that stood there, can be found."""
         mark = f"mark{next(self.marks)}x{os.getpid()}"
         for turn in count():
             if not turn % FIRST_AGAIN:
                 append(path, f"first {mark}\n".encode())
+            time.sleep(FIRST_POLL_SECS)
             if self.found(STORE, mark):
                 break
             if time.monotonic() - started_at > 2 * GIVE_UP_SECS:
                 raise SystemExit(f"the first line of {path} was not found")
-            time.sleep(POLL_SECS)
         return time.monotonic() - started_at
 
 
@@ -137,7 +162,7 @@ def growing(folder: Path, options: argparse.Namespace) -> dict[str, object]:
     files = make_files(folder, options.files, options.directories, b"")
     with Many(folder) as many:
         many.wait_for_first(files[0].with_name("first.log"), time.monotonic())
-        time.sleep(SETTLE_SECS)
+        many.open_all(files)
         used, began = many.cpu(), time.monotonic()
         times = Stamped(many, STORE, files, options.rate).run(options.seconds)
         used, lasted = many.cpu() - used, time.monotonic() - began
@@ -153,7 +178,7 @@ def idle(folder: Path, options: argparse.Namespace) -> dict[str, object]:
         first = many.wait_for_first(files[0], time.monotonic())
         time.sleep(SETTLE_SECS)
         used, begin = many.cpu(), time.monotonic()
-        time.sleep(options.seconds)
+        time.sleep(max(options.seconds, WALK_SECS))
         share = 100 * (many.cpu() - used) / (time.monotonic() - begin)
         memory, peak, held = many.memory("VmRSS"), many.memory("VmHWM"), many.open_files()
         again = many.wait_for_first(files[1], many.restart_agent())
@@ -179,25 +204,29 @@ def backlog(folder: Path, options: argparse.Namespace) -> dict[str, object]:
         while int(many.rows(STORE, found)[0]["lines"]) != lines:
             if time.monotonic() - began > 10 * GIVE_UP_SECS:
                 raise SystemExit(f"of the backlog's {lines} lines {many.rows(STORE, found)} were found")
-            time.sleep(POLL_SECS)
+            time.sleep(1)
         return {"case": "backlog", "backlog_mib": options.backlog, **times, "backlog_secs": time.monotonic() - began}
 
 
 def isolation(folder: Path, options: argparse.Namespace) -> dict[str, object]:
-    fresh, evil = folder / "logs" / "fresh.log", folder / "evil.txt"
+    fresh, calm, evil = folder / "logs" / "fresh.log", folder / "calm.txt", folder / "evil.txt"
     fresh.parent.mkdir()
+    calm.touch()
     evil.touch()
+    neighbours = {"alone": lambda: None, "calm": lambda: append(calm, NEIGHBOUR_LINES), "evil": lambda: append(evil, NEIGHBOUR_LINES)}
     with Many(folder) as many:
         many.wait_for_first(fresh, time.monotonic())
-        alone, beside = Stamped(many, STORE, [fresh], 500), Stamped(many, STORE, [fresh], 500)
-        for _ in range(PHASES):  # in turn, because the machine's speed drifts
-            alone.run(options.seconds / PHASES / 2)
-            beside.run(options.seconds / PHASES / 2, beside=lambda: append(evil, EVIL_LINES))
-        time.sleep(SETTLE_SECS)
-        row: dict[str, object] = {"case": "isolation", "evil_events_per_sec": TICKS_PER_SEC * EVIL_LINES.count(b"\n")}
-        for name, times in (("alone", alone), ("beside", beside)):
-            row |= {f"{name}_p50": times.quantile(0.5), f"{name}_p99": times.quantile(0.99)}
-        return row
+        times = {name: Stamped(many, STORE, [fresh], 500) for name in neighbours}
+        for name, beside in [*neighbours.items()] * PHASES:  # in turn, because the machine's speed drifts
+            times[name].run(options.seconds / PHASES / len(neighbours), beside=beside)
+        row: dict[str, object] = {"case": "isolation", "neighbour_events_per_sec": TICKS_PER_SEC * NEIGHBOUR_LINES.count(b"\n")}
+        for name, one in times.items():
+            row |= {f"{name}_p50": one.quantile(0.5), f"{name}_p99": one.quantile(0.99)}
+        return row | {"evil_to_calm_p50": evil_to_calm(times, 0.5), "evil_to_calm_p99": evil_to_calm(times, 0.99)}
+
+
+def evil_to_calm(times: dict[str, Stamped], share: float) -> float:
+    return times["evil"].quantile(share) / times["calm"].quantile(share)
 
 
 CASES = {"growing": growing, "idle": idle, "backlog": backlog, "isolation": isolation}
@@ -208,8 +237,8 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(CASES))
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--directories", type=int, default=500)
-    parser.add_argument("--rate", type=int, default=2000, help="lines a second into all growing files together")
-    parser.add_argument("--seconds", type=int, default=70)
+    parser.add_argument("--rate", type=int, default=1000, help="lines a second into all growing files together")
+    parser.add_argument("--seconds", type=int, default=36)
     parser.add_argument("--idle", type=int, default=100_000)
     parser.add_argument("--backlog", type=int, default=300, help="MiB of the huge file")
     options = parser.parse_args()

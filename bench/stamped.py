@@ -1,7 +1,8 @@
 """Lines that carry the moment of their writing, and when they can be found: for every line, not for samples of them.
 
-A writer gives each line the number of its tick, a tenth of a second. Twice a second a thread asks the store how many lines of each tick it has: what is
-new since the last answer became searchable in between, and is counted at the moment of the answer (so half a poll and the query are in it).
+A writer gives each line the number of its tick, a tenth of a second. Twice a second a thread asks the store how many lines it has of each tick from the first
+incomplete one on: what is new since the last answer became searchable in between, and is counted at the moment of the answer (so half a poll and the query
+are in it).
 """
 
 import itertools
@@ -17,12 +18,16 @@ POLL_SECS = 0.5
 GIVE_UP_SECS = 90.0
 FILLER = b"level=info " + b"request served in a time that nobody would complain about " * 2
 BY_TICK = "* | select split_part(content, ' ', 1) as tick, count(1) as lines from log where content like 't=%' group by tick limit 100000"
+CLOCK_SECS = 2
+"""So much earlier than a tick the time of its lines may be."""
 
 
 class Asked(Protocol):
     """A server with lines in its logstores."""
 
-    def rows(self, logstore: str, query: str) -> list[dict[str, str]]: ...
+    def rows(self, logstore: str, query: str, since: int) -> list[dict[str, str]]:
+        """Of the events from `since` on (seconds since the Unix epoch)."""
+        ...
 
 
 def append(path: Path, data: bytes) -> None:
@@ -86,7 +91,12 @@ class Stamped:
 
     def _ask_until(self, over: threading.Event) -> None:
         while not over.wait(POLL_SECS):
-            rows = self._server.rows(self._logstore, BY_TICK)
+            missing = [tick for tick, (_, lines) in list(self._written.items()) if self._found.get(tick, 0) != lines]
+            if not missing:
+                continue
+            rows = self._server.rows(
+                self._logstore, BY_TICK, missing[0] // TICKS_PER_SEC - CLOCK_SECS
+            )  # what is found costs no more queries
             now = time.monotonic()
             for row in rows:
                 tick, lines = int(row["tick"].removeprefix("t=")), int(row["lines"])
