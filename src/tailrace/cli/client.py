@@ -78,6 +78,10 @@ class Client:
             return False
         return True
 
+    def sls(self, method: str, path: str, document: object = None, *, query: Mapping[str, str] | None = None) -> Any:
+        """An operation of the SLS API in the connection's project."""
+        return self._request(method, path, query=query, body=document)
+
     def own(self, method: str, path: str, document: object = None) -> Any:
         """An operation of our own API, `path` below `/api/v1`."""
         return self._request(method, f"/api/v1{path}", body=document)

@@ -62,6 +62,11 @@ def connect_to_server(flags: ConnectionFlags, environment: Mapping[str, str] | N
     return _connection(flags, environment, ["endpoint", "key_id", "key_secret"])
 
 
+def connect_to_project(flags: ConnectionFlags, environment: Mapping[str, str] | None = None) -> Connection:
+    """For what concerns a project as a whole."""
+    return _connection(flags, environment, ["endpoint", "key_id", "key_secret", "project"])
+
+
 def _connection(flags: ConnectionFlags, environment: Mapping[str, str] | None, needed: Sequence[str]) -> Connection:
     environment = os.environ if environment is None else environment
     stored: dict[str, Any] | None = None

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,3 +129,33 @@ def test_an_id_that_is_moved_moves_the_agent(managed: Managed) -> None:
     wait_for(lambda: not managed.given, "the other id", timeout=60)
     assert re.search(r"the server has changed what this agent runs", managed.log())
     assert managed.members == []
+
+
+def test_a_person_does_all_of_it_from_the_command_line(managed: Managed, tmp_path: Path) -> None:
+    def tailrace(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tailrace.cli.main", *words, "--project", managed.project, "--home", str(managed.server.home)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    (inputs, flushers), file = managed.pipeline_parts(), tmp_path / "web-logs.yaml"
+    file.write_text(json.dumps({"inputs": inputs, "flushers": flushers}))
+    assert "saved the machine group" in tailrace("group", "set", GROUP, "--id", "web-servers", "no-such-id").stdout
+    assert "web-logs: saved version 1" in tailrace("config", "push", str(file), "--group", GROUP).stdout
+    assert "web-logs: is version 1 already" in tailrace("config", "push", str(file)).stdout
+    managed.start()
+    wait_for(lambda: managed.given and managed.given[0]["runs"], "the config")
+    wait_for(lambda: "web-logs: applied" in tailrace("group", "show", GROUP).stdout, "its report", timeout=60)
+    assert "no agent has reported this user-defined id" in tailrace("group", "show", GROUP).stdout
+
+    file.write_text(json.dumps({"inputs": [{**inputs[0], "FilePath": []}], "flushers": flushers}))
+    refused = tailrace("config", "push", str(file))
+    assert (refused.returncode, "inputs[0].FilePath: unknown key" in refused.stderr) == (1, True)
+    file.write_text(json.dumps({"inputs": [{**inputs[0], "MaxDirSearchDepth": 2}], "flushers": flushers}))
+    assert "saved version 2" in tailrace("config", "push", str(file)).stdout
+    assert "version 3 is what version 1 was" in tailrace("config", "rollback", "web-logs", "1").stdout
+    assert [json.loads(line)["version"] for line in tailrace("config", "history", "web-logs", "--output", "json").stdout.splitlines()] == [
+        3,
+        2,
+        1,
+    ]
+    assert "deleted web-logs" in tailrace("config", "delete", "web-logs").stdout
+    wait_for(lambda: not managed.given, "the end of it")

@@ -11,7 +11,9 @@ from tailrace.errors import ConfigErrors, UsageError
 from tailrace.pipeline.explain import counted
 from tailrace.pipeline.loading import SUFFIXES, load_file
 
-app = App(name="config", help="Check, generate and translate pipeline files.")
+app = App(name="config", help="Check, generate and translate pipeline files, and let agents run them.")
+for _name in ("list", "push", "history", "rollback", "delete"):
+    app.command(f"tailrace.cli.commands.remote_configs:{_name if _name != 'list' else 'list_'}", name=_name)
 app.command("tailrace.cli.commands.generate:app", name="generate", help="Make a pipeline from the log settings of other programs.")
 
 

@@ -1,5 +1,6 @@
 """From a config as it is stored, in either form, to the pipeline that agents run. The check before saving is the same code."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal
@@ -12,6 +13,8 @@ from tailrace.pipeline.model import PipelineConfig
 FOR_THE_RECORD: Final = ("logSample", "createTime", "lastModifyTime")
 """Keys of a stored pipeline that the SLS API has and no agent needs."""
 TARGET: Final = "flusher_sls"
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,126}[A-Za-z0-9]")
+"""Of a config."""
 
 
 def pipeline_of(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from tailrace.wire.control import ConfigInfo, HeartbeatRequest
+from tailrace.wire.control import ConfigInfo, ConfigStatus, HeartbeatRequest
 
 USER_DEFINED_ID = "user_defined_id"
 """Name of the tags that carry an agent's user-defined ids, one tag each."""
@@ -37,6 +37,11 @@ class Report:
     @property
     def address(self) -> str:
         return self.addresses[0] if self.addresses else ""
+
+    def outcomes(self, project: str) -> dict[str, str]:
+        """Of the project's configs, by name: `applied`, `applying`, or `failed: REASON`, as the agent says."""
+        ours = {name.partition("@")[2]: info for name, info in self.continuous.items() if name.startswith(f"{project}@")}
+        return {name: _outcome(info) for name, info in sorted(ours.items())}
 
 
 class Reports:
@@ -91,6 +96,12 @@ def _reported(agent: str, beat: HeartbeatRequest, first_beat: int, now: int) -> 
         first_beat=first_beat,
         last_beat=now,
     )
+
+
+def _outcome(info: ConfigInfo) -> str:
+    if info.status == ConfigStatus.FAILED:
+        return f"failed: {info.message[:MAX_TEXT]}"
+    return "applying" if info.status == ConfigStatus.APPLYING else "applied"
 
 
 def _text(value: bytes) -> str:

@@ -1,7 +1,6 @@
 """Collection configs in the classic form and in that of pipelines (sls-api §3.4). Both share their names; what is saved is kept word for
 word, after the check that `tailrace config check` makes."""
 
-import re
 from functools import partial
 from typing import Any, Literal
 
@@ -9,9 +8,8 @@ from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, json_response, ok
 from tailrace.server.api.sls.paging import page_of, text_in
 from tailrace.server.db.records import Config
-from tailrace.server.fleet.pipelines import check_config, logstores_of
+from tailrace.server.fleet.pipelines import NAME, check_config, logstores_of
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,126}[A-Za-z0-9]")
 CLASSIC, PIPELINE = "classic", "pipeline"
 Form = Literal["classic", "pipeline"]
 
