@@ -3,11 +3,11 @@
 Nothing runs by itself: looks, scans and reads happen when they are asked for, so that every interleaving can be made.
 """
 
-import contextlib
 import gzip
 import itertools
 import os
 import shutil
+import tempfile
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from tailrace.inputs.file.files import Files
 from tailrace.inputs.file.reader import Reader
 from tailrace.inputs.file.roots import Roots
 from tailrace.inputs.file.walk import Look
+from tests.property.file_clock import Clock, TimedPlatform
 from tests.unit.inputs.file.following import RememberingLane
 
 HEADER = b"".join(b"# the same header in every file, line %02d of some\n" % number for number in range(30))
@@ -117,11 +118,18 @@ class Agent:
 class World:
     """`pattern` is what the agent collects: the live name alone, or the rotated ones too."""
 
-    def __init__(self, directory: Path, pattern: str) -> None:
+    def __init__(self, directory: Path, pattern: str, clock: Clock | None = None) -> None:
         self.directory = directory
         self.pattern = pattern
         self.live = directory / "x.log"
         self.lane = RememberingLane()
+        self.clock = clock
+        self._grave = Path(tempfile.mkdtemp(prefix="free", dir=directory.parent))
+        self._free: list[Path] = []
+        """Deleted files that nobody holds, out of sight: a system gives their inodes to new files at once."""
+        if clock is not None:
+            clock.start()
+            self.lane.platform = TimedPlatform(self.lane.platform, clock)
         self.config = FileConfig.model_validate({"FilePaths": [f"{directory}/{pattern}"]})
         self.places: dict[Path, Incarnation] = {}
         self.unlinked: dict[int, Incarnation] = {}
@@ -129,6 +137,14 @@ class World:
         self.all: list[Incarnation] = []
         self.agent: Agent | None = Agent(self.lane, self.config)
         self.next_line = 0
+
+    def remove(self) -> None:
+        """All of it, when it is over."""
+        self.stop()
+        if self.clock is not None:
+            self.clock.stop()
+        for directory in (self._grave, self.directory):
+            shutil.rmtree(directory, ignore_errors=True)
 
     # --- the program ----------------------------------------------------------------------------------------------------------
     def write(self, count: int, *, partial: bool = False, header: bool = False) -> None:
@@ -150,8 +166,27 @@ class World:
             self.next_line += 1
             data += half
             incarnation.partial += half
+        if not self.live.exists():
+            self._make(self.live)
         with self.live.open("ab", buffering=0) as file:
             file.write(data)
+        self._stamp()
+
+    def _make(self, path: Path) -> None:
+        """An empty file; it gets the inode that became free last."""
+        if self._free:
+            os.truncate(self._free[-1], 0)
+            self._free.pop().rename(path)
+        else:
+            path.touch()
+
+    def _stamp(self) -> None:
+        if self.clock is not None:
+            self.clock.stamp()
+
+    def pass_time(self, nanoseconds: int) -> None:
+        if self.clock is not None:
+            self.clock.pass_by(nanoseconds)
 
     def _new(self) -> Incarnation:
         self.all.append(Incarnation(len(self.all)))
@@ -179,16 +214,19 @@ class World:
         self.live.rename(target)
         self.places[target] = self.places.pop(self.live)
         if create:
-            self.live.touch()
+            self._make(self.live)
             self.places[self.live] = self._new()
+        self._stamp()
 
     def copytruncate(self) -> None:
         if self.live not in self.places:
             return
         self._shift()
         target = self.directory / "x.log.1"
+        self._make(target)
         shutil.copyfile(self.live, target)
         self.places[target] = self.places[self.live]
+        self._stamp()
         self._truncate()
 
     def copytruncate_late(self, count: int, *, seen: bool) -> None:
@@ -198,8 +236,10 @@ class World:
             return
         self._shift()
         target = self.directory / "x.log.1"
+        self._make(target)
         shutil.copyfile(self.live, target)
         self.places[target] = old
+        self._stamp()
         copied = len(old.lines)
         self.write(count)
         if seen:
@@ -216,6 +256,7 @@ class World:
     def _truncate(self) -> None:
         old = self.places[self.live]
         os.truncate(self.live, 0)
+        self._stamp()
         self.places[self.live] = self._new()
         self._excuse(old)
 
@@ -226,9 +267,11 @@ class World:
         path = plain[index % len(plain)]
         packed = path.with_name(path.name + ".gz")
         status = path.stat()
+        self._make(packed)
         with gzip.open(packed, "wb") as file:
             file.write(path.read_bytes())
         os.utime(packed, ns=(status.st_atime_ns, status.st_mtime_ns))
+        self._stamp()
         self.places[packed] = self.places[path]
         self._unlink(path)
 
@@ -242,10 +285,14 @@ class World:
 
     def _unlink(self, path: Path) -> None:
         inode = path.stat().st_ino
-        path.unlink()
         incarnation = self.places.pop(path)
-        if self.agent is not None and self.agent.holds(inode) and not path.name.endswith(".gz"):
-            self.unlinked[inode] = incarnation
+        if self.agent is not None and self.agent.holds(inode):
+            path.unlink()
+            if not path.name.endswith(".gz"):
+                self.unlinked[inode] = incarnation
+        else:
+            self._free.append(path.rename(self._grave / f"{inode}"))
+        self._stamp()
         self._excuse(incarnation)
 
     # --- the agent ------------------------------------------------------------------------------------------------------------
@@ -313,6 +360,7 @@ class World:
         self.start()
         self.lane.finite = True
         for _ in range(4):
+            self.pass_time(1_000_000_000)
             self.scan()
             self.look()
             self.agent.overdue()
@@ -338,8 +386,3 @@ class World:
         unseen = {line for one in self.all if not one.looked_at for line in one.lines}
         order = [int(line.split()[1]) for line in numbered if line.startswith(b"line") and line not in unseen]
         assert order == sorted(order), f"out of order: {[pair for pair in itertools.pairwise(order) if pair[0] > pair[1]][:5]}"
-
-
-def remove(directory: Path) -> None:
-    with contextlib.suppress(OSError):
-        shutil.rmtree(directory)

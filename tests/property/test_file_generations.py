@@ -1,6 +1,8 @@
 """Whatever happens to a file, in whatever order: each line that could be read comes once, in order and whole."""
 
+import random
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from tests.property.file_model import World, remove
+from tests.property.file_clock import Clock
+from tests.property.file_model import World
+
+PAUSES = (0, 0, 1_000_000, 5_000_000, 30_000_000, 2_000_000_000)
+"""In ns: within one tick of the clock, about one tick, and long after."""
 
 
 class FileLife(RuleBasedStateMachine):
@@ -16,8 +22,12 @@ class FileLife(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.directory = Path(tempfile.mkdtemp(prefix="generations"))
-        self.world = World(self.directory, self.pattern)
+        directory = Path(tempfile.mkdtemp(prefix="generations"))
+        self.world = World(directory, self.pattern, Clock(directory))
+
+    @rule(nanoseconds=st.sampled_from(PAUSES))
+    def pass_time(self, nanoseconds: int) -> None:
+        self.world.pass_time(nanoseconds)
 
     @rule(count=st.integers(1, 40), header=st.booleans(), partial=st.booleans())
     def write(self, count: int, header: bool, partial: bool) -> None:
@@ -30,6 +40,10 @@ class FileLife(RuleBasedStateMachine):
     @rule()
     def copytruncate(self) -> None:
         self.world.copytruncate()
+
+    @rule(count=st.integers(1, 60), seen=st.booleans())
+    def copytruncate_late(self, count: int, seen: bool) -> None:
+        self.world.copytruncate_late(count, seen=seen)
 
     @rule()
     def truncate(self) -> None:
@@ -86,8 +100,7 @@ class FileLife(RuleBasedStateMachine):
             self.world.settle()
             self.world.verify()
         finally:
-            self.world.stop()
-            remove(self.directory)
+            self.world.remove()
 
 
 class FileLifeOfAllNames(FileLife):
@@ -103,6 +116,52 @@ def test_every_line_once_whatever_happens_short_form(machine: type[FileLife]) ->
 @pytest.mark.parametrize("machine", [FileLife, FileLifeOfAllNames])
 def test_every_line_once_in_a_hundred_thousand_steps(machine: type[FileLife]) -> None:
     verify_lives(machine, examples=1200, steps=50)
+
+
+Draw = Callable[[random.Random], dict[str, int | bool]]
+ALONE = ("copytruncate", "truncate", "delete_live", "delete_oldest", "look", "scan", "sweep", "restart", "stop", "start")
+STEPS: dict[str, Draw] = {
+    "write": lambda r: {"count": r.randint(1, 40), "header": r.random() < 0.5, "partial": r.random() < 0.5},
+    "rename": lambda r: {"create": r.random() < 0.5},
+    "copytruncate_late": lambda r: {"count": r.randint(1, 60), "seen": r.random() < 0.6},
+    "compress": lambda r: {"index": r.randint(0, 3)},
+    "read": lambda r: {"turns": r.randint(1, 5)},
+    **{name: lambda r: {} for name in ALONE},
+}
+
+
+@pytest.mark.parametrize("machine", [FileLife, FileLifeOfAllNames])
+def test_random_lives_short_form(machine: type[FileLife]) -> None:
+    for seed in range(100):
+        verify_random_life(machine, seed)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("part", range(5))
+@pytest.mark.parametrize("machine", [FileLife, FileLifeOfAllNames])
+def test_ten_thousand_random_lives(machine: type[FileLife], part: int) -> None:
+    for seed in range(part * 2000, part * 2000 + 2000):
+        verify_random_life(machine, seed)
+
+
+def verify_random_life(machine: type[FileLife], seed: int) -> None:
+    """Unlike the state machine's, a life goes through few kinds of steps, many times: it gets into corners."""
+    r = random.Random(seed)
+    names = [*r.sample([*STEPS], r.randint(4, len(STEPS))), "write", "read", "look"]
+    pauses = r.choice([PAUSES, (0,), (0, 0, 0, 5_000_000), (30_000_000, 2_000_000_000)])
+    life = machine()
+    try:
+        for _ in range(r.randint(5, 50)):
+            life.pass_time(nanoseconds=r.choice(pauses))
+            name = r.choice(names)
+            getattr(life, name)(**STEPS[name](r))
+        life.world.settle()
+        life.world.verify()
+    except AssertionError as error:
+        raise AssertionError(f"seed {seed}: {error}") from error
+    finally:
+        life.world.remove()
 
 
 def verify_lives(machine: type[FileLife], *, examples: int, steps: int, seed: bool = False) -> None:

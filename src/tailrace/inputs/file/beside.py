@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.copies import holds, lies_in
-from tailrace.inputs.file.generation import FileId, Generation
+from tailrace.inputs.file.copies import holds, lies_in, seen
+from tailrace.inputs.file.generation import FileId, Generation, born_of
 from tailrace.inputs.file.registry import Registry
 from tailrace.inputs.file.rotation import Rotated, family, rotated_from
 from tailrace.inputs.file.walk import Look
@@ -37,31 +37,33 @@ class Beside:
         """The first of the files beside `path` that holds what was seen of the stream `key` up to `position`."""
         if not position["head"][0]:
             return None
-        if not int(position["offset"]):
-            modified = int(position.get("seen", (0, 0))[1])
+        if not int(position["offset"]):  # the head alone proves little: no file that is older than this one
+            modified = max(born_of(key), int(position.get("before", (0, 0))[1]))
         for _ in range(LOOKS):
             moved = False
             for candidate in self.candidates(path, modified, relatives=True):
                 if (content := self.open(candidate)) is None:
                     moved = moved or file_at(candidate.path) != candidate.file
                     continue
-                if holds(content, position) and self._is_of_no_other(content, path, key, position):
+                if holds(content, position) and self._is_of_no_other(content, candidate, path, key, position):
                     return Copy(content, candidate)
                 content.close()
             if not moved:
                 break
         return None
 
-    def _is_of_no_other(self, content: Content, path: str, key: str, position: Position) -> bool:
+    def _is_of_no_other(self, content: Content, candidate: Rotated, path: str, key: str, position: Position) -> bool:
         """Whether a file that holds what was seen is not known to be, or to be a copy of, another one that begins alike.
 
-        Where nothing was read, the head alone proves little: a copy has at least what was seen then.
+        Where nothing was read, the head alone proves little: what has all that was seen then was written later.
         """
         if self._table.is_known_copy(content) and self._table.copies[content.file][1].get("of", key) != key:
             return False
         if int(position["offset"]):
             return True
-        if not content.reaches(seen(position)) or any(int(one["offset"]) and holds(content, one) for one in self.awaited(path)):
+        if content.reaches(seen(position)) and candidate.modified < int(position.get("seen", (0, 0))[1]):
+            return False
+        if any(int(one["offset"]) and holds(content, one) for one in self.awaited(path)):
             return False
         known = [one.content for other, one, _ in self.known(path) if one is not None and other != key]
         return not any(one is not None and lies_in(content, one) for one in known)
@@ -87,7 +89,8 @@ class Beside:
                 one.note_head()
                 if one.head[0]:  # what is found to be its copy may be all that is left of it at the next start
                     self._table.context.remember(one.stream, one.position())
-        notes = [note for _, note in self._table.copies.values() if "head" in note and str(note["path"]).startswith(stem)]
+        copies = [*(note for _, note in self._table.copies.values()), *self._table.copies_gone]
+        notes = [note for note in copies if "head" in note and str(note["path"]).startswith(stem)]
         return [*((one.key, one, one.proof) for one in near), *((str(note.get("of", "")), None, note) for note in notes)]
 
     def awaited(self, path: str) -> list[Position]:
@@ -119,11 +122,6 @@ def file_at(path: str) -> FileId | None:
         return Look.of(Path(path).stat())[:2]
     except OSError:
         return None
-
-
-def seen(position: Position) -> int:
-    """How large a file was when it was looked at last."""
-    return int(position.get("seen", (position["offset"], 0))[0])
 
 
 def _can_be_read(content: Content) -> bool:

@@ -3,12 +3,11 @@
 Of what is gone only signatures are left: a hash of the head, and one of the last bytes that were read.
 """
 
-from collections.abc import Iterable
-
 from tailrace.batch import fingerprint
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.generation import SIGNATURE_SIZE, Generation, fits, trail_of
+from tailrace.inputs.file.generation import SIGNATURE_SIZE, Generation, fits, has_head
 from tailrace.inputs.file.packing import STEP_BYTES
+from tailrace.inputs.file.trail import trail_at
 from tailrace.pipeline.contract import Position
 
 
@@ -21,16 +20,28 @@ def is_copy_of(content: Content, generation: Generation | None, position: Positi
             return False  # whatever it begins with: what it is compared with is all there
     if not int(position["offset"]):
         return False  # nothing was read: if it is a copy, what is in it is new all the same
-    trail = generation.trail if generation is not None and generation.trail else trail_of(position)
-    return _is_cut(content, trail, int(position["offset"])) or holds(content, position)
+    return _is_cut(content, position) or holds(content, position)
 
 
 def holds(content: Content, position: Position) -> bool:
-    """Whether a file holds what was seen up to `position`, if that is anything."""
+    """Whether a file holds what was read up to `position`, if that is anything, and what was seen then, or as much of it as there was
+    when it was made."""
     try:
-        return bool(position["head"][0]) and fits(content, position)
+        found = bool(position["head"][0]) and fits(content, position)
+        return found and (content.reaches(seen(position)) or _was_made_before(content, position))
     except OSError:
         return False  # a damaged compressed file
+
+
+def seen(position: Position) -> int:
+    """How large a file was when it was looked at last."""
+    return int(position.get("seen", (position["offset"], 0))[0])
+
+
+def _was_made_before(content: Content, position: Position) -> bool:
+    """Whether a file was written last when the one that was read up to `position` still held all that was seen of it: a copy that is
+    shorter than that was. Compressing keeps the time."""
+    return content.status().st_mtime_ns <= int(position.get("seen", (0, 0))[1])
 
 
 def lies_in(copy: Content, other: Content) -> bool:
@@ -71,15 +82,15 @@ def _agree(one: Content, other: Content) -> bool:
     return True
 
 
-def _is_cut(content: Content, trail: Iterable[tuple[int, bytes]], offset: int) -> bool:
-    """Whether a file holds the beginning of what was read, but ends before the offset: it was copied before the last lines were written."""
+def _is_cut(content: Content, position: Position) -> bool:
+    """Whether a file holds the beginning of what was read, but ends before the offset: it was copied before the last lines were written.
+
+    The trail proves at least the half of it, and its time the rest.
+    """
+    offset, head = int(position["offset"]), position["head"]
     try:
-        if content.reaches(offset):
+        if content.reaches(offset) or not _was_made_before(content, position):
             return False
-        for mark, expected in reversed([*trail]):
-            if content.reaches(mark):
-                size = min(SIGNATURE_SIZE, mark)
-                return fingerprint(content.read_at(size, mark - size)) == expected
+        return trail_at(position).leads_into(content, offset) and (not content.reaches(int(head[0])) or has_head(content, position))
     except OSError:
-        pass
-    return False
+        return False

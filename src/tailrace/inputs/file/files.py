@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tailrace.inputs.file import standing
-from tailrace.inputs.file.beside import seen
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.content import Content, is_compressed
+from tailrace.inputs.file.copies import seen
 from tailrace.inputs.file.deleted import Deleted
-from tailrace.inputs.file.generation import FileId, Generation, stream_key
+from tailrace.inputs.file.generation import FileId, Generation, Sight, stream_key
 from tailrace.inputs.file.losses import Losses
 from tailrace.inputs.file.notes import Notes, note_of
 from tailrace.inputs.file.order import read_after
@@ -136,6 +136,7 @@ class Files:
             return
         if generation.unread and generation.is_open and not generation.is_unpacked and generation.unchanged():
             generation.size = max(generation.size, look.st_size)  # else the reader is soon there, or it holds something else by now
+            generation.note_ahead()
         generation.drained = False
         self._table.wanted(generation)
 
@@ -271,6 +272,8 @@ class Files:
         if previous is not None and previous is not generation:
             if previous.is_open:
                 previous = self._as_it_is(previous)
+                generation.opened = time.time_ns()
+                self._context.remember(generation.stream, generation.position())
             previous.displaced, previous.drained = True, False
             self._keep_nameless(previous)
             self._table.wanted(previous)
@@ -302,36 +305,38 @@ class Files:
         """Whether something stood at its path after it was last seen, empty, and was copied away before it got what is in it now."""
         return self._succession.missed.came_before(generation)
 
-    def shortened(self, generation: Generation, size: int, modified: int) -> bool:
-        """Only bytes that were not read were cut off: the file goes on as it is, with this size and mtime. False when a copy of all of it
-        shows that it began anew instead."""
-        seen = generation.size
+    def shortened(self, generation: Generation, seen: Sight) -> bool:
+        """Only bytes that were `seen` and not read were cut off: the file goes on as it is at the last look. False when a copy of all of
+        it shows that it began anew instead."""
+        now = generation.sight
+        generation.see(seen)
         if self._succession.is_copied_away(generation):
-            self._succession.truncated(generation, generation.proof, seen)
+            self._succession.truncated(generation, generation.proof, seen.size)
             return False
-        generation.size, generation.modified = size, modified
-        start = max(generation.offset, generation.size)
+        generation.see(now)
+        generation.note_ahead()
+        start = max(generation.offset, now.size)
         key = f"{generation.key}<{time.time_ns():x}"
-        self._table.losses.add(key, start, seen, path=generation.path, why="its end was cut off")
+        self._table.losses.add(key, start, seen.size, path=generation.path, why="its end was cut off")
         return True
 
     def look_after(self, generation: Generation) -> None:
         """A file has changed that cannot be read yet: hold it, and where it was truncated, the copy of what it held. OSError."""
         if generation.ended or generation.is_unpacked or not (generation.is_open or self.reopen(generation)):
             return
-        seen = generation.size, generation.modified
+        seen = generation.sight
         if not generation.offset and generation.may_have_changed() and self.came_before(generation):
             return
         generation.look(time.time_ns())
         if not generation.unchanged():
-            generation.size, generation.modified = seen
+            generation.see(seen)
             self.truncated(generation)
-        elif generation.size < seen[0]:
-            now = generation.size, generation.modified
-            generation.size, generation.modified = seen
-            self.shortened(generation, *now)
-        elif not generation.head[0]:
-            generation.note_head()
+        elif generation.size < seen.size:
+            self.shortened(generation, seen)
+        else:
+            generation.note_ahead()
+            if not generation.head[0]:
+                generation.note_head()
 
     def end(self, generation: Generation, why: str = "the file was deleted") -> None:
         """Its file is gone, and it is read as far as it could be."""

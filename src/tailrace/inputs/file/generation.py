@@ -7,25 +7,31 @@ import time
 from codecs import BOM_UTF16_BE
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tailrace.batch import fingerprint
 from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.roots import Root
+from tailrace.inputs.file.trail import Trail, trail_at, trail_from
 from tailrace.pipeline.contract import Position
 from tailrace.pipeline.platform import FileIdentity
 
 LAYOUT = 1
 SIGNATURE_SIZE = 1024
 """Bytes of the head, and before the offset, that prove a file to be the one that was read."""
-FIRST_MARK, MARKS = 64, 4
-"""Marks lie in a file from here on, each half as far again as the one before. The last few that were passed are kept: they prove a copy
-that was cut short by a little."""
 TICK_NS = 20_000_000
 """Two writes may get the same mtime within one tick of the system's clock (10 ms at most); twice that, to be safe."""
 
 FileId = tuple[int, int]
 """(device, inode): which file this is among those that exist now."""
+
+
+class Sight(NamedTuple):
+    """What one look saw of a file: its size, its mtime in ns, and what proves the bytes that were not read yet."""
+
+    size: int
+    modified: int
+    ahead: tuple[int, bytes]
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +50,7 @@ class Generation:
     tags: tuple[tuple[str, str], ...] = ()
     """Those of its root."""
     stream: str = ""
-    opened: int = field(default_factory=time.time_ns)
+    opened: int = 0
     """Wall clock in ns at which it was found: generations of one path are read in this order."""
     offset: int = 0
     unfinished: int = 0
@@ -57,9 +63,10 @@ class Generation:
     """(size, fingerprint) of the first bytes, at most SIGNATURE_SIZE, as far as they were seen."""
     tail: bytes = b""
     """The last bytes before the offset, at most SIGNATURE_SIZE."""
-    trail: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
-    """The last marks that reading has passed, each with the fingerprint of what was the tail there."""
-    next_mark: int = FIRST_MARK
+    ahead: tuple[int, bytes] = (0, b"")
+    """(size, fingerprint) of the last bytes that were seen beyond the offset, at most SIGNATURE_SIZE before that size; zeros where all
+    that was seen was read."""
+    trail: Trail = field(default_factory=Trail)
     saved: Position = field(default_factory=dict[str, Any])
     """While it is closed: its position, which proves it when it is opened again."""
     content: Content | None = None
@@ -148,11 +155,13 @@ class Generation:
         position = self.naming(mark=mark)
         position |= {"v": LAYOUT, "offset": self.offset, "head": [self.head[0], self.head[1].hex()]}
         position["tail"] = [len(self.tail), fingerprint(self.tail).hex()]
-        if self.trail:
-            position["trail"] = [[mark, signature.hex()] for mark, signature in self.trail]
+        if self.trail.hashes:
+            position["trail"] = [self.trail.begin, self.trail.hashes.hex()]
         position["opened"] = self.opened
         position["read_to_end_at"] = self.read_to_end_at
         position["seen"] = [self.size, self.modified]
+        if self.ahead[0] > self.offset:
+            position["ahead"] = [self.ahead[0], self.ahead[1].hex()]
         if any(self.before):
             position["before"] = list(self.before)
         if self.unfinished:
@@ -190,6 +199,22 @@ class Generation:
         self.modified = status.st_mtime_ns
         self.settled = now_ns - status.st_mtime_ns > TICK_NS
 
+    def note_ahead(self) -> None:
+        """What proves the bytes that were seen and are not read yet. NULs prove nothing: they are room for more."""
+        assert self.content is not None, "only an open generation is looked at"
+        size = 0 if self.content.is_unpacked or not self.unread else min(SIGNATURE_SIZE, self.size)
+        piece = self.read_at(size, self.size - size) if size else b""
+        self.ahead = (self.size, fingerprint(piece)) if piece and len(piece) == size and not piece.endswith(b"\0") else (0, b"")
+
+    @property
+    def sight(self) -> "Sight":
+        """What the last look saw."""
+        return Sight(self.size, self.modified, self.ahead)
+
+    def see(self, sight: "Sight") -> None:
+        """Take that for what was seen: what a later look saw was of something else."""
+        self.size, self.modified, self.ahead = sight
+
     def may_have_changed(self) -> bool:
         assert self.content is not None, "only an open generation is looked at"
         status = self.content.status()
@@ -205,28 +230,17 @@ class Generation:
             head = (self.tail + piece[:SIGNATURE_SIZE])[:SIGNATURE_SIZE]
             if len(head) > self.head[0]:
                 self.head = (len(head), fingerprint(head))
-        self._mark(piece)
+        self.trail = self.trail.passing(self.tail, piece, self.offset)
         self.offset += len(piece)
         self.size = max(self.size, self.offset)
         self.tail = (piece if len(piece) >= SIGNATURE_SIZE else self.tail + piece)[-SIGNATURE_SIZE:]
         self.unfinished = unfinished
 
-    def _mark(self, piece: bytes) -> None:
-        """Keep the fingerprints at the marks that lie in `piece`, which comes behind the offset."""
-        passed: list[int] = []
-        while self.next_mark <= self.offset + len(piece):
-            passed.append(self.next_mark)
-            self.next_mark += self.next_mark // 2
-        for mark in passed[-MARKS:]:
-            end = mark - self.offset
-            before = piece[end - SIGNATURE_SIZE : end] if end >= SIGNATURE_SIZE else (self.tail + piece[:end])[-SIGNATURE_SIZE:]
-            self.trail = [*self.trail[1 - MARKS :], (mark, fingerprint(before))]
-
     def seek(self, offset: int) -> None:
         """Go on at `offset` of the open file."""
         self.offset = offset
         self.unfinished = 0
-        self.trail, self.next_mark = [], _mark_behind(FIRST_MARK, offset)
+        self.trail = trail_from(offset)
         self.big_endian = self.read_at(2, 0) == BOM_UTF16_BE
         self.tail = self.read_at(min(SIGNATURE_SIZE, offset), max(0, offset - SIGNATURE_SIZE))
         self.note_head()
@@ -241,6 +255,8 @@ class Generation:
             return True
         size, begin = len(self.tail), self.offset - len(self.tail)
         if size and self.content.read_at(size, begin) != self.tail:
+            return False
+        if self.ahead[0] > self.offset and not _is_ahead(self.content, self.ahead):
             return False
         return self.head[0] <= size or fingerprint(self.content.read_at(self.head[0], 0)) == self.head[1]
 
@@ -270,8 +286,8 @@ class Generation:
         self.big_endian = bool(position.get("big_endian"))
         self.tail = self.read_at(min(SIGNATURE_SIZE, self.offset), max(0, self.offset - SIGNATURE_SIZE))
         self.head = int(position["head"][0]), bytes.fromhex(position["head"][1])
-        self.trail = trail_of(position)
-        self.next_mark = _mark_behind(self.trail[-1][0] if self.trail else FIRST_MARK, self.offset)
+        self.ahead = ahead_of(position)
+        self.trail = trail_at(position)
 
     def note_head(self) -> None:
         """What proves the open file to be this one from now on, also before anything of it is read."""
@@ -302,24 +318,32 @@ def born_of(key: str) -> int:
     return int(key.split("~", maxsplit=1)[0].split(":")[2], 16)
 
 
-def trail_of(position: Position) -> list[tuple[int, bytes]]:
-    """The last marks that reading had passed at a position."""
-    return [(int(mark), bytes.fromhex(signature)) for mark, signature in position.get("trail", [])]
+def ahead_of(position: Position) -> tuple[int, bytes]:
+    """What proves the last bytes that were seen and not read at a position."""
+    size, signature = position.get("ahead", (0, ""))
+    return int(size), bytes.fromhex(signature)
 
 
 def fits(content: Content, position: Position) -> bool:
     """Whether a file still holds, or also holds, what was read up to `position`."""
     offset = int(position["offset"])
-    head, tail = position["head"], position["tail"]
-    if not _matches(content, head, 0):
+    if not has_head(content, position):
         return False
-    return content.reaches(offset) and _matches(content, tail, offset - int(tail[0]))
+    tail, ahead = position["tail"], ahead_of(position)
+    return content.reaches(offset) and _matches(content, tail, offset - int(tail[0])) and (not ahead[0] or _is_ahead(content, ahead))
 
 
-def _mark_behind(mark: int, offset: int) -> int:
-    while mark <= offset:
-        mark += mark // 2
-    return mark
+def has_head(content: Content, position: Position) -> bool:
+    """Whether a file begins as what was read up to `position`."""
+    return _matches(content, position["head"], 0)
+
+
+def _is_ahead(content: Content, ahead: tuple[int, bytes]) -> bool:
+    """Whether a file holds the last bytes that were seen, as far as it reaches."""
+    size, signature = ahead
+    length = min(SIGNATURE_SIZE, size)
+    piece = content.read_at(length, size - length)
+    return len(piece) < length or fingerprint(piece) == signature
 
 
 def _matches(content: Content, signature: Sequence[Any], offset: int) -> bool:

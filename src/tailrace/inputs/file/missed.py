@@ -54,8 +54,8 @@ class Missed:
         )
 
     def came_before(self, generation: Generation) -> bool:
-        """Whether a file of which nothing was read had other bytes since it was found, which were copied away: they are read first then."""
-        if _unchanged_since(Path(generation.path).parent, generation.opened) or not generation.unchanged():
+        """Whether a file that was empty when it was looked at had other bytes since, which were copied away: they are read first then."""
+        if generation.head[0] or _unchanged_since(Path(generation.path).parent, generation.opened) or not generation.unchanged():
             return False
         times = generation.modified, generation.written_at
         new = [self._table.generations.get(one.file) for one in rotated_from(generation.path) if times[0] <= one.modified <= times[1]]

@@ -127,24 +127,26 @@ class Reader:
 
     def _block(self, generation: Generation, looked_at: int) -> tuple[bool, bytes | None]:
         """The next bytes, and whether they end with a record; None when others must be read instead."""
-        before = generation.size, generation.modified
+        before = generation.sight
         if not generation.offset and generation.may_have_changed() and self._files.came_before(generation):
             return False, None
         generation.look(looked_at)
         ahead = self._whole_records(generation)
         block = ahead or self._next_bytes(generation)
+        if generation.offset + len(block) > generation.size:
+            generation.look(looked_at)  # more came meanwhile
         if not generation.unchanged():  # looked at after reading: what was read before that is from the file as it was
-            generation.size, generation.modified = before
+            generation.see(before)
             self._files.truncated(generation)
             return False, None
         if not generation.offset and is_compressed(block) and not generation.in_copy:
             self._files.leave_compressed(generation)
             return False, None
-        if generation.size < before[0]:
-            now = generation.size, generation.modified
-            generation.size, generation.modified = before
-            if not self._files.shortened(generation, *now):
+        if generation.size < before.size:
+            if not self._files.shortened(generation, before):
                 return False, None
+        elif generation.offset + len(block) < generation.size:
+            generation.note_ahead()
         return bool(ahead), block
 
     def _next_bytes(self, generation: Generation) -> bytes:

@@ -44,6 +44,8 @@ class Registry:
     """Another lane of the same target reads them; it may let them go."""
     copies: dict[FileId, tuple[str, Position]] = field(default_factory=dict[FileId, tuple[str, Position]])
     """Copies of what is read from elsewhere: stream key of the note, and the note. The position in it is that of the end."""
+    copies_gone: list[Position] = field(default_factory=list[Position])
+    """Notes of copies whose inodes other files have now: what a copy was packed into is still to be found."""
     last: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """Of paths whose last generation has ended: its birth time and last writing, so that what came after it is not missed."""
     expected: dict[FileId, int] = field(default_factory=dict[FileId, int])
@@ -79,6 +81,7 @@ class Registry:
             return note is not None
         self.left_alone.pop(content.file, None)
         self.end_stream(self.copies.pop(content.file)[0], {})
+        self.copies_gone.append(note[1])
         return False
 
     # --- opening ----------------------------------------------------------------------------------------------------------------
@@ -109,9 +112,10 @@ class Registry:
         key = stream_key(content.identity)
         generation = Generation(key, content.file, content.identity.born, path, location or path, content=content)
         generation.known_as(self.roots.of(path))
-        generation.opened, generation.before = opened or generation.opened, before
+        generation.opened, generation.before = opened or time.time_ns(), before
         generation.look(time.time_ns())
         generation.note_head()
+        generation.note_ahead()
         if not self.take_stream(generation):
             return None
         if not self.config.tailing_all_matched_files:
@@ -185,7 +189,7 @@ class Registry:
     def prune(self, here: Set[FileId], standing: Callable[[str, FileId], bool]) -> list[Position]:
         """Forget what was left alone and is not there any more: its inode may come back as another file. The notes of copies that went."""
         self.taken_elsewhere &= here
-        gone: list[Position] = []
+        gone, self.copies_gone = self.copies_gone, []
         for file in self.left_alone.keys() - here:
             if file in self.copies and standing(str(self.copies[file][1]["path"]), file):
                 continue

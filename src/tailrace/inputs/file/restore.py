@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tailrace.inputs.file import notes, standing
-from tailrace.inputs.file.beside import seen
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.copies import holds
+from tailrace.inputs.file.copies import holds, seen
 from tailrace.inputs.file.generation import TICK_NS, FileId, Generation, born_of, file_of
 from tailrace.inputs.file.kept import kept_content
 from tailrace.inputs.file.losses import LOSS_PREFIX
@@ -41,7 +40,9 @@ class Restoring:
             if not state.key.startswith(NOTES) and "standing" not in state.next:
                 self._states.setdefault(file_at(state.key, state.next)[0], []).append(state)
         table.expected.update({file: _born(states) for file, states in self._states.items()})
-        table.awaited = lambda: [state.next for states in self._states.values() for state in states]
+        self._going_on: list[StreamState] = []
+        """Those of the file that is being taken up."""
+        table.awaited = lambda: [state.next for states in [*self._states.values(), self._going_on] for state in states]
         for file in self._states:
             table.notes.drop(file)
 
@@ -138,7 +139,9 @@ class Restoring:
         self._forget(file)
         last = states[-1]
         same = content.file == file and content.identity.born == file_at(last.key, last.next)[1]
+        self._going_on = states[:-1]
         taken = same and self._resume(last, content, location)  # first: what was there before is not in it
+        self._going_on = []
         for state in states[:-1] if same else states:
             self._without_file(state)
         if not same:

@@ -71,8 +71,10 @@ class Succession:
         fresh.read_to_end_at, fresh.displaced = generation.read_to_end_at, generation.displaced
         fresh.before = generation.born, generation.modified
         fresh.shown, fresh.tags = generation.shown, generation.tags
+        fresh.opened = time.time_ns()
         fresh.look(time.time_ns())
         fresh.note_head()
+        fresh.note_ahead()
         generation.content = None
         for path in [path for path, one in self._table.at.items() if one is generation]:
             self._table.at[path] = fresh

@@ -1,0 +1,74 @@
+"""The time of a model: what real files and `time.time_ns` say passes only when the model lets it pass, so that each run repeats.
+
+Files get the times of the last tick, as a system's clock gives them: what happens within one tick has one time.
+"""
+
+import os
+from pathlib import Path
+from unittest.mock import patch
+
+from tailrace.agent.platform.port import AgentPlatform
+from tailrace.pipeline.platform import FileIdentity
+
+TICK_NS = 4_000_000
+BEGIN_NS = 1_600_000_000_000_000_000
+
+
+class Clock:
+    """The clock of one directory. It has the place of `time.time_ns` from `start` to `stop`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._now = BEGIN_NS
+        self._born: dict[int, int] = {}
+        """By inode."""
+        self._modified: dict[int, int] = {}
+        """By inode: what was set last."""
+        self._patch = patch("time.time_ns", self.time_ns)
+
+    def start(self) -> None:
+        self._patch.start()
+        self.stamp()
+
+    def stop(self) -> None:
+        self._patch.stop()
+
+    def time_ns(self) -> int:
+        self._now += 100
+        return self._now
+
+    def pass_by(self, nanoseconds: int) -> None:
+        self._now += nanoseconds
+
+    def born(self, inode: int) -> int:
+        return self._born[inode]
+
+    def stamp(self) -> None:
+        """Give files that have come or changed since the last call, and their directory, the time of now."""
+        tick = self._now - self._now % TICK_NS
+        here = {path: path.stat() for path in [*self._directory.iterdir(), self._directory]}
+        for status in here.values():
+            if status.st_ino not in self._modified:
+                self._born[status.st_ino] = tick
+        known, self._modified = self._modified, {}
+        for path, status in here.items():
+            modified = status.st_mtime_ns
+            if known.get(status.st_ino) != modified and not BEGIN_NS <= modified <= self._now:  # else it was kept, as gzip does
+                modified = tick
+                os.utime(path, ns=(modified, modified))
+            self._modified[status.st_ino] = modified
+
+
+class TimedPlatform:
+    """A platform on which files were born when a clock says."""
+
+    def __init__(self, platform: AgentPlatform, clock: Clock) -> None:
+        self._platform, self._clock = platform, clock
+        self.reach, self.open_file = platform.reach, platform.open_file
+
+    def identity(self, descriptor: int) -> FileIdentity:
+        status = os.fstat(descriptor)
+        return FileIdentity(status.st_dev, status.st_ino, self._clock.born(status.st_ino))
+
+    def born_at(self, path: str) -> int:
+        return self._clock.born(Path(path).stat().st_ino)
