@@ -19,7 +19,7 @@ class Clock:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._now = BEGIN_NS
+        self.now = BEGIN_NS
         self._born: dict[int, int] = {}
         """By inode."""
         self._modified: dict[int, int] = {}
@@ -34,18 +34,18 @@ class Clock:
         self._patch.stop()
 
     def time_ns(self) -> int:
-        self._now += 100
-        return self._now
+        self.now += 100
+        return self.now
 
     def pass_by(self, nanoseconds: int) -> None:
-        self._now += nanoseconds
+        self.now += nanoseconds
 
     def born(self, inode: int) -> int:
         return self._born[inode]
 
     def stamp(self) -> None:
         """Give files that have come or changed since the last call, and their directory, the time of now."""
-        tick = self._now - self._now % TICK_NS
+        tick = self.now - self.now % TICK_NS
         here = {path: path.stat() for path in [*self._directory.iterdir(), self._directory]}
         for status in here.values():
             if status.st_ino not in self._modified:
@@ -53,7 +53,7 @@ class Clock:
         known, self._modified = self._modified, {}
         for path, status in here.items():
             modified = status.st_mtime_ns
-            if known.get(status.st_ino) != modified and not BEGIN_NS <= modified <= self._now:  # else it was kept, as gzip does
+            if known.get(status.st_ino) != modified and not BEGIN_NS <= modified <= self.now:  # else it was kept, as gzip does
                 modified = tick
                 os.utime(path, ns=(modified, modified))
             self._modified[status.st_ino] = modified

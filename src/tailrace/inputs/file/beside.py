@@ -40,17 +40,28 @@ class Beside:
         if not int(position["offset"]):  # the head alone proves little: no file that is older than this one
             modified = max(born_of(key), int(position.get("before", (0, 0))[1]))
         for _ in range(LOOKS):
-            moved = False
+            moved, cut = False, None
             for candidate in self.candidates(path, modified, relatives=True):
                 if (content := self.open(candidate)) is None:
                     moved = moved or file_at(candidate.path) != candidate.file
-                    continue
-                if holds(content, position) and self._is_of_no_other(content, candidate, path, key, position):
+                elif not self._goes_on_in(content, candidate, path, key, position) or (cut and not content.reaches(seen(position))):
+                    content.close()
+                elif content.reaches(seen(position)):
+                    if cut is not None:
+                        cut.content.close()
                     return Copy(content, candidate)
-                content.close()
-            if not moved:
-                break
+                else:
+                    cut = Copy(content, candidate)
+            if cut is not None or not moved:
+                return cut
         return None
+
+    def _goes_on_in(self, content: Content, candidate: Rotated, path: str, key: str, position: Position) -> bool:
+        """Whether a file holds what was seen up to `position` of the stream `key`, or is known to be a copy of it."""
+        note = self._table.copies[content.file][1] if self._table.is_known_copy(content) else {}
+        if note.get("of") == key and "head" in note:
+            return content.reaches(int(position["offset"])) and holds(content, note)
+        return holds(content, position) and self._is_of_no_other(content, candidate, path, key, position)
 
     def _is_of_no_other(self, content: Content, candidate: Rotated, path: str, key: str, position: Position) -> bool:
         """Whether a file that holds what was seen is not known to be, or to be a copy of, another one that begins alike.

@@ -1,5 +1,6 @@
 """What came to a path and was rotated away from it between two looks: it is found beside the path, and read in its order."""
 
+import itertools
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -58,13 +59,14 @@ class Missed:
         if generation.head[0] or _unchanged_since(Path(generation.path).parent, generation.opened) or not generation.unchanged():
             return False
         times = generation.modified, generation.written_at
-        new = [self._table.generations.get(one.file) for one in rotated_from(generation.path) if times[0] <= one.modified <= times[1]]
-        for one in new:
+        rotated = [one for one in rotated_from(generation.path) if times[0] <= one.modified <= times[1]]
+        earlier = {one.file for one in itertools.takewhile(lambda one: one.file != generation.file, rotated)}
+        for one in map(self._table.generations.get, earlier):
             if one is not None and one.path != generation.path and _is_untouched(one):
                 self._line_up(one, [one, generation])
                 return True
         chain = self.unknown(
-            [one for one in self._beside.candidates(generation.path, times[0]) if one.size and one.modified <= times[1]],
+            [one for one in self._beside.candidates(generation.path, times[0]) if one.size and one.file in earlier],
             generation.path,
             born=generation.born,
             modified=generation.modified,

@@ -139,6 +139,8 @@ class Restoring:
         self._forget(file)
         last = states[-1]
         same = content.file == file and content.identity.born == file_at(last.key, last.next)[1]
+        if same and content.is_unpacked and "head" in last.next:  # else it got the inode, and was born, within the same tick of the clock
+            same = holds(content, last.next)
         self._going_on = states[:-1]
         taken = same and self._resume(last, content, location)  # first: what was there before is not in it
         self._going_on = []
@@ -182,9 +184,10 @@ class Restoring:
             self._without_file(state)
         stands = self._table.at.get(path)
         self._resume(states[-1], content, path)
-        if (generation := self._table.generations.get(file)) is not None:
+        generation = self._table.generations.get(file)
+        if generation is not None:
             generation.displaced = True
-        if stands is not None:
+        if stands is not None and not (generation is not None and stands.displaced and stands.opened < generation.opened):
             self._table.at[path] = stands
         return True
 

@@ -42,7 +42,12 @@ def live_names(name: str) -> Iterator[str]:
 
 def live_first(files: Mapping[str, Entry]) -> list[tuple[str, Entry]]:
     """Files by path, those last that may have been rotated away from another of them: the live file leads to them, in their order."""
-    return sorted(files.items(), key=lambda one: any(path in files for path in family(one[0]) if path != one[0]))
+
+    def order(one: tuple[str, Entry]) -> tuple[bool, str]:
+        rotated = any(path in files for path in family(one[0]) if path != one[0])
+        return rotated, one[0] if rotated else ""
+
+    return sorted(files.items(), key=order)
 
 
 def family(path: str) -> set[str]:

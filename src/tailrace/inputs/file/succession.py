@@ -39,6 +39,7 @@ class Succession:
         fresh = self._begin_anew(generation)
         before, generation.followers = generation.followers, []
         modified = int(position.get("seen", (0, 0))[1])
+        self._leave_cut_copies(generation, position)
         candidates = self._beside.candidates(generation.path, modified)
         copy = self._beside.find(generation.path, generation.key, position, modified)
         if copy is not None:
@@ -98,11 +99,12 @@ class Succession:
         return True
 
     def _leave_cut_copies(self, generation: Generation, position: Position) -> None:
-        """It ends here: a copy that ends before what was read of it would be taken for another file from now on."""
-        for candidate in self._beside.candidates(generation.path, 0, relatives=True) if int(position["offset"]) else []:
-            content = self._beside.open(candidate)
-            if content is not None:
-                if is_copy_of(content, None, position):
+        """A copy that ends before what was read of it, because it was made before that was written, would be taken for another file from
+        now on."""
+        written = int(position.get("seen", (0, 0))[1])
+        for candidate in self._beside.candidates(generation.path, generation.born, relatives=True) if int(position["offset"]) else []:
+            if candidate.modified <= written and (content := self._beside.open(candidate)) is not None:
+                if not self._table.is_known_copy(content) and is_copy_of(content, None, position):
                     self._table.leave_copy(candidate.path, content, generation.key)
                 content.close()
 
