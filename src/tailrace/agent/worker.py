@@ -1,9 +1,11 @@
 """The worker process: owns a home, and runs sessions on it until it is stopped."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -13,6 +15,7 @@ from tailrace.agent.checkpoint import open_checkpoint
 from tailrace.agent.control.desk import Desk
 from tailrace.agent.control.management import Management
 from tailrace.agent.control.remote import RemoteConfigs
+from tailrace.agent.diagnostics import Facts, Meter, Reporter, names, reporting
 from tailrace.agent.guard import Guard, Limits
 from tailrace.agent.identity import app_info
 from tailrace.agent.identity import identity as identities
@@ -108,7 +111,7 @@ class Worker:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._signalled)
             self._tell_news()
-            app_info.write(self._home, self._machine())
+            facts = self._facts(identity.agent_id, app_info.write(self._home, self._machine()))
             overview = self._desk.overview
             overview.guard = self._guard
             keeper = self._desk.keeper = self._keeper(identity)
@@ -119,6 +122,7 @@ class Worker:
                 self._management(identity, keeper.machine_id).at_work(),
                 status_file(self._home / "run" / "agent.json", overview),
                 sampling(overview, self._home, self._bounds.files.bound),
+                self._reporting(identity, facts),
             ):
                 end = End.FORKED
                 while end in AGAIN and not self._stopped:
@@ -213,6 +217,30 @@ class Worker:
 
     def _machine(self) -> Machine:
         return Machine.here(self._home, self._address, host_name=self._host_name)
+
+    def _facts(self, agent_id: str, known: Mapping[str, str]) -> Facts:
+        """What the agent says of itself and its machine. `known`: the fields of `app_info.json`."""
+        machine = self._machine()
+        return Facts(
+            agent_id=agent_id,
+            version=known["logtail_version"],
+            host_name=machine.host_name,
+            address=machine.address,
+            uuid=known["UUID"] or machine.host_id,
+            instance_id=known["instance_id"],
+            os=known["os"].partition(";")[0],
+            os_detail=known["os"],
+            users=names(self._home / "users"),
+            user_defined_id=",".join(machine.user_defined_ids),
+        )
+
+    def _reporting(self, identity: AgentIdentity, facts: Facts) -> AbstractContextManager[None]:
+        """An agent that ends by itself says nothing of itself."""
+        if self._finite or self._first:
+            return nullcontext()
+        overview = self._desk.overview
+        meter = Meter(overview, self._platform, processes(), self._bounds, os.getpid())
+        return reporting(Reporter(self._home, overview, identity, meter=meter, facts=facts, settings=self._settings))
 
     async def _watched(self, session: Session) -> End:
         self._vitals.watch(asyncio.get_running_loop())

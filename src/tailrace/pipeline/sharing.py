@@ -38,6 +38,11 @@ class Allowance(Protocol):
 
     bound: int
 
+    @property
+    def taken(self) -> int:
+        """How much all hold."""
+        ...
+
     def room(self, holder: object) -> int:
         """How much `holder` may hold at present, with what it holds."""
         ...

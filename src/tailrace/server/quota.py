@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tailrace import telemetry
 from tailrace.errors import ApiError
 from tailrace.server.db.records import Logstore, Project
+from tailrace.server.internal import is_internal
 from tailrace.server.settings import Settings
 from tailrace.server.store.port import Package
 
@@ -107,19 +108,21 @@ class Quotas:
         return [(bounds.shards[shard], size) for shard, size in sizes.items()]
 
     def _bounds(self, project: Project, logstore: Logstore) -> _Bounds:
-        """Made anew when a quota has changed; records are replaced, never changed."""
+        """Made anew when a quota has changed; records are replaced, never changed. What agents say about themselves counts for itself."""
         known = self._known.get(logstore.id)
         if known is not None and known.logstore is logstore.quota and known.project is project.quota:
             return known
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         settings, own = self._settings, LogstoreQuota.model_validate(logstore.quota)
-        shared_bytes, shared_writes = self._of_project(project)
+        internal = is_internal(logstore.name)
+        shared_bytes, shared_writes = ((), ()) if internal else self._of_project(project)
+        default = settings.internal_log_write_bytes_per_sec if internal else settings.logstore_write_bytes_per_sec
         name = f"logstore `{logstore.name}`"
         bounds = self._known[logstore.id] = _Bounds(
             project.quota,
             logstore.quota,
-            [*shared_bytes, *self._bucket_of(f"bytes: {name}", "logstore", own.write_bytes_per_sec, settings.logstore_write_bytes_per_sec)],
+            [*shared_bytes, *self._bucket_of(f"bytes: {name}", "logstore", own.write_bytes_per_sec, default)],
             [*shared_writes, *self._bucket_of(f"writes: {name}", "logstore", own.writes_per_sec, settings.logstore_writes_per_sec)],
             float(_chosen(own.shard_write_bytes_per_sec, settings.shard_write_bytes_per_sec)),
             {},

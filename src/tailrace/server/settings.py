@@ -69,6 +69,10 @@ class Settings(BaseModel):
     logstore_write_bytes_per_sec: int = Field(0, ge=0, description="Log bytes that a logstore takes per second; 0 is no bound.")
     logstore_writes_per_sec: int = Field(0, ge=0, description="Writes that a logstore takes per second; 0 is no bound.")
     shard_write_bytes_per_sec: int = Field(268_435_456, ge=0, description="Log bytes that a shard takes per second; 0 is no bound.")
+    internal_log_ttl_days: int = Field(7, ge=1, le=3650, description="How long what agents say about themselves is kept.")
+    internal_log_write_bytes_per_sec: int = Field(
+        4_194_304, ge=0, description="Log bytes that agents say about themselves, per second and project; 0 is no bound."
+    )
     ended_stream_secs: float = Field(600.0, ge=1, le=86_400, description="How long repeats of an agent's ended stream are recognised.")
     stop_grace_secs: float = Field(10.0, ge=0, le=600, description="How long running requests may go on when the server stops.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")

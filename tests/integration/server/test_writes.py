@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tailrace.wire.internal_logs import LOGSTORE
 from tests.integration.server.loggroups import EPOCH, batch, compressed, headers, log_group, package
 
 LB = "/logstores/access/shards/lb"
@@ -136,6 +137,19 @@ class TestBatchForm:
     def test_another_key_kind_has_no_identity(self, server, project: str) -> None:
         body, sent = batch([package(log_group("same"), 2, 0)])
         assert [write(server, project, body, sent).headers["x-log-duplicates"] for _ in range(2)] == ["0", "0"]
+
+    def test_an_agent_makes_the_logstore_of_what_it_says_about_itself_and_nobody_else_does(self, server) -> None:
+        project, other = (server.fresh_name("internal") for _ in range(2))
+        for name in (project, other):
+            server.make_logstore(name, "access")
+        key, target = server.enrol(server.fresh_name("agent"), project, ["access"]), f"/logstores/{LOGSTORE}/shards/lb"
+        body, sent = batch([package(log_group(), 1, 0)])
+        assert write(server, project, body, sent, target).code == "LogStoreNotExist"
+        assert write(server, other, body, sent, target, key=key).status == 401
+        assert [write(server, project, body, sent, target, key=key).headers["x-log-duplicates"] for _ in range(2)] == ["0", "1"]
+        keys = server.request("GET", f"/logstores/{LOGSTORE}/index", project=project).json()["keys"]
+        assert {keys["alarm_type"]["type"], keys["memory"]["type"], keys["cpu"]["type"]} == {"text", "long", "double"}
+        assert server.request("GET", f"/logstores/{LOGSTORE}", project=project, key=key).status == 401
 
     def test_other_content_under_one_identity_is_a_fork(self, server, project: str, key: tuple[str, str]) -> None:
         write(server, project, *batch([package(log_group("mine"), 3, 0)]), key=key)

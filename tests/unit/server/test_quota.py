@@ -1,5 +1,6 @@
 """Write quotas: what is let in, what is refused, and when it is let in again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,16 @@ def test_what_is_told_is_when_it_works_again() -> None:
     server.write(1300)
     server.now += (server.write(1) or 0) + 0.01
     assert server.write(1) is None
+
+
+def test_what_agents_say_about_themselves_is_not_the_projects() -> None:
+    server = Server(project={"write_bytes_per_sec": 1000}, internal_log_write_bytes_per_sec=100)
+    server.logstores[1] = replace(server.logstores[1], name="internal-diagnostic_log")
+    assert server.write(4000, to=0) is None
+    assert server.write(5000, to=1) is None, "the project's is used up"
+    assert server.write(1, to=1) == pytest.approx((5000 - BURST_SECS * 100) / 100)
+    server.now += 2
+    assert server.write(1, to=0) is None, "the other's counts for itself"
 
 
 def test_logstores_of_a_project_share_its_quota_and_have_their_own() -> None:

@@ -91,6 +91,8 @@ class Target:
         """What the target answered last, when that was no success."""
         self.sent_at = 0.0
         """Wall clock of the last success; 0: none yet."""
+        self.sent_bytes = self.sent_wire_bytes = 0
+        """Acknowledged: raw, and as they went over the wire."""
         self._prepared: dict[Entry, asyncio.Future[None]] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
         self._durable: dict[Stream, Durable] = {}
@@ -409,6 +411,8 @@ class Target:
 
     # --- acknowledged -----------------------------------------------------------------------------------------------------------
     def _acknowledge(self, request: Request) -> None:
+        self.sent_bytes += sum(item.payload.raw_size for item in request.items)
+        self.sent_wire_bytes += request.size
         self._acknowledged.inc(sum(item.payload.events for item in request.items))
         self._drop(request)
 

@@ -17,8 +17,8 @@ PRODUCT: Final = Path("/sys/class/dmi/id/product_uuid")
 """The machine's own id as its firmware has it (DMI); readable for root, and with CAP_DAC_READ_SEARCH."""
 
 
-def write(home: Path, machine: Machine) -> None:
-    """The manual's fields. `instance_id` is another one after each start. A full disk is no reason to stop."""
+def write(home: Path, machine: Machine) -> dict[str, str]:
+    """The manual's fields, which are also the answer. `instance_id` is another one after each start. A full disk is no reason to stop."""
     now = time.time()
     uuid = _product_uuid()
     document = {
@@ -32,6 +32,7 @@ def write(home: Path, machine: Machine) -> None:
     }
     with contextlib.suppress(OSError):
         write_private(home / NAME, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    return document
 
 
 def _product_uuid() -> str:

@@ -60,6 +60,11 @@ class Allowance:
         self._lock = threading.Lock()
         self._held: dict[object, int] = {}
 
+    @property
+    def taken(self) -> int:
+        with self._lock:
+            return sum(self._held.values())
+
     def room(self, holder: object) -> int:
         with self._lock:
             return max(0, self.bound - sum(held for one, held in self._held.items() if one is not holder))

@@ -308,7 +308,7 @@ class Lane:
         """Process, encode and queue one range, new or replayed. False when a plugin failed on it: then the lane is over."""
         route.labels.put(batch)
         stream.committed_end = done.start if stream.committed_end is None else stream.committed_end
-        self._at_work.failed = 0
+        self._at_work.failed, self._at_work.tally = 0, stream.tally
         self._read_bytes.inc(done.end - done.start)
         self._read_events.inc(events := len(batch))
         identity = Identity(
@@ -330,6 +330,8 @@ class Lane:
             reason = f"{type(error).__name__}: {error}"
             self.fail("PLUGIN_ALARM", "a plugin failed; the pipeline is stopped, its data is kept", reason)
             return False
+        finally:
+            self._at_work.tally = None
         stream.tally.add(done.end - done.start, events, self._at_work.failed)
         self.tally.add("in_events", events)
         self.tally.add("in_bytes", done.end - done.start)
@@ -403,6 +405,8 @@ class Lane:
     def count(self, name: str, amount: int = 1) -> None:
         self._lost.labels(self.pipeline, name).inc(amount)
         self.tally.add(name, amount)
+        if (tally := getattr(self._at_work, "tally", None)) is not None:
+            tally.because(name, amount)
 
     # --- ProcessorContext -------------------------------------------------------------------------------------------------------
     def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"", *, alarm: str = "PARSE_LOG_FAIL_ALARM") -> None:
@@ -410,6 +414,8 @@ class Lane:
         self.tally.because(plugin, reason, count)
         self._at_work.failed = getattr(self._at_work, "failed", 0) + count
         shown = sample[:SAMPLE_SHOWN].decode("utf-8", "replace")
+        if (tally := getattr(self._at_work, "tally", None)) is not None:
+            tally.because(alarm, count, shown)
         telemetry.alarm(alarm, reason, pipeline=self.pipeline, plugin=plugin, events=count, sample=shown)
 
     def discarded(self, plugin: str, count: int, reason: str) -> None:

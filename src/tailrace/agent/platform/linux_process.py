@@ -40,6 +40,12 @@ class LinuxProcesses:
         # proc(5), counted from the state on: utime 11, stime 12, num_threads 17, rss 21
         return Usage((int(fields[11]) + int(fields[12])) / TICKS_PER_SEC, int(fields[21]) * PAGE_BYTES, int(fields[17]))
 
+    def open_files(self, pid: int) -> int:
+        try:
+            return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+        except OSError:
+            return 0
+
     def shared_memory(self, name: str, size: int) -> int:
         descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
         os.ftruncate(descriptor, size)

@@ -73,6 +73,10 @@ class Processes(Protocol):
         """None when there is no such process."""
         ...
 
+    def open_files(self, pid: int) -> int:
+        """How many files a process has open; 0 when that cannot be told."""
+        ...
+
     def shared_memory(self, name: str, size: int) -> int:
         """A handle of zeroed memory that outlives the processes that write to it, as long as one holds it."""
         ...

@@ -13,7 +13,7 @@ from tailrace.pipeline.policy import ConfigPolicy
 
 OWN_STATE: Final = (
     "secret", "users", "agent", "server", "run", "logs", "crash", "pipelines", "config.d", "home.json", "agent.yaml", "server.yaml",
-    "local_event.json", "user_defined_id", "app_info.json", "versions", "current", "last-good",
+    "local_event.json", "user_defined_id", "app_info.json", "versions", "current", "last-good", "snapshot",
 )  # fmt: skip
 """Parts of a home that no config may read or write, whatever the settings name; nor `/etc/tailrace/secret`."""
 

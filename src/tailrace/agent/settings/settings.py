@@ -45,6 +45,17 @@ class AgentSettings(OptionGroup):
         "health, `/healthz` (503 when a part stands still for `hang_secs`); empty: nowhere.",
         examples=["127.0.0.1:9483"],
     )  # fmt: skip
+    internal_logs: bool = option(
+        True, key="internal_logs",
+        doc="Whether the agent sends its alarms, its status and its profile to the logstore `internal-diagnostic_log` of each project that "
+        "it was enrolled for. The snapshots in the home are written all the same.",
+    )  # fmt: skip
+    logtail_alarm_interval: int = option(
+        30, key="logtail_alarm_interval", doc="How often what happened to alarms is reported there.", unit="seconds", ge=1, le=3600
+    )
+    logtail_status_interval: int = option(
+        60, key="logtail_status_interval", doc="How often the agent's status is reported there.", unit="seconds", ge=1, le=3600
+    )
     mem_usage_limit: int = option(
         384, key="mem_usage_limit", doc="Memory that the worker holds at most; the bounds on files follow from it.", unit="MB",
         ge=64, le=65_536,

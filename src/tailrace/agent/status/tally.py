@@ -22,6 +22,10 @@ class StreamTally:
     reads: int = 0
     read_at: float = 0.0
     """Wall clock of the last read; 0: none yet."""
+    why: Counter[str] | None = None
+    """Failed events by their alarm, and what plugins count while they are processed (`outdated`); None while there is none."""
+    error_line: str = ""
+    """The beginning of the last event that failed."""
 
     def add(self, size: int, events: int, failed: int) -> None:
         self.read_bytes += size
@@ -29,6 +33,13 @@ class StreamTally:
         self.failed_events += failed
         self.reads += 1
         self.read_at = time.time()
+
+    def because(self, why: str, amount: int, sample: str = "") -> None:
+        """Something became of events beside their being read."""
+        if self.why is None:
+            self.why = Counter()
+        self.why[why] += amount
+        self.error_line = sample or self.error_line
 
 
 @dataclass(frozen=True, slots=True)

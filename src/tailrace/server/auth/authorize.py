@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tailrace.errors import ApiError
 from tailrace.server.auth.principal import Principal
 from tailrace.server.db.records import ALL_LOGSTORES
+from tailrace.wire.internal_logs import LOGSTORE
 
 WRITE = "log:PostLogStoreLogs"
 # What the agent itself asks about itself; not in SLS.
@@ -31,7 +32,7 @@ def authorize(principal: Principal, action: str, resource: Resource) -> None:
 
 
 def is_allowed(principal: Principal, action: str, resource: Resource) -> bool:
-    """Agent keys write to the logstores that they are bound to and do nothing else."""
+    """Agent keys write to the logstores that they are bound to, and to that of what they say about themselves, and do nothing else."""
     if principal.kind == "admin":
         return True
     if principal.kind == "agent":
@@ -40,7 +41,7 @@ def is_allowed(principal: Principal, action: str, resource: Resource) -> bool:
 
 
 def _is_bound_to(principal: Principal, resource: Resource) -> bool:
-    reaches = resource.logstore in principal.logstores or principal.logstores == ALL_LOGSTORES
+    reaches = resource.logstore in (*principal.logstores, LOGSTORE) or principal.logstores == ALL_LOGSTORES
     return resource.project == principal.project and reaches
 
 

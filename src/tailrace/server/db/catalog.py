@@ -81,7 +81,17 @@ class Catalog:
             for logstore in gone:
                 await self._drop_table(logstore)
 
-    async def create_logstore(self, project: str, name: str, *, ttl: int, shard_count: int, options: Mapping[str, Any]) -> Logstore:
+    async def create_logstore(
+        self,
+        project: str,
+        name: str,
+        *,
+        ttl: int,
+        shard_count: int,
+        options: Mapping[str, Any],
+        index: Mapping[str, Any] | None = None,
+    ) -> Logstore:
+        """With `index` its table is made at once as that wants it, which is faster than to change it."""
         async with self._changing:
             owner = self._known_project(project)
             if name in self._logstores[project]:
@@ -89,6 +99,8 @@ class Catalog:
             logstore = await self._run(
                 statements.insert_logstore, owner, name, ttl=ttl, shard_count=shard_count, options=options, now=_now()
             )
+            if index is not None:
+                logstore = await self._run(statements.set_index, logstore, index, _now())
             try:
                 await self._store.create(logstore.table)
             except TailraceError:

@@ -6,6 +6,8 @@ from typing import Final, Literal, TypeAlias
 
 from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, ok
+from tailrace.server.db.records import Logstore
+from tailrace.server.internal import internal_logstore
 from tailrace.server.store.port import Package, Write
 from tailrace.wire import batch_form
 
@@ -29,7 +31,7 @@ async def put_logs_by_key(call: Call) -> Response:
 
 
 async def _put(call: Call, hash_key: str | None) -> Response:
-    logstore = call.logstore()
+    logstore = await _logstore(call)
     compression = _compression(call)
     declared = _declared_size(call, compression)
     is_batch = call.headers.get(batch_form.MODE_HEADER) == batch_form.MODE
@@ -48,6 +50,12 @@ async def _put(call: Call, hash_key: str | None) -> Response:
     )
     accepted = await call.services.ingest.commit(write)
     return ok({"x-log-duplicates": str(accepted.duplicates)} if is_batch else None)
+
+
+async def _logstore(call: Call) -> Logstore:
+    """That of the path; an agent's first record about itself makes the one that it goes to."""
+    project, name = call.require_project().name, call.parameters["logstore"]
+    return await internal_logstore(call.catalog, call.settings, call.principal, project, name) or call.logstore()
 
 
 def _single(call: Call, compression: Compression, declared: int) -> Package:

@@ -35,6 +35,7 @@ class StreamEnds(BaseModel):
 
     streams: dict[str, int]
     server_id: str = Field(description="What this server is known by, whatever its address.")
+    features: list[str] = Field(description="What this server can do beyond the SLS API.")
 
 
 class StoredRanges(BaseModel):
@@ -85,7 +86,7 @@ async def stream_ends(
     if not caller.agent:
         raise ApiError(400, "ParameterInvalid", f"key `{caller.key_id}` is not an agent's")
     ends = await server.store.stream_ends(caller.agent, None if epoch is None else bytes.fromhex(epoch))
-    return StreamEnds(streams=ends, server_id=server.server_id)
+    return StreamEnds(streams=ends, server_id=server.server_id, features=FEATURES)
 
 
 @router.get("/streams/{stream}")

@@ -12,11 +12,12 @@ from tailrace.server.api.v1.signed import PossibleCaller, Server
 from tailrace.server.auth.tls import is_loopback
 from tailrace.server.fleet.boots import Boot
 from tailrace.server.fleet.fleet import Joining, peer_certificate
+from tailrace.wire import batch_form, internal_logs
 
 router = APIRouter(tags=["agents"])
 
-# What this server can do beyond the SLS API (docs/specs/batch-form.md).
-FEATURES = ["batch_group"]
+# What this server can do beyond the SLS API (docs/specs/batch-form.md, docs/specs/telemetry.md).
+FEATURES = [batch_form.MODE, internal_logs.FEATURE]
 
 AgentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Opaque = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{0,64}$")]
