@@ -53,6 +53,9 @@ Durable = Callable[[Range], None]
 class Target:
     """Delivers what lanes put in, in their order, several requests at a time."""
 
+    sent_bytes = sent_wire_bytes = 0
+    """Acknowledged so far: raw, and as they went over the wire."""
+
     def __init__(
         self,
         flusher: Flusher,
@@ -91,8 +94,6 @@ class Target:
         """What the target answered last, when that was no success."""
         self.sent_at = 0.0
         """Wall clock of the last success; 0: none yet."""
-        self.sent_bytes = self.sent_wire_bytes = 0
-        """Acknowledged: raw, and as they went over the wire."""
         self._prepared: dict[Entry, asyncio.Future[None]] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
         self._durable: dict[Stream, Durable] = {}

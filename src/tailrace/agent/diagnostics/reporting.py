@@ -7,11 +7,10 @@ import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tailrace import telemetry
 from tailrace.agent.diagnostics import snapshots
-from tailrace.agent.diagnostics.courier import Courier
 from tailrace.agent.diagnostics.memory import Memory
 from tailrace.agent.diagnostics.meter import Meter
 from tailrace.agent.diagnostics.outbox import Outbox
@@ -22,6 +21,9 @@ from tailrace.agent.status.overview import Overview
 from tailrace.agent.status.windows import KEPT, Window, WindowStore, stores
 from tailrace.errors import DamagedError, TailraceError
 from tailrace.wire.internal_logs import ALARM, FEATURE, PROFILE, STATUS, Topic
+
+if TYPE_CHECKING:
+    from tailrace.agent.diagnostics.courier import Courier
 
 TICK_SECS: Final = 1.0
 FIRST_STATUS_SECS: Final = 5.0
@@ -150,6 +152,8 @@ class Reporter:
         wanted = {(one.endpoint, one.project): one for one in self._identity.enrolments if FEATURE in one.features}
         if not self._settings.internal_logs or wanted.keys() == self._couriers.keys():
             return
+        from tailrace.agent.diagnostics.courier import Courier  # noqa: PLC0415 - only who is enrolled sends
+
         if self._outbox is None:
             self._begin()
         assert self._outbox is not None
