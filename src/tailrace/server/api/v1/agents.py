@@ -35,7 +35,6 @@ class StreamEnds(BaseModel):
 
     streams: dict[str, int]
     server_id: str = Field(description="What this server is known by, whatever its address.")
-    features: list[str] = Field(description="What this server can do beyond the SLS API.")
 
 
 class StoredRanges(BaseModel):
@@ -86,7 +85,7 @@ async def stream_ends(
     if not caller.agent:
         raise ApiError(400, "ParameterInvalid", f"key `{caller.key_id}` is not an agent's")
     ends = await server.store.stream_ends(caller.agent, None if epoch is None else bytes.fromhex(epoch))
-    return StreamEnds(streams=ends, server_id=server.server_id, features=FEATURES)
+    return StreamEnds(streams=ends, server_id=server.server_id)
 
 
 @router.get("/streams/{stream}")
