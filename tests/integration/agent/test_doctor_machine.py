@@ -101,7 +101,7 @@ def test_wrong_settings_and_pipelines_end_name_their_place(patient: Patient) -> 
 def test_no_pipeline(patient: Patient) -> None:
     (patient.home / "pipelines" / "app.json").unlink()
     ((text, remedy),) = patient.warnings("pipelines")
-    assert text == f"there is no pipeline in `{patient.home}/pipelines`"
+    assert text == f"there is no pipeline in `{patient.home}/pipelines`, and no server has given one"
     assert "config generate" in remedy
 
 

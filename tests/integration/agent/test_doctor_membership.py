@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aliyun.log import MachineGroupDetail
 
 from tailrace.agent.doctor import examine, look
 from tailrace.server.auth.authority import Authority
@@ -92,3 +93,21 @@ def test_a_quota_that_is_used_up_and_a_logstore_that_is_not_there(member: Remote
     assert warnings(member.home, "agent") == []
     member.kill()
     assert "no agent runs on this home" in warnings(member.home, "agent")[0][0]
+
+
+def test_a_machine_that_is_in_no_group(member: Remote, server: RunningServer) -> None:
+    (member.home / "pipelines" / "app.json").unlink()
+    (member.home / "user_defined_id").write_text("web-servers\n")
+    server.client().create_machine_group(member.project, MachineGroupDetail("web", "userdefined", ["other-servers"]))
+    member.start()
+
+    def said(level: str) -> str:
+        found = [one for one in examine(look(member.home)) if (one.check, one.level) == ("membership", level)]
+        return "\n".join(f"{one.text}: {one.remedy}" for one in found)
+
+    wait_for(lambda: "no machine group of its projects has this machine" in said("warning"), member.log(), 60)
+    assert "`web-servers`" in said("warning")
+    assert "HOME/user_defined_id" in said("warning")
+    server.client().update_machine_group(member.project, MachineGroupDetail("web", "userdefined", ["web-servers"]))
+    assert f"it belongs to the machine groups `{member.project}/web`" in said("ok")
+    assert said("warning") == ""

@@ -9,6 +9,7 @@ import pytest
 
 from tailrace.server.auth.authority import Authority, open_authority
 from tests.conftest import RunningServer
+from tests.integration.agent.http_proxy import HttpProxy
 from tests.integration.agent.patient import Patient
 from tests.integration.agent.tls_server import joined, serving
 
@@ -77,6 +78,14 @@ def test_a_clock_that_makes_the_certificate_expire_is_named(patient: Patient, au
     assert text.startswith("this machine's clock is 40 days ahead of")
 
 
-def test_a_proxy_of_the_environment_is_named(patient: Patient) -> None:
-    patient.environment["https_proxy"] = "http://user:pass@proxy.example.org:3128"
-    assert "names the proxy `proxy.example.org`: the agent reaches its servers through it" in patient.said("proxy")
+def test_the_way_leads_through_a_proxy_as_the_agents_does(patient: Patient, server: RunningServer) -> None:
+    address = f"http://logs.example.org:{server.port}"
+    with HttpProxy(server.port, "secret") as proxy:
+        patient.environment["http_proxy"] = f"http://user:secret@127.0.0.1:{proxy.port}"
+        patient.sends_to(address, AccessKeyId="id", AccessKeySecret="s")
+        assert f"through the proxy `127.0.0.1:{proxy.port}`" in patient.said("connection", "ok")
+        patient.environment["http_proxy"] = f"http://user:wrong@127.0.0.1:{proxy.port}"
+        ((text, remedy),) = patient.warnings("connection")
+    assert f"the proxy `127.0.0.1:{proxy.port}` does not lead to `{address}`: tunnel connection failed: 407" in text
+    assert "with user and password" in remedy
+    assert "wrong" not in text

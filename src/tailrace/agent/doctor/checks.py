@@ -9,9 +9,10 @@ from tailrace.agent.doctor.delivery import check_delivery
 from tailrace.agent.doctor.files import check_files
 from tailrace.agent.doctor.finding import Finding
 from tailrace.agent.doctor.home import check_disk, check_home
-from tailrace.agent.doctor.keys import check_keys, check_membership
+from tailrace.agent.doctor.keys import check_keys
 from tailrace.agent.doctor.limits import check_open_files, check_time_zone, check_watching
-from tailrace.agent.doctor.network import check_clock, check_connection, check_proxy
+from tailrace.agent.doctor.membership import check_membership
+from tailrace.agent.doctor.network import check_clock, check_connection
 from tailrace.agent.doctor.running import check_running
 from tailrace.agent.doctor.scene import Scene
 
@@ -28,7 +29,6 @@ CHECKS: Final[Sequence[tuple[str, Check]]] = (
     ("time zone", check_time_zone),
     ("agent", check_running),
     ("keys", check_keys),
-    ("proxy", check_proxy),
     ("connection", check_connection),
     ("clock", check_clock),
     ("membership", check_membership),

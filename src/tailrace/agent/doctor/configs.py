@@ -20,9 +20,11 @@ def check_pipelines(scene: Scene) -> Iterator[Finding]:
     if scene.pipelines:
         names = ", ".join(f"`{pipeline.name}`" for pipeline in scene.pipelines[:5])
         more = f" and {len(scene.pipelines) - 5} more" if len(scene.pipelines) > 5 else ""
-        yield ok(f"what can run: {names}{more}")
+        given = f" ({scene.given} of them given by servers)" if scene.given else ""
+        yield ok(f"what can run: {names}{more}{given}")
     elif not scene.pipeline_mistakes:
-        yield warning(f"there is no pipeline in `{scene.source}`", "put a file such as `app.yaml` there; `tailrace config generate` helps")
+        remedy = "put a file such as `app.yaml` there (`tailrace config generate` helps), or let a server give it some"
+        yield warning(f"there is no pipeline in `{scene.source}`, and no server has given one", remedy)
 
 
 def _mistakes(mistakes: Sequence[ConfigError], otherwise: str) -> Iterator[Finding]:

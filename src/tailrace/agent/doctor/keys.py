@@ -1,30 +1,15 @@
-"""Whether the agent has what it needs to send: an identity, a key for each project, and the server's word that it may."""
+"""Whether the agent has what it needs to send: an identity, and a key for each project and logstore."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
-from tailrace.agent.control.calls import call
 from tailrace.agent.doctor.finding import Finding, info, ok, warning
 from tailrace.agent.doctor.scene import Scene
-from tailrace.agent.identity.identity import AgentIdentity, JoinedServer
-from tailrace.agent.identity.joining import IDENTITY
-from tailrace.agent.identity.proof import STANDING_PATH, own_context
-from tailrace.errors import ApiError, UnreachableError
+from tailrace.agent.identity.identity import AgentIdentity
 from tailrace.flushers.sls import SlsConfig
 
 ENROL: Final = "on the server: `tailrace agent token create --project {project}`; here: `tailrace agent enroll --token -`"
 SEE: Final = "what `connection` and `membership` say comes first"
-REFUSED: Final = {
-    "AgentNotExist": (
-        "the server at `{address}` does not know this agent: the server was set up anew",
-        "enrol the agent again: `tailrace agent enroll`",
-    ),
-    "AgentRevoked": (
-        "the server at `{address}` has another key for this agent: it was enrolled anew, and this home is an old copy",
-        "enrol this one as an agent of its own: `tailrace agent enroll --new-id`",
-    ),
-}
-"""Error code → text and remedy."""
 
 
 def check_keys(scene: Scene) -> Iterator[Finding]:
@@ -38,14 +23,6 @@ def check_keys(scene: Scene) -> Iterator[Finding]:
         yield from _key(scene, scene.identity, target)
     if not scene.identity.enrolments and not wanted:
         yield info("this agent has joined no server; its pipelines do not need one", "`tailrace agent enroll` joins one")
-
-
-def check_membership(scene: Scene) -> Iterator[Finding]:
-    """What each server that was joined says of this agent. It is asked without a start of the agent being announced."""
-    if scene.identity is None:
-        return
-    for server in scene.identity.servers.values():
-        yield from _standing(scene, scene.identity, server)
 
 
 def _key(scene: Scene, identity: AgentIdentity, target: SlsConfig) -> Iterator[Finding]:
@@ -62,55 +39,3 @@ def _key(scene: Scene, identity: AgentIdentity, target: SlsConfig) -> Iterator[F
         yield warning(f"the key for project `{target.project}` has expired, and the agent got no other", SEE)
     else:
         yield ok(f"there is a key for logstore `{target.logstore}` of project `{target.project}`")
-
-
-def _standing(scene: Scene, identity: AgentIdentity, server: JoinedServer) -> Iterator[Finding]:
-    address = server.addresses[0] if server.addresses else ""
-    try:
-        answer = _asked(identity, server)
-    except (UnreachableError, OSError) as error:
-        yield info(f"the server cannot be asked about this agent: {error}", error.hint if isinstance(error, UnreachableError) else "")
-        return
-    except ApiError as error:
-        if error.error_code in REFUSED:
-            text, remedy = REFUSED[error.error_code]
-            yield warning(text.format(address=address), remedy)
-        else:
-            yield info(f"the server at `{address}` does not say how it sees this agent: {error.message}")
-        return
-    if "projects" not in answer:
-        yield info(f"what answers at `{address}` does not say how it sees this agent", SEE)
-    elif answer.get("state") == "revoked":
-        remedy = f"on the server: `tailrace agent reinstate {identity.agent_id}` lets it in again"
-        yield warning(f"the server at `{address}` has revoked this agent; it takes nothing from it", remedy)
-    else:
-        yield from _projects(scene, identity, server, answer)
-
-
-def _projects(scene: Scene, identity: AgentIdentity, server: JoinedServer, answer: Mapping[str, Any]) -> Iterator[Finding]:
-    """Whether the server lets the agent write to what its pipelines name there."""
-    allowed = {str(one["project"]): set(one["logstores"]) for one in answer.get("projects", [])}
-    missing = False
-    for target in scene.targets:
-        found = identity.enrolment(target.url, target.project)
-        if target.access_key_id or found is None or found.server != server.id:
-            continue
-        if not {"*", target.logstore} & allowed.get(target.project, set[str]()):
-            missing = True
-            text = f"the server does not let this agent write to logstore `{target.logstore}` of project `{target.project}`"
-            yield warning(text, ENROL.format(project=target.project))
-    if not missing:
-        names = ", ".join(sorted(allowed)) or "no project"
-        yield ok(f"the server at `{server.addresses[0]}` knows this agent as `{identity.agent_id}`; it may write to {names}")
-
-
-def _asked(identity: AgentIdentity, server: JoinedServer) -> dict[str, Any]:
-    """The answer of the first address that gives one. UnreachableError, ApiError."""
-    last: UnreachableError | None = None
-    context = own_context(identity, server)
-    for address in server.addresses:
-        try:
-            return call(address, "GET", STANDING_PATH, tls=context)
-        except UnreachableError as error:
-            last = last or error
-    raise last or UnreachableError(f"it has told no address (`secret/{IDENTITY}`)", hint="enrol the agent again: `tailrace agent enroll`")

@@ -1,8 +1,7 @@
-"""The way to the servers: names, ports, certificates, proxies, and the clocks at both ends."""
+"""The way to the servers: names, ports, proxies, certificates, and the clocks at both ends."""
 
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import urlsplit
 
 from tailrace.agent.doctor.finding import Finding, info, ok, warning
 from tailrace.agent.doctor.scene import Scene
@@ -12,7 +11,6 @@ REFUSED_SECS: Final = 900.0
 """Further off, a server refuses a request for its date (its `clock_skew_secs`, by default)."""
 NOTED_SECS: Final = 30.0
 LOOPBACK: Final = ("127.", "localhost", "::1")
-PROXIES: Final = ("https_proxy", "http_proxy", "all_proxy")
 
 
 def check_connection(scene: Scene) -> Iterator[Finding]:
@@ -21,7 +19,8 @@ def check_connection(scene: Scene) -> Iterator[Finding]:
         if visit.failed is not None:
             yield warning(f"{visit.trouble} ({visit.address.whose})", visit.remedy)
             continue
-        yield ok(f"`{visit.address.url}` answers in {visit.took_secs * 1000:.0f} ms ({visit.address.whose})")
+        way = f", through the proxy `{visit.address.proxy}`" if visit.address.proxy else ""
+        yield ok(f"`{visit.address.url}` answers in {visit.took_secs * 1000:.0f} ms{way} ({visit.address.whose})")
         if not visit.address.secure and not visit.address.host.startswith(LOOPBACK):
             remedy = "name the TLS address: `https` and port 9481 of a Tailrace server"
             yield info(f"what is sent to `{visit.address.url}` can be read on the way: it is not encrypted", remedy)
@@ -34,17 +33,6 @@ def check_clock(scene: Scene) -> Iterator[Finding]:
     for visit in scene.visits:
         if visit.ahead_secs is not None:
             yield _clock(visit, visit.ahead_secs)
-
-
-def check_proxy(scene: Scene) -> Iterator[Finding]:
-    """Which proxies the environment names."""
-    named = [name for name in PROXIES for name in (name, name.upper()) if scene.environment.get(name)]
-    for name in named:
-        place = urlsplit(scene.environment[name]).hostname or "a proxy"
-        yield info(
-            f"the variable {name} names the proxy `{place}`: the agent reaches its servers through it",
-            "name what it reaches directly in `no_proxy`; the way above was tried without the proxy",
-        )
 
 
 def _clock(visit: Visit, ahead: float) -> Finding:

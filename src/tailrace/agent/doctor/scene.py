@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from tailrace.agent.control.remote import RemoteConfigs
 from tailrace.agent.control.socket import ask
 from tailrace.agent.doctor.visit import Address, Visit, visit
 from tailrace.agent.identity import identity as identities
@@ -20,6 +21,7 @@ from tailrace.errors import ConfigError, ConfigErrors, StateError, TailraceError
 from tailrace.flushers.sls import SlsConfig
 from tailrace.pipeline.loading import load_directory, load_file, resolve
 from tailrace.pipeline.model import PipelineConfig
+from tailrace.wire.proxy import Proxy
 from tailrace.wire.tls import client_context
 
 ANSWER_SECS: Final = 5.0
@@ -53,6 +55,8 @@ class Scene:
     settings_mistakes: Sequence[ConfigError]
     pipelines: Sequence[PipelineConfig]
     pipeline_mistakes: Sequence[ConfigError]
+    given: int
+    """How many of the pipelines came from servers."""
     identity: AgentIdentity | None
     identity_trouble: TailraceError | None
     agent: AtWork
@@ -74,19 +78,27 @@ class Scene:
         found: dict[str, Address] = {}
         for server in self.identity.servers.values() if self.identity else ():
             for url in server.addresses:
-                found[url] = Address(url, client_context(server.roots), "the server that enrolled this agent")
+                found[url] = Address(url, client_context(server.roots), "the server that enrolled this agent", proxy=self._proxy(url))
         for target in self.targets:
             tls = self.identity.tls(target.url, target.project) if self.identity else None
             whose = f"project `{target.project}`"
-            found.setdefault(target.url, Address(target.url, tls, whose, project="" if tls else target.project))
+            proxy = self._proxy(target.url, target.proxy.reveal())
+            found.setdefault(target.url, Address(target.url, tls, whose, "" if tls else target.project, proxy))
         return found
+
+    def _proxy(self, url: str, own: str = "") -> Proxy | None:
+        try:
+            return self.settings.proxies.way_to(url, own)
+        except ValueError:
+            return None  # a mistake of the settings, which are told
 
 
 def look(home: Path, source: Path | None = None, environment: Mapping[str, str] = os.environ) -> Scene:
     """At a home; `source` are its pipelines, where they lie elsewhere. Nothing is raised: what cannot be read is part of the scene."""
     settings, settings_mistakes = _settings(home, environment)
     source = source or home / "pipelines"
-    pipelines, pipeline_mistakes = _pipelines(home, source, settings)
+    given = _given(home)
+    pipelines, pipeline_mistakes = _pipelines(home, source, settings, given)
     identity, trouble = _identity(home)
     return Scene(
         home=home,
@@ -95,6 +107,7 @@ def look(home: Path, source: Path | None = None, environment: Mapping[str, str] 
         settings_mistakes=settings_mistakes,
         pipelines=pipelines,
         pipeline_mistakes=pipeline_mistakes,
+        given=len(given),
         identity=identity,
         identity_trouble=trouble,
         agent=_agent(home),
@@ -110,18 +123,29 @@ def _settings(home: Path, environment: Mapping[str, str]) -> tuple[AgentSettings
         return AgentSettings(), mistakes.errors
 
 
-def _pipelines(home: Path, source: Path, settings: AgentSettings) -> tuple[list[PipelineConfig], list[ConfigError]]:
+def _given(home: Path) -> list[PipelineConfig]:
+    """By servers."""
+    try:
+        return RemoteConfigs(home).pipelines()
+    except OSError:
+        return []
+
+
+def _pipelines(
+    home: Path, source: Path, settings: AgentSettings, given: Sequence[PipelineConfig]
+) -> tuple[list[PipelineConfig], list[ConfigError]]:
     """Those that an agent here would run, as it would run them, and what is wrong with the others."""
     mistakes: list[ConfigError] = []
+    loaded: list[PipelineConfig] = []
     try:
         single = source.is_file()
         loaded = [load_file(source)] if single else load_directory(source, broken=lambda _, errors: mistakes.extend(errors.errors))
     except ConfigErrors as errors:
-        return [], errors.errors
+        mistakes += errors.errors if source.exists() or not given else []
     except OSError as error:
-        return [], [ConfigError(f"cannot read `{source}`: {(error.strerror or str(error)).lower()}")]
+        mistakes.append(ConfigError(f"cannot read `{source}`: {(error.strerror or str(error)).lower()}"))
     policy, resolved = config_policy(home, settings), list[PipelineConfig]()
-    for pipeline in loaded:
+    for pipeline in [*loaded, *given]:
         try:
             resolved.append(resolve(pipeline, policy))
         except ConfigErrors as errors:

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from tailrace.wire.proxy import Proxy
 from tailrace.wire.tls import EXPIRED, NOT_YET_VALID, explain, unchecked_context
 
 STEP_SECS: Final = 5.0
@@ -25,12 +26,14 @@ Step: TypeAlias = Literal["name", "port", "certificate", "answer"]
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`tls` is how the server is known; None: by the roots that this machine trusts. A service of others is reached below `project`."""
+    """`tls` is how the server is known; None: by the roots that this machine trusts. A service of others is reached below `project`.
+    `proxy` leads there, where there is one."""
 
     url: str
     tls: ssl.SSLContext | None
     whose: str
     project: str = ""
+    proxy: Proxy | None = None
 
     @property
     def host(self) -> str:
@@ -65,28 +68,44 @@ class Visit:
 def visit(address: Address) -> Visit:
     """Ask the address whether it is there. It takes some seconds at most, and shows the server nothing of the agent."""
     began = time.monotonic()
+    host, port = (address.proxy.host, address.proxy.port) if address.proxy else (address.host, address.port)
     try:
-        socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is no host name"
-        return Visit(address, "name", f"the name `{address.host}` cannot be resolved: {reason}", NAME_REMEDY)
+        return Visit(address, "name", f"the name `{host}` cannot be resolved: {reason}", NAME_REMEDY)
     try:
-        connection = socket.create_connection((address.host, address.port), STEP_SECS)
-    except OSError as error:
-        return Visit(address, "port", *_no_connection(address, error))
+        connection = _connected(address)
+    except (OSError, http.client.HTTPException) as error:
+        return Visit(address, "port", *(_no_tunnel(address, address.proxy, error) if address.proxy else _no_connection(address, error)))
     with connection:
         found = _speak(address, connection)
     return replace(found, took_secs=time.monotonic() - began)
 
 
-def _no_connection(address: Address, error: OSError) -> tuple[str, str]:
+def _connected(address: Address) -> socket.socket:
+    """Through the proxy's tunnel, where there is a proxy."""
+    if address.proxy is None:
+        return socket.create_connection((address.host, address.port), STEP_SECS)
+    tunnel = http.client.HTTPConnection(address.proxy.host, address.proxy.port, timeout=STEP_SECS)
+    tunnel.set_tunnel(address.host, address.port, address.proxy.headers)
+    tunnel.connect()
+    return tunnel.sock
+
+
+def _no_tunnel(address: Address, proxy: Proxy, error: Exception) -> tuple[str, str]:
+    remedy = "check `http_proxy` and `https_proxy`, with user and password; `no_proxy` names what is reached without it"
+    return f"the proxy `{proxy}` does not lead to `{address.url}`: {str(error).lower()}", remedy
+
+
+def _no_connection(address: Address, error: Exception) -> tuple[str, str]:
     if isinstance(error, ConnectionRefusedError):
         remedy = f"is the server running, does it listen on this address (`tls_host` in its server.yaml), and is {address.port} its port?"
         return f"nothing listens at `{address.url}`", remedy
     if isinstance(error, TimeoutError):
         remedy = f"let a firewall on the way pass TCP to port {address.port}; check that the machine is up"
         return f"`{address.url}` does not answer within {STEP_SECS:.0f} s", remedy
-    return f"`{address.url}` cannot be reached: {(error.strerror or str(error)).lower()}", "check this machine's network and its routes"
+    return f"`{address.url}` cannot be reached: {str(error).lower()}", "check this machine's network and its routes"
 
 
 def _speak(address: Address, connection: socket.socket) -> Visit:
@@ -125,10 +144,7 @@ def _ahead(address: Address, connection: socket.socket) -> float | None:
 def _date_of_a_stranger(address: Address) -> float | None:
     """Where a certificate's dates do not fit: what time it is there, for the reader to compare; nothing else is believed."""
     try:
-        with (
-            socket.create_connection((address.host, address.port), STEP_SECS) as plain,
-            unchecked_context().wrap_socket(plain) as connection,
-        ):
+        with _connected(address) as plain, unchecked_context().wrap_socket(plain) as connection:
             return _ahead(address, connection)
     except (OSError, http.client.HTTPException):
         return None

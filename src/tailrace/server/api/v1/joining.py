@@ -100,12 +100,21 @@ class Keys(ServerFacts):
     certificate: str = Field(description="A new certificate for the agent's key, PEM; empty when the present one is fine.")
 
 
+class GroupName(BaseModel):
+    project: str
+    name: str
+
+
 class Standing(BaseModel):
     """How the server sees the agent that asks."""
 
     agent_id: str
     state: Literal["enrolled", "revoked"]
     projects: list[Membership] = Field(description="All projects that the agent may write to.")
+    reported: bool = Field(description="Whether the server has heard what machine this is.")
+    addresses: list[str] = Field(description="Of the machine, as the agent told them.")
+    user_defined_ids: list[str] = Field(description="Likewise.")
+    groups: list[GroupName] = Field(description="Machine groups that the agent belongs to.")
 
 
 @router.get("/roots")
@@ -158,11 +167,16 @@ async def keys(beat: Beat, request: Request, server: Server) -> Keys:
 async def standing(request: Request, server: Server) -> Standing:
     """Tell an agent that shows its certificate how it stands, for whoever looks for a fault. Nothing is given, nothing changes by it."""
     agent = server.fleet.known(peer_certificate(_shown_certificate(request)))
-    grants = server.roster.grants(agent.id)
+    grants, report = server.roster.grants(agent.id), server.reports.get(agent.id)
+    groups = server.membership.groups_of(report) if report is not None else ()
     return Standing(
         agent_id=agent.id,
         state="enrolled" if agent.revoked is None else "revoked",
         projects=[Membership(project=grant.project, logstores=list(grant.logstores)) for grant in grants],
+        reported=report is not None,
+        addresses=list(report.addresses) if report is not None else [],
+        user_defined_ids=list(report.user_defined_ids) if report is not None else [],
+        groups=[GroupName(project=group.project, name=group.name) for group in groups],
     )
 
 
