@@ -16,7 +16,7 @@ from aliyun.log.logtail_pipeline_config_detail import LogtailPipelineConfigDetai
 
 from tests.conftest import RunningServer
 from tests.integration.agent.running import wait_for
-from tests.integration.agent.test_agent_joins import Remote
+from tests.integration.agent.test_agent_joins import INDEX, Remote
 
 GROUP, CONFIG = "web", "app-logs"
 
@@ -29,6 +29,8 @@ class Managed(Remote):
         for file in (directory / "pipelines").iterdir():
             file.unlink()
         self.carry("web-servers")
+        body = json.dumps({**INDEX, "keys": {"content": {"type": "text", "token": [" "], "doc_value": True}}}).encode()
+        server.request("PUT", "/logstores/app/index", project=project, body=body, headers={"content-type": "application/json"})
         server.client().create_machine_group(project, MachineGroupDetail(GROUP, "userdefined", ["web-servers"]))
 
     def carry(self, *ids: str) -> None:
@@ -52,6 +54,12 @@ class Managed(Remote):
     def given(self) -> list[dict[str, Any]]:
         """What it has of the server's, as it lies on its disk."""
         return [json.loads(path.read_text()) for path in sorted((self.home / "agent" / "configs").glob("*.json"))]
+
+    def counted(self, what: str = "count(*)") -> int:
+        body = json.dumps({"from": 1, "to": 2**31, "query": f"* | select {what} as n", "line": 100, "offset": 0}).encode()
+        headers = {"content-type": "application/json"}
+        answer = self.server.request("POST", "/logstores/app/logs", project=self.project, body=body, headers=headers)
+        return int(answer.json()["data"][0]["n"])
 
     @property
     def members(self) -> list[Any]:
@@ -129,6 +137,23 @@ def test_an_id_that_is_moved_moves_the_agent(managed: Managed) -> None:
     wait_for(lambda: not managed.given, "the other id", timeout=60)
     assert re.search(r"the server has changed what this agent runs", managed.log())
     assert managed.members == []
+
+
+def test_changes_while_a_file_grows_lose_and_repeat_nothing(managed: Managed) -> None:
+    managed.apply()
+    managed.start()
+    client, written, changes = managed.server.client(), 0, 4
+    for depth in range(changes):
+        client.update_logtail_config(managed.project, managed.config(maxDepth=depth + 1))
+        change = managed.given[0]["runs"]["number"] if managed.given and managed.given[0]["runs"] else 0
+        while not (managed.given and managed.given[0]["runs"] and managed.given[0]["runs"]["number"] != change):
+            managed.write(*(f"n{number:06d}" for number in range(written, written + 100)))
+            written += 100
+            assert written < 1_000_000, managed.log()
+            time.sleep(0.02)
+    wait_for(lambda: managed.counted() >= written, "all lines", timeout=60)
+    assert managed.counted() == written
+    assert managed.counted("count(distinct content)") == written
 
 
 def test_a_person_does_all_of_it_from_the_command_line(managed: Managed, tmp_path: Path) -> None:
