@@ -26,6 +26,10 @@ def fixed64(field: int, value: int) -> bytes:
     return varint(field << 3 | FIXED64) + value.to_bytes(8, "little")
 
 
+def fixed32(field: int, value: int) -> bytes:
+    return varint(field << 3 | FIXED32) + value.to_bytes(4, "little")
+
+
 def prefix(field: int, size: int) -> bytes:
     """What stands before a length-delimited value of `size` bytes."""
     return varint(field << 3 | BYTES) + varint(size)

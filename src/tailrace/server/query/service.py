@@ -83,7 +83,7 @@ class Queries:
             f" ORDER BY time{direction}, shard{direction}, seq{direction}"
             f" LIMIT {binder.bind(page.line, 'UInt64')} OFFSET {binder.bind(page.offset, 'UInt64')}"
         )
-        found = await self._run(EngineQuery(text, binder.parameters, limits=LIGHT))
+        found = await self.run(EngineQuery(text, binder.parameters, limits=LIGHT))
         events = [rows.event(row) | ({"__pack_meta__": rows.pack_meta(row)} if pack_meta else {}) for row in found.rows]
         return _answer(events, found, search)
 
@@ -106,7 +106,7 @@ class Queries:
     async def _select(self, sql: str, visible: Mapping[str, Visible], binder: Binder, search: str, window: Window | None) -> Answer:
         """`window` is where gaps of a time series are filled."""
         statement = compile_sql(sql, visible, binder)
-        found = await self._run(
+        found = await self.run(
             EngineQuery(statement.text, binder.parameters, "trino", ANALYTICS, time_zone=self._time_zone), statement.inner_names
         )
         cells = [(key, engine_type, kind) for (key, kind), engine_type in zip(statement.columns, found.types, strict=False)]
@@ -122,7 +122,7 @@ class Queries:
         """How each window of the series is written, in order of time."""
         binder = Binder()
         text = series.moments(window.start // NS, -(-window.end // NS), binder)
-        found = await self._run(EngineQuery(text, binder.parameters, "trino", LIGHT, time_zone=self._time_zone))
+        found = await self.run(EngineQuery(text, binder.parameters, "trino", LIGHT, time_zone=self._time_zone))
         return [as_text(moment) for (moment,) in found.rows]
 
     async def histogram(self, table: TableSpec, search: str, window: Window) -> list[histogram.Interval]:
@@ -133,28 +133,37 @@ class Queries:
             f"SELECT {histogram.number_of(window)} AS number, count() FROM {table_name(table.logstore)}"  # noqa: S608
             f" WHERE {' AND '.join(conditions)} GROUP BY number"
         )
-        found = await self._run(EngineQuery(text, binder.parameters, limits=LIGHT))
+        found = await self.run(EngineQuery(text, binder.parameters, limits=LIGHT))
         return histogram.intervals(window, [(int(str(number)), int(str(count))) for number, count in found.rows])
+
+    async def topics(self, table: TableSpec, after: str, count: int) -> list[str]:
+        """Names of topics in order, those that come after `after`."""
+        binder = Binder()
+        text = (
+            f"SELECT DISTINCT topic FROM {table_name(table.logstore)} WHERE topic > {binder.bind(after)}"  # noqa: S608
+            f" ORDER BY topic LIMIT {binder.bind(count, 'UInt64')}"
+        )
+        return [as_text(topic) for (topic,) in (await self.run(EngineQuery(text, binder.parameters, limits=LIGHT))).rows]
 
     async def tail(self, table: TableSpec, search: str, after: str, limit: int) -> tuple[list[dict[str, str]], str]:
         """Events that arrived after the cursor `after`, in the order of arrival, and the next cursor. "" is now: it gives no events."""
         binder = Binder()
         matching = Predicates(table, binder).write(parse_search(search))
         if not after:
-            found = await self._run(EngineQuery(tailing.newest(table, binder), binder.parameters, limits=LIGHT))
+            found = await self.run(EngineQuery(tailing.newest(table, binder), binder.parameters, limits=LIGHT))
             return [], tailing.start(found.rows).text
         cursor = tailing.Cursor.parse(after)
-        progress = await self._run(EngineQuery(cursor.progress(table, binder), binder.parameters, limits=LIGHT))
+        progress = await self.run(EngineQuery(cursor.progress(table, binder), binder.parameters, limits=LIGHT))
         ends = tailing.ends(progress.rows)
         if not ends:
             return [], after
         statement = cursor.rows(table, matching, ends, binder, limit)
-        found = await self._run(EngineQuery(statement, binder.parameters, limits=LIGHT))
+        found = await self.run(EngineQuery(statement, binder.parameters, limits=LIGHT))
         oldest = min(tailing.number(row[2]) for row in progress.rows)
         moved = cursor.moved(ends, found.rows, limit, oldest)
         return [rows.event(row) for row in sorted(found.rows, key=tailing.arrival)], moved.text
 
-    async def _run(self, query: EngineQuery, names: Mapping[str, str] | None = None) -> Rows:
+    async def run(self, query: EngineQuery, names: Mapping[str, str] | None = None) -> Rows:
         """One statement under an id of its own; cancelled in the engine when the caller goes away."""
         query_id = secrets.token_hex(12)
         try:

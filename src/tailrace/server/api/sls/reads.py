@@ -1,12 +1,11 @@
 """Reading logs: GetLogs in its two forms, and GetHistograms (sls-api §2.2 to §2.4)."""
 
-import asyncio
 import json
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, json_response
+from tailrace.server.api.sls.connected import while_connected
 from tailrace.server.api.sls.parameters import page_of, time_zone_of, window_of
 from tailrace.server.auth.authorize import Resource, is_allowed
 from tailrace.server.query.service import Answer, Queries
@@ -56,7 +55,7 @@ async def get_project_logs(call: Call) -> Response:
     """SQL over the logstores of the project; the answer is that of the old form."""
     query = call.query.get("query", "")
     queries = Queries(call.store, time_zone_of(call, call.query))
-    return _with_headers(await _while_connected(call, queries.analyse_project(_readable(call, query), query)))
+    return _with_headers(await while_connected(call, queries.analyse_project(_readable(call, query), query)))
 
 
 def _with_headers(answer: Answer) -> Response:
@@ -80,7 +79,7 @@ async def get_histograms(call: Call) -> Response:
     """Counts over equal intervals that cover the range; the same range is always cut in the same way."""
     window = window_of(call.query)
     logstore = call.logstore()
-    found = await _while_connected(call, Queries(call.store).histogram(logstore.table, call.query.get("query", ""), window))
+    found = await while_connected(call, Queries(call.store).histogram(logstore.table, call.query.get("query", ""), window))
     data = [{"from": each.start, "to": each.end, "count": each.count, "progress": COMPLETE} for each in found]
     total = sum(each.count for each in found)
     return json_response(data, headers={"x-log-progress": COMPLETE, "x-log-count": str(total)})
@@ -99,7 +98,7 @@ async def _ask(call: Call, parameters: Mapping[str, Any]) -> Answer:
     logstore = call.logstore()
     query = str(parameters.get("query") or "")
     queries = Queries(call.store, time_zone_of(call, parameters))
-    return await _while_connected(call, queries.ask(logstore.table, logstore.name, query, window, page, others=_readable(call, query)))
+    return await while_connected(call, queries.ask(logstore.table, logstore.name, query, window, page, others=_readable(call, query)))
 
 
 def _readable(call: Call, query: str) -> dict[str, TableSpec]:
@@ -120,20 +119,3 @@ def _query_headers(answer: Answer) -> dict[str, str]:
     """Both halves of the query, where a header can hold them."""
     both = {"x-log-where-query": answer.search, "x-log-agg-query": answer.sql or ""}
     return {name: text for name, text in both.items() if text.isascii() and text.isprintable()}
-
-
-async def _while_connected(call: Call, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, which is cancelled (down to the engine) when the client goes away."""
-    if call.disconnected is None:
-        return await work
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(call.disconnected())
-    try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ApiError(400, "ParameterInvalid", "the client went away")
-        return working.result()
-    finally:
-        for task in (working, leaving):
-            task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
