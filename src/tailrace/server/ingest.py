@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+import psutil
+
 from tailrace import telemetry
 from tailrace.batch import DecodeError, decompress
 from tailrace.errors import ApiError, BusyError, EngineError, ForkError, StateError
@@ -30,6 +32,11 @@ SECONDS = telemetry.histogram("tailrace_ingest_seconds", "From a read body to it
 LZ4_RATIO, LZ4_SLACK = 255, 64
 
 
+SHORT_SECS = 5.0
+"""When a server that is short of memory may be asked again."""
+LOOK_SECS = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """What became of one request."""
@@ -46,6 +53,7 @@ class Ingest:
         self._settings = settings
         self._pool = ThreadPoolExecutor(settings.ingest_threads, thread_name_prefix="ingest")
         self._memory = 0
+        self._resident = _Resident()
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
@@ -56,7 +64,10 @@ class Ingest:
 
     @asynccontextmanager
     async def memory(self, size: int) -> AsyncGenerator[None]:
-        """Holds `size` bytes of the budget. Raises ApiError 503 ServerBusy when it is spent; the first writer is always let in."""
+        """Holds `size` bytes of the budget. Raises ApiError 503 ServerBusy when it is spent, or the process holds too much memory; the
+        first writer is always let in."""
+        if self._memory and self._resident.exceeds(self._settings.max_memory_mb << 20):
+            raise ApiError(503, "ServerBusy", "the server is short of memory, try again", retry_after=SHORT_SECS)
         if self._memory and self._memory + size > self._settings.ingest_memory_bytes:
             raise ApiError(503, "ServerBusy", "too many writes are at work, try again", retry_after=BUSY_SECS)
         self._memory += size
@@ -99,6 +110,21 @@ class Ingest:
             telemetry.alarm("STORE_WRITE_FAIL_ALARM", "the store takes no writes", reason=error.message, hint=error.hint)
             message = "the store takes no writes at present, its log has the reason"
             raise ApiError(503, "ServerBusy", message, retry_after=BUSY_SECS) from None
+
+
+class _Resident:
+    """What this process holds in memory, looked at no more than once in LOOK_SECS."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._looked_at = float("-inf")
+        self._bytes = 0
+
+    def exceeds(self, limit: int) -> bool:
+        """0 is no limit."""
+        if limit and time.monotonic() - self._looked_at > LOOK_SECS:
+            self._bytes, self._looked_at = self._process.memory_info().rss, time.monotonic()
+        return bool(limit) and self._bytes > limit
 
 
 def _decode_answer(packages: Sequence[Package], error: DecodeError, max_size: int) -> ApiError:

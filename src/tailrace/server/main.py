@@ -124,7 +124,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
     """The parts of a server on `settings.home`, opened in the order in which they need each other, closed in the other order."""
     settings.server_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     transactions = Transactions(open_database(settings.server_directory / DATABASE), threads=settings.database_threads)
-    store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs)
+    store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs, max_lag_secs=settings.max_lag_secs)
     ingest = Ingest(store, settings)
     try:
         waking, reports = Waking(), Reports()

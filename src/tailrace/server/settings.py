@@ -56,6 +56,13 @@ class Settings(BaseModel):
     ingest_memory_bytes: int = Field(
         268_435_456, ge=33_554_432, description="Bodies, wire and raw, of all writes at work; beyond it writers get 503."
     )
+    max_lag_secs: float = Field(
+        120.0,
+        ge=0,
+        le=86_400,
+        description="Writes get 503 while older ones have waited longer for the journal or the engine; 0 is no bound.",
+    )
+    max_memory_mb: int = Field(2048, ge=0, description="Writes get 503 while this process holds more memory; 0 is no bound.")
     ingest_threads: int = Field(2, ge=1, le=64, description="Threads that check what is written.")
     database_threads: int = Field(4, ge=1, le=64, description="Threads that talk to the metadata database.")
     write_past_secs: int | None = Field(

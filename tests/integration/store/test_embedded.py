@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -102,6 +103,54 @@ async def test_a_damaged_journal_does_not_stop_the_start(tmp_path: Path) -> None
         assert await names(again, table) == ["one", "three"]
     assert list((tmp_path / "journal" / "set-aside").iterdir())
     assert "STORE_JOURNAL_ALARM" in {alarm.kind for alarm in recent_alarms()}
+
+
+async def test_a_logstore_that_lags_takes_no_more_while_repeats_reads_and_others_go_on(tmp_path: Path) -> None:
+    slow, other = spec(), spec()
+    store = EmbeddedStore(tmp_path, max_lag_secs=0.5)
+    await store.open([slow, other])
+    held = asyncio.Event()
+    insert = store.engine.insert
+
+    async def only_the_other(table: str, *rest: object) -> None:
+        if table == schema.table_name(slow.logstore):
+            await held.wait()
+        await insert(table, *rest)  # type: ignore[arg-type]
+
+    store.engine.insert = only_the_other  # type: ignore[method-assign]
+    await store.commit(Write(slow, [package(1)]))
+
+    async def is_refused() -> bool:
+        try:
+            await store.commit(Write(slow, [plain(["more"])]))
+        except BusyError as error:
+            return "logs have waited for the storage engine" in error.message
+        return False
+
+    await eventually(is_refused)
+    assert await store.commit(Write(slow, [package(1)])) == [Committed.DUPLICATE]
+    assert await store.commit(Write(other, [plain(["fine"])])) == [Committed.NEW]
+    assert await names(store, slow) == []
+    held.set()
+    await store.flush()
+    assert await store.commit(Write(slow, [package(2)])) == [Committed.NEW]
+    await store.close()
+
+
+async def test_a_journal_that_is_not_written_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = spec()
+    store = EmbeddedStore(tmp_path, max_lag_secs=0.2)
+    await store.open([table])
+    written = threading.Event()
+    sync = store._journal.sync
+    monkeypatch.setattr(store._journal, "sync", lambda: written.wait() and sync())
+    first = asyncio.create_task(store.commit(Write(table, [plain(["first"])])))
+    await asyncio.sleep(0.3)
+    with pytest.raises(BusyError, match="the journal has not been written"):
+        await store.commit(Write(table, [plain(["second"])]))
+    written.set()
+    assert await first == [Committed.NEW]
+    await store.close()
 
 
 async def never(*_: object) -> None:

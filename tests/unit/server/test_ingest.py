@@ -107,6 +107,16 @@ async def test_writes_share_a_memory_budget(ingest: Ingest) -> None:
     assert ingest._memory == 0
 
 
+async def test_a_process_that_holds_too_much_memory_lets_one_writer_in_at_a_time(store: Answers, tmp_path: Path) -> None:
+    ingest = Ingest(store, load_settings(tmp_path, {"max_memory_mb": 1}, {}))  # any process holds more
+    async with ingest.memory(1):
+        with pytest.raises(ApiError) as caught:
+            async with ingest.memory(1):
+                pytest.fail("let in")
+        assert (caught.value.status, caught.value.error_code, caught.value.retry_after) == (503, "ServerBusy", 5.0)
+    ingest.close()
+
+
 @pytest.mark.parametrize(
     ("size", "wire", "compression", "code"),
     [

@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -16,6 +17,8 @@ from tailrace.wire.signature import SignedRequest, sign_v4
 from tailrace.wire.tls import explain
 
 REGION: Final = "local"
+BAD_REQUEST: Final = 400
+CLOCK: Final = (b"RequestTimeExpired", b"RequestTimeTooSkewed")
 MAX_ANSWER_BYTES: Final = 64 * 1_048_576
 """Stream ends of 100 000 files take 4 MB."""
 
@@ -34,13 +37,20 @@ def call(
 
     UnreachableError when there is no answer, or none that can be trusted; ApiError when it is not a success.
     """
-    url = urlsplit(endpoint)
     body = b"" if document is None else json.dumps(document).encode()
-    headers = {"host": url.netloc, "x-log-bodyrawsize": str(len(body)), **({"content-type": "application/json"} if body else {})}
-    if key is not None:
-        headers |= sign_v4(SignedRequest(method, path, list(query), headers, body), key.key_id, key.key_secret, REGION, datetime.now(UTC))
+    headers = {"host": urlsplit(endpoint).netloc, "x-log-bodyrawsize": str(len(body))}
+    if body:
+        headers["content-type"] = "application/json"
     target = f"{path}?{urlencode(query)}" if query else path
-    status, text = _exchange(endpoint, tls, (method, target, body, headers))
+
+    def ask(now: datetime) -> tuple[int, bytes, str]:
+        signed = SignedRequest(method, path, list(query), headers, body)
+        signature = {} if key is None else sign_v4(signed, key.key_id, key.key_secret, REGION, now)
+        return _exchange(endpoint, tls, (method, target, body, headers | signature))
+
+    status, text, date = ask(datetime.now(UTC))
+    if key is not None and status == BAD_REQUEST and any(code in text for code in CLOCK) and (theirs := _instant(date)):
+        status, text, _ = ask(theirs)  # our clock is wrong: only the signature takes theirs
     return _answer(status, text, f"{method} {path} at `{endpoint}`")
 
 
@@ -49,7 +59,7 @@ def exchange(
 ) -> bytes:
     """The body of the answer to an agent that is known by its certificate. The errors of `call`."""
     headers = {"host": urlsplit(endpoint).netloc, **({"content-type": media_type} if body else {})}
-    status, answer = _exchange(endpoint, tls, (method, target, body, headers), timeout)
+    status, answer, _ = _exchange(endpoint, tls, (method, target, body, headers), timeout)
     if status != 200:
         _answer(status, answer, f"{method} {target} at `{endpoint}`")
     return answer
@@ -57,7 +67,8 @@ def exchange(
 
 def _exchange(
     endpoint: str, tls: ssl.SSLContext | None, request: tuple[str, str, bytes, dict[str, str]], timeout: float | None = None
-) -> tuple[int, bytes]:
+) -> tuple[int, bytes, str]:
+    """Status, body and `Date` of the answer."""
     connection = _connection(endpoint, tls)
     try:
         connection.connect()
@@ -76,7 +87,14 @@ def _exchange(
         connection.close()
     if len(text) > MAX_ANSWER_BYTES:
         raise UnreachableError(f"`{endpoint}` answers with more than {MAX_ANSWER_BYTES} bytes", hint="check that the address is right")
-    return response.status, text
+    return response.status, text, response.headers.get("date", "")
+
+
+def _instant(date: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(date)
+    except ValueError:
+        return None
 
 
 def _connection(endpoint: str, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:

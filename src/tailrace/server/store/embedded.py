@@ -45,11 +45,14 @@ class EmbeddedStore:
         clock: Callable[[], float] = time.time,
         segment_bytes: int = SEGMENT_BYTES,
         ended_stream_secs: float = ENDED_MS / 1000,
+        max_lag_secs: float = 0.0,
     ) -> None:
+        """`max_lag_secs`: writes get BusyError while older ones have waited longer for the journal or the engine; 0 is no bound."""
         self.directory = directory
         self.engine = Engine(directory / "engine", settings)
         self._clock = clock
         self._segment_bytes = segment_bytes
+        self._max_lag_secs = max_lag_secs
         self._tables: dict[int, TableSpec] = {}
         self._dropped: set[int] = set()
         """So that a write that was under way brings nothing back."""
@@ -157,6 +160,8 @@ class EmbeddedStore:
             directory=self.directory,
             clock=self._clock,
             backlog=lambda: self._sealer.backlog_bytes,
+            lag=self._sealer.lag,
+            max_lag_secs=self._max_lag_secs,
             applied=self._take,
         )
         self._closing.callback(self._intake.close)

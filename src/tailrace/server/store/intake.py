@@ -26,6 +26,7 @@ MARK_AHEAD_SECS = 900.0
 """Events that lie further in the future are marked when the write has no window of its own."""
 MAX_BACKLOG_BYTES = 256 << 20
 MIN_FREE_DISK = 0.05
+LATER = "try again in a few seconds"
 
 SequenceKey = tuple[records.StreamKey, int]
 
@@ -50,14 +51,20 @@ class Intake:
         directory: Path,
         clock: Callable[[], float],
         backlog: Callable[[], int],
+        lag: Callable[[int], float],
+        max_lag_secs: float,
         applied: Callable[[Pending], None],
     ) -> None:
+        """`lag`: seconds for which the oldest request of a logstore has waited for the engine; above `max_lag_secs` no new ones are taken in,
+        nor while one has waited so long for the journal. 0 is no bound."""
         self._commits = commits
         self._known = known
         self._cursors = cursors
         self._shards = ShardChooser()
         self._clock = clock
-        self._backlog = backlog
+        self._backlog, self._lag, self._max_lag = backlog, lag, max_lag_secs or float("inf")
+        self._taking: dict[asyncio.Task[None], float] = {}
+        """Requests on their way into the journal, the oldest first, and since when."""
         self._applied = applied
         self._disk = _Disk(directory)
         self._in_flight: dict[SequenceKey, _InFlight] = {}
@@ -75,11 +82,13 @@ class Intake:
             await asyncio.wait(others)
         new = [package for package, verdict in zip(write.packages, verdicts, strict=True) if verdict is Committed.NEW]
         if new:
-            self._check_room()
+            self._check_room(write.table.logstore)
             shards = self._shards.choose(write, new)
             if write.admit is not None:
                 write.admit(new, shards)
             task = asyncio.create_task(self._take(write, new, shards, self._reserve(write, new)))
+            self._taking[task] = time.monotonic()
+            task.add_done_callback(self._taking.pop)
             # A caller that goes away must not free the reservation while the record may still become durable.
             await asyncio.shield(task)
         return verdicts
@@ -156,9 +165,15 @@ class Intake:
         await self._commits.submit(build, undo=lambda: self._cursors.undo(request), applied=applied)
 
     # --- room ---------------------------------------------------------------------------------------------------------------------
-    def _check_room(self) -> None:
+    def _check_room(self, logstore: int) -> None:
+        if time.monotonic() - next(iter(self._taking.values()), float("inf")) > self._max_lag:
+            raise BusyError(f"the journal has not been written for more than {self._max_lag:.0f} s", hint=LATER)
+        if self._lag(logstore) > self._max_lag:
+            raise BusyError(
+                f"logs have waited for the storage engine for more than {self._max_lag:.0f} s", hint=LATER
+            )
         if self._backlog() > MAX_BACKLOG_BYTES:
-            raise BusyError(f"more than {MAX_BACKLOG_BYTES >> 20} MB wait for the storage engine", hint="try again in a few seconds")
+            raise BusyError(f"more than {MAX_BACKLOG_BYTES >> 20} MB wait for the storage engine", hint=LATER)
         if self._disk.free() < MIN_FREE_DISK:
             raise BusyError(f"less than {MIN_FREE_DISK:.0%} of the disk is free", hint="free some space or shorten a logstore's ttl")
 

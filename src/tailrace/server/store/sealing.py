@@ -121,6 +121,12 @@ class Sealer:
         found = [pending for buffer in self._buffers.values() if (pending := buffer.oldest()) is not None]
         return min(found, key=lambda pending: pending.id, default=None)
 
+    def lag(self, logstore: int) -> float:
+        """Seconds for which the oldest request of a logstore has waited; 0 when none waits."""
+        buffer = self._buffers.get(logstore)
+        oldest = buffer.oldest() if buffer is not None else None
+        return time.monotonic() - oldest.added_at if oldest is not None else 0.0
+
     async def flush(self) -> None:
         """Until everything that is here now is in the engine."""
         self._flushing += 1
