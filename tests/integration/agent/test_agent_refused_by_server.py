@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,9 +25,10 @@ class Enrolled(Agent):
         self.server, self.project = server, server.fresh_name("refused")
         self.endpoint = server.endpoint
         server.make_logstore(self.project, "app", INDEX)
-        key_id, secret = server.enrol("c" * 32, self.project, ["app"])
+        agent_id = secrets.token_hex(16)
+        key_id, secret = server.enrol(agent_id, self.project, ["app"])
         enrolment = {"endpoint": server.endpoint, "project": self.project, "logstores": ["app"], "key_id": key_id, "key_secret": secret}
-        document = {"format": 2, "agent_id": "c" * 32, "enrolments": [{**enrolment, "features": ["batch_group"], "server": "b" * 32}]}
+        document = {"format": 2, "agent_id": agent_id, "enrolments": [{**enrolment, "features": ["batch_group"], "server": "b" * 32}]}
         (self.home / "secret" / "agent.json").write_text(json.dumps(document))
         self.pipeline(flushers=[self.to_sink(Project=self.project)], processors=[N])
 
