@@ -17,7 +17,7 @@ from tailrace.agent.delivery.precedence import class_of
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.guard import Guard
 from tailrace.agent.lanes.age import AgeRule
-from tailrace.agent.lanes.slots import Slots
+from tailrace.agent.lanes.slots import PATIENCE_SECS, Slots
 from tailrace.agent.lanes.streams import Entry, Stream, StreamTable
 from tailrace.agent.status.tally import Tally
 from tailrace.agent.supervision import Supervision
@@ -150,6 +150,8 @@ class Lane:
         self._route = Route.of(config, input_, processors, target.flusher, around.machine)
         self.tally = Tally()
         self._at_work = threading.local()
+        self._is_slow = False
+        """Its last batch took longer than others wait for a slot."""
         self._may_submit = False
         """Its input has been told that there is room: the next range does not wait."""
         self._slot = around.supervision.slot()
@@ -321,7 +323,7 @@ class Lane:
             acknowledged_below=stream.acknowledged_below,
         )
         try:
-            with self._around.slots.one(), self._noted(stream, done), self._timed(stream):
+            with self._around.slots.one(beside=self._is_slow), self._noted(stream, done), self._timed(stream):
                 decisions = done.decisions if self._set_aside(stream, done, batch) else route.process(batch, done.decisions)
                 route.age.apply(batch, done, self)
                 payloads = route.payloads(batch, identity)
@@ -360,7 +362,9 @@ class Lane:
         """CPU is what counts: a busy machine makes no range slow."""
         began = time.thread_time()
         yield
-        if (took := time.thread_time() - began) > SLOW_SECS:
+        took = time.thread_time() - began
+        self._is_slow = took > PATIENCE_SECS
+        if took > SLOW_SECS:
             message = "a range of a stream kept a core busy for long"
             telemetry.alarm("PROCESS_TOO_SLOW_ALARM", message, pipeline=self.pipeline, seconds=round(took, 1), stream=stream.id)
 

@@ -16,10 +16,11 @@ class Slots:
         self._free = threading.Semaphore(count)
 
     @contextmanager
-    def one(self) -> Generator[None]:
+    def one(self, *, beside: bool = False) -> Generator[None]:
         """Within it a batch is processed: in a slot or, when none gets free in time, beside those that hold them. The system shares the
-        cores fairly among threads, so a slow pipeline slows the others by its share and never stops them."""
-        taken = self._free.acquire(timeout=PATIENCE_SECS)
+        cores fairly among threads, so a slow pipeline slows the others by its share and never stops them. `beside`: take none, because
+        others would wait for it to no purpose."""
+        taken = not beside and self._free.acquire(timeout=PATIENCE_SECS)
         try:
             yield
         finally:

@@ -50,6 +50,15 @@ def test_an_ordinary_batch_waits_for_a_core_that_is_free():
     assert order == ["first is done", "second"]
 
 
+def test_a_slow_pipeline_works_beside_the_slots_and_keeps_nobody_waiting_for_one():
+    slots = Slots(1)
+    with slots.one(beside=True):
+        assert slots._free.acquire(blocking=False)
+        slots._free.release()
+    with slots.one():
+        assert not slots._free.acquire(blocking=False), "it has given back none that it had not taken"
+
+
 def test_slots_are_given_back_by_those_that_had_one_only():
     slots, over = Slots(1), threading.Event()
     holder = hold(slots, over)
