@@ -17,7 +17,7 @@ from tests.conftest import RunningServer, running_server
 from tests.integration.agent.running import Agent, wait_for
 
 INDEX = {"line": {"token": [" "]}}
-SETTINGS = {"agent_key_secs": 10, "agent_poll_secs": 1, "certificate_secs": 8, "ca_overlap_secs": 3}
+SETTINGS = {"agent_key_secs": 10, "agent_poll_secs": 1, "certificate_secs": 8}
 
 
 @pytest.fixture(scope="module")
@@ -85,22 +85,6 @@ def remote(tmp_path: Path, fast_server: RunningServer) -> Iterator[Remote]:
     yield remote
     if remote.process and remote.process.poll() is None:
         remote.kill()
-
-
-def test_an_agent_delivers_over_tls_through_renewed_keys_certificates_and_roots(remote: Remote, fast_server: RunningServer) -> None:
-    remote.joined().start()
-    remote.write("event one")
-    wait_for(lambda: remote.found("event"), remote.log(), 60)
-    first, roots = remote.identity["enrolments"][0]["key_id"], remote.identity["servers"][0]["roots"]
-    fast_server.call("POST", "/ca/rotate")
-    wait_for(lambda: fast_server.call("GET", "/ca").json()[-1]["state"] == "signs", "the new root signs", 30)
-    wait_for(lambda: remote.identity["servers"][0]["roots"][:1] != roots[:1], "the old root is forgotten", 30)
-    wait_for(lambda: remote.identity["enrolments"][0]["key_id"] != first, "the key is renewed", 30)
-    remote.write("event two")
-    wait_for(lambda: len(remote.found("event")) == 2, remote.log(), 30)
-    remote.stop()
-    remote.run_to_the_end(60)
-    assert remote.found("event") == ["event one", "event two"]
 
 
 def test_what_is_laid_down_at_enrolment_is_private_and_the_key_stays_here(remote: Remote, fast_server: RunningServer) -> None:

@@ -13,9 +13,10 @@ import pytest
 
 from tailrace.agent.control.socket import ask
 from tests.conftest import RunningServer, running_server
-from tests.integration.agent.running import wait_for
-from tests.integration.agent.test_agent_joins import Remote
+from tests.integration.agent.running import Agent, wait_for
+from tests.integration.agent.test_agent_joins import INDEX, Remote
 
+TAILRACE = [sys.executable, "-m", "tailrace.cli.main"]
 CANARY = "canary0own0key0secret0000000000000000000"
 
 
@@ -62,6 +63,14 @@ def everything_said(server: RunningServer, remote: Remote) -> str:
     texts += [json.dumps(ask(remote.home / "run", {"ask": question})) for question in questions]
     texts += [server.call("GET", target).body.decode() for target in ("/agents", "/tokens", "/status", "/ca")]
     texts.append(server.send("GET", "/metrics", {"host": "127.0.0.1"}).body.decode())
+    for command in (
+        ["agent", "doctor", "--home", remote.home],
+        ["agent", "settings", "--home", remote.home],
+        ["ca", "show", "--home", server.home],
+    ):
+        done = subprocess.run([*TAILRACE, *command, "--output", "json"], capture_output=True, text=True, timeout=60, check=False)
+        assert done.stdout
+        texts += [done.stdout, done.stderr]
     return "\n".join(texts)
 
 
@@ -91,6 +100,36 @@ def test_no_secret_is_seen_outside_its_file(loud: RunningServer, tmp_path: Path)
     assert [secret for secret in secrets if secret in said] == []
     assert [secret for secret in secrets if any(secret in arguments for arguments in watched.seen)] == []
     assert any("agent run" in arguments.replace("\0", " ") for arguments in watched.seen)
+
+
+def test_the_agent_on_the_servers_own_home_shows_none_either(loud: RunningServer) -> None:
+    local = Remote.__new__(Remote)
+    Agent.__init__(local, loud.home.with_name("local"), loud.endpoint)
+    local.server, local.project = loud, loud.fresh_name("local")
+    loud.make_logstore(local.project, "app", INDEX)
+    local.pipeline(flushers=[local.to(local.project)])
+    with Watched() as watched:
+        words = ["agent", "run", "--no-supervisor", "--home", str(loud.home), "--pipelines", str(local.directory / "pipelines")]
+        log = local.directory / "agent.log"
+        with log.open("ab") as out:
+            words += ["--enrol-local", loud.endpoint, "--log-level", "debug"]
+            process = subprocess.Popen([*TAILRACE, *words], stdout=out, stderr=out)
+        try:
+            local.write("event one")
+            wait_for(lambda: local.found("event"), local.log(), 60)
+            document = json.loads((loud.home / "secret" / "agent.json").read_text())
+            answers = [json.dumps(ask(loud.home / "run", {"ask": question})) for question in ("servers", "alarms", "targets", "summary")]
+        finally:
+            process.terminate()
+            process.wait(30)
+    (enrolment,) = document["enrolments"]
+    secrets = {loud.key_secret, enrolment["key_secret"], document["key"].splitlines()[1]}
+    logs = [path.read_text(errors="replace") for path in [log, *(loud.home / "logs").iterdir(), *(loud.home / "run").glob("*.json")]]
+    said = "\n".join([*logs, *answers, (loud.home / "ca.pem").read_text(), (loud.home / "agent" / "boot.json").read_text()])
+    assert [secret for secret in secrets if secret in said] == []
+    assert [secret for secret in secrets if any(secret in arguments for arguments in watched.seen)] == []
+    assert enrolment["expires_at"] > 0
+    assert [one["addresses"][0] for one in document["servers"]] == [f"https://127.0.0.1:{loud.tls_port}"]
 
 
 def test_a_token_on_the_command_line_is_hidden_while_the_command_runs(tmp_path: Path) -> None:
