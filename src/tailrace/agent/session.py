@@ -148,7 +148,8 @@ class Session:
         """Of those that could not even be built: why."""
         self._log = telemetry.logger("agent")
         self.started = threading.Event()
-        """Set when it can be stopped."""
+        self._asked: End | None = None
+        """How it was told to end."""
 
     @property
     def lanes(self) -> list[Lane]:
@@ -166,6 +167,8 @@ class Session:
         self._loop.set_exception_handler(self._crashed)
         threading.excepthook = self._thread_crashed
         self.started.set()
+        if self._asked is not None:
+            self._end(self._asked)
         telemetry.doubt()
         self._checkpoint.start()
         self._build()
@@ -190,8 +193,11 @@ class Session:
         task.add_done_callback(self._task_done)
 
     def stop(self, end: End = End.STOPPED) -> None:
-        """From any thread or signal handler."""
-        self._loop.call_soon_threadsafe(self._end, end)
+        """From any thread or signal handler, also before it runs and after its end."""
+        self._asked = self._asked or end
+        if self.started.is_set():
+            with contextlib.suppress(RuntimeError):  # its loop is closed: it is over
+                self._loop.call_soon_threadsafe(self._end, end)
 
     def _end(self, end: End) -> None:
         if not self._over.done():

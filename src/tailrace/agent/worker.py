@@ -205,6 +205,8 @@ class Worker:
             guard=self._guard,
             supervision=self._supervision,
         )
+        if self._stopped:  # while the checkpoint was opened
+            session.stop()
         end = asyncio.run(self._watched(session))
         if runs.refused is not None:
             raise runs.refused
