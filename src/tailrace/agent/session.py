@@ -169,7 +169,6 @@ class Session:
         self.started.set()
         if self._asked is not None:
             self._end(self._asked)
-        telemetry.doubt()
         self._checkpoint.start()
         self._build()
         for target in self._targets.values():

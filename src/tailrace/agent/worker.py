@@ -185,6 +185,7 @@ class Worker:
         self.stop()
 
     def _one_session(self, identity: AgentIdentity) -> End:
+        telemetry.doubt("pipeline", "target", but="CONFIG_UPDATE_ALARM")
         opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
         events = None if self._first else LocalEvents(self._home)
         runs = Runs(self._jobs, self._pipelines(), self._platform, events=events, first=self._first)

@@ -38,6 +38,8 @@ _total = counter("tailrace_alarms_total", "Alarms raised, by kind.", "kind")
 _alarms: OrderedDict[_Key, "Alarm"] = OrderedDict()
 _crowds: Counter[_Key] = Counter()
 """Alarms by kind and place."""
+_lasting: Counter[str] = Counter()
+"""Alarms that last, by kind."""
 _lock = threading.Lock()
 
 
@@ -92,7 +94,9 @@ def alarm(kind: str, message: str, **values: object) -> None:
         if known is None:
             known = Alarm(kind, text, shown, 0, now, now, _id(key))
             _crowds[_place(key)] += 1
+            _lasting[kind] += 1
         if known.resolved_at:
+            _lasting[kind] += 1
             known.count, known.first_at, known.resolved_at, known.is_end_unreported = 0, now, 0.0, False
         known.message, known.values, known.last_at, known.is_sure = text, shown, now, True
         known.count += 1
@@ -104,7 +108,7 @@ def alarm(kind: str, message: str, **values: object) -> None:
 
 def resolved(kind: str, **about: object) -> None:
     """Alarms of `kind` about this (`target=…`, `path=…`) are over, if there are any. An empty kind stands for all."""
-    if not _alarms:
+    if not (_lasting[kind] if kind else _lasting):
         return
     wanted = {name: str(value) for name, value in about.items()}
     with _lock:
@@ -113,11 +117,12 @@ def resolved(kind: str, **about: object) -> None:
                 _end(one, time.time())
 
 
-def doubt() -> None:
-    """What is known may not be so any more, because whoever raised it begins anew: what is not raised again is over after a while."""
+def doubt(*about: str, but: str = "") -> None:
+    """What is known of these (`pipeline`, `target`) may not be so any more, because whoever raises it begins anew: what is not raised again
+    is over after a while. `but`: a kind that somebody else raises."""
     with _lock:
         for one in _alarms.values():
-            one.is_sure = False
+            one.is_sure = one.is_sure and (one.kind == but or not any(name in one.values for name in about))
 
 
 def recent_alarms() -> list[Alarm]:
@@ -134,6 +139,7 @@ def restore(known: Alarm) -> None:
         if not known.resolved_at and known.id == _id(key) and key not in _alarms:
             _alarms[key] = replace(known, is_sure=False, unreported=0)
             _crowds[_place(key)] += 1
+            _lasting[known.kind] += 1
 
 
 def reports() -> list[Report]:
@@ -156,6 +162,7 @@ def _settle() -> None:
 
 def _end(one: Alarm, now: float) -> None:
     one.resolved_at, one.is_end_unreported = now, True
+    _lasts_no_more(one.kind)
     _log.info("alarm is over", kind=one.kind, id=one.id, **{name: one.values[name] for name in PLACE if name in one.values})
 
 
@@ -175,8 +182,15 @@ def _id(key: _Key) -> str:
 
 def _drop() -> None:
     key = next((key for key, one in _alarms.items() if one.resolved_at), next(iter(_alarms)))
-    del _alarms[key]
+    if not (gone := _alarms.pop(key)).resolved_at:
+        _lasts_no_more(gone.kind)
     if not (left := _crowds[_place(key)] - 1):
         del _crowds[_place(key)]
     else:
         _crowds[_place(key)] = left
+
+
+def _lasts_no_more(kind: str) -> None:
+    _lasting[kind] -= 1
+    if not _lasting[kind]:
+        del _lasting[kind]

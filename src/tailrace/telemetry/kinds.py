@@ -187,6 +187,10 @@ AGENT: Final = (
         f"{_AGENT}test_agent_failures.py::test_a_pipeline_that_cannot_be_built_does_not_keep_the_others_from_running", is_condition=True,
     ),
     AlarmKind(
+        "CONFIG_UPDATE_ALARM", "error", "a new version of a config that the server sent cannot run; the one before it stays", "correct it where it was made",
+        "tests/unit/agent/control/test_remote.py::test_a_version_that_cannot_run_makes_way_for_the_one_before", is_condition=True,
+    ),
+    AlarmKind(
         "SAME_CONFIG_ALARM", "error", "two files of pipelines have one name; the first one runs", "rename one of them",
         f"{_AGENT}test_agent_failures.py::test_of_two_pipelines_with_one_name_the_first_runs", is_condition=True,
     ),

@@ -26,7 +26,6 @@ _REASONS: Final[dict[str, str]] = {
     "HOLD_ON_TOO_SLOW_ALARM": "a new config never waits for the old one's data",
     "CHECKPOINT_V2_ALARM": _CHECKPOINT,
     "CHECKPOINT_INVALID_ALARM": _CHECKPOINT,
-    "CONFIG_UPDATE_ALARM": "no server delivers configs yet; a pipeline that cannot run is a `USER_CONFIG_ALARM`",
     "INPUT_COLLECT_ALARM": "what an input cannot read has an alarm of its own; an input that fails altogether ends the worker: `LOGTAIL_CRASH_ALARM`",
     "FILTER_INIT_ALARM": "a filter is a processor: `PROCESSOR_INIT_ALARM`",
     "CAST_SENSITIVE_WORD_ALARM": "masking cannot fail on an event: its patterns are checked before the pipeline runs (`USER_CONFIG_ALARM`)",

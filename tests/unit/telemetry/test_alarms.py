@@ -12,7 +12,8 @@ from tailrace.telemetry import alarms
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """As at the start of a process."""
     monkeypatch.setattr(alarms, "_alarms", type(alarms._alarms)())
-    monkeypatch.setattr(alarms, "_crowds", type(alarms._crowds)())
+    for counter in ("_crowds", "_lasting"):
+        monkeypatch.setattr(alarms, counter, type(alarms._crowds)())
 
 
 @pytest.fixture
@@ -95,10 +96,12 @@ def test_a_pipeline_that_is_gone_takes_its_alarms_with_it():
 def test_a_condition_that_is_in_doubt_is_over_unless_it_is_raised_again(at):
     for path in ("/a", "/b"):
         telemetry.alarm("SEND_DATA_FAIL_ALARM", "cannot send", path=path)
-    telemetry.doubt()
+    telemetry.alarm("SEND_DATA_FAIL_ALARM", "cannot send", file="/c")
+    telemetry.alarm("SEND_QUOTA_EXCEED_ALARM", "cannot send", path="/d")
+    telemetry.doubt("pipeline", "path", but="SEND_QUOTA_EXCEED_ALARM")
     telemetry.alarm("SEND_DATA_FAIL_ALARM", "cannot send", path="/b")
     at(1001 + alarms.QUIET_SECS)
-    assert states() == {"/a": "resolved", "/b": "active"}
+    assert states() == {"/a": "resolved", "/b": "active", "/d": "active", "SEND_DATA_FAIL_ALARM": "active"}
 
 
 def test_what_happened_is_reported_once_with_its_count():
@@ -118,7 +121,9 @@ def test_an_alarm_of_a_former_life_goes_on(at):
     telemetry.alarm("SEND_DATA_FAIL_ALARM", "cannot send", target="t")
     [known] = telemetry.recent_alarms()
     alarms._alarms.clear()
+    alarms._lasting.clear()
     telemetry.restore(known)
+    telemetry.resolved("SEND_DATA_FAIL_ALARM", target="another")
     at(1100)
     telemetry.alarm("SEND_DATA_FAIL_ALARM", "cannot send", target="t")
     [alarm] = telemetry.recent_alarms()
@@ -142,6 +147,7 @@ def test_of_too_many_what_is_over_is_forgotten_first():
     telemetry.resolved("OVER_ALARM")
     for number in range(alarms.RING_SIZE - 1):
         telemetry.alarm("MANY_ALARM", "text", pipeline=str(number))
+    telemetry.resolved("OVER_ALARM")
     kinds = {alarm.kind for alarm in telemetry.recent_alarms()}
     assert kinds == {"OLD_ALARM", "MANY_ALARM"}
     telemetry.alarm("MANY_ALARM", "text", pipeline="one more")

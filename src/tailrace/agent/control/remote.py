@@ -101,7 +101,9 @@ class RemoteConfigs:
         if not failure:
             self._keep(replace(one, runs=one.tried, tried=None, failed=0, message=""))
             return False
-        telemetry.alarm("USER_CONFIG_ALARM", "a new version of a config cannot run; the one before it stays", config=name, reason=failure)
+        telemetry.alarm(
+            "CONFIG_UPDATE_ALARM", "a new version of a config cannot run; the one before it stays", pipeline=name, reason=failure
+        )
         self._keep(replace(one, tried=None, failed=one.tried.number, message=failure))
         return True
 
@@ -116,11 +118,14 @@ class RemoteConfigs:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(self._path(config), json.dumps({"format": FORMAT, **asdict(config)}, ensure_ascii=False))
         self._configs[config.server, config.name] = config
+        if not config.failed:
+            telemetry.resolved("CONFIG_UPDATE_ALARM", pipeline=config.name)
         return config
 
     def _forget(self, config: RemoteConfig) -> None:
         self._path(config).unlink(missing_ok=True)
         self._configs.pop((config.server, config.name), None)
+        telemetry.resolved("CONFIG_UPDATE_ALARM", pipeline=config.name)
 
     def _path(self, config: RemoteConfig) -> Path:
         return self._directory / f"{hashlib.sha256(f'{config.server}/{config.name}'.encode()).hexdigest()[:32]}.json"
@@ -140,7 +145,7 @@ def _with(known: RemoteConfig, update: ConfigDetail) -> RemoteConfig:
     try:
         version.pipeline()
     except ConfigErrors as errors:
-        telemetry.alarm("USER_CONFIG_ALARM", "a config from the server is none that can run", config=update.name, reason=str(errors))
+        telemetry.alarm("CONFIG_UPDATE_ALARM", "a config from the server is none that can run", pipeline=update.name, reason=str(errors))
         return replace(known, tried=None, failed=update.version, message=str(errors))
     if known.runs is not None and known.runs.detail == detail:  # back to what runs anyway
         return replace(known, runs=version, tried=None, failed=0, message="")

@@ -373,10 +373,11 @@ class Target:
             self._failing_since = 0.0
         if delivery.outcome is Outcome.ACKNOWLEDGED:
             self._slots.succeeded()
+            if self.trouble:
+                for kind, _ in ALARMS.values():
+                    telemetry.resolved(kind, target=self.flusher.target)
             self.trouble, self.sent_at = "", time.time()
             self._missing_since = None
-            for kind, _ in ALARMS.values():
-                telemetry.resolved(kind, target=self.flusher.target)
         return delivery
 
     def _say(self, delivery: Delivery, now: float) -> None:

@@ -80,7 +80,10 @@ class Reporter:
         self._memory.restore()
         try:
             while not over.is_set():
-                self.tick(time.monotonic(), time.time())
+                try:
+                    self.tick(time.monotonic(), time.time())
+                except OSError as error:  # a full disk must not end the agent; the next tick tries again
+                    log.warning("cannot say how the agent is", reason=str(error))
                 await asyncio.sleep(TICK_SECS)
         finally:
             self._alarms(int(time.time()))

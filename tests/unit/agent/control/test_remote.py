@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tailrace import telemetry
 from tailrace.agent.control.remote import RemoteConfigs
 from tailrace.pipeline.loading import from_document
 from tailrace.wire.control import DELETED, ConfigDetail, ConfigStatus
@@ -53,6 +54,11 @@ def test_a_version_that_cannot_run_makes_way_for_the_one_before(configs: RemoteC
         (info,) = each.infos(SERVER)
         assert (info.version, info.status, info.message) == (2, ConfigStatus.FAILED, "no such directory")
         assert (info.extra, depths(each)) == ({"running": b"1"}, [1])
+    [alarm] = [one for one in telemetry.recent_alarms() if one.kind == "CONFIG_UPDATE_ALARM" and one.state == "active"]
+    assert (alarm.values["pipeline"], alarm.values["reason"]) == (NAME, "no such directory")
+    configs.take(SERVER, [update(3)])
+    configs.outcome(NAME, "")
+    assert "CONFIG_UPDATE_ALARM" not in [one.kind for one in telemetry.recent_alarms() if one.state == "active"]
 
 
 def test_a_version_that_is_no_pipeline_is_never_tried(configs: RemoteConfigs) -> None:
@@ -101,7 +107,7 @@ def test_a_name_is_never_a_path(configs: RemoteConfigs, tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 3), st.booleans()), min_size=1, max_size=8))
 def test_what_runs_is_always_the_last_version_that_could(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, bool]]) -> None:
     configs, runs = RemoteConfigs(tmp_path_factory.mktemp("home")), 0
