@@ -51,6 +51,8 @@ AUTHORITY, CERTIFICATE, UPGRADE_ROOT, BUNDLE = "ca", "server.pem", "upgrade-root
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 # Longer than the pauses of SDKs and agents between two requests on a connection.
 KEEP_ALIVE_SECS = 75
+# Whoever connects to the TLS port and says nothing is let go.
+HANDSHAKE_SECS = 10.0
 
 
 def run(settings: Settings, listeners: Listeners) -> None:
@@ -97,7 +99,9 @@ class _Server(uvicorn.Server):
             self.config.http_protocol_class, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         backlog = self.config.backlog
-        listening = await asyncio.get_running_loop().create_server(protocol, sock=self._listeners.tls, ssl=self._tls, backlog=backlog)
+        listening = await asyncio.get_running_loop().create_server(
+            protocol, sock=self._listeners.tls, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_SECS, backlog=backlog
+        )
         self.servers.append(listening)
 
     @contextmanager

@@ -156,6 +156,7 @@ def test_a_revoked_agent_is_out_at_once_until_it_is_reinstated(server: RunningSe
     assert server.call("POST", f"/agents/{joiner.agent_id}/revoke").json()["state"] == "revoked"
     assert write(server, project, key) == "Unauthorized"
     assert joiner.keys().code == "AgentRevoked"
+    assert joiner.enrol(token(server, project)).code == "AgentRevoked"
     assert server.call("POST", f"/agents/{joiner.agent_id}/reinstate").json()["state"] == "enrolled"
     assert write(server, project, key) == "Unauthorized"
     assert write(server, project, joiner.key()) == ""

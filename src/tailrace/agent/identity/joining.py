@@ -23,6 +23,8 @@ IDENTITY: Final = "agent.json"
 ROOTS_PATH: Final = "/api/v1/roots"
 ENROL_PATH: Final = "/api/v1/agents/enrol"
 REMEDIES: Final = {
+    "AgentRevoked": "on the server: `tailrace agent reinstate ID`; or join as an agent of its own: `tailrace agent enroll --new-id`",
+    "TooManyAttempts": "wait a minute, then try again with a token that is valid",
     "TokenInvalid": "make a new one on the server: `tailrace agent token create`",
     "AgentExist": "this home is a copy, or was: `tailrace agent enroll --new-id` joins as an agent of its own",
 }

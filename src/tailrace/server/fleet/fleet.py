@@ -75,7 +75,7 @@ class Fleet:
     async def enrol(self, joining: Joining, *, proven: str = "") -> tuple[Grant, str]:
         """The grant, and the agent's certificate as PEM. `proven` is the agent whose data key signed the request, if one did.
 
-        Raises ApiError: 401 TokenInvalid, 409 AgentExist when the id belongs to another key, 429 TooManyAttempts.
+        Raises ApiError: 401 TokenInvalid, 403 AgentRevoked, 409 AgentExist when the id belongs to another key, 429 TooManyAttempts.
         """
         self._attempts.admit(joining.address)
         try:
@@ -91,7 +91,9 @@ class Fleet:
         known = self._roster.agent(joining.agent_id)
         if known is not None and known.public_key != fingerprint and not (not known.public_key and proven == known.id):
             raise ApiError(409, "AgentExist", f"the id `{joining.agent_id}` belongs to an agent with another key")
-        agent = replace(known, revoked=None) if known else Agent(joining.agent_id, now)
+        if known is not None and known.revoked is not None:  # no token undoes what an administrator has decided
+            raise ApiError(403, "AgentRevoked", f"agent `{known.id}` was revoked")
+        agent = known or Agent(joining.agent_id, now)
         agent = replace(agent, public_key=fingerprint, machine_id=joining.machine_id, host_name=joining.host_name)
         before = next((grant for grant in self._roster.grants(agent.id) if grant.project == token.project), None)
         grant = Grant(agent.id, token.project, _together(token.logstores, before.logstores if before else ()), now)

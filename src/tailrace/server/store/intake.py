@@ -169,9 +169,7 @@ class Intake:
         if time.monotonic() - next(iter(self._taking.values()), float("inf")) > self._max_lag:
             raise BusyError(f"the journal has not been written for more than {self._max_lag:.0f} s", hint=LATER)
         if self._lag(logstore) > self._max_lag:
-            raise BusyError(
-                f"logs have waited for the storage engine for more than {self._max_lag:.0f} s", hint=LATER
-            )
+            raise BusyError(f"logs have waited for the storage engine for more than {self._max_lag:.0f} s", hint=LATER)
         if self._backlog() > MAX_BACKLOG_BYTES:
             raise BusyError(f"more than {MAX_BACKLOG_BYTES >> 20} MB wait for the storage engine", hint=LATER)
         if self._disk.free() < MIN_FREE_DISK:
