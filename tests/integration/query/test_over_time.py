@@ -1,8 +1,13 @@
 """Comparison with earlier times, and series of time without gaps."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from tailrace.errors import ApiError
+from tailrace.server.query.service import Page, Queries
+from tailrace.server.query.window import NS, Window
 from tailrace.server.store.port import FieldIndex, LineIndex
 from tests.integration.query.logs import TOKENS, EngineThread, FilledLogstore, Log
 
@@ -76,3 +81,24 @@ def test_a_time_series_has_no_gaps(logstore: FilledLogstore, padding: str, fille
 def test_a_time_series_of_two_dimensions_stays_as_it_is(logstore: FilledLogstore):
     sql = "select time_series(__time__, '1h', '%H:%i', '0') as t, kind, count(*) as n from log group by t, kind order by t, kind"
     assert today(logstore, sql) == [("00:00", "a", "2"), ("00:00", "b", "1"), ("02:00", "b", "1")]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "Europe/Berlin"])
+def test_days_and_hours_of_a_series_are_those_of_the_zone(engine: EngineThread, zone: str):
+    """2026-03-29 has 23 hours in Berlin."""
+    middle = datetime(2026, 3, 29, 12, tzinfo=ZoneInfo(zone))
+    logstore = engine.logstore([Log({"size": "1"}, time=middle.timestamp())], fields=INDEX)
+    start = datetime(2026, 3, 28, tzinfo=ZoneInfo(zone)).timestamp()
+    end = datetime(2026, 3, 31, tzinfo=ZoneInfo(zone)).timestamp()
+
+    def series(window: str, pattern: str, begin: float = start, until: float = end) -> list[tuple[str, ...]]:
+        sql = f"* | select time_series(__time__, '{window}', '{pattern}', '0') as t, count(*) as n from log group by t order by t"
+        asked = Window(int(begin) * NS, int(until) * NS)
+        answer = engine.run(Queries(engine.engine, zone).ask(logstore.table, "access", sql, asked, Page()))
+        return [tuple(row.values()) for row in answer.rows]
+
+    assert series("1d", "%m-%d") == [("03-28", "0"), ("03-29", "1"), ("03-30", "0")]
+    day = datetime(2026, 3, 29, tzinfo=ZoneInfo(zone)).timestamp()
+    hours = series("1h", "%H", day, datetime(2026, 3, 30, tzinfo=ZoneInfo(zone)).timestamp())
+    assert [hour for hour, _ in hours] == [f"{hour:02}" for hour in range(24) if zone != "Europe/Berlin" or hour != 2]
+    assert [hour for hour, count in hours if count == "1"] == ["12"]

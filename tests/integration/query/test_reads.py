@@ -222,3 +222,31 @@ def test_the_time_zone_is_the_requests_or_the_projects(reading: Reading):
     assert (zone(), zone(timeZone="UTC")) == ("Europe/Berlin", "UTC")
     reading.client.update_project(reading.project, "unrelated")
     assert zone() == "Europe/Berlin"
+
+
+def test_parts_of_json_and_chinese_text_through_the_server(reading: Reading):
+    part = {"type": "long", "doc_value": True, "alias": "age"}
+    names = {"user.age": part, "user.name": {"type": "text", "doc_value": True}}
+    index = {
+        "line": {"token": list(TOKENS), "chn": True},
+        "keys": {"req": {"type": "json", "token": list(TOKENS), "doc_value": True, "json_keys": names}},
+    }
+    reading.server.make_logstore(reading.project, "bodies", index)
+    bodies = ['{"user":{"name":"Ann Lee","age":31}}', '{"user":{"name":"Bob","age":7},"ok":true}', "数据库连接失败"]
+    items = [LogItem(reading.start + n, contents=[("req", body)]) for n, body in enumerate(bodies)]
+    reading.client.put_logs(PutLogsRequest(reading.project, "bodies", "", "", items))
+
+    def found(query: str) -> list[str]:
+        logs = reading.client.get_log(reading.project, "bodies", reading.start, reading.end, query=query).get_logs()
+        return [log.get_contents().get("req") or str(log.get_contents()) for log in logs]
+
+    deadline = time.monotonic() + 20
+    while len(found("*")) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert found("req.user.age > 30") == found("req.user.name: LEE") == [bodies[0]]
+    assert found("req.ok: true") == [bodies[1]]
+    assert found("连接") == [bodies[2]]
+    assert found("not req.user.name:*") == [bodies[2]]
+    sql = '* | select sum(age) as a, max("req.user.name") as n from log'
+    assert found(sql) == ["{'a': '38', 'n': 'Bob'}"]
