@@ -4,6 +4,7 @@ Values of indexed fields go beside the map: what is at hand while a group is lai
 (docs/adr/0005).
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,16 +46,24 @@ def decode(body: bytes, compression: Compression, raw_size: int) -> EventBatch:
 
 
 def write_block(path: Path, groups: Iterable[tuple[Placement, EventBatch]], fields: Sequence[FieldIndex] = ()) -> None:
-    """Rows of several log groups, which are not empty, in the format `Native`; `fields` get their columns as text."""
+    """Rows of several log groups, which are not empty, in the format `Native`; `fields` get their columns as text.
+
+    What the file holds is written over, not thrown away first: its memory is still there then (`block_file`).
+    """
     names = [index.key.encode() for index in fields]
     heads = [native.column(name, kind) for name, kind in schema.block_columns(index.column for index in fields)]
-    with path.open("wb") as file:
+    with open(path, "wb", opener=_open_as_it_is) as file:
         for at, group in groups:
             columns = group.store_columns(fields=names)
             data = [*_columns(at, group, columns), *([values] for values in columns.fields)]
             file.write(native.head(len(heads), len(group)))
             for head, parts in zip(heads, data, strict=True):
                 file.writelines([head, *parts])
+        file.truncate()
+
+
+def _open_as_it_is(path: str, _: int) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
 
 
 def _columns(at: Placement, group: EventBatch, columns: StoreColumns) -> list[list[bytes]]:

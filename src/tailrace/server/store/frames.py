@@ -2,7 +2,7 @@
 
     frame   header length u32 · payload length u64 · header (msgpack of one of the structs below) · payload     (little-endian)
 
-A payload is rows as JSON lines (answers to queries) or empty; blocks go through files (`block_file`). Nothing is ever unpickled.
+A payload is rows as JSON lines (answers to queries) or empty; blocks go through files (`BlockFiles`). Nothing is ever unpickled.
 """
 
 import struct

@@ -18,7 +18,7 @@ from tailrace.batch import DecodeError, EventBatch
 from tailrace.errors import BusyError, EngineError, StateError
 from tailrace.journal import GroupCommit, Journal
 from tailrace.server.store import columns, records, schema
-from tailrace.server.store.block_file import block_file
+from tailrace.server.store.block_file import BlockFiles
 from tailrace.server.store.buffers import LONGEST_SECS, Block, Buffer, Pending
 from tailrace.server.store.engine import Engine, EngineGoneError
 from tailrace.server.store.pace import Pace
@@ -74,6 +74,7 @@ class Sealer:
         least, most = BLOCKS_PER_SEC_PER_CORE
         self._pace = Pace(least * cores, most * cores, self._slots.size)
         self._builders = ThreadPoolExecutor(cores, "columns")
+        self._files = BlockFiles(engine.directory)
         self._scheduler: asyncio.Task[None] | None = None
 
     # --- life -------------------------------------------------------------------------------------------------------------------
@@ -92,6 +93,7 @@ class Sealer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._builders.shutdown(wait=True)
+        self._files.trim(0)
 
     # --- what comes in ----------------------------------------------------------------------------------------------------------
     def add(self, pending: Pending) -> None:
@@ -143,6 +145,7 @@ class Sealer:
     async def _schedule(self) -> None:
         while True:
             self._wake.clear()
+            self._files.trim()
             active = sorted((buffer for buffer in self._buffers.values() if buffer.waiting), key=Buffer.due_at)
             _interval.set(self._pace.interval(len(active)))
             later = [self._seal_or_wait(buffer, time.monotonic()) for buffer in active]
@@ -219,7 +222,7 @@ class Sealer:
         table = self._tables.get(block.logstore)
         fields = schema.given_fields(table) if table is not None and not block.bare else ()
         began = time.monotonic()
-        with block_file(self._engine.directory) as rows:
+        with self._files.take() as rows:
             await asyncio.get_running_loop().run_in_executor(self._builders, _build, block, rows, fields)
             await self._engine.insert(schema.table_name(block.logstore), rows, block.token, fields)
         took = time.monotonic() - began
