@@ -67,6 +67,32 @@ def test_installed_it_runs_as_its_user_with_one_capability_and_leaves_what_it_sa
     assert "no agent is installed here" in machine.tailrace("agent uninstall", code=1)
 
 
+def test_under_systemd_it_is_a_service_that_is_ready_watched_and_started_again():
+    with Machine(systemd=True) as machine:
+        machine.tailrace("agent install")
+        machine.run(PIPELINE)
+        assert machine.run("tailrace agent start") == "the agent is at work\n"
+        shown = machine.run("systemctl show tailrace-agent -p ActiveState -p StatusText -p WatchdogUSec -p User")
+        assert re.search(r"StatusText=collecting, worker \d+", shown), shown
+        assert {"ActiveState=active", "WatchdogUSec=30s", "User=tailrace"} <= set(shown.splitlines())
+        machine.run("for try in $(seq 100); do grep -q 'a line' /var/lib/tailrace/out/lines && exit 0; sleep 0.1; done; exit 1")
+        status = machine.run("cat /proc/$(systemctl show -P MainPID tailrace-agent)/status /proc/$(pgrep tailrace-worker)/status")
+        assert re.findall(r"^Cap(?:Prm|Eff|Bnd|Amb):\t(\w+)$", status, re.MULTILINE) == [CAPABILITY] * 8
+        before = machine.run("systemctl show -P MainPID tailrace-agent")
+        machine.run(f"kill -9 {before}")
+        again = f'[ "$(systemctl show -P MainPID tailrace-agent)" -gt {before.strip()} ] && systemctl is-active --quiet tailrace-agent'
+        machine.run(f"for try in $(seq 600); do {again} && exit 0; sleep 0.1; done; exit 1")
+        machine.run("echo 'another line' >> /run/app/a.log")
+        machine.run("for try in $(seq 300); do grep -q another /var/lib/tailrace/out/lines && exit 0; sleep 0.1; done; exit 1")
+        assert machine.run("grep -c line /var/lib/tailrace/out/lines") == "2\n"
+        machine.run("tailrace agent restart")
+        machine.run("tailrace agent stop")
+        machine.run("ps -o comm= -C tailrace-agent,tailrace-worker", code=1)
+        machine.tailrace("agent uninstall --purge")
+        assert "could not be found" in machine.run("systemctl status tailrace-agent", code=4)
+        machine.run("ls /etc/systemd/system/multi-user.target.wants/tailrace-agent.service /var/lib/tailrace", code=2)
+
+
 def test_an_agent_that_cannot_start_says_why(machine: Machine):
     machine.tailrace("agent install")
     said = machine.run("tailrace agent start", code=1)
