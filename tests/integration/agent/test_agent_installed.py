@@ -10,6 +10,7 @@ import pytest
 
 from tailrace import __version__
 from tailrace.cli.main import main
+from tests.conftest import RunningServer
 from tests.integration.agent.machine import Machine
 
 pytestmark = pytest.mark.peer  # it mounts: the same that installs packages may do that
@@ -91,6 +92,18 @@ def test_under_systemd_it_is_a_service_that_is_ready_watched_and_started_again()
         machine.tailrace("agent uninstall --purge")
         assert "could not be found" in machine.run("systemctl status tailrace-agent", code=4)
         machine.run("ls /etc/systemd/system/multi-user.target.wants/tailrace-agent.service /var/lib/tailrace", code=2)
+
+
+def test_with_a_token_it_joins_in_the_same_go_and_starts(machine: Machine, server: RunningServer):
+    server.make_logstore("installed", "app", {"line": {"token": [" "]}})
+    token = server.call("POST", "/tokens", {"project": "installed"}).json()["token"]
+    said = machine.tailrace(f"agent install --server https://127.0.0.1:{server.tls_port} --token -", stdin=f"{token}\n")
+    assert "joined: this agent may write to all logstores of project installed" in said
+    assert said.endswith("the agent is at work\n")
+    assert machine.run("stat -c '%U %a' /etc/tailrace/secret/agent.json") == "tailrace 600\n"
+    assert token not in machine.run("cat /etc/tailrace/installed.json /var/log/tailrace/*")
+    wrong = machine.tailrace("agent install --server https://127.0.0.1:1 --token -", code=1, stdin=f"{token}\n")
+    assert "installed, but not joined: cannot reach the server" in wrong
 
 
 def test_an_agent_that_cannot_start_says_why(machine: Machine):
