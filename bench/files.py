@@ -1,6 +1,6 @@
 """Many files, large ones, and slow neighbours, through the real agent and server.
 
-    python bench/files.py [--only growing,idle,backlog,isolation] [--files 10000] [--directories 500] [--rate 1000] [--seconds 36] [--idle 100000]
+    python bench/files.py [--only growing,idle,backlog,isolation] [--files 10000] [--directories 500] [--rate 1000] [--seconds 24] [--idle 100000]
 
 growing: lines go into 10 000 files in 500 directories in turn, `--rate` a second in all; each of them has grown once before.
 idle: 100 000 files stand there when the agent starts. Then: when the agent follows changes (start to the first fresh line searchable), what it uses
@@ -33,7 +33,7 @@ EVIL_STORE = "evil"
 CALM, EVIL = "(a+)!", "(a+)+$"
 NEIGHBOUR_LINES = (b"a" * 60 + b"!\n") * 200
 PHASES = 3
-WALK_SECS = 65
+WALK_SECS = 62
 """At least one walk over all directories is in it."""
 FIRST_POLL_SECS = 0.2
 """Each query takes from the CPU that the agent starts with."""
@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--directories", type=int, default=500)
     parser.add_argument("--rate", type=int, default=1000, help="lines a second into all growing files together")
-    parser.add_argument("--seconds", type=int, default=36)
+    parser.add_argument("--seconds", type=int, default=24)
     parser.add_argument("--idle", type=int, default=100_000)
     parser.add_argument("--backlog", type=int, default=300, help="MiB of the huge file")
     options = parser.parse_args()
