@@ -44,6 +44,7 @@ class Log:
     """By default the rows of a shard are numbered in the order in which they are given."""
     received: float | None = None
     """Seconds; now, by default."""
+    group: int = 7
 
 
 class EngineThread:
@@ -130,7 +131,7 @@ def _arrow(logs: Sequence[Log], numbers: dict[int, int]) -> bytes:
             "recv": round((time.time() if log.received is None else log.received) * 1000),
             "shard": log.shard,
             "seq": seq,
-            "group_cursor": 7,
+            "group_cursor": log.group,
             "group_size": len(logs),
             "pack_index": seq,
             "source": log.source.encode(),

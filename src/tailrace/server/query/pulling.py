@@ -78,9 +78,9 @@ class ShardReader:
         begin, end = max(0, decode(cursor)), decode(end_cursor) if end_cursor else None
         if end is not None and begin >= end:
             return Pulled([], encode(end))
-        groups = await self._following(begin, count, end)
+        groups, is_waiting = await self._following(begin, count, end)
         if not groups:
-            return Pulled([], encode(begin if end is None else end))
+            return Pulled([], encode(begin if end is None or is_waiting else end))
         encoded = await self._encoded(groups)
         last = groups[len(encoded) - 1]
         return Pulled(encoded, encode(last + 1))
@@ -91,21 +91,32 @@ class ShardReader:
         count, first, last = (number(value) for value in found[0])
         return (first, last + 1) if count else (0, 0)
 
-    async def _following(self, begin: int, count: int, end: int | None) -> list[int]:
-        """Numbers of the groups from `begin` on, up to a hole that may still be filled."""
-        binder = Binder()
-        until = f" AND group_cursor < {binder.bind(end, 'UInt64')}" if end is not None else ""
-        columns = "group_cursor, count(), toUnixTimestamp64Milli(min(recv))"
-        rest = f" GROUP BY group_cursor ORDER BY group_cursor LIMIT {binder.bind(count, 'UInt64')}"
-        found = await self._ask(columns, f"group_cursor >= {binder.bind(begin, 'UInt64')}{until}", binder, rest)
+    async def _following(self, begin: int, count: int, end: int | None) -> tuple[list[int], bool]:
+        """Numbers of the groups from `begin` on, up to a hole that may still be filled; and whether it is such a hole that ends them."""
+        found = await self._present(begin, count, end)
+        if not found:
+            binder = Binder()
+            ((some, first),) = await self._ask("count(), min(group_cursor)", f"group_cursor >= {binder.bind(begin, 'UInt64')}", binder)
+            found = await self._present(number(first), count, end) if number(some) else []
         groups: list[int] = []
         expected, rows = begin, 0
-        for group, size, received in (map(number, row) for row in found):
-            if (group != expected and now_ms() - received < PATIENCE_MS) or (groups and rows + size > MAX_ROWS):
+        for group, size, received in found:
+            if group != expected and now_ms() - received < PATIENCE_MS:
+                return groups, True
+            if groups and rows + size > MAX_ROWS:
                 break
             groups.append(group)
             expected, rows = group + 1, rows + size
-        return groups
+        return groups, False
+
+    async def _present(self, begin: int, count: int, end: int | None) -> list[tuple[int, int, int]]:
+        """(number, logs, receive time in ms) of the groups that there are among `count` numbers: the bound keeps a pull from reading on."""
+        binder = Binder()
+        last = begin + count if end is None else min(begin + count, end)
+        between = f"group_cursor >= {binder.bind(begin, 'UInt64')} AND group_cursor < {binder.bind(last, 'UInt64')}"
+        columns = "group_cursor, count(), toUnixTimestamp64Milli(min(recv))"
+        found = await self._ask(columns, between, binder, " GROUP BY group_cursor ORDER BY group_cursor")
+        return [(number(group), number(size), number(received)) for group, size, received in found]
 
     async def _encoded(self, groups: Sequence[int]) -> list[bytes]:
         binder = Binder()
