@@ -126,6 +126,15 @@ class Installation:
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def ask(self, statement: str) -> list[dict[str, str]]:
+        """The same, by one request."""
+        key = self._admin_key()
+        server = RunningServer(self.home, self.port, key["key_id"], key["key_secret"], self._processes["server"])
+        body = json.dumps({"from": 1, "to": 2**31, "query": statement, "line": 100, "offset": 0}).encode()
+        answer = server.request("POST", "/logstores/app/logs", project="faults", body=body, headers={"content-type": "application/json"})
+        assert answer.status == 200, answer.body
+        return answer.json()["data"]
+
     def _admin_key(self) -> dict[str, str]:
         return json.loads((self.home / "secret" / "admin.json").read_text())
 

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -62,6 +63,21 @@ async def test_no_key_and_no_data_go_to_a_server_that_cannot_be_trusted(authorit
         alarm = next(one for one in reversed(recent_alarms()) if one.message == "cannot get keys from the server")
         assert remedy in str(alarm.values["hint"])
         assert got == []
+
+
+async def test_a_certificate_that_expired_holds_back_and_one_that_was_renewed_lets_go(authority: Authority, tmp_path: Path) -> None:
+    with serving(authority, tmp_path, life=timedelta(minutes=-5)) as (address, got):
+        known = joined(authority, address)
+        flusher = FlusherSls(SlsConfig.model_validate({"Endpoint": address, "Project": "demo", "Logstore": "app"}))
+        flusher.start(known)
+        await flusher.open()
+        payloads = flusher.encode(EventBatch.split_lines(b"line\n"), Identity(b"e" * 16, "0" * 16, 1, 0, 5, b"f" * 16))
+        assert (await flusher.send(payloads)).code == "Certificate"
+        assert got == []
+    with serving(authority, tmp_path, port=urlsplit(address).port or 0) as (_, got):
+        assert (await flusher.send(payloads)).outcome is Outcome.ACKNOWLEDGED
+        assert got == ["/logstores/app/shards/lb"]
+    await flusher.close()
 
 
 async def test_the_next_address_is_tried_when_one_does_not_answer(authority: Authority, tmp_path: Path) -> None:

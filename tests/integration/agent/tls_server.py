@@ -51,6 +51,7 @@ def serving(
     names: tuple[str, ...] = ("127.0.0.1",),
     life: timedelta = timedelta(days=1),
     ahead_secs: float = 0.0,
+    port: int = 0,
 ) -> Iterator[tuple[str, list[str]]]:
     """Address of a server that takes everything, and the paths that it was asked for. `life` may lie in the past."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -60,7 +61,7 @@ def serving(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     handler = type("Recording", (Taking,), {"got": [], "ahead_secs": ahead_secs})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         server.daemon_threads = True
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
