@@ -55,8 +55,8 @@ class Intake:
         max_lag_secs: float,
         applied: Callable[[Pending], None],
     ) -> None:
-        """`lag`: seconds for which the oldest request of a logstore has waited for the engine; above `max_lag_secs` no new ones are taken in,
-        nor while one has waited so long for the journal. 0 is no bound."""
+        """`lag`: seconds for which the oldest request of a logstore has waited for the engine. Above `max_lag_secs` no new ones are
+        taken in, nor while one has waited so long for the journal; 0 is no bound."""
         self._commits = commits
         self._known = known
         self._cursors = cursors
