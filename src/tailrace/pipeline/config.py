@@ -7,7 +7,7 @@ does not follow from the attribute, `option(key=…)` gives it.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Self, cast
+from typing import Any, Final, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_pascal
@@ -120,9 +120,6 @@ class OptionGroup(BaseModel):
     """A map of options: a plugin's config, or a map inside one (`Multiline`, `Batch`)."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_pascal)
-
-    not_yet: ClassVar[frozenset[str]] = frozenset()
-    """Public keys of the format that this release refuses because it cannot do what they ask, rather than pass over them in silence."""
 
     def problems(self) -> Iterator[Problem]:
         """Mistakes between options, asked for when each of them alone is right and all patterns compile. Override it."""

@@ -118,8 +118,6 @@ def _sentence(detail: ErrorDetails, path: Path, model: type[OptionGroup]) -> tup
     kind, value, context = detail["type"], cast("object", detail["input"]), detail.get("ctx", {})
     if kind == "extra_forbidden":
         group = group_in(_field_at(model, path[:-1])[1])
-        if group and path[-1] in group.not_yet:
-            return "this release cannot do that yet", "remove the key"
         return "unknown key", near(str(path[-1]), group.spellings() if group else ())
     field, annotation = _field_at(model, path)
     doc = field.description or "" if field else ""

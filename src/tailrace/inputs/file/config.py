@@ -1,7 +1,7 @@
 """The options of `input_file`."""
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 from tailrace.inputs.file.patterns import WILDCARD
 from tailrace.pipeline.config import DEFAULT_TAG, OptionGroup, PluginConfig, Problem, option
@@ -11,8 +11,6 @@ KIB = 1024
 
 class Multiline(OptionGroup):
     """How lines form records. A pattern sees one line and need only match its beginning."""
-
-    not_yet: ClassVar[frozenset[str]] = frozenset({"FileWriteMode", "MaxWholeFileBytes"})
 
     mode: Literal["custom", "JSON", "whole_file"] = option(
         "custom",
@@ -39,6 +37,18 @@ class Multiline(OptionGroup):
     )
     unmatched_content_treatment: Literal["single_line", "discard"] = option(
         "single_line", doc="What becomes of lines that belong to no record: one event each, or discarded and counted."
+    )
+    file_write_mode: Literal["append", "overwrite"] = option(
+        "append",
+        doc="Whether a program appends to its files or writes them anew.",
+        ignored="a file that is written anew is known by its bytes, and read from its beginning again",
+    )
+    max_whole_file_bytes: int = option(
+        10_485_760,
+        doc="The largest file that becomes one record.",
+        unit="bytes",
+        ge=1,
+        ignored="no record is longer than `MaxEventSizeKB`; what is longer is cut into marked parts",
     )
 
     def problems(self) -> Iterator[Problem]:

@@ -10,6 +10,10 @@ from tailrace.inputs.file.packing import STEP_BYTES
 from tailrace.inputs.file.trail import trail_at
 from tailrace.pipeline.contract import Position
 
+WHOLE_BYTES, PARTS = 16 * 1_048_576, 128
+"""So much of the beginning of two files is compared byte by byte, and so many parts of the rest: programs write new lines, so that two logs
+which differ at all differ from there on."""
+
 
 def is_copy_of(content: Content, generation: Generation | None, position: Position) -> bool:
     """Whether all that a file holds is, or was, in a known one, which was read up to `position`."""
@@ -69,16 +73,31 @@ def proof_of_end(content: Content, size: int) -> Position:
 
 
 def _agree(one: Content, other: Content) -> bool:
-    """Whether the shorter of two files is what the longer one begins with."""
-    offset = 0
+    """Whether the shorter of two files is what the longer one begins with. Of large files, where both can be read at any place, parts are
+    compared: this is done between looks, which must not wait for long."""
     try:
+        offset = 0
         while (first := one.read_at(STEP_BYTES, offset)) and (second := other.read_at(STEP_BYTES, offset)):
             size = min(len(first), len(second))
             if first[:size] != second[:size]:
                 return False
             offset += size
+            if offset >= WHOLE_BYTES and not (one.is_unpacked or other.is_unpacked):
+                return _agree_in_parts(one, other, offset)
     except OSError:
         return False
+    return True
+
+
+def _agree_in_parts(one: Content, other: Content, begin: int) -> bool:
+    """Whether two files have the same in parts that lie evenly from a place on, the last one at the end of the shorter file."""
+    last = min(one.status().st_size, other.status().st_size) - STEP_BYTES
+    places = [begin + (last - begin) * number // PARTS for number in range(1, PARTS + 1)] if last > begin else [begin]
+    for place in places:
+        first, second = one.read_at(STEP_BYTES, place), other.read_at(STEP_BYTES, place)
+        size = min(len(first), len(second))
+        if first[:size] != second[:size]:
+            return False
     return True
 
 

@@ -337,6 +337,14 @@ class Files:
             generation.note_ahead()
             if not generation.head[0]:
                 generation.note_head()
+            self._remember_sight(generation)
+
+    def _remember_sight(self, generation: Generation) -> None:
+        """Of a file that nothing was read of no range tells how large it was: were it gone at the next start, its bytes would be lost
+        uncounted."""
+        if not generation.offset and generation.size > int(generation.saved.get("seen", (0, 0))[0]):
+            generation.saved = generation.position()
+            self._context.remember(generation.stream, generation.saved)
 
     def end(self, generation: Generation, why: str = "the file was deleted") -> None:
         """Its file is gone, and it is read as far as it could be."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.copies import proof_of_end
+from tailrace.inputs.file.copies import holds, proof_of_end
 from tailrace.inputs.file.generation import LAYOUT, FileId, Generation, stream_key
 from tailrace.inputs.file.losses import Losses
 from tailrace.inputs.file.notes import Notes
@@ -77,8 +77,10 @@ class Registry:
     def is_known_copy(self, content: Content) -> bool:
         """Whether an open file is one that was found to be a copy. What is known of a former file with its inode is forgotten."""
         note = self.copies.get(content.file)
-        if note is None or note[0] == stream_key(content.identity):
-            return note is not None
+        if note is None:
+            return False
+        if note[0] == stream_key(content.identity) and ("head" not in note[1] or holds(content, note[1])):
+            return True
         self.left_alone.pop(content.file, None)
         self.end_stream(self.copies.pop(content.file)[0], {})
         self.copies_gone.append(note[1])

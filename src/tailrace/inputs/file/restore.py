@@ -184,10 +184,9 @@ class Restoring:
             self._without_file(state)
         stands = self._table.at.get(path)
         self._resume(states[-1], content, path)
-        generation = self._table.generations.get(file)
-        if generation is not None:
+        if (generation := self._table.generations.get(file)) is not None:
             generation.displaced = True
-        if stands is not None and not (generation is not None and stands.displaced and stands.opened < generation.opened):
+        if stands is not None:
             self._table.at[path] = stands
         return True
 
@@ -287,7 +286,7 @@ class Restoring:
             for first, second in itertools.pairwise(generations):
                 if second.after is None and first.after is not second:
                     read_after(first, second)
-            if generations[-1] is not self._table.at.get(path) and not any(one.location == path for one in generations):
+            if generations[-1] is not self._table.at.get(path) and not any(one.location == path and not one.displaced for one in generations):
                 self._table.at[path] = generations[-1]
 
 

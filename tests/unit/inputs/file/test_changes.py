@@ -182,6 +182,23 @@ def test_two_files_that_begin_alike_are_two_files(tmp_path):
     assert world.contents == HEADER.splitlines() * 2
 
 
+def test_dated_files_are_files_of_their_own_each_read_from_its_beginning(tmp_path):
+    world = World(tmp_path, "app-*.log")
+
+    def write_the_file_of(day):
+        (tmp_path / f"app-2026-11-{day}.log").write_bytes(HEADER + b"written on the %d\n" % day)
+
+    for day in (20, 21):
+        write_the_file_of(day)
+        world.scan()
+        world.read(10)
+    world.stop()
+    write_the_file_of(22)
+    world.settle()
+    assert numbered(world) == [b"written on the 20", b"written on the 21", b"written on the 22"]
+    assert world.contents.count(HEADER.splitlines()[0]) == 3
+
+
 def test_a_file_that_is_moved_to_another_watched_directory_goes_on(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -255,6 +272,20 @@ def test_a_file_that_came_while_no_agent_ran_and_was_copied_and_emptied_then(wor
     world.scan()
     world.read(10)
     assert len(numbered(world)) == 7
+
+
+@pytest.mark.parametrize("size", ["same", "longer"])
+def test_an_unread_file_that_is_written_anew_with_the_same_first_lines_is_told_by_the_last_ones(world, size):
+    world.write(5, header=True)
+    world.look()
+    world.copytruncate()
+    world.write({"same": 5, "longer": 9}[size], header=True)
+    world.look()
+    world.settle()
+    world.verify()
+    assert len(numbered(world)) == 5 + {"same": 5, "longer": 9}[size]
+    assert world.contents.count(HEADER.splitlines()[0]) == 2
+    assert "unread_bytes_deleted" not in world.lane.counts
 
 
 @pytest.mark.parametrize("header", [True, False])

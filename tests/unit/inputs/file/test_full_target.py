@@ -90,3 +90,18 @@ def test_new_directories_are_searched_meanwhile(following, tmp_path):
     following.lane.room.set()
     wait_for(lambda: len(following.contents) == 2)
     assert sorted(following.contents) == ["deep", "x"]
+
+
+def test_what_was_seen_of_a_file_and_never_read_is_counted_when_it_is_gone_at_the_next_start(following, tmp_path):
+    log = tmp_path / "app.log"
+    following.lane.room.clear()
+    following.start()
+    write_and_look(following, log, "begin\n")
+    write_and_look(following, log, "and more\n")
+    wait_for(lambda: [state.next["seen"][0] for state in following.lane.known.values() if "head" in state.next] == [15])
+    following.stop()
+    log.unlink()
+    following.lane.room.set()
+    following.start()
+    wait_for(lambda: following.lane.counts.get("unread_bytes_deleted", 0))
+    assert following.lane.counts["unread_bytes_deleted"] == 15
