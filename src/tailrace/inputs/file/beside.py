@@ -1,5 +1,6 @@
 """The rotated files beside a live one: which of them may be looked into, and which holds what was read of a known one."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,11 +98,16 @@ class Beside:
         near = [one for one in self._table.generations.values() if one.path.startswith(stem) and not own.isdisjoint(family(one.path))]
         for one in near:
             if one.is_open and not one.head[0]:
+                one.look(time.time_ns())
                 one.note_head()
+                one.note_ahead()
                 if one.head[0]:  # what is found to be its copy may be all that is left of it at the next start
                     self._table.context.remember(one.stream, one.position())
-        copies = [*(note for _, note in self._table.copies.values()), *self._table.copies_gone]
-        notes = [note for note in copies if "head" in note and str(note["path"]).startswith(stem)]
+        notes = [
+            note
+            for _, note in [*self._table.copies.values(), *self._table.copies_gone]
+            if "head" in note and str(note["path"]).startswith(stem)
+        ]
         return [*((one.key, one, one.proof) for one in near), *((str(note.get("of", "")), None, note) for note in notes)]
 
     def awaited(self, path: str) -> list[Position]:

@@ -175,6 +175,7 @@ class Files:
     def _begin(self, path: str, content: Content) -> bool:
         """Read a file from its beginning, or from where the server or a note says."""
         stored, note = self._context.stored_end(stream_key(content.identity)), self._table.notes.get(content.file)
+        self._table.is_known_copy(content)  # forgets a former file with its inode; what that was packed into is a copy still
         self._table.left_alone.pop(content.file, None)
         self._table.copies.pop(content.file, None)
         previous = self._table.at.get(path)

@@ -44,8 +44,8 @@ class Registry:
     """Another lane of the same target reads them; it may let them go."""
     copies: dict[FileId, tuple[str, Position]] = field(default_factory=dict[FileId, tuple[str, Position]])
     """Copies of what is read from elsewhere: stream key of the note, and the note. The position in it is that of the end."""
-    copies_gone: list[Position] = field(default_factory=list[Position])
-    """Notes of copies whose inodes other files have now: what a copy was packed into is still to be found."""
+    copies_gone: list[tuple[str, Position]] = field(default_factory=list[tuple[str, Position]])
+    """Those whose inodes other files have now: what a copy was packed into is still to be found."""
     last: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """Of paths whose last generation has ended: its birth time and last writing, so that what came after it is not missed."""
     expected: dict[FileId, int] = field(default_factory=dict[FileId, int])
@@ -82,8 +82,11 @@ class Registry:
         if note[0] == stream_key(content.identity) and ("head" not in note[1] or holds(content, note[1])):
             return True
         self.left_alone.pop(content.file, None)
-        self.end_stream(self.copies.pop(content.file)[0], {})
-        self.copies_gone.append(note[1])
+        key, position = self.copies.pop(content.file)
+        if key == stream_key(content.identity):  # the other one's stream has this key
+            self.end_stream(key, {})
+            key = ""
+        self.copies_gone.append((key, position))
         return False
 
     # --- opening ----------------------------------------------------------------------------------------------------------------
@@ -191,7 +194,10 @@ class Registry:
     def prune(self, here: Set[FileId], standing: Callable[[str, FileId], bool]) -> list[Position]:
         """Forget what was left alone and is not there any more: its inode may come back as another file. The notes of copies that went."""
         self.taken_elsewhere &= here
-        gone, self.copies_gone = self.copies_gone, []
+        gone = [note for _, note in self.copies_gone]
+        for key in [key for key, _ in self.copies_gone if key]:
+            self.end_stream(key, {})
+        self.copies_gone.clear()
         for file in self.left_alone.keys() - here:
             if file in self.copies and standing(str(self.copies[file][1]["path"]), file):
                 continue

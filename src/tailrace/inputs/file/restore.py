@@ -286,7 +286,7 @@ class Restoring:
             for first, second in itertools.pairwise(generations):
                 if second.after is None and first.after is not second:
                     read_after(first, second)
-            if generations[-1] is not self._table.at.get(path) and not any(one.location == path and not one.displaced for one in generations):
+            if not any(one.location == path and not one.displaced for one in generations):
                 self._table.at[path] = generations[-1]
 
 
