@@ -20,8 +20,7 @@ from typing import Any
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter, Opened
 from tailrace.agent.control.desk import Desk
-from tailrace.agent.control.stored import stored_ends, stored_ranges
-from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.control.stored import stored_ranges
 from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.letters import DeadLetters
 from tailrace.agent.delivery.share import Share
@@ -35,12 +34,13 @@ from tailrace.agent.lanes.inquiry import Inquiry, nothing_stored
 from tailrace.agent.lanes.lane import Lane, Surroundings
 from tailrace.agent.lanes.replay import Replay
 from tailrace.agent.lanes.slots import Slots
+from tailrace.agent.lanes.starting import Starting, ask_stored_ends
 from tailrace.agent.lanes.streams import Entry, Stream, StreamTable
 from tailrace.agent.platform import AgentPlatform
 from tailrace.agent.spool import Spool
 from tailrace.agent.status.held import Held
 from tailrace.agent.supervision import Supervision
-from tailrace.errors import ApiError, StateError, TailraceError, UnreachableError
+from tailrace.errors import StateError, TailraceError
 from tailrace.inputs.file import InputFile
 from tailrace.inputs.file.generation import FileId, file_of
 from tailrace.inputs.file.restore import file_at
@@ -57,7 +57,6 @@ TARGET_BYTES = 8 * 1_048_576
 STOP_SECS = 5.0
 FINISH_SECS = 3.0
 DRAIN_CHECK_SECS = 0.05
-START_AGAIN_SECS = 5.0
 LETTERS = "dead-letters"
 """Input and key of the streams in which dead letters are sent again."""
 LETTERS_SECS = 60.0
@@ -139,6 +138,7 @@ class Session:
         self._concurrency = concurrency
         self._letters = DeadLetters(home, spool.cipher)
         self._adoption = Adoption(spool.load(), self._streams, self._checkpoint, content.rolled_back)
+        self._starting = Starting(self._replay, self._around.claims)
         self._targets: dict[str, Target] = {}
         self._groups: dict[tuple[str, str], Group] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -260,7 +260,7 @@ class Session:
             await self._targets[name].flusher.open()
             self._spawn(self._targets[name].run())
         for lane in lanes:
-            self._start_group(Group([lane]))
+            self._starting.start([lane])
         self._show()
 
     async def remove(self, pipeline: str) -> None:
@@ -372,52 +372,15 @@ class Session:
         asking = [group for group in self._groups.values() if self._rolled_back and group.target.flusher.recognises_repeats]
         for group in self._groups.values():
             if group not in asking:
-                self._start_group(group)
+                self._starting.start(group.lanes)
         self._around.supervision.at_work()
         if asking:
-            await self._ask_stored_ends()
-            for started in [self._start_group(group) for group in asking]:
+            await ask_stored_ends(self._identity, self._streams)
+            for started in [self._starting.start(group.lanes) for group in asking]:
                 await started.wait()
         if self._rolled_back:
             self._checkpoint.caught_up()
         self._log.info("agent is at work", pipelines=len(self._pipelines), targets=len(self._targets))
-
-    def _start_group(self, group: Group) -> asyncio.Event:
-        """Set when all its lanes have been started. Replaying may wait for the target, so each group has a thread."""
-        started = asyncio.Event()
-        name = f"start {group.target.flusher.target}"
-        threading.Thread(target=self._start_lanes, args=(group, started), name=name, daemon=True).start()
-        return started
-
-    def _start_lanes(self, group: Group, started: asyncio.Event) -> None:
-        replays = [self._replay(lane) for lane in group.lanes]
-        waiting = [replay for replay in replays if not self._start_lane(replay)]
-        self._loop.call_soon_threadsafe(started.set)
-        while waiting:
-            time.sleep(START_AGAIN_SECS)
-            waiting = [replay for replay in waiting if not replay.lane.stopping and not self._start_lane(replay)]
-
-    def _start_lane(self, replay: Replay) -> bool:
-        """Replay and start it. False when the system is short of something (descriptors, watches, room on the disk): it is tried again."""
-        lane = replay.lane
-        try:
-            if replayed := replay.run():
-                self._log.info("ranges of the last run are sent again", pipeline=lane.pipeline, ranges=replayed)
-            lane.start()
-            replay.inquiry.start()
-        except TailraceError as error:
-            self._around.claims.withdraw(lane.pipeline)
-            lane.fail(lane.cannot_start, "cannot start the pipeline", error.message)
-            return True
-        except OSError as error:
-            lane.waits_for = f"cannot start: {(error.strerror or str(error)).lower()}"
-            message = "cannot start the pipeline now; it is tried again"
-            telemetry.alarm("USER_CONFIG_ALARM", message, pipeline=lane.pipeline, reason=error.strerror or str(error))
-            return False
-        lane.waits_for = ""
-        for kind in ("USER_CONFIG_ALARM", "PROCESSOR_INIT_ALARM"):
-            telemetry.resolved(kind, pipeline=lane.pipeline)
-        return True
 
     def _inquiry(self, lane: Lane) -> Inquiry:
         if not lane.target.flusher.recognises_repeats:
@@ -426,22 +389,6 @@ class Session:
         enrolments = [one for one in self._identity.enrolments if one.project == project]
         ask = partial(stored_ranges, self._identity)
         return Inquiry(lane, lambda stream: [part for one in enrolments for part in ask(one, self._around.epoch, stream)])
-
-    async def _ask_stored_ends(self) -> None:
-        for enrolment in self._identity.enrolments:
-            wait = Backoff()
-            while True:
-                try:
-                    self._streams.stored_ends.update(await asyncio.to_thread(stored_ends, self._identity, enrolment))
-                    break
-                except (UnreachableError, ApiError) as error:
-                    telemetry.alarm(
-                        "CHECKPOINT_ALARM",
-                        "cannot ask the server where our streams end; its pipelines wait",
-                        endpoint=enrolment.endpoint,
-                        reason=error.message,
-                    )
-                    await asyncio.sleep(wait.failed())
 
     async def _expire(self) -> None:
         """From time to time; the first time late enough for inputs to have taken up what is theirs."""

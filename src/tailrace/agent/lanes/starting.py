@@ -1,0 +1,89 @@
+"""Starts lanes: what they had prepared before the last end goes first, then their inputs read on."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from tailrace import telemetry
+from tailrace.agent.control.stored import stored_ends
+from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.identity.identity import AgentIdentity
+from tailrace.agent.lanes.lane import Lane
+from tailrace.agent.lanes.replay import Replay
+from tailrace.agent.lanes.streams import StreamTable
+from tailrace.errors import ApiError, TailraceError, UnreachableError
+from tailrace.pipeline.sharing import Claims
+
+START_AGAIN_SECS: Final = 5.0
+
+log = telemetry.logger("agent")
+
+
+class Starting:
+    """One per session, on its event loop."""
+
+    def __init__(self, replay: Callable[[Lane], Replay], claims: Claims) -> None:
+        self._replay = replay
+        self._claims = claims
+
+    def start(self, lanes: Sequence[Lane]) -> asyncio.Event:
+        """Of lanes that share streams. Set when each has been started. Replaying may wait for the target, so each group has a thread."""
+        started, loop = asyncio.Event(), asyncio.get_running_loop()
+        thread = threading.Thread(
+            target=self._start_all,
+            args=(list(lanes), lambda: loop.call_soon_threadsafe(started.set)),
+            name=f"start {lanes[0].target.flusher.target}",
+            daemon=True,
+        )
+        thread.start()
+        return started
+
+    def _start_all(self, lanes: Sequence[Lane], started: Callable[[], object]) -> None:
+        replays = [self._replay(lane) for lane in lanes]
+        waiting = [replay for replay in replays if not self._start(replay)]
+        started()
+        while waiting:
+            time.sleep(START_AGAIN_SECS)
+            waiting = [replay for replay in waiting if not replay.lane.stopping and not self._start(replay)]
+
+    def _start(self, replay: Replay) -> bool:
+        """Replay and start one. False when the system is short of something (descriptors, watches, room on the disk): it is tried again."""
+        lane = replay.lane
+        try:
+            if replayed := replay.run():
+                log.info("ranges of the last run are sent again", pipeline=lane.pipeline, ranges=replayed)
+            lane.start()
+            replay.inquiry.start()
+        except TailraceError as error:
+            self._claims.withdraw(lane.pipeline)
+            lane.fail(lane.cannot_start, "cannot start the pipeline", error.message)
+            return True
+        except OSError as error:
+            lane.waits_for = f"cannot start: {(error.strerror or str(error)).lower()}"
+            message = "cannot start the pipeline now; it is tried again"
+            telemetry.alarm("USER_CONFIG_ALARM", message, pipeline=lane.pipeline, reason=error.strerror or str(error))
+            return False
+        lane.waits_for = ""
+        for kind in ("USER_CONFIG_ALARM", "PROCESSOR_INIT_ALARM"):
+            telemetry.resolved(kind, pipeline=lane.pipeline)
+        return True
+
+
+async def ask_stored_ends(identity: AgentIdentity, streams: StreamTable) -> None:
+    """Where the servers say that our streams end; for as long as it takes."""
+    for enrolment in identity.enrolments:
+        wait = Backoff()
+        while True:
+            try:
+                streams.stored_ends.update(await asyncio.to_thread(stored_ends, identity, enrolment))
+                break
+            except (UnreachableError, ApiError) as error:
+                telemetry.alarm(
+                    "CHECKPOINT_ALARM",
+                    "cannot ask the server where our streams end; its pipelines wait",
+                    endpoint=enrolment.endpoint,
+                    reason=error.message,
+                )
+                await asyncio.sleep(wait.failed())
