@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tailrace.inputs.file.beside import Beside, Known, file_at
+from tailrace.inputs.file.beside import LOOKS, Beside, Known, file_at
 from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.copies import holds, is_copy_of
 from tailrace.inputs.file.generation import TICK_NS, Generation
@@ -48,11 +48,14 @@ class Missed:
 
     def between(self, born: int, modified: int, following: Generation, path: str) -> list[Generation]:
         """What stood at `path` after one born and last written then, and before another, which may have been copied away and emptied."""
-        candidates = [one for one in self._beside.candidates(path, 0) if one.file != following.file]
-        until = following.born, following.written_at
-        return self.unknown(
-            candidates, path, born=born, modified=modified, known=self._beside.known(path), until=until, before=following.opened
-        )
+        until, found = (following.born, following.written_at), list[Generation]()
+        for _ in range(LOOKS):
+            candidates = [one for one in self._beside.candidates(path, 0) if one.file != following.file]
+            known = self._beside.known(path)
+            found += self.unknown(candidates, path, born=born, modified=modified, known=known, until=until, before=following.opened)
+            if all(file_at(one.path) == one.file for one in candidates):
+                break  # else one was renamed or compressed meanwhile: it stands there under another name now
+        return sorted(found, key=lambda one: one.modified)
 
     def came_before(self, generation: Generation) -> bool:
         """Whether a file that was empty when it was looked at had other bytes since, which were copied away: they are read first then."""
