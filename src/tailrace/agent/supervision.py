@@ -1,6 +1,7 @@
 """The worker's side of its supervisor: the handshake, reports of progress, handles that outlive the worker. A worker that was started
 alone has none of it, and works all the same."""
 
+import contextlib
 import faulthandler
 import os
 import select
@@ -19,6 +20,8 @@ from tailrace.agent.supervisor.quarantine import Quarantine
 from tailrace.errors import StateError
 
 BEAT_SECS: Final = 1.0
+MOST_OWN: Final = 256
+"""Handles of deleted files that this process holds a second time."""
 ANSWER_SECS: Final = 30.0
 SEND_SECS: Final = 1.0
 """A supervisor that takes no message for so long is asleep or gone: the worker goes on with its work."""
@@ -84,13 +87,18 @@ class Supervision:
 
     # --- handles ----------------------------------------------------------------------------------------------------------------
     def keep(self, stream: str, descriptor: int) -> None:
-        """Let the supervisor hold the file of a stream, too, until `let_go`: the file has no name any more."""
-        if self._channel is not None and stream not in self._kept:
-            self._kept.add(stream)
-            self._send("keep", [descriptor], key=stream)
+        """Hold the file of a stream until `let_go`, the supervisor too: the file has no name any more, and a session that begins anew, or
+        the next worker, finds it nowhere else."""
+        if stream in self._kept:
+            return
+        self._kept.add(stream)
+        if len(self._former) < MOST_OWN:
+            with contextlib.suppress(OSError):  # no handle is left: the supervisor's is
+                self._former[stream] = os.dup(descriptor)
+        self._send("keep", [descriptor], key=stream)
 
     def kept(self, stream: str) -> int | None:
-        """A handle of our own of the file that a former worker let the supervisor hold."""
+        """A handle of the caller's own of a file that was kept, by this worker or one before it."""
         former = self._former.get(stream)
         return os.dup(former) if former is not None else None
 
@@ -104,7 +112,10 @@ class Supervision:
 
     def _take_former(self) -> None:
         assert self._channel is not None, "who has handles to give is there"
-        received = self._channel.receive()
+        try:
+            received = self._channel.receive()
+        except TimeoutError:
+            return  # it did not get through: what is not there cannot be read
         if received is None:
             return
         message, handles = received

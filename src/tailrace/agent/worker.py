@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -48,7 +49,6 @@ from tailrace.wire.proxy import use
 
 EXIT_CODES = {End.STOPPED: 0, End.DRAINED: 0, End.FAILED: 1}
 AGAIN = (End.FORKED, End.RELOADED)
-START_SECS = 10.0
 LOOK_SECS = 0.02
 
 
@@ -90,6 +90,9 @@ class Worker:
         self._vitals = Vitals(self._desk.overview, self._supervision)
         self._desk.unwell = self._unwell
         self._session: Session | None = None
+        self._asking = threading.Lock()
+        self._asked_for, self._serving = 0, 0
+        """How often another session was asked for, and up to which of these the present one has read what is to run."""
         self._managed = False
         """By a server, which may give it pipelines that run at any time."""
         self._unresolved: dict[str, str] = {}
@@ -158,14 +161,14 @@ class Worker:
     def _outcome(self, pipeline: str) -> str | None:
         if pipeline in self._unresolved:
             return self._unresolved[pipeline]
+        if pipeline in self._desk.overview.set_aside:
+            return "it is set aside, because the worker died of it again and again"
         return self._session.outcome(pipeline) if self._session is not None else None
 
     def _reload(self) -> None:
-        """Returns when the next session is at work, or the agent ends. From the threads that listen to servers."""
-        while (session := self._session) is None and not self._stopped:
-            time.sleep(LOOK_SECS)
-        self._again(End.RELOADED)
-        while self._session is session and not self._stopped:
+        """Returns when a session is there that has read what is to run after this call, or the agent ends. Not from the main thread."""
+        mine = self._again(End.RELOADED)
+        while self._serving < mine and not self._stopped:
             time.sleep(LOOK_SECS)
 
     def _pipelines(self) -> list[PipelineConfig]:
@@ -175,17 +178,21 @@ class Worker:
         settings = self._settings
         return [with_defaults(with_default_age(pipeline, settings.log_age_secs), settings) for pipeline in [*self._local, *remote]]
 
-    def _again(self, end: End) -> None:
-        """The present session makes way for another one; from the keeper's thread."""
-        session = self._session
-        if session is not None and session.started.wait(START_SECS):
-            session.stop(end)
+    def _again(self, end: End) -> int:
+        """The present session makes way for another one; from any thread. The number that a session has to serve."""
+        with self._asking:
+            self._asked_for += 1
+            mine = self._asked_for
+        if self._session is not None:
+            self._session.stop(end)
+        return mine
 
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
         self.stop()
 
     def _one_session(self, identity: AgentIdentity) -> End:
         telemetry.doubt("pipeline", "target", but="CONFIG_UPDATE_ALARM")
+        serving = self._asked_for
         opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
         events = None if self._first else LocalEvents(self._home)
         runs = Runs(self._jobs, self._pipelines(), self._platform, events=events, first=self._first)
@@ -206,8 +213,11 @@ class Worker:
             guard=self._guard,
             supervision=self._supervision,
         )
+        self._serving = serving
         if self._stopped:  # while the checkpoint was opened
             session.stop()
+        elif self._asked_for != serving:
+            session.stop(End.RELOADED)
         end = asyncio.run(self._watched(session))
         if runs.refused is not None:
             raise runs.refused

@@ -254,7 +254,7 @@ def prepared_bytes(agent):
 
 def unread_bytes_deleted(agent):
     """The durable count."""
-    notes = checkpoint(agent, "SELECT next FROM streams WHERE key LIKE 'lost:%'")
+    notes = checkpoint(agent, "SELECT CASE next WHEN '' THEN committed ELSE next END FROM streams WHERE key LIKE 'lost:%'")
     return sum(json.loads(text)["unread_bytes_deleted"] for (text,) in notes)
 
 

@@ -144,8 +144,8 @@ def test_changes_while_a_file_grows_lose_and_repeat_nothing(managed: Managed) ->
     managed.start()
     client, written, changes = managed.server.client(), 0, 4
     for depth in range(changes):
-        client.update_logtail_config(managed.project, managed.config(maxDepth=depth + 1))
         change = managed.given[0]["runs"]["number"] if managed.given and managed.given[0]["runs"] else 0
+        client.update_logtail_config(managed.project, managed.config(maxDepth=depth + 1))
         while not (managed.given and managed.given[0]["runs"] and managed.given[0]["runs"]["number"] != change):
             managed.write(*(f"n{number:06d}" for number in range(written, written + 100)))
             written += 100

@@ -72,7 +72,7 @@ def test_an_agent_delivers_through_renewed_keys_and_certificates_and_another_roo
             assert remote.identity["enrolments"][0]["key_id"] != key
             assert (home / "secret" / "server.pem").read_text() != certificate
             assert "AGENT_REVOKED_ALARM" not in remote.log()
-            assert (home / "ca.pem").read_text() == remote.identity["servers"][0]["roots"][0]
+            wait_for(lambda: (home / "ca.pem").read_text() == remote.identity["servers"][0]["roots"][0], "the file with the roots", 30)
         finally:
             remote.kill()
 

@@ -152,7 +152,7 @@ def test_a_v1_body_without_a_hash_is_not_taken(server, project: str) -> None:
         ("GET", "/logstores?offset=-1", 400, "ParameterInvalid"),
         ("GET", "/logstores?size=many", 400, "ParameterInvalid"),
         ("POST", "/logstores/access/deletelogtasks", 404, "ApiNotExist"),
-        ("GET", "/machinegroups", 404, "ApiNotExist"),
+        ("GET", "/machines", 404, "ApiNotExist"),
     ],
 )
 def test_what_is_not_there_is_never_a_server_error(server, project: str, method: str, target: str, status: int, code: str) -> None:

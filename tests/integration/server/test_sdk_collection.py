@@ -81,6 +81,15 @@ def test_a_config_is_checked_in_full_before_it_is_saved(server, project: str) ->
     assert refusal(client.create_logtail_pipeline_config, project, lost) == (404, "LogStoreNotExist")
 
 
+def test_a_config_sends_to_its_own_project_and_holds_text_only(server, project: str) -> None:
+    client = server.client()
+    other = LogtailPipelineConfigDetail("other", FILES, [{"Type": "flusher_sls", "Logstore": "app", "Project": "somebody-elses"}])
+    assert refusal(client.create_logtail_pipeline_config, project, other) == (400, "InvalidParameter")
+    half = SimpleFileConfigDetail("app", "half", "/var/log/\ud800", "*.log")
+    assert refusal(client.create_logtail_config, project, half) == (400, "PostBodyInvalid")
+    assert client.list_logtail_pipeline_config(project).configs == []
+
+
 def test_a_name_is_taken_once_by_either_form(server, project: str) -> None:
     client = server.client()
     client.create_logtail_config(project, SimpleFileConfigDetail("app", "one", "/var/log", "*.log"))

@@ -124,7 +124,7 @@ def test_a_root_has_its_successor_at_half_of_its_life(authority: Authority, cloc
 
 async def test_a_certificate_that_cannot_be_renewed_is_told_and_tried_again(tmp_path: Path, authority: Authority) -> None:
     (tmp_path / "tls").mkdir()
-    certificates = Certificates(authority, tmp_path / "tls" / "server.pem", ["localhost"], timedelta(seconds=2))
+    certificates = Certificates(authority, tmp_path / "tls" / "server.pem", ["localhost"], timedelta(seconds=2), bundle=tmp_path / "ca.pem")
     (tmp_path / "tls" / "server.pem").unlink()
     (tmp_path / "tls").rmdir()
     (tmp_path / "tls").write_text("no directory any more")

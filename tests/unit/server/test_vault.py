@@ -64,7 +64,7 @@ def test_decrypted_secrets_are_bounded(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_an_agent_key_is_bound_to_its_agent(tmp_path: Path) -> None:
     vault = open_vault(tmp_path / "master.key", create=True)
-    key, secret = new_agent_key(vault, "host-1", "web", ["access"])
+    key, secret = new_agent_key(vault, "host-1", "web", ["access"], expires=100)
     assert (key.kind, key.agent, key.project, key.logstores) == ("agent", "host-1", "web", ("access",))
     assert vault.decrypt(key.id, key.secret) == secret
     assert len(secret) == 40

@@ -25,8 +25,10 @@ from tailrace.wire.protobuf import WireError
 
 BEAT_SECS: Final = 10.0
 RETRY_SECS: Final = 5.0
+MOST_BEATS: Final = 5
+"""In a row: a server that is never content has to wait for the next turn."""
 SETTLE_SECS: Final = 60.0
-"""How long a new version may take to show that it runs."""
+"""How long a new version is watched closely; after that at each beat."""
 LOOK_SECS: Final = 0.1
 HEARTBEAT, FETCH, WAIT = "/Agent/Heartbeat", "/Agent/FetchConfig", "/agent/v1/wait"
 PROTOBUF: Final = "application/x-protobuf"
@@ -82,6 +84,9 @@ class Management:
 
     def _watch(self) -> None:
         while not self._over.is_set():
+            with self._applying:
+                if self._configs.forget_servers(self._identity.servers):
+                    self._reload()
             for server in list(self._identity.servers):
                 if server not in self._contacts:
                     thread = threading.Thread(target=self._run, args=(server,), name="heartbeat", daemon=True)
@@ -97,6 +102,7 @@ class Management:
                 break
             try:
                 self._beat(server, contact)
+                self._watch_tried(server, contact)
                 target = f"{WAIT}?since={contact.state}&secs={BEAT_SECS:g}"
                 contact.state = self._call(server, contact, "GET", target, b"").decode("ascii", "replace")
             except (TailraceError, OSError, WireError) as error:
@@ -107,14 +113,24 @@ class Management:
 
     def _beat(self, server: JoinedServer, contact: _Contact) -> None:
         """Until the server knows what the agent runs: a beat whose answer changes that is followed by another one."""
-        again = True
-        while again and not self._over.is_set():
+        for _ in range(MOST_BEATS):
             with self._applying:
                 request = contact.dialogue.beat(self._state(server))
             answer = decode(HeartbeatResponse, self._call(server, contact, "POST", HEARTBEAT, encode(request)))
-            again = not contact.dialogue.answered(answer)
-            if not again and answer.continuous_pipeline_config_updates:
-                again = self._apply(server, self._whole(server, contact, answer))
+            done = contact.dialogue.answered(answer)
+            if done and not answer.continuous_pipeline_config_updates:
+                return
+            if done:
+                self._apply(server, self._whole(server, contact, answer))
+
+    def _watch_tried(self, server: JoinedServer, contact: _Contact) -> None:
+        """While versions are tried: tell the server as soon as one has shown whether it runs. One that waits for something stays tried."""
+        until = time.monotonic() + SETTLE_SECS
+        while self._configs.trying() and time.monotonic() < until and not self._over.is_set():
+            if self._settle():
+                self._beat(server, contact)
+            else:
+                self._over.wait(LOOK_SECS)
 
     def _whole(self, server: JoinedServer, contact: _Contact, answer: HeartbeatResponse) -> list[ConfigDetail]:
         updates = answer.continuous_pipeline_config_updates
@@ -124,27 +140,20 @@ class Management:
         fetched = decode(FetchConfigResponse, self._call(server, contact, "POST", FETCH, encode(asked)))
         return [*(one for one in updates if one.detail or one.version < 0), *fetched.continuous_pipeline_config_updates]
 
-    def _apply(self, server: JoinedServer, updates: list[ConfigDetail]) -> bool:
-        """True: there is something to report."""
+    def _apply(self, server: JoinedServer, updates: list[ConfigDetail]) -> None:
         with self._applying:
             if self._configs.take(server.id, updates):
                 log.info("the server has changed what this agent runs", configs=[one.name for one in updates])
                 self._reload()
-                self._settle()
-            return True
 
-    def _settle(self) -> None:
-        """Wait for what the new versions do; those that cannot run make way for the ones before them."""
-        deadline = time.monotonic() + SETTLE_SECS
-        back = False
-        for name in self._configs.trying():
-            while (failure := self._outcome(name)) is None and time.monotonic() < deadline and not self._over.is_set():
-                time.sleep(LOOK_SECS)
-            if self._over.is_set():
-                return  # the next start tries it again
-            back |= self._configs.outcome(name, failure if failure is not None else f"it did not start within {SETTLE_SECS:g} s")
-        if back:
-            self._reload()
+    def _settle(self) -> bool:
+        """Whether any new version has shown what it does; those that cannot run make way for the ones before them."""
+        with self._applying:
+            known = [(one, failure) for one in self._configs.trying() if (failure := self._outcome(one.name)) is not None]
+            back = [self._configs.outcome(one, failure) for one, failure in known]
+            if any(back):
+                self._reload()
+            return bool(known)
 
     def _state(self, server: JoinedServer) -> HeartbeatRequest:
         machine = self._machine()

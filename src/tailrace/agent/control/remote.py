@@ -64,7 +64,7 @@ class RemoteConfig:
 
 
 class RemoteConfigs:
-    """Used by one thread at a time."""
+    """Changed by one thread at a time, read by any."""
 
     def __init__(self, home: Path) -> None:
         self._directory = home / "agent" / "configs"
@@ -76,11 +76,13 @@ class RemoteConfigs:
 
     def pipelines(self) -> list[PipelineConfig]:
         """What is to run, by name."""
-        return [version.pipeline() for key in sorted(self._configs) if (version := self._configs[key].at_work) is not None]
+        configs = self._configs
+        by_name = {one.name: version for key in sorted(configs) if (version := (one := configs[key]).at_work) is not None}
+        return [version.pipeline() for version in by_name.values()]
 
-    def trying(self) -> list[str]:
-        """Names of those whose new version has not shown yet whether it runs."""
-        return [one.name for one in self._configs.values() if one.tried is not None]
+    def trying(self) -> list[RemoteConfig]:
+        """Those whose new version has not shown yet whether it runs."""
+        return [one for one in self._configs.values() if one.tried is not None]
 
     def take(self, server: str, updates: Iterable[ConfigDetail]) -> bool:
         """Durable when it returns. Whether something else is to run now. OSError when the disk is full: the server sends it again."""
@@ -94,15 +96,14 @@ class RemoteConfigs:
                 changed |= self._keep(_with(known, update)).tried is not None
         return changed
 
-    def outcome(self, name: str, failure: str) -> bool:
+    def outcome(self, one: RemoteConfig, failure: str) -> bool:
         """What became of a version that was tried. Whether the one before it has to run again."""
-        one = next(one for one in self._configs.values() if one.name == name and one.tried is not None)
         assert one.tried is not None
         if not failure:
             self._keep(replace(one, runs=one.tried, tried=None, failed=0, message=""))
             return False
         telemetry.alarm(
-            "CONFIG_UPDATE_ALARM", "a new version of a config cannot run; the one before it stays", pipeline=name, reason=failure
+            "CONFIG_UPDATE_ALARM", "a new version of a config cannot run; the one before it stays", pipeline=one.name, reason=failure
         )
         self._keep(replace(one, tried=None, failed=one.tried.number, message=failure))
         return True
@@ -117,14 +118,14 @@ class RemoteConfigs:
     def _keep(self, config: RemoteConfig) -> RemoteConfig:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(self._path(config), json.dumps({"format": FORMAT, **asdict(config)}, ensure_ascii=False))
-        self._configs[config.server, config.name] = config
+        self._configs = {**self._configs, (config.server, config.name): config}
         if not config.failed:
             telemetry.resolved("CONFIG_UPDATE_ALARM", pipeline=config.name)
         return config
 
     def _forget(self, config: RemoteConfig) -> None:
         self._path(config).unlink(missing_ok=True)
-        self._configs.pop((config.server, config.name), None)
+        self._configs = {key: one for key, one in self._configs.items() if key != (config.server, config.name)}
         telemetry.resolved("CONFIG_UPDATE_ALARM", pipeline=config.name)
 
     def _path(self, config: RemoteConfig) -> Path:
@@ -134,9 +135,10 @@ class RemoteConfigs:
         for path in sorted(self._directory.glob("*.json")):
             try:
                 yield _read(json.loads(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError, KeyError, TypeError, ConfigErrors) as error:
-                log.warning("a config cannot be read, the server sends it again", path=str(path), reason=str(error))
-                path.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("cannot read a config; the server sends it again", path=str(path), reason=error.strerror or str(error))
+            except (ValueError, KeyError, TypeError, ConfigErrors) as error:
+                log.warning("a config is damaged, or of another release; the server sends it again", path=str(path), reason=str(error))
 
 
 def _with(known: RemoteConfig, update: ConfigDetail) -> RemoteConfig:

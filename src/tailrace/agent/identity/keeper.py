@@ -75,7 +75,7 @@ class Keeper:
     """`renamed` is called when the agent has another id, `widened` when it may write to another project; both from the keeper's thread."""
 
     def __init__(
-        self, identity: AgentIdentity, home: Path, boot: Boot, *, renamed: Callable[[], None], widened: Callable[[], None]
+        self, identity: AgentIdentity, home: Path, boot: Boot, *, renamed: Callable[[], object], widened: Callable[[], object]
     ) -> None:
         self._identity = identity
         self._secret = home / "secret"
@@ -90,7 +90,7 @@ class Keeper:
         self._over = False
         self._settled = False
         """Whether every joined server has heard of this start."""
-        self._then: Callable[[], None] | None = None
+        self._then: Callable[[], object] | None = None
         """What is to follow the next round."""
 
     @property

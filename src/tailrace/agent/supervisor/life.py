@@ -17,6 +17,8 @@ from tailrace.agent.supervisor.pulse import Pulse, Standstill
 STOP_SECS: Final = 25.0
 """How long a worker may take to stop: it sends what it can. Then it is killed, which loses nothing but time."""
 OVER: Final = "over its limit"
+HANDOVER_SECS: Final = 5.0
+"""How long a new worker may take to fetch one handle."""
 TRACE_SECS: Final = 2.0
 """How long a hung worker may take to write its trace."""
 
@@ -59,8 +61,11 @@ class Life:
             self.channel.send("welcome", form=0)
             return False
         self.channel.send("welcome", [self._box_memory, self._trace], form=FORM, run=run, kept=len(keeper), **news)
+        self.channel.settimeout(HANDOVER_SECS)  # more of them than a socket holds
         for key, handle in keeper.all():
-            self.channel.send("kept", [handle], key=key)
+            if not self.channel.send("kept", [handle], key=key):
+                break
+        self.channel.settimeout(0)
         return True
 
     def beat(self, report: Mapping[str, Any]) -> None:

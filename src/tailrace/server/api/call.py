@@ -119,9 +119,13 @@ class Call:
     def json(self) -> Any:
         """The body as JSON. Raises ApiError 400 PostBodyInvalid."""
         try:
-            return json.loads(self.body)
+            data = json.loads(self.body)
+            json.dumps(data, ensure_ascii=False).encode()  # half of a surrogate pair is no text, and could never be given back
+        except UnicodeEncodeError:
+            raise ApiError(400, "PostBodyInvalid", "the body holds half of a surrogate pair") from None
         except (ValueError, RecursionError) as error:
             raise ApiError(400, "PostBodyInvalid", f"the body is not JSON: {error}") from None
+        return data
 
     def json_object(self) -> dict[str, Any]:
         """The body as a JSON object. Raises ApiError 400 PostBodyInvalid."""

@@ -67,19 +67,21 @@ class Heartbeats:
 
     def wanted(self, report: Report) -> dict[str, ConfigDetail]:
         """What an agent is to run, by the name that it knows a config by: `project@config`."""
-        wanted: dict[str, ConfigDetail] = {}
+        return {name: detail for name, detail in self._applied(report).items() if detail is not None and detail.version != DELETED}
+
+    def _applied(self, report: Report) -> dict[str, ConfigDetail | None]:
+        """What is applied to an agent's groups. None: this release cannot make a pipeline of it, the agent keeps what it has."""
+        applied: dict[str, ConfigDetail | None] = {}
         for group in self._membership.groups_of(report):
             for config in self._collection.configs_of(group):
-                detail = self._detail(config, group)
-                if detail is not None:
-                    wanted.setdefault(detail.name, detail)
-        return wanted
+                applied.setdefault(f"{config.project}@{config.name}", self._detail(config, group))
+        return applied
 
     def _updates(self, report: Report) -> list[ConfigDetail]:
-        wanted = self.wanted(report)
         held: Mapping[str, ConfigInfo] = report.continuous
-        changed = [detail for name, detail in wanted.items() if name not in held or held[name].version != detail.version]
-        return [*changed, *(ConfigDetail(name, DELETED) for name in held if name not in wanted)]
+        applied = self._applied(report)
+        changed = [one for name, one in applied.items() if one is not None and _differs(one, held.get(name))]
+        return [*changed, *(ConfigDetail(name, DELETED) for name in held if name not in applied)]
 
     def _detail(self, config: Config, group: MachineGroup) -> ConfigDetail | None:
         """None for a config that this release cannot make a pipeline of."""
@@ -98,7 +100,15 @@ class Heartbeats:
         except ConfigErrors as errors:
             log.warning("a config cannot be delivered", project=config.project, config=config.name, reason=str(errors))
             return None
+        if not pipeline.enable:
+            return ConfigDetail(name, DELETED)
         detail = pipeline.canonical().encode()
         version = int.from_bytes(hashlib.sha256(detail).digest()[:8], "big") >> 1 or 1
         extra = {"project": config.project.encode(), "config_version": str(config.version).encode()}
         return ConfigDetail(name, version, detail, extra)
+
+
+def _differs(detail: ConfigDetail, held: ConfigInfo | None) -> bool:
+    if held is None:
+        return detail.version != DELETED
+    return held.version != detail.version

@@ -46,7 +46,7 @@ class Membership:
         """In the group's order."""
         found: list[Unresolved] = []
         for machine in group.machines:
-            carriers = [report for report in self._reports if machine in _labels(report, group)]
+            carriers = [one for one in self._reports if machine in _labels(one, group) and self._is_of(one, group.project)]
             found += [Unresolved(machine, one.agent, reason) for one in carriers if (reason := self._objection(one, group))]
             if not carriers:
                 found.append(Unresolved(machine, "", f"no agent has reported this {_noun(group)}"))
@@ -54,13 +54,10 @@ class Membership:
 
     def _objection(self, report: Report, group: MachineGroup) -> str:
         """Why an agent with the group's label does not belong to it; empty when it does."""
-        agent = self._roster.agent(report.agent)
-        if agent is None:
-            return "it is not enrolled"
-        if agent.revoked is not None:
-            return "it was revoked"
-        if all(grant.project != group.project for grant in self._roster.grants(report.agent)):
+        if not self._is_of(report, group.project):
             return f"it is not enrolled in project `{group.project}`"
+        if self._roster.known_agent(report.agent).revoked is not None:
+            return "it was revoked"
         system = self._system(group)
         if system and _family(report) != system:
             return f"it runs {report.system or 'an unknown system'}, the group's agents run {system}"
@@ -68,13 +65,20 @@ class Membership:
 
     def _system(self, group: MachineGroup) -> str:
         """Of the group's agent that was enrolled first; empty while all agents run the same."""
-        families = {_family(report) for report in self._reports}
-        if len(families) < 2:
+        if len({_family(report) for report in self._reports}) < 2:
             return ""
-        carriers = [report for report in self._reports if _carries(report, group)]
-        ages = {report.agent: agent.created for report in carriers if (agent := self._roster.agent(report.agent))}
-        first = min((report for report in carriers if report.agent in ages), key=lambda one: (ages[one.agent], one.agent), default=None)
-        return _family(first) if first else ""
+        ages = {
+            report.agent: (agent.created, report)
+            for report in self._reports
+            if _carries(report, group) and self._is_of(report, group.project)
+            if (agent := self._roster.known_agent(report.agent)).revoked is None
+        }
+        first = min(ages, key=lambda agent: (ages[agent][0], agent), default=None)
+        return _family(ages[first][1]) if first is not None else ""
+
+    def _is_of(self, report: Report, project: str) -> bool:
+        """Agents of other projects are nobody's business here, whatever labels they carry."""
+        return any(grant.project == project for grant in self._roster.grants(report.agent))
 
 
 def _labels(report: Report, group: MachineGroup) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """From a config as it is stored, in either form, to the pipeline that agents run. The check before saving is the same code."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,6 +37,14 @@ def check_config(name: str, document: Mapping[str, Any], form: Literal["classic"
     if _depth(document) > MAX_DEPTH:
         raise ApiError(400, "InvalidParameter", f"the config is nested deeper than {MAX_DEPTH} levels")
     try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ApiError(400, "InvalidParameter", "the config holds half of a surrogate pair, which is no text") from None
+    if (elsewhere := _foreign_project(document, project)) is not None:
+        raise ApiError(
+            400, "InvalidParameter", f"a config of project `{project}` cannot send to project `{elsewhere}` without a key of its own"
+        )
+    try:
         pipeline_of(name, document, form, endpoint="https://127.0.0.1:9481", project=project)
     except ConfigErrors as errors:
         if not errors.only_unavailable:
@@ -51,6 +60,16 @@ def logstores_of(document: Mapping[str, Any], project: str) -> tuple[str, ...]:
         return (output["logstoreName"],) if output.get("projectName") in (None, "", project) else ()
     targets = (one for one in document.get("flushers") or () if one["Type"] == TARGET and one.get("Project") in (None, "", project))
     return tuple(one["Logstore"] for one in targets)
+
+
+def _foreign_project(document: Mapping[str, Any], project: str) -> str | None:
+    """One that agents would write to with their own keys, which whoever saves a config here need not be allowed to."""
+    output, flushers = document.get("outputDetail"), document.get("flushers")
+    targets = [one for one in flushers if isinstance(one, Mapping) and one.get("Type") == TARGET] if isinstance(flushers, list) else []
+    named = [one.get("Project") for one in targets if not one.get("AccessKeyId")]
+    if isinstance(output, Mapping):
+        named.append(output.get("projectName"))
+    return next((one for one in named if isinstance(one, str) and one not in ("", project)), None)
 
 
 def _depth(value: object) -> int:

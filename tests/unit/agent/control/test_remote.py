@@ -29,6 +29,15 @@ def depths(configs: RemoteConfigs) -> list[int]:
     return [json.loads(one.canonical())["inputs"][0]["MaxDirSearchDepth"] for one in configs.pipelines()]
 
 
+def tried(configs: RemoteConfigs) -> list[str]:
+    return [one.name for one in configs.trying()]
+
+
+def outcome(configs: RemoteConfigs, failure: str) -> bool:
+    (one,) = configs.trying()
+    return configs.outcome(one, failure)
+
+
 @pytest.fixture
 def configs(tmp_path: Path) -> RemoteConfigs:
     return RemoteConfigs(tmp_path)
@@ -36,20 +45,20 @@ def configs(tmp_path: Path) -> RemoteConfigs:
 
 def test_a_new_config_is_tried_and_then_runs(configs: RemoteConfigs, tmp_path: Path) -> None:
     assert configs.take(SERVER, [update(1)])
-    assert (depths(configs), configs.trying()) == ([1], [NAME])
+    assert (depths(configs), tried(configs)) == ([1], [NAME])
     assert configs.infos(SERVER)[0].status == ConfigStatus.APPLYING
-    assert not configs.outcome(NAME, "")
+    assert not outcome(configs, "")
     for each in (configs, RemoteConfigs(tmp_path)):
         (info,) = each.infos(SERVER)
-        assert (info.version, info.status, depths(each), each.trying()) == (1, ConfigStatus.APPLIED, [1], [])
+        assert (info.version, info.status, depths(each), tried(each)) == (1, ConfigStatus.APPLIED, [1], [])
 
 
 def test_a_version_that_cannot_run_makes_way_for_the_one_before(configs: RemoteConfigs, tmp_path: Path) -> None:
     configs.take(SERVER, [update(1)])
-    configs.outcome(NAME, "")
+    outcome(configs, "")
     configs.take(SERVER, [update(2)])
     assert depths(configs) == [2]
-    assert configs.outcome(NAME, "no such directory")
+    assert outcome(configs, "no such directory")
     for each in (configs, RemoteConfigs(tmp_path)):
         (info,) = each.infos(SERVER)
         assert (info.version, info.status, info.message) == (2, ConfigStatus.FAILED, "no such directory")
@@ -57,7 +66,7 @@ def test_a_version_that_cannot_run_makes_way_for_the_one_before(configs: RemoteC
     [alarm] = [one for one in telemetry.recent_alarms() if one.kind == "CONFIG_UPDATE_ALARM" and one.state == "active"]
     assert (alarm.values["pipeline"], alarm.values["reason"]) == (NAME, "no such directory")
     configs.take(SERVER, [update(3)])
-    configs.outcome(NAME, "")
+    outcome(configs, "")
     assert "CONFIG_UPDATE_ALARM" not in [one.kind for one in telemetry.recent_alarms() if one.state == "active"]
 
 
@@ -70,9 +79,9 @@ def test_a_version_that_is_no_pipeline_is_never_tried(configs: RemoteConfigs) ->
 
 def test_going_back_to_what_runs_anyway_changes_nothing(configs: RemoteConfigs) -> None:
     configs.take(SERVER, [update(1)])
-    configs.outcome(NAME, "")
+    outcome(configs, "")
     configs.take(SERVER, [update(2)])
-    configs.outcome(NAME, "broken")
+    outcome(configs, "broken")
     assert not configs.take(SERVER, [update(1001)])
     assert configs.infos(SERVER)[0].version == 1001
 
@@ -114,6 +123,6 @@ def test_what_runs_is_always_the_last_version_that_could(tmp_path_factory: pytes
     for version, works in steps:
         configs.take(SERVER, [update(version)])
         if configs.trying():
-            configs.outcome(NAME, "" if works else "broken")
+            outcome(configs, "" if works else "broken")
             runs = version if works else runs
         assert depths(configs) == ([runs] if runs else [])

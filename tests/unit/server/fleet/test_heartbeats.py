@@ -137,10 +137,8 @@ async def test_a_label_is_worth_nothing_without_a_grant_for_the_project(bench: B
     group = bench.collection.group("bank", "all")
     assert [report.agent for report in bench.membership.members(group)] == ["b1"]
     await bench.roster.revoke_agent("b1", 5)
-    assert bench.membership.unresolved(group) == [
-        Unresolved("10.0.0.1", "a1", "it is not enrolled in project `bank`"),
-        Unresolved("10.0.0.1", "b1", "it was revoked"),
-    ]
+    # Nothing is told of the other project's agent, not even that it is there.
+    assert bench.membership.unresolved(group) == [Unresolved("10.0.0.1", "b1", "it was revoked")]
 
 
 async def test_windows_and_linux_are_never_in_one_group(bench: Bench) -> None:
@@ -153,6 +151,25 @@ async def test_windows_and_linux_are_never_in_one_group(bench: Bench) -> None:
         Unresolved("web", "a2", "it runs windows server 2022, the group's agents run linux"),
         Unresolved("gone", "", "no agent has reported this user-defined id"),
     ]
+
+
+async def test_an_agent_of_another_project_does_not_decide_on_a_groups_system(bench: Bench) -> None:
+    await bench.project("bank", "b1")
+    await bench.group("shop", "all", "web", by="userdefined")
+    await bench.config("shop", "one", "all")
+    assert names(bench.beat("b1", ids=("web",), system="windows")) == []
+    assert names(bench.beat("a1", ids=("web",), system="linux")) == ["shop@one"]
+
+
+async def test_a_version_that_no_agent_can_run_leaves_the_one_before_alone_and_a_disabled_one_does_not(bench: Bench) -> None:
+    await bench.group("shop", "all", "10.0.0.1")
+    await bench.config("shop", "one", "all")
+    runs = held(bench.beat("a1", ip="10.0.0.1"))
+    await bench.collection.change_config("shop", "one", {**PIPELINE, "inputs": [{"Type": "service_canal"}]}, "key")
+    assert names(bench.beat("a1", ip="10.0.0.1", held=runs)) == []
+    await bench.collection.change_config("shop", "one", {**PIPELINE, "enable": False}, "key")
+    assert [one.version for one in bench.beat("a1", ip="10.0.0.1", held=runs).continuous_pipeline_config_updates] == [DELETED]
+    assert names(bench.beat("a1", ip="10.0.0.1")) == []
 
 
 async def test_a_short_beat_says_that_nothing_changed(bench: Bench) -> None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tailrace.errors import ApiError, ConfigErrors
+from tailrace.pipeline.classic import is_classic
 from tailrace.pipeline.documents import MAX_BYTES, read
 from tailrace.server.api.call import Services
 from tailrace.server.api.v1.signed import Caller, Server
@@ -39,7 +40,6 @@ class SavedConfig(BaseModel):
     modified: int
     logstores: list[str] = Field(description="Logstores of the project that it writes to.")
     groups: list[str] = Field(description="Machine groups that it is applied to.")
-    document: dict[str, Any]
 
 
 class SavedVersion(BaseModel):
@@ -91,14 +91,16 @@ async def configs(project: ProjectName, caller: Caller, server: Server) -> list[
 
 @router.put("/pipelines/{name}")
 async def save_pipeline(project: ProjectName, name: ConfigName, body: PipelineText, caller: Caller, server: Server) -> SavedConfig:
-    """Save a pipeline, new or in its next version; the same again makes none. All mistakes come at once, each with its line."""
-    owner = _allowed(caller, server, project, "log:UpdateLogtailPipelineConfig")
+    """Save a pipeline, new or in its next version; the same again makes none. All mistakes come at once."""
+    known = {config.name: config for config in server.collection.configs(project)}.get(name)
+    owner = _allowed(caller, server, project, f"log:{'Update' if known else 'Create'}LogtailPipelineConfig")
     document = _document(name, body.text)
+    if is_classic(document):
+        raise ApiError(400, "InvalidParameter", "a config with `inputDetail` has the classic form: save it through /configs")
     check_config(name, document, "pipeline", project)
     for logstore in logstores_of(document, project):
         if server.catalog.logstore(project, logstore) is None:
             raise ApiError(404, "LogStoreNotExist", f"logstore `{logstore}` does not exist")
-    known = {config.name: config for config in server.collection.configs(project)}.get(name)
     if known is None:
         return _saved(server, await server.collection.create_config(owner, name, "pipeline", document, caller.key_id))
     if known.form != "pipeline":
@@ -117,7 +119,9 @@ async def versions(project: ProjectName, name: ConfigName, caller: Caller, serve
 @router.post("/configs/{name}/rollback")
 async def roll_back(project: ProjectName, name: ConfigName, body: Rollback, caller: Caller, server: Server) -> SavedConfig:
     """Make an earlier version the next one."""
-    _allowed(caller, server, project, "log:UpdateConfig")
+    _allowed(caller, server, project, "log:GetConfig")
+    noun = "Config" if server.collection.config(project, name).form == "classic" else "LogtailPipelineConfig"
+    _allowed(caller, server, project, f"log:Update{noun}")
     found = await server.collection.config_versions(project, name)
     document = next((one.document for one in found if one.version == body.version), None)
     if document is None:
@@ -176,5 +180,4 @@ def _saved(server: Services, config: Config) -> SavedConfig:
         modified=config.modified,
         logstores=list(logstores_of(config.document, config.project)),
         groups=[group.name for group in server.collection.groups_of(config)],
-        document=dict(config.document),
     )
