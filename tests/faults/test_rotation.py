@@ -113,5 +113,5 @@ def must_be_whole(installation: Installation) -> None:
 def unread_bytes_deleted(installation: Installation) -> int:
     """The durable count of an agent that is down."""
     with contextlib.closing(sqlite3.connect(installation.home / "agent" / "checkpoint.db")) as database:
-        notes = database.execute("SELECT next FROM streams WHERE key LIKE 'lost:%'").fetchall()
+        notes = database.execute("SELECT CASE next WHEN '' THEN committed ELSE next END FROM streams WHERE key LIKE 'lost:%'").fetchall()
     return sum(json.loads(text)["unread_bytes_deleted"] for (text,) in notes)

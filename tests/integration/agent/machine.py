@@ -10,12 +10,12 @@ COMMAND = str(Path(sys.executable).with_name("tailrace"))
 SET_UP = """
 set -e
 mount -t tmpfs tmpfs /mnt
-for directory in {directories}; do
+for directory in {directories} /root; do
     mkdir -p /mnt$directory/upper /mnt$directory/work
     mount -t overlay overlay -o lowerdir=$directory,upperdir=/mnt$directory/upper,workdir=/mnt$directory/work $directory
 done
 mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /root
+chmod 711 /root  # where the interpreter may live that runs these tests: the agent's user has to reach it
 """
 SHELL_FIRST = """
 echo ready
