@@ -140,15 +140,14 @@ class HttpConnections:
             reader, writer = await asyncio.open_connection(proxy.host, proxy.port, limit=HEAD_LIMIT, local_addr=_source())
         except OSError as error:
             raise ProxyError(f"cannot reach the proxy `{proxy}`: {error.strerror or error}") from error
-        try:
-            if self._forwarded is None:
-                await self._tunnel(proxy, reader, writer)
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
-            writer.transport.abort()
-            raise ProxyError(f"the proxy `{proxy}` does not answer as one: {error}") from error
-        except BaseException:
-            writer.transport.abort()
-            raise
+        with contextlib.ExitStack() as failed:
+            failed.callback(writer.transport.abort)
+            try:
+                if self._forwarded is None:
+                    await self._tunnel(proxy, reader, writer)
+            except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
+                raise ProxyError(f"the proxy `{proxy}` does not answer as one: {error}") from error
+            failed.pop_all()
         return reader, writer
 
     async def _tunnel(self, proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

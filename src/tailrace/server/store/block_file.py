@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 KEPT_SECS = 10.0
@@ -30,11 +30,10 @@ class BlockFiles:
                 yield Path(named.name)
             return
         file = self._free.pop()[1] if self._free else os.memfd_create("tailrace-block")
-        try:
+        with ExitStack() as spoilt:
+            spoilt.callback(os.close, file)
             yield Path(f"/proc/{os.getpid()}/fd/{file}")
-        except BaseException:
-            os.close(file)
-            raise
+            spoilt.pop_all()
         self._free.append((time.monotonic(), file))
 
     def trim(self, unused_secs: float = KEPT_SECS) -> None:

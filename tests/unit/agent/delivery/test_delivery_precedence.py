@@ -99,3 +99,4 @@ async def test_who_is_cancelled_while_it_waits_takes_nothing() -> None:
     waits.cancel()
     async with asyncio.timeout(5):  # behind the other it would be ten seconds
         await follows
+    assert (waits.cancelled(), follows.done()) == (True, True)
