@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from tailrace.errors import ApiError, DamagedError, EngineError, NewerFormatError
 from tailrace.server.db.catalog import Catalog
 from tailrace.server.db.database import copy_database, open_database
+from tailrace.server.db.migration import MIGRATIONS, known_revisions
 from tailrace.server.db.records import Agent, Grant, Key, Token
 from tailrace.server.db.roster import Roster
 from tailrace.server.db.tables import Base
@@ -22,6 +23,7 @@ from tailrace.telemetry import recent_alarms
 
 TEXT = {"type": "text", "token": [" "], "doc_value": True}
 LONG = {"type": "long", "doc_value": True}
+NEWEST = known_revisions()[-1]
 
 
 FIRST_SCHEMA = """
@@ -118,6 +120,12 @@ def test_the_migrations_make_what_the_code_expects(path: Path) -> None:
     engine.dispose()
 
 
+def test_the_migrations_are_one_chain() -> None:
+    files = [file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py")]
+    assert sorted(known_revisions()) == sorted(files)
+    assert known_revisions()[:2] == ["0001", "0002"]
+
+
 def test_the_file_is_for_its_owner_only(path: Path) -> None:
     open_database(path).dispose()
     assert path.stat().st_mode & 0o777 == 0o600
@@ -127,7 +135,7 @@ def test_a_newer_file_is_refused_with_a_sentence_and_left_alone(path: Path) -> N
     open_database(path).dispose()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(NewerFormatError, match="has format 9999, this release knows formats up to 0004"):
+    with pytest.raises(NewerFormatError, match=f"has format 9999, this release knows formats up to {NEWEST}"):
         open_database(path)
     assert not list(path.parent.glob("*.before-*"))
 
@@ -291,7 +299,7 @@ async def test_an_older_file_keeps_its_agents_and_their_keys(path: Path, tables:
     assert catalog.roster.grants("host-1") == [Grant("host-1", "web", ("access",), 7)]
     assert catalog.roster.key("K") == Key("K", "agent", b"sealed", 7, agent="host-1", project="web", logstores=("access",))
     catalog.close()
-    assert path.with_name("meta.db.before-0004").exists()
+    assert path.with_name(f"meta.db.before-{NEWEST}").exists()
 
 
 async def test_a_project_takes_its_agents_keys_grants_and_tokens_along(catalog: Opened, path: Path, tables: Tables) -> None:

@@ -1,15 +1,22 @@
 """Brings a database to this release's schema with Alembic, which is imported only when there is something to do, as it is slow."""
 
+import re
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+FOLLOWS = re.compile(r'^down_revision = (?:None|"([0-9]+)")$', re.MULTILINE)
 
 
 def known_revisions() -> list[str]:
-    """Oldest first: the numbers that the files begin with."""
-    return sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    """Oldest first, each as the file says that follows it: the numbers need not rise."""
+    files = (MIGRATIONS / "versions").glob("[0-9]*.py")
+    after = {match[1]: path.name.partition("_")[0] for path in files if (match := FOLLOWS.search(path.read_text("utf-8")))}
+    chain: list[str] = []
+    while (following := after.get(chain[-1] if chain else None)) is not None:
+        chain.append(following)
+    return chain
 
 
 def revision_of(engine: Engine) -> str | None:

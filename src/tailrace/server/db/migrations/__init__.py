@@ -1,1 +1,1 @@
-"""Alembic's environment and the migrations, shipped inside the package. Revision ids are rising numbers."""
+"""Alembic's environment and the migrations, shipped inside the package. Each file names the one that it follows: one chain, no branches."""
