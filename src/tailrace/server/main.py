@@ -23,9 +23,10 @@ from tailrace.server.api.protocol import BoundedProtocol
 from tailrace.server.app import create_app
 from tailrace.server.auth.authority import open_authority
 from tailrace.server.auth.keys import new_admin_key
+from tailrace.server.auth.master_key import open_current_vault
 from tailrace.server.auth.private import write_secret
 from tailrace.server.auth.tls import Certificates, own_names
-from tailrace.server.auth.vault import Vault, open_vault
+from tailrace.server.auth.vault import Vault
 from tailrace.server.db.catalog import Catalog
 from tailrace.server.db.collection import Collection
 from tailrace.server.db.database import open_database
@@ -46,7 +47,7 @@ from tailrace.server.store.embedded import EmbeddedStore
 
 log = telemetry.logger("server")
 
-DATABASE, MASTER_KEY, ADMIN_KEY, SERVER_ID = "meta.db", "master.key", "admin.json", "id"
+DATABASE, ADMIN_KEY, SERVER_ID = "meta.db", "admin.json", "id"
 AUTHORITY, CERTIFICATE, UPGRADE_ROOT, BUNDLE = "ca", "server.pem", "upgrade-root.key", "ca.pem"
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 # Longer than the pauses of SDKs and agents between two requests on a connection.
@@ -132,13 +133,13 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
     ingest = Ingest(store, settings)
     try:
         waking, reports = Waking(), Reports()
-        catalog, roster, collection = Catalog(transactions, store), Roster(transactions), Collection(transactions, waking.changed)
+        secret = settings.secret_directory
+        vault = await open_current_vault(secret, transactions)
+        catalog, roster, collection = Catalog(transactions, store), Roster(transactions), Collection(transactions, vault, waking.changed)
         membership = Membership(collection, roster, reports)
         await roster.open()
         await collection.open()
         await catalog.open()
-        secret = settings.secret_directory
-        vault = open_vault(secret / MASTER_KEY, create=not roster.has_keys())
         new_key = _ensure_admin_key(roster.admin_key(), vault, secret / ADMIN_KEY)
         if new_key is not None:
             await roster.add_key(new_key)

@@ -1,11 +1,11 @@
-"""`tailrace server`: run the server in the foreground."""
+"""`tailrace server`: run the server in the foreground, replace its master key."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-app = App(name="server", help="Run the server.")
+app = App(name="server", help="Run the server, replace its master key.")
 
 
 @app.command
@@ -29,3 +29,19 @@ def run(
         from tailrace.server.main import run as serve
 
         serve(settings, listeners)
+
+
+@app.command
+def new_master_key(*, home: Annotated[Path, Parameter(help="The server's home.")] = Path("~/.tailrace")) -> None:
+    """Make a new master key, with which the next start of the server encrypts all stored secrets anew."""
+    from tailrace.cli.home import become_owner
+    from tailrace.cli.output import note, say
+    from tailrace.server.auth.master_key import order_new
+
+    home = home.expanduser().absolute()
+    become_owner(home)
+    order_new(home / "secret")
+    say("made a new master key; the next start of the server encrypts all stored secrets with it and forgets the one before")
+    note(
+        f"backups and copies (`{home}/server/meta.db.before-*`) made before that need the old `{home}/secret/master.key`: keep it with them"
+    )

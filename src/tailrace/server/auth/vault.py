@@ -1,8 +1,12 @@
-"""Keeps the secrets of access keys: AES-256-GCM under a master key that lies outside the database, in a file for its owner only."""
+"""Keeps secrets: AES-256-GCM under a master key that lies outside the database, in a file for its owner only.
+
+While the master key is being changed the file holds two, a line each: the new one, which encrypts, and the one before, which decrypts.
+"""
 
 import os
 import secrets
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -18,33 +22,56 @@ CACHED_SECRETS = 10_000
 
 
 class Vault:
-    """Encrypts and decrypts secrets; each is bound to the id of its key, so that two rows cannot be exchanged."""
+    """Encrypts and decrypts; each secret is bound to its place (the id of its key), so that two rows cannot be exchanged."""
 
-    def __init__(self, master_key: bytes) -> None:
-        self._cipher = AESGCM(master_key)
+    def __init__(self, master_keys: Sequence[bytes], path: Path) -> None:
+        """The newest master key first; `path` is their file."""
+        self._path = path
+        self._keys = list(master_keys)
+        self._ciphers = [AESGCM(key) for key in master_keys]
         self._cache: OrderedDict[tuple[str, bytes], str] = OrderedDict()
 
-    def encrypt(self, key_id: str, secret: str) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, secret.encode(), key_id.encode())
+    @property
+    def changes(self) -> bool:
+        """Whether something may still be encrypted with the master key before."""
+        return len(self._keys) > 1
 
-    def decrypt(self, key_id: str, sealed: bytes) -> str:
-        """Raises DamagedError when `sealed` was not made with this master key for this id."""
-        cached = self._cache.get((key_id, sealed))
+    def encrypt(self, place: str, secret: str) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._ciphers[0].encrypt(nonce, secret.encode(), place.encode())
+
+    def decrypt(self, place: str, sealed: bytes) -> str:
+        """Raises DamagedError when `sealed` was made with another master key or for another place."""
+        cached = self._cache.get((place, sealed))
         if cached is not None:
-            self._cache.move_to_end((key_id, sealed))
+            self._cache.move_to_end((place, sealed))
             return cached
-        try:
-            secret = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], key_id.encode()).decode()
-        except InvalidTag:
-            raise DamagedError(
-                f"the secret of key `{key_id}` is not of this master key",
-                hint="put back the `secret/master.key` of this database",
-            ) from None
-        self._cache[key_id, sealed] = secret
+        secret = self.decrypt_once(place, sealed)
+        self._cache[place, sealed] = secret
         if len(self._cache) > CACHED_SECRETS:
             self._cache.popitem(last=False)
         return secret
+
+    def decrypt_once(self, place: str, sealed: bytes) -> str:
+        """As `decrypt`, of what is not asked for again and again."""
+        for cipher in self._ciphers:
+            try:
+                return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode()).decode()
+            except InvalidTag:
+                continue
+        raise DamagedError(f"the secret of `{place}` is not of this master key", hint="put back the `secret/master.key` of this database")
+
+    def add_master_key(self) -> None:
+        """From now on a new one encrypts. It is on the disk when this returns; the one before stays until `forget_old_keys`."""
+        self._replace_keys([secrets.token_bytes(MASTER_KEY_BYTES), *self._keys])
+
+    def forget_old_keys(self) -> None:
+        """Everything is encrypted with the newest by now."""
+        self._replace_keys(self._keys[:1])
+
+    def _replace_keys(self, keys: list[bytes]) -> None:
+        write_secret(self._path, "".join(f"{key.hex()}\n" for key in keys))
+        self._keys, self._ciphers = keys, [AESGCM(key) for key in keys]
 
 
 def open_vault(path: Path, *, create: bool) -> Vault:
@@ -61,9 +88,9 @@ def open_vault(path: Path, *, create: bool) -> Vault:
     if path.stat().st_mode & 0o077:
         raise StateError(f"the master key `{path}` can be read by others", hint=f"chmod 600 {path}")
     try:
-        master_key = bytes.fromhex(path.read_text("ascii").strip())
+        keys = [bytes.fromhex(line) for line in path.read_text("ascii").split()]
     except ValueError:
-        master_key = b""
-    if len(master_key) != MASTER_KEY_BYTES:
+        keys = []
+    if not keys or any(len(key) != MASTER_KEY_BYTES for key in keys):
         raise DamagedError(f"`{path}` does not hold a master key: {2 * MASTER_KEY_BYTES} hex digits", hint="put it back from a backup")
-    return Vault(master_key)
+    return Vault(keys, path)

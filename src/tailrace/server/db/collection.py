@@ -10,18 +10,24 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
+from tailrace import telemetry
 from tailrace.errors import ApiError
+from tailrace.server.auth.vault import Vault
 from tailrace.server.db import collection_statements as statements
 from tailrace.server.db.records import Config, ConfigVersion, MachineGroup, Project
+from tailrace.server.db.sealing import seal_clear_documents
 from tailrace.server.db.transactions import Transactions
+
+log = telemetry.logger("server.collection")
 
 
 class Collection:
     """Reading never waits and never fails; changing raises ApiError with the SLS codes."""
 
-    def __init__(self, transactions: Transactions, changed: Callable[[str], None] = lambda _: None) -> None:
-        """`changed` is told the project of every change that agents have to learn of."""
+    def __init__(self, transactions: Transactions, vault: Vault, changed: Callable[[str], None] = lambda _: None) -> None:
+        """`vault` keeps the configs; `changed` is told the project of every change that agents have to learn of."""
         self._run = transactions.run
+        self._vault = vault
         self._changed = changed
         self._changing = asyncio.Lock()
         self._configs: dict[str, dict[str, Config]] = {}
@@ -30,6 +36,9 @@ class Collection:
         """Group → configs, by their ids."""
 
     async def open(self) -> None:
+        """Encrypts what a release before left in clear."""
+        if sealed := await self._run(seal_clear_documents, self._vault):
+            log.info("encrypted configs that were stored in clear", versions=sealed)
         await self._run(self._load)
 
     # --- configs ----------------------------------------------------------------------------------------------------------------
@@ -53,7 +62,7 @@ class Collection:
                 raise ApiError(400, "ConfigAlreadyExist", f"config `{name}` already exists")
             now = _now()
             new = Config(0, project.name, name, form, 1, document, author, now, now)
-            config = await self._run(statements.insert_config, project.id, new)
+            config = await self._run(statements.insert_config, self._vault, project.id, new)
             self._configs.setdefault(project.name, {})[name] = config
             return config
 
@@ -62,7 +71,9 @@ class Collection:
         async with self._changing:
             config = self.config(project, name)
             if json.dumps(document) != json.dumps(config.document):  # the order of keys counts: it comes back as it was saved
-                config = await self._run(statements.change_config, config, document, author, _now())
+                config = await self._run(
+                    statements.change_config, self._vault, config, ConfigVersion(config.version + 1, document, author, _now())
+                )
                 self._configs[project][name] = config
                 self._changed(project)
             return config
@@ -79,7 +90,7 @@ class Collection:
 
     async def config_versions(self, project: str, name: str) -> list[ConfigVersion]:
         """The newest first."""
-        return await self._run(statements.config_versions, self.config(project, name).id)
+        return await self._run(statements.config_versions, self._vault, self.config(project, name).id)
 
     # --- machine groups ---------------------------------------------------------------------------------------------------------
     def group(self, project: str, name: str) -> MachineGroup:
@@ -155,7 +166,7 @@ class Collection:
         self._changed(project)
 
     def _load(self, session: Session) -> None:
-        for config in statements.configs(session):
+        for config in statements.configs(session, self._vault):
             self._configs.setdefault(config.project, {})[config.name] = config
         for group in statements.groups(session):
             self._groups.setdefault(group.project, {})[group.name] = group

@@ -32,9 +32,6 @@ class Roster:
     def key(self, key_id: str) -> Key | None:
         return self._keys.get(key_id)
 
-    def has_keys(self) -> bool:
-        return bool(self._keys)
-
     def admin_key(self) -> Key | None:
         """The oldest one that is enabled."""
         return min((key for key in self._keys.values() if key.kind == "admin" and key.enabled), key=lambda key: key.created, default=None)

@@ -13,6 +13,10 @@ def keys(session: Session) -> list[Key]:
     return [_key(row) for row in session.scalars(select(KeyRow))]
 
 
+def has_keys(session: Session) -> bool:
+    return session.scalar(select(KeyRow.id).limit(1)) is not None
+
+
 def agents(session: Session) -> list[Agent]:
     return [_agent(row) for row in session.scalars(select(AgentRow))]
 

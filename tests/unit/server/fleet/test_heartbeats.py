@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tailrace.server.auth.vault import open_vault
 from tailrace.server.db.collection import Collection
 from tailrace.server.db.database import open_database
 from tailrace.server.db.records import Agent, Grant, MachineGroup, Project
@@ -37,7 +38,8 @@ class Bench:
     def __init__(self, path: Path) -> None:
         self.transactions = Transactions(open_database(path))
         self.waking, self.reports, self.now = Waking(), Reports(lambda: self.now), 1000.0
-        self.roster, self.collection = Roster(self.transactions), Collection(self.transactions, self.waking.changed)
+        self.vault = open_vault(path.with_name("master.key"), create=True)
+        self.roster, self.collection = Roster(self.transactions), Collection(self.transactions, self.vault, self.waking.changed)
         self.membership = Membership(self.collection, self.roster, self.reports)
         self.heartbeats = Heartbeats(self.collection, self.reports, self.membership, "https://logs.example:9481")
         self.projects: dict[str, Project] = {}
@@ -226,7 +228,7 @@ async def test_everything_is_there_after_a_restart(bench: Bench) -> None:
     await bench.group("shop", "all", "10.0.0.1", topic="t")
     await bench.config("shop", "one", "all")
     await bench.collection.change_config("shop", "one", CLASSIC, "other")
-    again = Collection(bench.transactions)
+    again = Collection(bench.transactions, bench.vault)
     await again.open()
     for get in (Collection.configs, Collection.groups):
         assert get(again, "shop") == get(bench.collection, "shop")
