@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tailrace.errors import BusyError, NewerFormatError, StateError
-from tailrace.journal import GroupCommit, Journal
+from tailrace.journal import Journal
+from tailrace.journal.group import GroupCommit
 
 
 def contents(journal: Journal, start: int = 0) -> list[tuple[int, int, bytes]]:

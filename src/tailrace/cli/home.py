@@ -10,7 +10,6 @@ HOME/run/           what runs at present
 """
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +56,8 @@ class Home:
 
     def save(self) -> None:
         """Write `home.json` as a whole."""
+        from tailrace.journal import write_private
+
         document = {
             "format": FORMAT,
             "written_by": __version__,
@@ -105,17 +106,6 @@ def become_owner(directory: Path) -> None:
 
     if directory.is_dir():
         users().become_owner(directory)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, durably and as a whole."""
-    partial = path.with_name(f"{path.name}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def _read(directory: Path) -> Home:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from tailrace.errors import StateError
-from tailrace.server.auth.private import write_secret
+from tailrace.journal import write_private
 from tailrace.server.settings import Settings
 
 RUN_FILE = "server.json"
@@ -134,7 +134,7 @@ def run_file(settings: Settings, listeners: Listeners, addresses: Sequence[str])
     process = psutil.Process()
     place = {"port": listeners.port, "host": settings.host, "tls_port": listeners.tls_port}
     place |= {"tls_address": tls_address(settings, listeners.tls_port), "addresses": list(addresses)}
-    write_secret(path, json.dumps({"pid": process.pid, **place, "created": process.create_time()}) + "\n")
+    write_private(path, json.dumps({"pid": process.pid, **place, "created": process.create_time()}) + "\n")
     try:
         yield
     finally:

@@ -18,13 +18,13 @@ import uvicorn
 import uvloop
 
 from tailrace import telemetry
+from tailrace.journal import write_private
 from tailrace.server.api.call import Services
 from tailrace.server.api.protocol import BoundedProtocol
 from tailrace.server.app import create_app
 from tailrace.server.auth.authority import open_authority
 from tailrace.server.auth.keys import new_admin_key
 from tailrace.server.auth.master_key import open_current_vault
-from tailrace.server.auth.private import write_secret
 from tailrace.server.auth.tls import Certificates, own_names
 from tailrace.server.auth.vault import Vault
 from tailrace.server.db.catalog import Catalog
@@ -197,7 +197,7 @@ def _tls_host(settings: Settings) -> str:
 def _server_id(path: Path) -> str:
     """What agents know this server by, whatever its address: made at the first start, 32 hex digits."""
     if not path.exists():
-        write_secret(path, secrets.token_hex(16) + "\n")
+        write_private(path, secrets.token_hex(16) + "\n")
     return path.read_text("ascii").strip()
 
 
@@ -208,6 +208,6 @@ def _ensure_admin_key(known: Key | None, vault: Vault, path: Path) -> Key | None
     """
     key, secret = new_admin_key(vault) if known is None else (known, vault.decrypt(known.id, known.secret))
     if known is None or not path.exists():
-        write_secret(path, json.dumps({"key_id": key.id, "key_secret": secret}) + "\n")
+        write_private(path, json.dumps({"key_id": key.id, "key_secret": secret}) + "\n")
         log.info("wrote the admin key", key_id=key.id, file=str(path))
     return key if known is None else None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tailrace.cli.home import FORMAT, open_home, write_private
+from tailrace.cli.home import FORMAT, open_home
 from tailrace.errors import DamagedError, NewerFormatError, StateError
 
 
@@ -57,13 +57,3 @@ def test_a_home_that_cannot_be_made_says_why(tmp_path: Path):
     with pytest.raises(StateError, match="cannot use") as caught:
         open_home(tmp_path / "file" / "home")
     assert "--home" in caught.value.hint
-
-
-def test_private_files_are_private_and_replaced_as_a_whole(tmp_path: Path):
-    path = tmp_path / "admin.json"
-    path.write_text("old")
-    path.chmod(0o644)
-    write_private(path, "new")
-    assert path.read_text() == "new"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert list(tmp_path.iterdir()) == [path]

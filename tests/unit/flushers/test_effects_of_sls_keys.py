@@ -48,7 +48,7 @@ TABLE: dict[str, tuple[Any, See, Any, Any]] = {
     "Batch.MinSizeBytes": (10, lambda one: one.limits.max_bytes, 1_048_576, 10),
     "Batch.MinCnt": (10, lambda one: one.limits.max_events, 4096, 10),
     "Batch.TimeoutSecs": (3, lambda one: one.limits.linger, 0.2, 3),
-    "Batch.MergeType": ("topic", lambda one: one.limits.one_topic, False, True),
+    "Batch.MergeType": ("logstore", lambda one: one.limits.one_topic, True, False),
     "Proxy": ("http://p:1", lambda one: str(one._link._way()), "None", "p:1"),
     "ShardHashKeys": (["__topic__"], shard_key, "", "e358efa489f58062f10dd7316b65649e"),
 }  # fmt: skip

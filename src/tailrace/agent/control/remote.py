@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tailrace import telemetry
-from tailrace.agent.identity.identity import write_private
 from tailrace.errors import ConfigErrors
+from tailrace.journal import write_private
 from tailrace.pipeline.loading import from_canonical
 from tailrace.pipeline.model import PipelineConfig
 from tailrace.wire.control import DELETED, ConfigDetail, ConfigInfo, ConfigStatus
@@ -116,7 +116,6 @@ class RemoteConfigs:
         return bool(gone)
 
     def _keep(self, config: RemoteConfig) -> RemoteConfig:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(self._path(config), json.dumps({"format": FORMAT, **asdict(config)}, ensure_ascii=False))
         self._configs = {**self._configs, (config.server, config.name): config}
         if not config.failed:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from tailrace import telemetry
-from tailrace.agent.identity.identity import write_private
+from tailrace.journal import write_private
 
 FORMAT: Final = 1
 KEPT: Final = ("kind", "message", "values", "count", "first_at", "last_at", "id")

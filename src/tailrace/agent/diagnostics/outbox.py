@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tailrace import telemetry
-from tailrace.agent.identity.identity import write_private
 from tailrace.errors import BusyError, StateError
-from tailrace.journal import Journal, Record
+from tailrace.journal import Journal, Record, write_private
 from tailrace.wire.internal_logs import Topic
 
 MOST_BYTES: Final = 8 * 1_048_576

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tailrace import __version__
-from tailrace.agent.identity.identity import write_private
+from tailrace.journal import write_private
 from tailrace.pipeline.labels import Machine
 
 NAME: Final = "app_info.json"

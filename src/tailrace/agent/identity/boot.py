@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tailrace import telemetry
-from tailrace.agent.identity.identity import write_private
+from tailrace.journal import write_private
 
 FILE: Final = "boot.json"
 FORMAT: Final = 2
@@ -58,7 +58,6 @@ def _keep(directory: Path, starts: Sequence[str]) -> None:
     path = directory / FILE
     most = [starts[0], *starts[-MOST_STARTS + 2 :]] if len(starts) >= MOST_STARTS else starts  # the first one is known to a server
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(path, json.dumps({"format": FORMAT, "starts": list(most)}))
     except OSError as error:  # the server then takes the next start for a second agent until it finds this one silent
         telemetry.logger("agent").warning("cannot keep the id of this start", path=str(path), reason=error.strerror)

@@ -4,7 +4,6 @@ All of it lies in `secret/agent.json` (0600), so that it changes as a whole. The
 """
 
 import json
-import os
 import secrets
 import socket
 import ssl
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from tailrace.errors import DamagedError, NewerFormatError
+from tailrace.journal import write_private
 from tailrace.pipeline.contract import Credentials, ServerName
 from tailrace.wire.tls import client_context
 
@@ -172,7 +172,6 @@ def load(path: Path) -> AgentIdentity:
 
 def save(identity: AgentIdentity, path: Path) -> None:
     """Durable and private on return; the file before stays whole until then, and one of an older format for ever, beside it."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if path.exists() and (older := json.loads(path.read_text(encoding="utf-8"))["format"]) < FORMAT:
         write_private(path.with_name(f"{path.name}.format{older}"), path.read_text(encoding="utf-8"))
     enrolments, servers = ([asdict(one) for one in several] for several in (identity.enrolments, identity.servers.values()))
@@ -182,17 +181,6 @@ def save(identity: AgentIdentity, path: Path) -> None:
 
 def new_id() -> str:
     return secrets.token_hex(16)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Durable and private on return; the file before stays whole until then."""
-    unfinished = path.with_name(f"{path.name}.tmp")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def address() -> str:

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from tailrace.agent.control.calls import call
 from tailrace.agent.identity.boot import host_name, machine_id
-from tailrace.agent.identity.identity import AgentIdentity, Enrolment, JoinedServer, new_id, save, write_private
+from tailrace.agent.identity.identity import AgentIdentity, Enrolment, JoinedServer, new_id, save
 from tailrace.errors import ApiError, DamagedError, StateError, UnreachableError, UsageError
+from tailrace.journal import write_private
 from tailrace.pipeline.contract import Credentials
 from tailrace.wire.join_token import JoinToken, parse_token
 from tailrace.wire.tls import client_context, unchecked_context
@@ -57,7 +58,6 @@ def join(
     identity.taken = [*identity.taken, *([invitation] if invitation else [])]
     upgrade_root = secret / f"{server.id}.upgrade-root.json"
     if not upgrade_root.exists():  # what is once laid down is never replaced from the network
-        secret.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(upgrade_root, json.dumps(upgrade, indent=1))
     save(identity, secret / IDENTITY)
     return next(one for one in identity.enrolments if one.project == project and one.server == server.id)

@@ -5,7 +5,6 @@ The file is durable before anything is read, so that a run which was interrupted
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from tailrace import telemetry
 from tailrace.errors import StateError, TailraceError
+from tailrace.journal import write_private
 from tailrace.pipeline.contract import Progress
 from tailrace.pipeline.loading import from_canonical
 from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
@@ -113,24 +113,10 @@ class Jobs:
 
     def _write(self, path: Path, text: str) -> None:
         try:
-            self._replace(path, text)
+            write_private(path, text)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise StateError(f"cannot write what is known of a one-time run, `{path}`: {reason}") from error
-
-    def _replace(self, path: Path, text: str) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        unfinished = path.with_suffix(".tmp")
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        directory = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
 
     def finish(self, job: Job, state: State) -> None:
         job.state, job.finished_at = state, time.time()

@@ -5,7 +5,6 @@ Log lines are worth protecting from whoever gets hold of the state directory alo
 
 import hashlib
 import json
-import os
 import secrets
 import zlib
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Final
 
 from tailrace import telemetry
 from tailrace.errors import DamagedError, NewerFormatError
-from tailrace.journal import make_directory, sync_directory
+from tailrace.journal import write_private
 
 FORMAT: Final = 1
 KEY_SIZE: Final = 32
@@ -75,15 +74,7 @@ def _crc(document: dict[str, object]) -> int:
 
 
 def _made(path: Path) -> bytes:
-    make_directory(path.parent)
     key = secrets.token_bytes(KEY_SIZE)
-    unfinished = path.with_name(f"{path.name}.tmp")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        document: dict[str, object] = {"format": FORMAT, "key": key.hex()}
-        json.dump({**document, "crc": _crc(document)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    sync_directory(path.parent)
+    document: dict[str, object] = {"format": FORMAT, "key": key.hex()}
+    write_private(path, json.dumps({**document, "crc": _crc(document)}))
     return key

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tailrace.agent.supervisor.blackbox import AtWork
 from tailrace.errors import DamagedError, NewerFormatError
+from tailrace.journal import write_private
 
 NAME: Final = "quarantine.json"
 LAYOUT: Final = 1
@@ -130,9 +131,5 @@ def load(home: Path) -> Quarantine:
 
 
 def save(quarantine: Quarantine, home: Path) -> None:
-    """As a whole or not at all. OSError."""
-    path = home / "agent" / NAME
-    unfinished = path.with_name(f"{NAME}.tmp")
-    unfinished.write_text(json.dumps(quarantine.document(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    unfinished.chmod(0o600)
-    unfinished.replace(path)
+    """Durable on return, as a whole or not at all. OSError."""
+    write_private(home / "agent" / NAME, json.dumps(quarantine.document(), ensure_ascii=False, indent=1) + "\n")

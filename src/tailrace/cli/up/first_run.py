@@ -5,7 +5,7 @@ from typing import Final
 
 from tailrace.cli.client import Client
 from tailrace.cli.connection import Connection
-from tailrace.cli.home import Home, read_json, write_private
+from tailrace.cli.home import Home, read_json
 from tailrace.errors import StateError
 
 PROJECT: Final = "default"
@@ -26,6 +26,8 @@ def set_up(home: Home, endpoint: str) -> str:
 
     Raises StateError without an admin key, ApiError when the server refuses, UnreachableError when it is gone.
     """
+    from tailrace.journal import write_private
+
     key = read_json(home.secret / "admin.json")
     if not {"key_id", "key_secret"} <= key.keys():
         raise StateError(f"there is no admin key in `{home.secret / 'admin.json'}`", hint="put the file back from a backup of this home")

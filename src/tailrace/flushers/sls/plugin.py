@@ -48,9 +48,9 @@ class Batch(OptionGroup):
         0.2, doc="How long the first event waits for company while no request is under way; 1 s otherwise.", unit="seconds", ge=0, le=60
     )
     merge_type: Literal["topic", "logstore"] = option(
-        "logstore",
-        doc="What goes into one request to a server that takes several log groups at once: `logstore`, all that wait, or `topic`, those of "
-        "one topic. Events and their order are the same; many topics make many requests.",
+        "topic",
+        doc="What goes into one request to a server that takes several log groups at once: `topic`, those of one topic, or `logstore`, all "
+        "that wait. Events and their order are the same; where there are many topics, `logstore` makes fewer requests.",
     )
 
 

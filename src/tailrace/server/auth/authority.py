@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tailrace.errors import DamagedError, StateError
-from tailrace.server.auth.private import write_secret
+from tailrace.journal import write_private
 
 ROOT_LIFE = timedelta(days=3650)
 RENEW_ROOT = ROOT_LIFE / 2
@@ -192,7 +192,7 @@ def _name(text: str) -> x509.Name:
 def _store(root: Root, directory: Path) -> None:
     """In one file, so that a crash leaves all of it or nothing."""
     certificates = [root.certificate, *([root.cross] if root.cross else [])]
-    write_secret(directory / f"root-{root.number:04d}.pem", key_pem(root.key) + "".join(map(pem_of, certificates)))
+    write_private(directory / f"root-{root.number:04d}.pem", key_pem(root.key) + "".join(map(pem_of, certificates)))
 
 
 def _load(path: Path) -> Root:

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tailrace import telemetry
 from tailrace.errors import TailraceError
+from tailrace.journal import write_private
 from tailrace.server.auth.authority import Authority, key_pem, pem_of
-from tailrace.server.auth.private import write_secret
 
 LOOK_AT_MOST_SECS = 3600.0
 RETRY_SECS = 60.0
@@ -71,7 +71,7 @@ class Certificates:
     def _issue(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         issued = self._authority.certify_server(key.public_key(), self._names, self._life)
-        write_secret(self._file, key_pem(key) + "".join(map(pem_of, [issued, *self._authority.chain])))
+        write_private(self._file, key_pem(key) + "".join(map(pem_of, [issued, *self._authority.chain])))
         self.context.load_cert_chain(self._file)
         self._issued = issued
         log.info("issued the server's certificate", until=issued.not_valid_after_utc.isoformat())
@@ -79,7 +79,7 @@ class Certificates:
     def _publish(self) -> None:
         text = "".join(root.pem for root in self._authority.trusted)
         if not self._bundle.exists() or self._bundle.read_text("ascii") != text:
-            write_secret(self._bundle, text)  # nothing in it is secret; the home is its owner's all the same
+            write_private(self._bundle, text)  # nothing in it is secret; the home is its owner's all the same
 
     def _left(self, issued: x509.Certificate) -> timedelta:
         return issued.not_valid_after_utc - datetime.now(UTC)

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tailrace.errors import DamagedError, StateError
-from tailrace.server.auth.private import write_secret
+from tailrace.journal import write_private
 
 MASTER_KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -70,7 +70,7 @@ class Vault:
         self._replace_keys(self._keys[:1])
 
     def _replace_keys(self, keys: list[bytes]) -> None:
-        write_secret(self._path, "".join(f"{key.hex()}\n" for key in keys))
+        write_private(self._path, "".join(f"{key.hex()}\n" for key in keys))
         self._keys, self._ciphers = keys, [AESGCM(key) for key in keys]
 
 
@@ -84,7 +84,7 @@ def open_vault(path: Path, *, create: bool) -> Vault:
             raise StateError(
                 f"the master key `{path}` is missing, the keys in the database cannot be read", hint="put it back from a backup"
             )
-        write_secret(path, secrets.token_bytes(MASTER_KEY_BYTES).hex() + "\n")
+        write_private(path, secrets.token_bytes(MASTER_KEY_BYTES).hex() + "\n")
     if path.stat().st_mode & 0o077:
         raise StateError(f"the master key `{path}` can be read by others", hint=f"chmod 600 {path}")
     try:

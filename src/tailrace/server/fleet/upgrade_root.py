@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tailrace.errors import DamagedError
-from tailrace.server.auth.private import write_secret
+from tailrace.journal import write_private
 
 FORMAT = 1
 
@@ -15,7 +15,7 @@ FORMAT = 1
 def open_upgrade_root(path: Path) -> dict[str, Any]:
     """The public root of the key in `path`, which is made when it is not there. DamagedError."""
     if not path.exists():
-        write_secret(path, Ed25519PrivateKey.generate().private_bytes_raw().hex() + "\n")
+        write_private(path, Ed25519PrivateKey.generate().private_bytes_raw().hex() + "\n")
     try:
         key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text("ascii").strip()))
     except ValueError as error:

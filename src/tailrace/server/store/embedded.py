@@ -14,7 +14,8 @@ from pathlib import Path
 
 from tailrace import telemetry
 from tailrace.errors import ApiError, BusyError, EngineError, StateError
-from tailrace.journal import GroupCommit, Journal
+from tailrace.journal import Journal
+from tailrace.journal.group import GroupCommit
 from tailrace.server.store import records, schema
 from tailrace.server.store.buffers import Pending
 from tailrace.server.store.cursors import Cursors

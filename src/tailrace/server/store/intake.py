@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tailrace.batch import EventBatch
 from tailrace.errors import ApiError, BusyError
-from tailrace.journal import GroupCommit
+from tailrace.journal.group import GroupCommit
 from tailrace.pipeline.contract import Identity
 from tailrace.server.store import columns, identities, records
 from tailrace.server.store.buffers import Pending

@@ -16,7 +16,8 @@ from typing import Any
 from tailrace import telemetry
 from tailrace.batch import DecodeError, EventBatch
 from tailrace.errors import BusyError, EngineError, StateError
-from tailrace.journal import GroupCommit, Journal
+from tailrace.journal import Journal
+from tailrace.journal.group import GroupCommit
 from tailrace.server.store import columns, records, schema
 from tailrace.server.store.block_file import BlockFiles
 from tailrace.server.store.buffers import LONGEST_SECS, Block, Buffer, Pending
