@@ -111,6 +111,19 @@ def test_a_pipeline_that_was_set_aside_goes_on_when_it_is_released(tmp_path: Pat
         assert agent.record()["restarts"] == 0
 
 
+def test_a_ledger_of_a_newer_release_keeps_no_worker_from_starting_and_is_kept(tmp_path: Path):
+    with SupervisedAgent(tmp_path) as agent:
+        (agent.home / "agent").mkdir(exist_ok=True)
+        (agent.home / "agent" / "quarantine.json").write_text('{"v": 99, "of": "a newer release"}')
+        (agent.home / "last-good").write_bytes(b"\xff\xfe")
+        agent.write(0, 100)
+        agent.start()
+        agent.wait_for_lines(100)
+        assert sorted(agent.found()) == list(range(100))
+        assert (agent.home / "agent" / "quarantine.json.set-aside").read_text() == '{"v": 99, "of": "a newer release"}'
+        assert "what was set aside is not known any more" in agent.agent.log()
+
+
 @pytest.mark.long
 def test_a_worker_that_does_not_stop_is_killed_in_time(tmp_path: Path):
     with SupervisedAgent(tmp_path) as agent:

@@ -19,6 +19,17 @@ import socket, sys
 channel = socket.socket(fileno=int(sys.argv[2]))
 channel.send(b"{{\\"kind\\": \\"hello\\", \\"form\\": 0}}")
 channel.recv(65536)' "$@\"""",
+    "talks nonsense": f"""exec "{sys.executable}" -c '
+import json, socket, sys
+channel = socket.socket(fileno=int(sys.argv[2]))
+channel.send(json.dumps(dict(kind="hello", form=1)).encode())
+channel.recv(65536)
+for beat in (dict(parts=[7]), dict(cpu_limit="much"), dict(hang_secs=[])):
+    channel.send(json.dumps(dict(kind="beat", **beat)).encode())
+for kind in ("keep", "let_go", "refused", "what"):
+    channel.send(json.dumps(dict(kind=kind, exit="soon")).encode())
+channel.send(b"[" * 60000)
+raise SystemExit(9)' "$@\"""",
 }
 
 

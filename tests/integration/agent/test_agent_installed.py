@@ -123,6 +123,16 @@ def test_a_second_installation_keeps_what_there_is_and_root_is_a_choice(machine:
     assert machine.run("ps -o user= -C tailrace-agent,tailrace-worker").split() == ["root", "root"]
     machine.tailrace("agent install")
     assert machine.run("ps -o user= -C tailrace-agent,tailrace-worker").split() == ["tailrace", "tailrace"]
+    program = f"/usr/local/lib/tailrace/{__version__}"
+    machine.run(f"touch {program}/mark; chmod 700 /usr/local/lib/tailrace")
+    assert "the user `tailrace` cannot run the program" in machine.tailrace("agent install", code=1)
+    assert machine.run(f"ls {program}/mark; chmod 755 /usr/local/lib/tailrace; ls /usr/local/lib/tailrace").split() == [
+        f"{program}/mark", __version__, "program",
+    ]  # fmt: skip
+    assert machine.run("tailrace agent restart") == "the agent is at work\n"
+    machine.run(f"mv {program} {program}.old")  # as an installation leaves it that is cut off at its worst moment
+    machine.tailrace("agent install")
+    assert machine.run(f"ls -d {program}*").split() == [program]
     assert machine.run("find /var/lib/tailrace /var/log/tailrace /etc/tailrace/secret ! -user tailrace ! -path '*/versions/*'") == ""
 
 

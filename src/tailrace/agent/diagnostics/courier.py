@@ -16,7 +16,8 @@ from tailrace.wire.internal_logs import LOGSTORE
 FIRST_PAUSE_SECS: Final = 1.0
 LONGEST_PAUSE_SECS: Final = 300.0
 MOST_ENTRIES: Final = 32
-"""Of one request."""
+MOST_BYTES: Final = 1_048_576
+"""Of one request, and at least one entry."""
 NS: Final = 1_000_000_000
 
 log = telemetry.logger("agent.diagnostics")
@@ -36,6 +37,8 @@ class Courier:
         self.destination = self._flusher.destination
         self._stream = hashlib.blake2b(f"{identity.agent_id} {self.destination}".encode(), digest_size=8).hexdigest().upper()
         self._pause = Backoff(FIRST_PAUSE_SECS, LONGEST_PAUSE_SECS)
+        self._most = MOST_ENTRIES
+        """Of the next request: fewer after a refusal, until what is refused is alone."""
         self._is_failing = False
         self.news = asyncio.Event()
         """Set when something was put into the outbox."""
@@ -55,23 +58,31 @@ class Courier:
 
     def _next(self) -> list[Entry]:
         found: list[Entry] = []
+        size = 0
         for entry in self._outbox.after(self._outbox.position(self.destination), self._project):
+            size += len(entry.source)
+            if found and size > MOST_BYTES:
+                break
             found.append(entry)
-            if len(found) == MOST_ENTRIES:
+            if len(found) == self._most or not self._flusher.recognises_repeats:  # one that knows no identities takes one at a time
                 break
         return found
 
     async def _deliver(self, entries: list[Entry]) -> None:
-        """Return when they are there, or were given up; all that stands before the last of them is, too."""
+        """Return when they are there or were given up, and all that stands before the last of them is, too; or after a pause. Of several
+        that are refused for what they are, fewer are tried next: only the one that is to blame is given up."""
         rows, last = sum(len(entry.rows) for entry in entries), entries[-1].sequence
         payloads = [payload for entry in entries for payload in self._payloads(entry, entries[0].sequence)]
         delivery = await self._flusher.send(payloads)
         if delivery.outcome is Outcome.ACKNOWLEDGED:
             self._pause.succeeded()
+            self._most = min(2 * self._most, MOST_ENTRIES)
             self._outbox.sent(self.destination, last, rows)
             self._tell(delivery)
         elif delivery.outcome is Outcome.FORK:
             self._outbox.renew()
+        elif delivery.outcome is Outcome.DATA and len(entries) > 1:
+            self._most = len(entries) // 2
         elif delivery.outcome is Outcome.DATA:
             self._outbox.lost(rows, delivery.message)
             self._outbox.sent(self.destination, last, 0)

@@ -60,17 +60,21 @@ class Outbox:
         self._load()
 
     def put(self, topic: Topic, project: str, at: int, rows: Sequence[Row]) -> None:
-        """Keep some events. What cannot be kept is counted as lost."""
+        """Keep some events, durably: a number that a server has seen must not get another content after a power cut. What cannot be kept
+        is counted as lost."""
         document = json.dumps({"topic": topic, "project": project, "at": at, "rows": rows}, ensure_ascii=False)
         try:
             journal = self._usable()
             journal.append([(LAYOUT, document.encode("utf-8", "replace"))])
+            journal.sync()
         except (OSError, StateError, BusyError) as error:
             self._close()
             self.lost(len(rows), str(error))
             return
-        if journal.size > MOST_BYTES:
-            self._drop_oldest(journal)
+        try:
+            self._drop_what_is_too_much(journal)
+        except (OSError, StateError) as error:  # the next one tries again
+            log.warning("records about the agent itself take more room than they should", reason=str(error))
 
     def after(self, sequence: int, project: str) -> Iterator[Entry]:
         """What a project is to have beyond a number, in order."""
@@ -93,8 +97,11 @@ class Outbox:
         self._sent[destination] = sequence
         self._count.labels("sent").inc(rows)
         self._save()
-        if self._journal is not None:
-            self._journal.cut(min(self._sent.values()) + 1)
+        try:
+            if self._journal is not None:
+                self._journal.cut(min(self._sent.values()) + 1)
+        except (OSError, StateError) as error:  # the next one tries again
+            log.warning("records about the agent itself that were sent cannot be removed", reason=str(error))
 
     def lost(self, rows: int, reason: str) -> None:
         self._count.labels("lost").inc(rows)
@@ -138,7 +145,9 @@ class Outbox:
             except (OSError, StateError) as error:
                 log.warning("cannot close the records about the agent itself", reason=str(error))
 
-    def _drop_oldest(self, journal: Journal) -> None:
+    def _drop_what_is_too_much(self, journal: Journal) -> None:
+        if journal.size <= MOST_BYTES or len(journal.segments) < 2:
+            return
         first, second = journal.segments[:2]
         had = min(self._sent.values(), default=0)
         old = [record for record in journal.read(first) if had < record.id < second]

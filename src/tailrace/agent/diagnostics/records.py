@@ -60,6 +60,7 @@ def alarm_rows(reports: Iterable[telemetry.Report], places: Places, facts: Facts
     for report in reports:
         alarm = report.alarm
         values = {name: str(value) for name, value in alarm.values.items()}
+        pipeline = values.pop("pipeline", "")
         for project, logstore in places.of(alarm):
             yield (
                 project,
@@ -73,7 +74,7 @@ def alarm_rows(reports: Iterable[telemetry.Report], places: Places, facts: Facts
                     "first_time": str(int(alarm.first_at)),
                     "last_time": str(int(alarm.last_at)),
                     "resolved_time": str(int(alarm.resolved_at)),
-                    "config_name": values.pop("pipeline", ""),
+                    "config_name": pipeline,
                     "logstore": logstore,
                     "sample": json.dumps(values, ensure_ascii=False)[:MOST_TEXT],
                     **_origin(facts),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tailrace import telemetry
+from tailrace.agent.bystander import bystander
 from tailrace.agent.diagnostics import snapshots
 from tailrace.agent.diagnostics.memory import Memory
 from tailrace.agent.diagnostics.meter import Meter
@@ -41,14 +42,8 @@ log = telemetry.logger("agent.diagnostics")
 @contextmanager
 def reporting(reporter: "Reporter") -> Generator[None]:
     """Within it a thread reports."""
-    over = threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(reporter.run(over)), name="diagnostics", daemon=True)
-    thread.start()
-    try:
+    with bystander("diagnostics", lambda over: asyncio.run(reporter.run(over))):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 class Reporter:
@@ -86,12 +81,20 @@ class Reporter:
                     log.warning("cannot say how the agent is", reason=str(error))
                 await asyncio.sleep(TICK_SECS)
         finally:
-            self._alarms(int(time.time()))
-            for _, task in self._couriers.values():
-                task.cancel()
-            await asyncio.gather(*(task for _, task in self._couriers.values()), return_exceptions=True)
-            if self._outbox is not None:
-                self._outbox.close()
+            try:
+                self._alarms(int(time.time()))
+            finally:
+                await self._close()
+
+    async def _close(self) -> None:
+        tasks = [task for _, task in self._couriers.values()]
+        self._couriers.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        outbox, self._outbox = self._outbox, None
+        if outbox is not None:
+            outbox.close()
 
     def tick(self, now: float, wall: float) -> None:
         """What is due. `now` in monotonic seconds, `wall` in those since the Unix epoch."""

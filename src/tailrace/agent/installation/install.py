@@ -4,6 +4,7 @@ and where it stands, is kept."""
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -54,7 +55,6 @@ class Installer:
         self._lay_directories()
         if before is not None and before.user != layout.user:
             self._give_all()
-        self._test()
         self._point(before)
         files = [*self._lay_service(), *self._lay_commands()]
         directories = [*(before.directories if before else ()), *(str(path) for path in self._tree.directories)]
@@ -63,16 +63,23 @@ class Installer:
 
     # --- steps --------------------------------------------------------------------------------------------------------------------
     def _lay_program(self) -> None:
-        """Beside those that are there; one of the same version is replaced."""
+        """Beside those that are there; one of the same version is replaced, as soon as the new one has passed its test."""
         layout = self._layout
         here = layout.at(layout.program)
+        new, old = (layout.program.with_name(f"{layout.version}.{word}") for word in ("new", "old"))
+        if not here.exists() and layout.at(old).exists():
+            layout.at(old).rename(here)  # an installation was cut off between the two steps below
         if here.exists() and here.samefile(sys.prefix):
+            self._test(layout.program)
             return  # this process runs from it: it is what it is
         self._tree.directory(layout.programs)
-        new, old = (layout.program.with_name(f"{layout.version}.{word}") for word in ("new", "old"))
         for left in (new, old):
             self._tree.remove(left)
-        program.lay_down(layout.at(new), layout.program)
+        with ExitStack() as failed:
+            failed.callback(self._tree.remove, new)
+            program.lay_down(layout.at(new), layout.program)
+            self._test(new)
+            failed.pop_all()
         if here.exists():
             here.rename(layout.at(old))
         layout.at(new).rename(here)
@@ -101,14 +108,14 @@ class Installer:
                 for name in ("", *files):
                     self._tree.own(Path(directory) / name, self._layout.user)
 
-    def _test(self) -> None:
-        """As the user that it will run as: it must be able to read its own program."""
+    def _test(self, directory: Path) -> None:
+        """As the user that it will run as: it must be able to read its own program, wherever that is at present."""
         if self._users is None:
             return
-        worker = self._layout.program / "bin" / "tailrace-worker"
+        commands = directory / "bin"
         try:
             done = subprocess.run(  # noqa: S603 - installed by ourselves just now
-                [worker, "--self-test"],
+                [commands / "python", "-I", commands / "tailrace-worker", "--self-test"],
                 user=self._layout.user,
                 group=self._layout.user,
                 extra_groups=[],

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tailrace import telemetry
+from tailrace.agent.bystander import bystander
 from tailrace.agent.lanes.lane import Lane
 from tailrace.agent.lanes.streams import Stream
 from tailrace.agent.status.overview import Overview, Row, sources_of
@@ -34,14 +35,8 @@ _Counts = dict[str, int]
 @contextmanager
 def sampling(overview: Overview, home: Path, max_files: int) -> Generator[None]:
     """Within it a thread keeps `overview.rates` and the windows of the home up to date."""
-    over = threading.Event()
-    thread = threading.Thread(target=Sampler(overview, home, max_files).run, args=(over,), name="sampler", daemon=True)
-    thread.start()
-    try:
+    with bystander("sampler", Sampler(overview, home, max_files).run):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 class Sampler:

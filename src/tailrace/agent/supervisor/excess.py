@@ -7,7 +7,7 @@ the system would soon end someone else for it.
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tailrace.agent.platform import Usage
 
@@ -19,6 +19,20 @@ PERIOD_SECS: Final = 300.0
 """Until the worker has named that of its settings: `over_limit_secs`."""
 
 
+class Bounds(NamedTuple):
+    """Of a worker, as it names them itself: cores, bytes, seconds; 0 for none."""
+
+    cpu: float = 0.0
+    memory: int = 0
+    period: float = PERIOD_SECS
+
+    @classmethod
+    def of(cls, report: Mapping[str, Any]) -> "Bounds":
+        """TypeError, ValueError, OverflowError when there is no making sense of them."""
+        period = float(report.get("over_limit_secs") or PERIOD_SECS)
+        return cls(float(report.get("cpu_limit", 0)), int(report.get("memory_limit", 0)), period)
+
+
 class Excess:
     """Of one worker process."""
 
@@ -28,14 +42,12 @@ class Excess:
         self.used = Usage(0.0, 0, 0)
         """At the last look."""
 
-    def look(self, used: Usage, report: Mapping[str, Any]) -> str:
-        """Why it has to be restarted, or nothing. `report` names its limits: `cpu_limit` in cores, `memory_limit` in bytes, 0 for none."""
+    def look(self, used: Usage, bounds: Bounds) -> str:
+        """Why it has to be restarted, or nothing."""
         self.used = used
         now = time.monotonic()
-        period = float(report.get("over_limit_secs") or PERIOD_SECS)
-        return self._over_memory(now, used.rss_bytes, int(report.get("memory_limit", 0)), period) or self._over_cpu(
-            now, used.cpu_secs, float(report.get("cpu_limit", 0)), period
-        )
+        over_memory = self._over_memory(now, used.rss_bytes, bounds.memory, bounds.period)
+        return over_memory or self._over_cpu(now, used.cpu_secs, bounds.cpu, bounds.period)
 
     def _over_memory(self, now: float, rss: int, limit: int, period: float) -> str:
         if not limit or rss <= limit * SLACK:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tailrace.agent.platform import Processes
 from tailrace.agent.supervisor import blackbox, crash
 from tailrace.agent.supervisor.channel import FORM, Channel
-from tailrace.agent.supervisor.excess import Excess
+from tailrace.agent.supervisor.excess import Bounds, Excess
 from tailrace.agent.supervisor.keeper import Keeper
 from tailrace.agent.supervisor.pulse import Pulse, Standstill
 
@@ -52,6 +52,7 @@ class Life:
         self._kill_at: float | None = None
         self._pulse = Pulse()
         self._excess = Excess()
+        self._bounds = Bounds()
 
     # --- messages ---------------------------------------------------------------------------------------------------------------
     def greet(self, hello: Mapping[str, Any], run: Mapping[str, Any], keeper: Keeper, **news: object) -> bool:
@@ -69,12 +70,10 @@ class Life:
         return True
 
     def beat(self, report: Mapping[str, Any]) -> None:
+        """KeyError, TypeError, ValueError, OverflowError when it cannot be understood: then it counts as silence."""
+        bounds = Bounds.of(report)
         self._pulse.beat(report)
-
-    @property
-    def limited_by(self) -> Sequence[str]:
-        """What slows it down, as it says itself."""
-        return [str(one) for one in self._pulse.last.get("limited_by", [])]
+        self._bounds = bounds
 
     # --- watching ---------------------------------------------------------------------------------------------------------------
     def look(self) -> None:
@@ -89,7 +88,7 @@ class Life:
             self._kill_at = time.monotonic() + TRACE_SECS
             self.signal(signal.SIGCONT)  # one that was stopped could not write its trace
             self.signal(signal.SIGABRT)
-        elif (used := self._processes.usage(self.pid)) is not None and (why := self._excess.look(used, self._pulse.last)):
+        elif (used := self._processes.usage(self.pid)) is not None and (why := self._excess.look(used, self._bounds)):
             self.stop(f"{OVER}: {why}")
 
     def stop(self, why: str) -> None:

@@ -5,7 +5,7 @@ so does its silence. What waits for its target, or for its allowance of CPU, is 
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,13 +31,17 @@ class Pulse:
     def __init__(self) -> None:
         self._beat_at = self._looked_at = time.monotonic()
         self._patience = PATIENCE_SECS
+        self._parts: list[Standstill] = []
+        """The parts that stood still for longer than the patience, as of the last report."""
         self.last: Mapping[str, Any] = {}
         """The last report."""
 
     def beat(self, report: Mapping[str, Any]) -> None:
-        self.last, self._beat_at = report, time.monotonic()
+        """KeyError, TypeError, ValueError: a report that cannot be understood is none."""
         patience = report.get("hang_secs")
-        self._patience = float(patience) if isinstance(patience, int | float) and patience > 0 else PATIENCE_SECS
+        patience = float(patience) if isinstance(patience, int | float) and patience > 0 else PATIENCE_SECS
+        self._parts = _too_long(report.get("parts", []), patience)
+        self.last, self._patience, self._beat_at = report, patience, time.monotonic()
 
     def look(self) -> Standstill | None:
         """To be called every second."""
@@ -48,13 +52,13 @@ class Pulse:
             return None
         if now - self._beat_at > self._patience:
             return Standstill("it has reported nothing", now - self._beat_at)
-        return max(self._parts(), key=lambda one: one.for_secs, default=None)
+        return max(self._parts, key=lambda one: one.for_secs, default=None)
 
-    def _parts(self) -> list[Standstill]:
-        """The parts that stand still for longer than the patience, as of the last report."""
-        found: list[Standstill] = []
-        for part in self.last.get("parts", []):
-            still = Standstill(str(part["part"]), float(part["still_secs"]), str(part.get("pipeline", "")), str(part.get("version", "")))
-            if still.for_secs > self._patience * float(part.get("times", 1)):
-                found.append(still)
-        return found
+
+def _too_long(parts: Sequence[Mapping[str, Any]], patience: float) -> list[Standstill]:
+    found: list[Standstill] = []
+    for part in parts:
+        still = Standstill(str(part["part"]), float(part["still_secs"]), str(part.get("pipeline", "")), str(part.get("version", "")))
+        if still.for_secs > patience * float(part.get("times", 1)):
+            found.append(still)
+    return found

@@ -20,8 +20,12 @@ LAYOUT: Final = 1
 CRASHES: Final = 3
 """So many of them of one range, or of one pipeline within PERIOD_SECS."""
 PERIOD_SECS: Final = 3600.0
+LATEST: Final = 1e11
+"""Unix seconds that can be shown: some thousand years ahead."""
 KEPT: Final = 100
 """Crashes, and ranges set aside, that are remembered."""
+MOST_TOLD: Final = 32_768
+"""Bytes that a worker is told of; a message has 65,536 for all that is in it (docs/specs/supervision.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,17 @@ class Suspect:
     @classmethod
     def of(cls, work: AtWork) -> "Suspect":
         return cls(work.pipeline, work.version, work.stream, work.start, work.end, time.time())
+
+    @classmethod
+    def read(cls, one: dict[str, Any]) -> "Suspect":
+        """KeyError, TypeError, ValueError, AttributeError, OverflowError."""
+        pipeline, version, stream = one["pipeline"], one["version"], one.get("stream", "")
+        if not all(isinstance(name, str) for name in (pipeline, version, stream)):
+            raise TypeError("a name is no text")
+        start, end, at = int(one.get("start", 0)), int(one.get("end", 0)), float(one.get("at", 0.0))
+        if not 0.0 <= at < LATEST:
+            raise ValueError("a time is no time")
+        return cls(pipeline, version, stream, start, end, at)
 
     def overlaps(self, other: "Suspect") -> bool:
         same = (self.pipeline, self.version, self.stream) == (other.pipeline, other.version, other.stream)
@@ -102,6 +117,13 @@ class Quarantine:
         """Whether a part of a range is set aside."""
         return bool(self.ranges) and any(one.overlaps(Suspect(pipeline, version, stream, start, end)) for one in self.ranges)
 
+    def told(self) -> dict[str, Any]:
+        """The document without its history; of the rest the latest that a message has room for."""
+        short = Quarantine([], [*self.ranges], [*self.pipelines])
+        while len(json.dumps(document := short.document())) > MOST_TOLD:
+            (short.ranges or short.pipelines).pop(0)
+        return document
+
     # --- on disk, and over the channel --------------------------------------------------------------------------------------------
     def document(self) -> dict[str, Any]:
         return {"v": LAYOUT, **{name: [asdict(one) for one in getattr(self, name)] for name in ("crashes", "ranges", "pipelines")}}
@@ -112,8 +134,8 @@ class Quarantine:
         try:
             if document["v"] > LAYOUT:
                 raise NewerFormatError("the list of what is set aside was written by a newer release", hint="use that release")
-            return cls(*([Suspect(**one) for one in document[name]] for name in ("crashes", "ranges", "pipelines")))
-        except (KeyError, TypeError) as error:
+            return cls(*([Suspect.read(one) for one in document[name]] for name in ("crashes", "ranges", "pipelines")))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DamagedError(f"the list of what is set aside cannot be understood: {error}") from error
 
 
@@ -128,6 +150,14 @@ def load(home: Path) -> Quarantine:
     if not isinstance(document, dict):
         raise DamagedError(f"`{home / 'agent' / NAME}` is damaged: it holds no object")
     return Quarantine.of(document)
+
+
+def set_aside(home: Path) -> Path:
+    """Put a ledger that cannot be used out of the way, so that the next one does not overwrite it; where it is now. OSError."""
+    path = home / "agent" / NAME
+    kept = path.with_name(f"{NAME}.set-aside")
+    path.replace(kept)
+    return kept
 
 
 def save(quarantine: Quarantine, home: Path) -> None:

@@ -21,7 +21,7 @@ from tailrace.agent.supervisor.pauses import Pauses
 from tailrace.agent.supervisor.quarantine import Suspect
 from tailrace.agent.supervisor.said import Said
 from tailrace.agent.supervisor.versions import Versions
-from tailrace.errors import DamagedError
+from tailrace.errors import StateError
 
 LOOK_SECS: Final = 1.0
 GOOD_SECS: Final = 60.0
@@ -30,6 +30,8 @@ BAD_STARTS: Final = 3
 """So many ends of a version before it was at work for GOOD_SECS, and the last good one takes its place."""
 NEWS: Final = 20
 """Ends of workers that the next one is told of, for its alarms."""
+MOST_KIND: Final = 40
+"""Characters of a message that is not understood."""
 FORWARDED: Final = (signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -101,12 +103,19 @@ class Supervisor:
             if received is None:
                 life.channel.close()
                 return
-            self._take(life, *received)
+            message, handles = received
+            try:
+                self._take(life, message, handles)
+            except (KeyError, TypeError, ValueError, OverflowError) as error:  # of another release, or out of its mind
+                self._said.warning(f"the worker's message `{str(message.get('kind'))[:MOST_KIND]}` cannot be understood: {error!r}")
+            close(handles)
 
     def _take(self, life: Life, message: dict[str, Any], handles: list[int]) -> None:
+        """What is left of `handles` is closed by the caller. KeyError, TypeError, ValueError, OverflowError."""
         kind = message.get("kind")
         if kind == "keep" and len(handles) == 1:
-            if not self._keeper.keep(str(message["key"]), handles.pop()):
+            key = str(message["key"])
+            if not self._keeper.keep(key, handles.pop()):
                 self._said.warning(f"more than {MOST} deleted files are still being read: this one is not kept over the worker's end")
         elif kind == "let_go":
             self._keeper.let_go(str(message["key"]))
@@ -119,12 +128,11 @@ class Supervisor:
         elif kind == "refused":
             life.refused = int(message.get("exit", 1))
             self._said.kept(f"the worker cannot run: {message.get('why', '')}")
-        close(handles)
 
     def _greet(self, life: Life, hello: Mapping[str, Any]) -> None:
         aside = self._quarantine()
         run = {**self._order.run, "home": str(self._home)}
-        if not life.greet(hello, run, self._keeper, news=self._news, quarantine=aside.document(), restarts=self._restarts):
+        if not life.greet(hello, run, self._keeper, news=self._news, quarantine=aside.told(), restarts=self._restarts):
             self._said.warning(f"the worker of version `{life.version}` speaks no form of messages that is known here")
 
     def _at_work(self, life: Life) -> None:
@@ -249,12 +257,17 @@ class Supervisor:
 
     # --- state ------------------------------------------------------------------------------------------------------------------
     def _quarantine(self) -> quarantine.Quarantine:
-        """As it is on disk now: an administrator may have changed it."""
+        """As it is on disk now: an administrator may have changed it. One that is damaged, or a newer release's, keeps no worker from
+        starting."""
         try:
             return quarantine.load(self._home)
-        except (DamagedError, OSError) as error:
+        except StateError as error:
             self._said.warning(f"what was set aside is not known any more: {error}")
-            return quarantine.Quarantine()
+            with contextlib.suppress(OSError):  # then the next word about it says the same again
+                self._said.warning(f"it is kept as `{quarantine.set_aside(self._home)}`")
+        except OSError as error:
+            self._said.warning(f"what was set aside cannot be read: {error}")
+        return quarantine.Quarantine()
 
     def _record(self, state: str) -> None:
         record.write(self._home, state=state, worker=self._life.pid if self._life is not None else 0, restarts=self._restarts)

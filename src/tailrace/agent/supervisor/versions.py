@@ -37,7 +37,7 @@ class Versions:
     def last_good(self) -> str:
         """Empty before one was."""
         try:
-            return (self._root / "last-good").read_text(encoding="utf-8").strip()
+            return (self._root / "last-good").read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             return ""
 

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -64,7 +66,8 @@ def install(
     unit = service in ("systemd", "both") or (service == "auto" and (systemd or destdir is not None))
     init = service in ("init", "both") or (service == "auto" and (not systemd or destdir is not None))
     ran = administration is not None and _made_way(layout)
-    Installer(layout, administration, Services(unit, init)).install()
+    with _running_again_if_it_fails(layout, ran=ran):
+        Installer(layout, administration, Services(unit, init)).install()
     say(f"installed release {__version__} in {layout.program}, for the user {layout.user}")
     if administration is None:
         return Exit.FINE
@@ -155,6 +158,19 @@ def _made_way(layout: "Layout") -> bool:
     if ran:
         running.do("stop")
     return ran
+
+
+@contextmanager
+def _running_again_if_it_fails(layout: "Layout", *, ran: bool) -> Generator[None]:
+    """The agent that was stopped for an installation goes on when there is none."""
+    from tailrace.agent.installation.layout import SERVICE
+    from tailrace.agent.platform import service
+
+    with ExitStack() as failed:
+        if ran:
+            failed.callback(lambda: service(SERVICE, layout.init_script).do("start"))
+        yield
+        failed.pop_all()
 
 
 def _is_joined(layout: "Layout") -> bool:

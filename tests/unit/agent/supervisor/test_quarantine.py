@@ -2,12 +2,13 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tailrace.agent.supervisor.quarantine import PERIOD_SECS, Quarantine, Suspect, load, save
-from tailrace.errors import DamagedError, NewerFormatError
+from tailrace.agent.supervisor.quarantine import PERIOD_SECS, Quarantine, Suspect, load, save, set_aside
+from tailrace.errors import DamagedError, NewerFormatError, StateError
 
 
 def death(
@@ -85,6 +86,46 @@ def test_one_that_cannot_be_understood_is_damaged(tmp_path: Path, content: str):
     (tmp_path / "agent" / "quarantine.json").write_text(content)
     with pytest.raises(DamagedError):
         load(tmp_path)
+
+
+def test_whatever_happens_to_its_bytes_it_is_understood_or_said_to_be_damaged(tmp_path: Path):
+    (tmp_path / "agent").mkdir()
+    ledger = Quarantine()
+    for start in (0, 0, 0, 100, 200, 300, 400):
+        ledger.crashed(death(start, start + 100))
+    save(ledger, tmp_path)
+    path = tmp_path / "agent" / "quarantine.json"
+    whole, understood = path.read_bytes(), 0
+    for at in range(len(whole)):
+        for data in (whole[:at], whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :]):
+            path.write_bytes(data)
+            try:
+                found = load(tmp_path)
+            except StateError:
+                continue
+            understood += 1
+            found.crashed(death(0, 100))
+            assert isinstance(found.covers("app", "v1", "S", 0, 1), bool)
+            assert Quarantine.of(found.told()).ranges == found.ranges
+            assert all(datetime.fromtimestamp(one.at, UTC) for one in [*found.ranges, *found.pipelines])
+    assert 0 < understood < len(whole)
+
+
+def test_what_a_worker_is_told_fits_into_a_message_and_is_the_latest():
+    ledger = Quarantine(ranges=[Suspect("p" * 200, "v" * 64, "S" * 16, number, number + 1) for number in range(100)])
+    ledger.pipelines = [Suspect(f"{number}" + "é" * 100, "v") for number in range(40)]
+    told = Quarantine.of(ledger.told())
+    assert len(json.dumps(told.document())) < 32_768
+    assert told.ranges == ledger.ranges[-len(told.ranges) :] != []
+    assert told.pipelines == ledger.pipelines
+
+
+def test_one_that_cannot_be_used_is_put_out_of_the_way(tmp_path: Path):
+    (tmp_path / "agent").mkdir()
+    path = tmp_path / "agent" / "quarantine.json"
+    path.write_text('{"v": 2}')
+    assert set_aside(tmp_path).read_text() == '{"v": 2}'
+    assert load(tmp_path) == Quarantine()
 
 
 def test_one_of_a_newer_release_is_not_misread():

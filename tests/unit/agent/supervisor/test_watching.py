@@ -4,7 +4,7 @@ import pytest
 
 from tailrace.agent.platform import Usage
 from tailrace.agent.supervisor import excess, pulse
-from tailrace.agent.supervisor.excess import Excess
+from tailrace.agent.supervisor.excess import Bounds, Excess
 from tailrace.agent.supervisor.pauses import Pauses
 from tailrace.agent.supervisor.pulse import Pulse
 
@@ -63,12 +63,37 @@ def test_a_machine_that_slept_does_not_kill_its_worker(clock: Clock):
     assert looks(clock, watched, 10) == (None, 10)
 
 
+NONSENSE = [
+    {"parts": 7},
+    {"parts": ["x"]},
+    {"parts": [{"part": "its reader"}]},
+    {"parts": [{"part": "its reader", "still_secs": "long"}]},
+    {"parts": [{"part": "its reader", "still_secs": 99, "times": None}]},
+]
+
+
+@pytest.mark.parametrize("report", NONSENSE)
+def test_a_report_that_cannot_be_understood_is_none(clock: Clock, report: dict):
+    watched = Pulse()
+    watched.beat({"hang_secs": 10})
+    clock.now += 3
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        watched.beat({"hang_secs": 1000, **report})
+    assert looks(clock, watched, 60)[1] == 8
+
+
+@pytest.mark.parametrize("report", [{"cpu_limit": "much"}, {"memory_limit": None}, {"memory_limit": float("inf")}])
+def test_limits_that_cannot_be_understood_are_said_to_be(report: dict):
+    with pytest.raises((TypeError, ValueError, OverflowError)):
+        Bounds.of(report)
+
+
 def over(clock: Clock, watched: Excess, seconds: int, *, cores: float = 0.0, mib: int = 100, limits: dict):
     """One look per second at a steady use; why it is over, and after how many seconds that was said."""
     for second in range(1, seconds + 1):
         clock.now += 1
         used = Usage(watched.used.cpu_secs + cores, mib * MIB, 1)
-        if why := watched.look(used, limits):
+        if why := watched.look(used, Bounds.of(limits)):
             return why, second
     return "", seconds
 

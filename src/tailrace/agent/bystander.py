@@ -1,0 +1,36 @@
+"""A thread beside the work: whatever goes wrong in it ends only itself, for a while, and never what the agent collects.
+
+Any other thread whose end is an error ends the session, because nothing may go on half alive. What merely tells how the agent is, may.
+"""
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Final
+
+from tailrace import telemetry
+
+PAUSE_SECS: Final = 10.0
+"""Before it begins again: a mistake that comes at once each time costs next to nothing."""
+
+
+@contextmanager
+def bystander(name: str, work: Callable[[threading.Event], None]) -> Generator[None]:
+    """Within it `work` runs, which returns when its event is set."""
+    over = threading.Event()
+    thread = threading.Thread(target=_again_and_again, args=(name, work, over), name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _again_and_again(name: str, work: Callable[[threading.Event], None], over: threading.Event) -> None:
+    while not over.is_set():
+        try:
+            work(over)
+        except Exception:  # noqa: BLE001 - whatever it is, it is not worth a line that is not collected
+            telemetry.logger("agent").error("a part that only tells how the agent is failed, and begins again", part=name, exc_info=True)
+            over.wait(PAUSE_SECS)
