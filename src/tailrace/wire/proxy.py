@@ -76,11 +76,28 @@ class Proxies:
             return None
         return Proxy.parse(text)
 
+    def shown(self) -> dict[str, str]:
+        """By scheme the proxy's host and port, without its password; nothing where there is none."""
+        return {scheme: _shown(text) for scheme, text in (("http", self.http), ("https", self.https)) if text and text != NONE}
+
     def _goes_without(self, host: str, port: int) -> bool:
         address = as_address(host)
         if host == "localhost" or (address is not None and address.is_loopback):
             return True
         return any(_covers(one.strip().lower(), host, port) for one in self.without.split(",") if one.strip())
+
+
+def may_be_forwarded(url: str) -> bool:
+    """Whether a proxy may be given a request for `url` itself: nothing in it is secret, and its host is a name."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and as_address(parts.hostname or "") is None
+
+
+def _shown(text: str) -> str:
+    try:
+        return str(Proxy.parse(text))
+    except ValueError as error:
+        return str(error)
 
 
 def wrong_proxy(text: str) -> str:
@@ -132,4 +149,9 @@ def use(proxies: Proxies) -> None:
 
 def way_to(url: str, own: str = "") -> Proxy | None:
     """By this process's proxies. ValueError."""
-    return (_in_force or Proxies.of_environment()).way_to(url, own)
+    return in_force().way_to(url, own)
+
+
+def in_force() -> Proxies:
+    """This process's."""
+    return _in_force or Proxies.of_environment()

@@ -7,10 +7,12 @@ import threading
 
 
 class HttpProxy:
-    """On a free port. It finds every host at `server_port` of this machine; with `password`, `user` must name it."""
+    """On a free port. It finds every host at `server_port` of this machine; with `password`, `user` must name it. Many make no tunnels but
+    to port 443: without `tunnels` it makes none."""
 
-    def __init__(self, server_port: int, password: str = "") -> None:
+    def __init__(self, server_port: int, password: str = "", *, tunnels: bool = True) -> None:
         self.server_port = server_port
+        self.tunnels = tunnels
         self.expected = f"Basic {base64.b64encode(f'user:{password}'.encode()).decode()}" if password else ""
         self.asked: list[str] = []
         """The request lines."""
@@ -47,6 +49,8 @@ class HttpProxy:
             self.asked.append(first)
             if headers.pop("proxy-authorization", "") != self.expected:
                 writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+            elif method == "CONNECT" and not self.tunnels:
+                writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
             elif method == "CONNECT":
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 await self._join(reader, writer, b"")

@@ -11,7 +11,7 @@ import pytest
 from tailrace import __version__
 from tailrace.cli.main import main
 from tests.conftest import RunningServer
-from tests.integration.agent.machine import Machine
+from tests.integration.agent.machine import COMMAND, Machine
 
 pytestmark = pytest.mark.peer  # it mounts: the same that installs packages may do that
 
@@ -34,8 +34,10 @@ def machine() -> Iterator[Machine]:
 
 def test_installed_it_runs_as_its_user_with_one_capability_and_leaves_what_it_says(machine: Machine):
     before = machine.tree()
-    said = machine.tailrace("agent install")
+    said = machine.run(f"HTTPS_PROXY=http://me:secret@proxy:3128 {COMMAND} agent install")
     assert "put a pipeline into /etc/tailrace/pipelines" in said
+    assert "goes through the proxy proxy:3128, the service does not: write `https_proxy` into /etc/tailrace/agent.yaml" in said
+    assert "secret@" not in said
     machine.run(PIPELINE)
     assert machine.run("tailrace agent start") == "the agent is at work\n"
     assert machine.run("ps -o user=,comm= -C tailrace-agent,tailrace-worker").split() == [

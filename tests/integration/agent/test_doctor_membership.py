@@ -13,7 +13,7 @@ from tests.conftest import RunningServer
 from tests.integration.agent.patient import Patient
 from tests.integration.agent.running import wait_for
 from tests.integration.agent.test_agent_joins import Remote
-from tests.integration.agent.tls_server import joined
+from tests.integration.agent.tls_server import joined, serving
 
 
 def test_a_project_that_the_agent_has_not_joined(patient: Patient, authority: Authority) -> None:
@@ -90,9 +90,28 @@ def test_a_quota_that_is_used_up_and_a_logstore_that_is_not_there(member: Remote
     wait_for(lambda: "WriteQuotaExceed" in said() and "LogStoreNotExist" in said(), member.log(), 60)
     assert "raise the quota" in said()
     assert "make it on the server" in said()
-    assert warnings(member.home, "agent") == []
+    assert warnings(member.home, "agent") == warnings(member.home, "connection") == []
+    shell = {"https_proxy": "http://user:secret@proxy.example.org:3128"}
+    ((text, remedy),) = [
+        (one.text, one.remedy)
+        for one in examine(look(member.home, environment=shell))
+        if one.level == "warning" and one.check == "connection"
+    ]
+    assert "was started with no proxy for `https`, this command with the proxy `proxy.example.org:3128`" in text
+    assert "write `https_proxy` into HOME/agent.yaml" in remedy
     member.kill()
     assert "no agent runs on this home" in warnings(member.home, "agent")[0][0]
+
+
+def test_a_group_that_names_this_machine_and_does_not_have_it(patient: Patient, authority: Authority, tmp_path: Path) -> None:
+    kept_out = {"project": "demo", "name": "web", "reason": "it runs windows, the group's agents run linux"}
+    facts = {"state": "enrolled", "projects": [{"project": "demo", "logstores": ["*"]}], "reported": True, "addresses": ["10.0.0.7"]}
+    with serving(authority, tmp_path, answer={**facts, "kept_out": [kept_out]}) as (address, _):
+        patient.sends_to(address).known_as(joined(authority, address))
+        ((text, remedy),) = patient.warnings("membership")
+        assert "goes by `10.0.0.7`" in patient.said("membership")
+    assert text == "the machine group `demo/web` names this machine, and does not have it: it runs windows, the group's agents run linux"
+    assert "a group for each system" in remedy
 
 
 def test_a_machine_that_is_in_no_group(member: Remote, server: RunningServer) -> None:

@@ -80,12 +80,27 @@ def test_a_clock_that_makes_the_certificate_expire_is_named(patient: Patient, au
 
 def test_the_way_leads_through_a_proxy_as_the_agents_does(patient: Patient, server: RunningServer) -> None:
     address = f"http://logs.example.org:{server.port}"
-    with HttpProxy(server.port, "secret") as proxy:
+    with HttpProxy(server.port, "secret", tunnels=False) as proxy:
         patient.environment["http_proxy"] = f"http://user:secret@127.0.0.1:{proxy.port}"
         patient.sends_to(address, AccessKeyId="id", AccessKeySecret="s")
         assert f"through the proxy `127.0.0.1:{proxy.port}`" in patient.said("connection", "ok")
         patient.environment["http_proxy"] = f"http://user:wrong@127.0.0.1:{proxy.port}"
         ((text, remedy),) = patient.warnings("connection")
-    assert f"the proxy `127.0.0.1:{proxy.port}` does not lead to `{address}`: tunnel connection failed: 407" in text
+    assert set(proxy.asked) == {f"GET http://demo.logs.example.org:{server.port}/healthz HTTP/1.1"}
+    assert f"the proxy `127.0.0.1:{proxy.port}` does not lead to `{address}`: it answers 407" in text
     assert "with user and password" in remedy
     assert "wrong" not in text
+
+
+def test_a_proxy_that_makes_no_tunnel_does_not_lead_to_a_port_with_tls(patient: Patient, authority: Authority, tmp_path: Path) -> None:
+    with serving(authority, tmp_path, names=("logs.example.org",)) as (address, _):
+        port = address.rpartition(":")[2]
+        patient.sends_to(f"https://logs.example.org:{port}").known_as(joined(authority, f"https://logs.example.org:{port}"))
+        with HttpProxy(int(port), tunnels=False) as proxy:
+            (patient.home / "agent.yaml").write_text(f"https_proxy: http://127.0.0.1:{proxy.port}\n")
+            ((text, remedy),) = patient.warnings("connection")
+            proxy.tunnels = True
+            assert f"through the proxy `127.0.0.1:{proxy.port}`" in patient.said("connection", "ok")
+    assert "does not lead to" in text
+    assert "403" in text
+    assert "`no_proxy` names what is reached without it" in remedy

@@ -1,6 +1,7 @@
 """A server with a certificate of a test's own, that takes everything, and an agent that has joined it."""
 
 import http.server
+import json
 import ssl
 import threading
 import time
@@ -20,19 +21,20 @@ SERVER = "5" * 32
 
 
 class Taking(http.server.BaseHTTPRequestHandler):
-    """Answers everything with 200 and an empty object. Its clock is `ahead_secs` ahead."""
+    """Answers everything with 200 and one object, as a rule an empty one. Its clock is `ahead_secs` ahead."""
 
     protocol_version = "HTTP/1.1"
     got: ClassVar[list[str]]
     ahead_secs: ClassVar[float] = 0.0
+    answer: ClassVar[bytes] = b"{}"
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
         self.got.append(self.path)
         self.send_response(200)
-        self.send_header("content-length", "2")
+        self.send_header("content-length", str(len(self.answer)))
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(self.answer)
 
     do_GET = do_POST  # noqa: N815 - the library's name
 
@@ -52,6 +54,7 @@ def serving(
     life: timedelta = timedelta(days=1),
     ahead_secs: float = 0.0,
     port: int = 0,
+    answer: object = (),
 ) -> Iterator[tuple[str, list[str]]]:
     """Address of a server that takes everything, and the paths that it was asked for. `life` may lie in the past."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -60,7 +63,7 @@ def serving(
     file.write_text(key_pem(key) + "".join(map(pem_of, [issued, *authority.chain])))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
-    handler = type("Recording", (Taking,), {"got": [], "ahead_secs": ahead_secs})
+    handler = type("Recording", (Taking,), {"got": [], "ahead_secs": ahead_secs, "answer": json.dumps(answer or {}).encode()})
     with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         server.daemon_threads = True
         server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -12,6 +12,7 @@ from tailrace.agent.jobs.onetime import Runs
 from tailrace.agent.status.exporter import exporting
 from tailrace.agent.status.overview import Overview, Row, alarm_rows
 from tailrace.errors import StateError
+from tailrace.wire.proxy import in_force
 
 MAX_FILES: Final = 100_000
 
@@ -35,6 +36,7 @@ class Desk:
             "alarms": lambda _: alarm_rows(),
             "servers": lambda _: self.overview.servers(),
             "enrol": self._enrol,
+            "proxies": lambda _: [in_force().shown()],
             "metrics": lambda _: [{"text": telemetry.render().decode()}],
         }
 

@@ -78,6 +78,9 @@ def _groups(scene: Scene, answer: Mapping[str, Any]) -> Iterator[Finding]:
     """Whether a machine group has this machine, by what the agent told the server of it."""
     groups = [f"`{one['project']}/{one['name']}`" for one in answer.get("groups", [])]
     labels = [f"`{one}`" for one in [*answer.get("addresses", []), *answer.get("user_defined_ids", [])]]
+    for one in answer.get("kept_out", []):
+        text = f"the machine group `{one['project']}/{one['name']}` names this machine, and does not have it: {one['reason']}"
+        yield warning(text, "make a group for each system; Windows and Linux are never in one")
     if groups:
         yield ok(f"it belongs to the machine groups {', '.join(groups)}")
     elif answer.get("reported"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 from tailrace.agent.doctor.finding import Finding, info, ok, warning
 from tailrace.agent.doctor.scene import Scene
@@ -26,6 +27,24 @@ def check_connection(scene: Scene) -> Iterator[Finding]:
             yield info(f"what is sent to `{visit.address.url}` can be read on the way: it is not encrypted", remedy)
     if not scene.visits:
         yield info("no pipeline sends to a server")
+    yield from _another_way(scene)
+
+
+def _another_way(scene: Scene) -> Iterator[Finding]:
+    """Where the agent that runs was started with other proxies than this command: what is said above does not hold for it."""
+    if scene.agent.proxies is None:
+        return
+    ours = scene.settings.proxies.shown()
+    for scheme in sorted({urlsplit(visit.address.url).scheme for visit in scene.visits}):
+        its, mine = scene.agent.proxies.get(scheme, ""), ours.get(scheme, "")
+        if its != mine:
+            text = f"the agent that runs was started with {_named(its)} for `{scheme}`, this command with {_named(mine)}"
+            remedy = f"write `{scheme}_proxy` into HOME/agent.yaml, which both read, and restart it: a service has its own environment"
+            yield warning(text, remedy)
+
+
+def _named(proxy: str) -> str:
+    return f"the proxy `{proxy}`" if proxy else "no proxy"
 
 
 def check_clock(scene: Scene) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from tailrace.errors import ConfigError, ConfigErrors, StateError, TailraceError
 from tailrace.flushers.sls import SlsConfig
 from tailrace.pipeline.loading import load_directory, load_file, resolve
 from tailrace.pipeline.model import PipelineConfig
-from tailrace.wire.proxy import Proxy
+from tailrace.wire.proxy import Proxy, may_be_forwarded
 from tailrace.wire.tls import client_context
 
 ANSWER_SECS: Final = 5.0
@@ -38,6 +38,8 @@ class AtWork:
     trouble: str = ""
     silent: bool = False
     """There is one, and it does not answer."""
+    proxies: Row | None = None
+    """By scheme the proxy that it goes through; None when it does not say."""
 
     @property
     def answers(self) -> bool:
@@ -83,7 +85,9 @@ class Scene:
             tls = self.identity.tls(target.url, target.project) if self.identity else None
             whose = f"project `{target.project}`"
             proxy = self._proxy(target.url, target.proxy.reveal())
-            found.setdefault(target.url, Address(target.url, tls, whose, "" if tls else target.project, proxy))
+            enrolled = self.identity.server(target.url, target.project) if self.identity else None
+            forwarded = proxy is not None and enrolled is None and may_be_forwarded(target.url)
+            found.setdefault(target.url, Address(target.url, tls, whose, "" if tls else target.project, proxy, forwarded))
         return found
 
     def _proxy(self, url: str, own: str = "") -> Proxy | None:
@@ -173,4 +177,12 @@ def _agent(home: Path) -> AtWork:
         return AtWork(trouble="this user may not ask it" if forbidden else "")
     except (StateError, UsageError) as error:
         return AtWork(trouble=error.message, silent=True)
-    return AtWork(rows)
+    return AtWork(rows, proxies=_its_proxies(home))
+
+
+def _its_proxies(home: Path) -> Row | None:
+    """An agent of an older release does not know the question."""
+    try:
+        return next(iter(ask(home / "run", {"ask": "proxies"}, timeout=ANSWER_SECS)), None)
+    except TailraceError:
+        return None

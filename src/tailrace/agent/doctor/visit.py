@@ -10,11 +10,15 @@ from email.utils import parsedate_to_datetime
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from tailrace.errors import UnreachableError
+from tailrace.wire.outward import outward
 from tailrace.wire.proxy import Proxy
 from tailrace.wire.tls import EXPIRED, NOT_YET_VALID, explain, unchecked_context
 
 STEP_SECS: Final = 5.0
 PATH: Final = "/healthz"
+PROXYS_OWN: Final = (407, 502, 503, 504)
+"""Answers of a proxy that wants to be told who we are, or does not get through itself."""
 HALF_SECOND: Final = 0.5
 """A `Date` header has whole seconds, cut off."""
 
@@ -27,13 +31,14 @@ Step: TypeAlias = Literal["name", "port", "certificate", "answer"]
 @dataclass(frozen=True, slots=True)
 class Address:
     """`tls` is how the server is known; None: by the roots that this machine trusts. A service of others is reached below `project`.
-    `proxy` leads there, where there is one."""
+    `proxy` leads there, where there is one; `forwarded`: it gets the requests themselves, no tunnel is asked of it."""
 
     url: str
     tls: ssl.SSLContext | None
     whose: str
     project: str = ""
     proxy: Proxy | None = None
+    forwarded: bool = False
 
     @property
     def host(self) -> str:
@@ -51,6 +56,10 @@ class Address:
     def server_name(self) -> str:
         """What its certificate has to be for."""
         return f"{self.project}.{self.host}" if self.project and not _is_address(self.host) else self.host
+
+
+class ProxyRefusalError(OSError):
+    """The proxy itself has answered, and does not lead there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +84,28 @@ def visit(address: Address) -> Visit:
         reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is no host name"
         return Visit(address, "name", f"the name `{host}` cannot be resolved: {reason}", NAME_REMEDY)
     try:
-        connection = _connected(address)
+        with _connected(address) as connection:
+            found = _speak(address, connection)
+    except UnreachableError as error:
+        return Visit(address, "port", error.message, error.hint)
     except (OSError, http.client.HTTPException) as error:
-        return Visit(address, "port", *(_no_tunnel(address, address.proxy, error) if address.proxy else _no_connection(address, error)))
-    with connection:
-        found = _speak(address, connection)
+        return Visit(address, "port", *(_no_way(address, address.proxy, error) if address.proxy else _no_connection(address, error)))
     return replace(found, took_secs=time.monotonic() - began)
 
 
 def _connected(address: Address) -> socket.socket:
-    """Through the proxy's tunnel, where there is a proxy."""
-    if address.proxy is None:
-        return socket.create_connection((address.host, address.port), STEP_SECS)
-    tunnel = http.client.HTTPConnection(address.proxy.host, address.proxy.port, timeout=STEP_SECS)
-    tunnel.set_tunnel(address.host, address.port, address.proxy.headers)
+    """To the address, to the proxy that forwards what it is sent, or through a proxy's tunnel. UnreachableError, OSError, HTTPException."""
+    proxy, source = address.proxy, outward().source()
+    if proxy is None or address.forwarded:
+        there = (proxy.host, proxy.port) if proxy else (address.host, address.port)
+        return socket.create_connection(there, STEP_SECS, source)
+    tunnel = http.client.HTTPConnection(proxy.host, proxy.port, timeout=STEP_SECS, source_address=source)
+    tunnel.set_tunnel(address.host, address.port, proxy.headers)
     tunnel.connect()
     return tunnel.sock
 
 
-def _no_tunnel(address: Address, proxy: Proxy, error: Exception) -> tuple[str, str]:
+def _no_way(address: Address, proxy: Proxy, error: Exception) -> tuple[str, str]:
     remedy = "check `http_proxy` and `https_proxy`, with user and password; `no_proxy` names what is reached without it"
     return f"the proxy `{proxy}` does not lead to `{address.url}`: {str(error).lower()}", remedy
 
@@ -122,18 +134,26 @@ def _speak(address: Address, connection: socket.socket) -> Visit:
     try:
         with connection:
             return Visit(address, ahead_secs=_ahead(address, connection))
+    except ProxyRefusalError:
+        raise
     except (OSError, http.client.HTTPException) as error:
         return Visit(address, "answer", f"`{address.url}` gives no answer of HTTP: {str(error).lower()}", PORT_REMEDY)
 
 
 def _ahead(address: Address, connection: socket.socket) -> float | None:
-    """By the `Date` of an answer, measured at the middle of question and answer; None when there is none."""
+    """By the `Date` of an answer, measured at the middle of question and answer; None when there is none. ProxyRefusalError."""
+    path, headers = PATH, {"host": address.host, "connection": "close"}
+    if address.proxy is not None and address.forwarded:
+        headers["host"] = f"{address.server_name}:{address.port}"
+        path, headers = f"http://{headers['host']}{PATH}", {**headers, **address.proxy.headers}
     speaking = http.client.HTTPConnection(address.host, address.port, timeout=STEP_SECS)
     speaking.sock = connection
     asked_at = time.time()
-    speaking.request("GET", PATH, headers={"host": address.host, "connection": "close"})
+    speaking.request("GET", path, headers=headers)
     with speaking.getresponse() as answer:
         date = answer.headers.get("date")
+        if address.forwarded and answer.status in PROXYS_OWN:
+            raise ProxyRefusalError(f"it answers {answer.status} {answer.reason}")
     middle = (asked_at + time.time()) / 2
     try:
         return parsedate_to_datetime(date).timestamp() + HALF_SECOND - middle if date else None

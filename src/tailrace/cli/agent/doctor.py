@@ -42,10 +42,12 @@ def doctor(
     that does are servers that cannot be reached.
     """
     from tailrace.agent.doctor import examine, look
+    from tailrace.wire.outward import use as use_outward
     from tailrace.wire.proxy import use
 
     scene = look(home.expanduser().absolute(), pipelines.expanduser().absolute() if pipelines else None)
     use(scene.settings.proxies)
+    use_outward(scene.settings.outward)
     if file is not None:
         path = os.path.abspath(file.expanduser())  # noqa: PTH100  # links are told, not followed
         found = _show(_of_file(path, scene), output, title=path)

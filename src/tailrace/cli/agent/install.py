@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from tailrace import __version__
 from tailrace.cli.agent.enroll import VARIABLE
 from tailrace.cli.output import Exit, note, say
-from tailrace.errors import StateError, UnreachableError, UsageError
+from tailrace.errors import ConfigError, StateError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
     from tailrace.agent.installation.layout import Layout
@@ -71,6 +71,7 @@ def install(
     say(f"installed release {__version__} in {layout.program}, for the user {layout.user}")
     if administration is None:
         return Exit.FINE
+    _tell_of_proxies(layout)
     if token or server or os.environ.get(VARIABLE):
         _join(layout, server, token)
     return _start(layout, start=start or ran) if unit or init else Exit.FINE
@@ -158,6 +159,21 @@ def _made_way(layout: "Layout") -> bool:
     if ran:
         running.do("stop")
     return ran
+
+
+def _tell_of_proxies(layout: "Layout") -> None:
+    """A service does not have the environment of whoever installs it."""
+    from tailrace.agent.settings import startup
+    from tailrace.wire.proxy import Proxies
+
+    try:
+        own = startup.load(layout.config, environment={}).settings.proxies.shown()
+    except ConfigError:
+        return  # the mistake is told when the agent starts
+    for scheme, proxy in Proxies.of_environment().shown().items():
+        if own.get(scheme) != proxy:
+            where = layout.config / "agent.yaml"
+            note(f"this shell goes through the proxy {proxy}, the service does not: write `{scheme}_proxy` into {where} if it is to")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from tailrace.flushers.connection import Answer, HttpConnections, ProxyError
 from tailrace.pipeline.contract import FlusherContext, ServerName
-from tailrace.wire.proxy import PORTS, Proxy, as_address, bracketed, way_to
+from tailrace.wire.proxy import PORTS, Proxy, as_address, bracketed, may_be_forwarded, way_to
 from tailrace.wire.tls import explain
 
 
@@ -42,8 +42,7 @@ class Link:
     @property
     def _forwards(self) -> bool:
         """Whether a proxy may be given the request itself: not where only we know the way to the host's name."""
-        url = urlsplit(self.address)
-        return url.scheme == "http" and as_address(url.hostname or "") is None and self._server is None and self._way() is not None
+        return may_be_forwarded(self.address) and self._server is None and self._way() is not None
 
     def open(self) -> None:
         self.address = self._addresses()[0]

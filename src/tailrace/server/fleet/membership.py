@@ -38,6 +38,13 @@ class Membership:
                 if _carries(report, group) and not self._objection(report, group):
                     yield group
 
+    def kept_out(self, report: Report) -> Iterator[tuple[MachineGroup, str]]:
+        """The groups of its projects that name an agent and do not have it, each with the reason."""
+        for grant in self._roster.grants(report.agent):
+            for group in self._collection.groups(grant.project):
+                if _carries(report, group) and (reason := self._objection(report, group)):
+                    yield group, reason
+
     def members(self, group: MachineGroup) -> list[Report]:
         """By agent."""
         return [report for report in self._reports if _carries(report, group) and not self._objection(report, group)]

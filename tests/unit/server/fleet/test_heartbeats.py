@@ -153,6 +153,13 @@ async def test_windows_and_linux_are_never_in_one_group(bench: Bench) -> None:
         Unresolved("web", "a2", "it runs windows server 2022, the group's agents run linux"),
         Unresolved("gone", "", "no agent has reported this user-defined id"),
     ]
+    own, other = bench.reports.get("a1"), bench.reports.get("a2")
+    assert own is not None
+    assert other is not None
+    assert list(bench.membership.kept_out(own)) == []
+    assert [(one.name, reason) for one, reason in bench.membership.kept_out(other)] == [
+        ("all", "it runs windows server 2022, the group's agents run linux")
+    ]
 
 
 async def test_an_agent_of_another_project_does_not_decide_on_a_groups_system(bench: Bench) -> None:

@@ -105,6 +105,10 @@ class GroupName(BaseModel):
     name: str
 
 
+class KeptOut(GroupName):
+    reason: str
+
+
 class Standing(BaseModel):
     """How the server sees the agent that asks."""
 
@@ -115,6 +119,7 @@ class Standing(BaseModel):
     addresses: list[str] = Field(description="Of the machine, as the agent told them.")
     user_defined_ids: list[str] = Field(description="Likewise.")
     groups: list[GroupName] = Field(description="Machine groups that the agent belongs to.")
+    kept_out: list[KeptOut] = Field(description="Those that name it, and do not have it.")
 
 
 @router.get("/roots")
@@ -169,6 +174,7 @@ async def standing(request: Request, server: Server) -> Standing:
     agent = server.fleet.known(peer_certificate(_shown_certificate(request)))
     grants, report = server.roster.grants(agent.id), server.reports.get(agent.id)
     groups = server.membership.groups_of(report) if report is not None else ()
+    kept_out = server.membership.kept_out(report) if report is not None else ()
     return Standing(
         agent_id=agent.id,
         state="enrolled" if agent.revoked is None else "revoked",
@@ -177,6 +183,7 @@ async def standing(request: Request, server: Server) -> Standing:
         addresses=list(report.addresses) if report is not None else [],
         user_defined_ids=list(report.user_defined_ids) if report is not None else [],
         groups=[GroupName(project=group.project, name=group.name) for group in groups],
+        kept_out=[KeptOut(project=group.project, name=group.name, reason=reason) for group, reason in kept_out],
     )
 
 
