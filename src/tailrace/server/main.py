@@ -27,6 +27,7 @@ from tailrace.server.auth.keys import new_admin_key
 from tailrace.server.auth.master_key import open_current_vault
 from tailrace.server.auth.tls import Certificates, own_names
 from tailrace.server.auth.vault import Vault
+from tailrace.server.consumption.groups import ConsumerGroups
 from tailrace.server.db.catalog import Catalog
 from tailrace.server.db.collection import Collection
 from tailrace.server.db.database import open_database
@@ -159,6 +160,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             vault=vault,
             roster=roster,
             collection=collection,
+            consumers=ConsumerGroups(transactions),
             authority=authority,
             certificates=Certificates(
                 authority,

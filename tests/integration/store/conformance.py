@@ -12,7 +12,7 @@ import pytest
 
 from tailrace.batch import DecodeError
 from tailrace.errors import ApiError, EngineError, ForkError
-from tailrace.server.store.port import Committed, EngineQuery, FieldIndex, Limits, LineIndex, Package, Store, TableSpec, Write
+from tailrace.server.store.port import Committed, EngineQuery, FieldIndex, Frontier, Limits, LineIndex, Package, Store, TableSpec, Write
 from tests.integration.store import groups
 from tests.integration.store.conftest import Clock
 from tests.integration.store.groups import eventually, names, numbers, package, plain, spec
@@ -133,6 +133,18 @@ class StoreConformance:
         answers = await asyncio.gather(store.commit(Write(table, [bad])), store.commit(Write(table, [good])), return_exceptions=True)
         assert isinstance(answers[0], DecodeError)
         assert answers[1] == [NEW]
+
+    async def test_the_frontier_of_a_shard_is_reached_when_all_is_readable(self, store: Store, table: TableSpec) -> None:
+        assert await store.frontier(table.logstore, 0) == Frontier()
+        key = "0" * 32
+        writing = asyncio.create_task(store.commit(Write(table, [plain(["a", "b"]), plain(["c"])], hash_key=key)))
+        await asyncio.sleep(0)
+        assert not (await store.frontier(table.logstore, 0)).final
+        await writing
+        assert await store.frontier(table.logstore, 0) == Frontier(0, 0, 2, final=False)
+        await store.flush()
+        assert await store.frontier(table.logstore, 0) == Frontier(3, 2, 2)
+        assert await store.frontier(table.logstore, 1) == Frontier()
 
     # --- all or nothing -----------------------------------------------------------------------------------------------------------
     async def test_one_bad_body_refuses_the_whole_write(self, store: Store, table: TableSpec) -> None:

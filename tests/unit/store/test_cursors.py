@@ -1,11 +1,13 @@
 """Shards and their numbers."""
 
+from collections import Counter
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailrace.pipeline.contract import Identity
 from tailrace.server.store.cursors import Cursors, ShardChooser
-from tailrace.server.store.port import Package, TableSpec, Write
+from tailrace.server.store.port import Package, ShardRange, TableSpec, Write
 from tailrace.server.store.records import PackageRecord, RequestRecord, StateRecord
 
 TABLE = TableSpec(1, 30, shards=4)
@@ -21,6 +23,19 @@ def test_a_hash_key_falls_into_the_range_of_its_shard() -> None:
     chooser = ShardChooser()
     keys = ["0" * 32, "3" + "f" * 31, "4" + "0" * 31, "f" * 32]
     assert [chooser.choose(Write(TABLE, [PLAIN], hash_key=key), [PLAIN])[0] for key in keys] == [0, 0, 1, 3]
+
+
+def test_ranges_of_the_moment_decide_for_keys_streams_and_turns() -> None:
+    ranges = [ShardRange(7, 0), ShardRange(3, 1 << 126), ShardRange(9, 3 << 126)]
+    chooser = ShardChooser()
+    keys = ["0" * 32, "4" + "0" * 31, "b" + "f" * 31, "c" + "0" * 31, "f" * 32]
+    by_key = [chooser.choose(Write(TABLE, [PLAIN], hash_key=key, shards=lambda: ranges), [PLAIN])[0] for key in keys]
+    assert by_key == [7, 3, 3, 9, 9]
+    streams = [Package(b"", "none", 0, "agent", Identity(b"e", f"{n:X}", 1, 0, 1, b"")) for n in range(400)]
+    spread = Counter(chooser.choose(Write(TABLE, streams, shards=lambda: ranges), streams))
+    assert spread.keys() == {7, 3, 9}
+    assert spread[3] > spread[7]
+    assert {chooser.choose(Write(TABLE, [PLAIN], shards=lambda: ranges), [PLAIN])[0] for _ in range(3)} == {7, 3, 9}
 
 
 def test_writes_go_round_and_streams_stay() -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tailrace.server.auth.authority import Authority
     from tailrace.server.auth.tls import Certificates
     from tailrace.server.auth.vault import Vault
+    from tailrace.server.consumption.groups import ConsumerGroups
     from tailrace.server.db.catalog import Catalog
     from tailrace.server.db.collection import Collection
     from tailrace.server.db.roster import Roster
@@ -51,6 +52,7 @@ class Services:
     vault: "Vault"
     roster: "Roster"
     collection: "Collection"
+    consumers: "ConsumerGroups"
     authority: "Authority"
     certificates: "Certificates"
     fleet: "Fleet"

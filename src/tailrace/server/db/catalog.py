@@ -6,17 +6,17 @@ next start if the server dies in between.
 
 import asyncio
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from tailrace import telemetry
 from tailrace.errors import ApiError, TailraceError
-from tailrace.server.db import statements
-from tailrace.server.db.records import Logstore, Project
+from tailrace.server.db import sharding, statements
+from tailrace.server.db.records import Logstore, Project, Shard
 from tailrace.server.db.transactions import Transactions
-from tailrace.server.store.port import Found, Store
+from tailrace.server.store.port import Found, ShardRange, Store
 from tailrace.server.store.schema import table_name
 
 log = telemetry.logger("server.catalog")
@@ -136,6 +136,28 @@ class Catalog:
             if self._known_logstore(project, name).index is None:
                 raise ApiError(404, "IndexConfigNotExist", f"logstore `{name}` has no index")
             await self._set_index(project, name, document)
+
+    async def split_shard(self, project: str, name: str, shard: int, keys: Sequence[str]) -> list[Shard]:
+        """Cut at each of the `keys`; the shard, then those that take over."""
+        async with self._changing:
+            return await self._change_shards(project, name, lambda shards: sharding.split(shards, shard, keys))
+
+    async def merge_shard(self, project: str, name: str, shard: int) -> list[Shard]:
+        """With its neighbour on the right; the one that takes over, then both."""
+        async with self._changing:
+            closed_first = await self._change_shards(project, name, lambda shards: sharding.merge(shards, shard))
+            return [closed_first[-1], *closed_first[:-1]]
+
+    def writable_shards(self, project: str, name: str) -> list[ShardRange]:
+        """Raises ApiError 404 for a logstore that is gone."""
+        return sharding.writable(self._known_logstore(project, name).shards)
+
+    async def _change_shards(self, project: str, name: str, change: Callable[[Sequence[Shard]], sharding.Change]) -> list[Shard]:
+        old = self._known_logstore(project, name)
+        closed, ranges = change(old.shards)
+        changed = await self._run(statements.change_shards, old, closed, ranges, _now())
+        self._logstores[project][name] = changed
+        return [shard for shard in changed.shards if shard.id in closed] + list(changed.shards[-len(ranges) :])
 
     async def set_project_quota(self, name: str, quota: Mapping[str, Any]) -> None:
         async with self._changing:

@@ -30,6 +30,8 @@ class Shard:
     begin: str
     end: str
     created: int
+    closed: int | None = None
+    """When it was split or merged, after which it takes no writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +155,23 @@ class MachineGroup:
     """`groupTopic` and `externalName`."""
     created: int
     modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerGroup:
+    """Consumers that share the shards of a logstore among them. `silence_secs`: how long one may go without a heartbeat before it counts as
+    gone. `in_order`: what a shard was split into is not read before the shard itself has been."""
+
+    id: int
+    name: str
+    silence_secs: int
+    in_order: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a group has read a shard: a cursor, "" at the begin. `updated` is in microseconds; `consumer` holds the shard."""
+
+    cursor: str = ""
+    updated: int = 0
+    consumer: str = ""

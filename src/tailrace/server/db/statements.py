@@ -114,6 +114,19 @@ def set_index(session: Session, logstore: Logstore, document: Mapping[str, Any] 
     return _logstore(session, session.get_one(LogstoreRow, logstore.id), logstore.project)
 
 
+def change_shards(session: Session, logstore: Logstore, closed: Sequence[int], ranges: Sequence[tuple[str, str]], now: int) -> Logstore:
+    """The shards `closed` take no more writes; new ones with the next numbers take over the `ranges` of their keys."""
+    highest = 0
+    for row in session.scalars(select(ShardRow).where(ShardRow.logstore_id == logstore.id)):
+        highest = max(highest, row.shard)
+        if row.shard in closed:
+            row.status, row.closed = "readonly", now
+    for shard, (begin, end) in enumerate(ranges, highest + 1):
+        session.add(ShardRow(logstore_id=logstore.id, shard=shard, status="readwrite", begin_key=begin, end_key=end, created=now))
+    session.flush()
+    return _logstore(session, session.get_one(LogstoreRow, logstore.id), logstore.project)
+
+
 def set_project_quota(session: Session, project: int, quota: Mapping[str, Any]) -> Project:
     row = session.get_one(ProjectRow, project)
     row.quota = dict(quota)
@@ -164,7 +177,8 @@ def _logstore(session: Session, row: LogstoreRow, project: str) -> Logstore:
 def _shards(session: Session, logstore: int) -> Sequence[Shard]:
     rows = session.scalars(select(ShardRow).where(ShardRow.logstore_id == logstore).order_by(ShardRow.shard))
     return [
-        Shard(row.shard, "readonly" if row.status == "readonly" else "readwrite", row.begin_key, row.end_key, row.created) for row in rows
+        Shard(row.shard, "readonly" if row.status == "readonly" else "readwrite", row.begin_key, row.end_key, row.created, row.closed)
+        for row in rows
     ]
 
 

@@ -57,6 +57,31 @@ class ShardRow(Base):
     begin_key: Mapped[str] = mapped_column(String(32))
     end_key: Mapped[str] = mapped_column(String(32))
     created: Mapped[int] = mapped_column(BigInteger)
+    closed: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class ConsumerGroupRow(Base):
+    __tablename__ = "consumer_groups"
+    __table_args__ = (UniqueConstraint("logstore_id", "name"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    logstore_id: Mapped[int] = mapped_column(ForeignKey("logstores.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(128))
+    timeout: Mapped[int] = mapped_column(Integer)
+    in_order: Mapped[bool]
+    created: Mapped[int] = mapped_column(BigInteger)
+
+
+class ConsumedShardRow(Base):
+    """How far a consumer group has read a shard, and which of its consumers holds it. `updated` is in microseconds."""
+
+    __tablename__ = "consumed_shards"
+
+    group_id: Mapped[int] = mapped_column(ForeignKey("consumer_groups.id", ondelete="CASCADE"), primary_key=True)
+    shard: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    checkpoint: Mapped[str] = mapped_column(String(64), server_default="")
+    updated: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    consumer: Mapped[str] = mapped_column(String(256), server_default="")
 
 
 class IndexRow(Base):

@@ -1,8 +1,7 @@
 """Reading a shard from a cursor on, log group by log group as they were written (sls-api §2.5).
 
 Groups of a shard are numbered without holes; what is written becomes readable in blocks, perhaps out of order. A pull therefore only hands
-out groups that follow each other and waits for a hole to be filled; after `tailing.PATIENCE_MS` it goes on, because what was in between
-was set aside or has expired.
+out groups before the store's frontier: what is not there then was set aside or has expired, and is passed.
 """
 
 import base64
@@ -13,8 +12,8 @@ from dataclasses import dataclass
 from tailrace.errors import ApiError
 from tailrace.server.query.rows import CURSOR_BASE
 from tailrace.server.query.search.predicate import Binder
-from tailrace.server.query.tailing import PATIENCE_MS, now_ms, number
-from tailrace.server.store.port import EngineQuery, Limits, Rows, TableSpec
+from tailrace.server.query.tailing import now_ms, number
+from tailrace.server.store.port import EngineQuery, Frontier, Limits, Rows, TableSpec
 from tailrace.server.store.schema import table_name
 from tailrace.wire import protobuf
 
@@ -39,84 +38,81 @@ class Pulled:
 
 @dataclass(frozen=True, slots=True)
 class ShardReader:
-    """One shard of one logstore; `run` asks the engine."""
+    """One shard of one logstore; `run` asks the engine, `frontier` the store."""
 
     table: TableSpec
     shard: int
     run: Callable[[EngineQuery], Awaitable[Rows]]
+    frontier: Callable[[], Awaitable[Frontier]]
 
     async def begin(self) -> str:
-        first, _ = await self._bounds()
-        return encode(first)
+        return encode(await self._first_from(0, (await self.frontier()).group))
 
     async def end(self) -> str:
-        _, end = await self._bounds()
-        return encode(end)
+        return encode((await self.frontier()).group)
 
     async def since(self, seconds: int) -> str:
         """Before the first group that was received at that time or later; the end when there is none."""
+        end = (await self.frontier()).group
         binder = Binder()
         received = f"recv >= fromUnixTimestamp64Milli({binder.bind(seconds * 1000, 'Int64')}, 'UTC')"
-        found = await self._ask("count(), min(group_cursor)", received, binder)
-        count, first = (number(value) for value in found[0])
-        return encode(first) if count else await self.end()
+        ((count, first),) = await self._ask("count(), min(group_cursor)", received, binder)
+        return encode(min(number(first), end) if number(count) else end)
 
     async def received_at(self, cursor: str) -> int:
         """Seconds at which the group behind the cursor was received; of the end it is now. Raises ApiError(400, InvalidCursor)."""
-        wanted, (first, end) = decode(cursor), await self._bounds()
-        if wanted == end:
-            return now_ms() // 1000
-        if not first <= wanted < end:
+        wanted, frontier = decode(cursor), await self.frontier()
+        if not await self._first_from(0, frontier.group) <= wanted <= frontier.end:
             raise ApiError(400, "InvalidCursor", f"the cursor `{cursor.strip()}` is outside of shard {self.shard}")
         binder = Binder()
         at = f"group_cursor >= {binder.bind(wanted, 'UInt64')}"
-        found = await self._ask("toUnixTimestamp64Milli(argMin(recv, group_cursor))", at, binder)
-        return number(found[0][0]) // 1000
+        ((count, received),) = await self._ask("count(), toUnixTimestamp64Milli(argMin(recv, group_cursor))", at, binder)
+        return (number(received) if number(count) else now_ms()) // 1000
+
+    async def is_read(self, cursor: str) -> bool:
+        """Whether nothing lies behind the cursor, "" being the begin, nor is on its way."""
+        frontier = await self.frontier()
+        return frontier.final and await self._first_from(decode(cursor) if cursor else 0, frontier.group) == frontier.group
 
     async def pull(self, cursor: str, count: int, end_cursor: str = "") -> Pulled:
         """At most `count` groups; the cursor stays where it is when there is nothing new, and is `end_cursor` once that is reached."""
-        begin, end = max(0, decode(cursor)), decode(end_cursor) if end_cursor else None
-        if end is not None and begin >= end:
+        frontier = await self.frontier()
+        begin, end = max(0, min(decode(cursor), frontier.end)), decode(end_cursor) if end_cursor else frontier.end
+        if end_cursor and begin >= end:
             return Pulled([], encode(end))
-        groups, is_waiting = await self._following(begin, count, end)
+        bound = min(frontier.group, end)
+        groups = await self._present(begin, min(begin + count, bound))
         if not groups:
-            return Pulled([], encode(begin if end is None or is_waiting else end))
+            first = await self._first_from(begin, bound)
+            groups = await self._present(first, min(first + count, bound))
+        if not groups:
+            return Pulled([], encode(max(begin, bound)))
         encoded = await self._encoded(groups)
-        last = groups[len(encoded) - 1]
-        return Pulled(encoded, encode(last + 1))
+        return Pulled(encoded, encode(groups[len(encoded) - 1] + 1))
 
-    async def _bounds(self) -> tuple[int, int]:
-        """The first group that there is, and the number after the last one."""
-        found = await self._ask("count(), min(group_cursor), max(group_cursor)", "1", Binder())
-        count, first, last = (number(value) for value in found[0])
-        return (first, last + 1) if count else (0, 0)
-
-    async def _following(self, begin: int, count: int, end: int | None) -> tuple[list[int], bool]:
-        """Numbers of the groups from `begin` on, up to a hole that may still be filled; and whether it is such a hole that ends them."""
-        found = await self._present(begin, count, end)
-        if not found:
-            binder = Binder()
-            ((some, first),) = await self._ask("count(), min(group_cursor)", f"group_cursor >= {binder.bind(begin, 'UInt64')}", binder)
-            found = await self._present(number(first), count, end) if number(some) else []
-        groups: list[int] = []
-        expected, rows = begin, 0
-        for group, size, received in found:
-            if group != expected and now_ms() - received < PATIENCE_MS:
-                return groups, True
-            if groups and rows + size > MAX_ROWS:
-                break
-            groups.append(group)
-            expected, rows = group + 1, rows + size
-        return groups, False
-
-    async def _present(self, begin: int, count: int, end: int | None) -> list[tuple[int, int, int]]:
-        """(number, logs, receive time in ms) of the groups that there are among `count` numbers: the bound keeps a pull from reading on."""
+    async def _first_from(self, begin: int, end: int) -> int:
+        """Number of the first group that there is from `begin` on, `end` when there is none before that."""
+        if begin >= end:
+            return end
         binder = Binder()
-        last = begin + count if end is None else min(begin + count, end)
-        between = f"group_cursor >= {binder.bind(begin, 'UInt64')} AND group_cursor < {binder.bind(last, 'UInt64')}"
-        columns = "group_cursor, count(), toUnixTimestamp64Milli(min(recv))"
-        found = await self._ask(columns, between, binder, " GROUP BY group_cursor ORDER BY group_cursor")
-        return [(number(group), number(size), number(received)) for group, size, received in found]
+        ((count, first),) = await self._ask("count(), min(group_cursor)", f"group_cursor >= {binder.bind(begin, 'UInt64')}", binder)
+        return min(number(first), end) if number(count) else end
+
+    async def _present(self, begin: int, end: int) -> list[int]:
+        """Numbers of the groups that there are in `[begin, end)`, as many as an answer may have: the bounds keep a pull from reading on."""
+        if begin >= end:
+            return []
+        binder = Binder()
+        between = f"group_cursor >= {binder.bind(begin, 'UInt64')} AND group_cursor < {binder.bind(end, 'UInt64')}"
+        found = await self._ask("group_cursor, count()", between, binder, " GROUP BY group_cursor ORDER BY group_cursor")
+        groups: list[int] = []
+        rows = 0
+        for group, size in found:
+            rows += number(size)
+            if groups and rows > MAX_ROWS:
+                break
+            groups.append(number(group))
+        return groups
 
     async def _encoded(self, groups: Sequence[int]) -> list[bytes]:
         binder = Binder()
@@ -149,7 +145,7 @@ def encode(group: int) -> str:
 
 
 def decode(cursor: str) -> int:
-    """Number of the group that a cursor stands before, negative before the first. Raises ApiError(400, InvalidCursor)."""
+    """Number of the group that a cursor stands before, negative before the first one. Raises ApiError(400, InvalidCursor)."""
     try:
         text = base64.b64decode(cursor.strip().encode(), validate=True).decode().strip()
         value = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None

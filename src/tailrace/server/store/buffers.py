@@ -1,6 +1,7 @@
 """Durable requests that are not in the engine yet, per logstore, and when they become a block."""
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tailrace.batch import EventBatch
@@ -120,6 +121,12 @@ class Buffer:
         self.rows -= rows
         self.raw_size -= size
         return taken
+
+    def requests(self) -> Iterator[Pending]:
+        """All that the engine does not have."""
+        yield from self.waiting
+        for block in self.blocks:
+            yield from block.requests
 
     def newest(self) -> int:
         """Id of the newest request that the engine does not have; 0 without one."""

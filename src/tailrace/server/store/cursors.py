@@ -1,34 +1,41 @@
 """Shards: which one a package goes to, and the numbers that its rows and group get there, without holes or repeats."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import count
 
 import xxhash
 
-from tailrace.server.store.port import Package, Write
+from tailrace.server.store.port import Package, ShardRange, Write
 from tailrace.server.store.records import RequestRecord, ShardKey, ShardState, StateRecord
 
 HASH_BITS = 128
 
 
 class ShardChooser:
-    """A writer's hash key decides, else the stream, else writes go round."""
+    """A writer's hash key decides, else the stream, which hashes to one, else writes go round."""
 
     def __init__(self) -> None:
         self._turn = count()
 
     def choose(self, write: Write, packages: Sequence[Package]) -> list[int]:
-        """A stream stays on one shard for as long as their number stays."""
-        shards = max(1, write.table.shards)
-        turn = next(self._turn) % shards
-        return [self._one(write, package, shards, turn) for package in packages]
+        """A stream stays on one shard until that is split or merged."""
+        shards = write.shards() if write.shards is not None else _even(max(1, write.table.shards))
+        begins = [shard.begin for shard in shards]
+        turn = next(self._turn) % len(shards)
+        return [shards[_place(write, package, begins, turn)].id for package in packages]
 
-    def _one(self, write: Write, package: Package, shards: int, turn: int) -> int:
-        if write.hash_key is not None:
-            return int(write.hash_key, 16) * shards >> HASH_BITS
-        if package.identity is not None and package.agent:
-            return xxhash.xxh3_64_intdigest(f"{package.agent}/{package.identity.stream}".encode()) % shards
-        return turn
+
+def _place(write: Write, package: Package, begins: Sequence[int], turn: int) -> int:
+    if write.hash_key is not None:
+        return bisect_right(begins, int(write.hash_key, 16)) - 1
+    if package.identity is not None and package.agent:
+        return bisect_right(begins, xxhash.xxh3_128_intdigest(f"{package.agent}/{package.identity.stream}".encode())) - 1
+    return turn
+
+
+def _even(count: int) -> list[ShardRange]:
+    return [ShardRange(number, (number << HASH_BITS) // count) for number in range(count)]
 
 
 class Cursors:
@@ -64,6 +71,10 @@ class Cursors:
     def restore(self, snapshot: StateRecord) -> None:
         for key, shard in snapshot.shards:
             self._raise(self._durable, key, shard.seq, shard.group_cursor)
+
+    def end(self, key: ShardKey) -> ShardState:
+        """The numbers that come after all that is durable in a shard."""
+        return self._durable.get(key, ShardState())
 
     def logstores(self) -> set[int]:
         """All that were ever written to, those that are gone too."""

@@ -23,7 +23,7 @@ from tailrace.server.store.engine import Engine
 from tailrace.server.store.engine_settings import EngineSettings
 from tailrace.server.store.identities import ENDED_MS, Identities
 from tailrace.server.store.intake import Intake
-from tailrace.server.store.port import Committed, EngineQuery, Found, Rows, TableSpec, Write
+from tailrace.server.store.port import Committed, EngineQuery, Found, Frontier, Rows, TableSpec, Write
 from tailrace.server.store.recovery import Recovered, recover
 from tailrace.server.store.sealing import Sealer
 
@@ -129,6 +129,12 @@ class EmbeddedStore:
 
     async def flush(self) -> None:
         await self._sealer.flush()
+
+    async def frontier(self, logstore: int, shard: int) -> Frontier:
+        end, unreadable = self._cursors.end((logstore, shard)), self._sealer.unreadable(logstore, shard)
+        if unreadable is not None:
+            return Frontier(unreadable.seq, unreadable.group_cursor, end.group_cursor, final=False)
+        return Frontier(end.seq, end.group_cursor, end.group_cursor, final=not self._intake.is_placing((logstore, shard)))
 
     async def stream_ends(self, agent: str, epoch: bytes | None = None) -> dict[str, int]:
         return self._known.ends(agent, epoch)

@@ -7,6 +7,7 @@ import asyncio
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -68,6 +69,8 @@ class Intake:
         self._applied = applied
         self._disk = _Disk(directory)
         self._in_flight: dict[SequenceKey, _InFlight] = {}
+        self._placing: Counter[records.ShardKey] = Counter()
+        """Packages whose shard is chosen and which are not durable yet."""
         self._decoders = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
 
     def close(self) -> None:
@@ -86,12 +89,16 @@ class Intake:
             shards = self._shards.choose(write, new)
             if write.admit is not None:
                 write.admit(new, shards)
-            task = asyncio.create_task(self._take(write, new, shards, self._reserve(write, new)))
+            task = asyncio.create_task(self._take(write, new, shards, self._reserve(write, new, shards)))
             self._taking[task] = time.monotonic()
             task.add_done_callback(self._taking.pop)
             # A caller that goes away must not free the reservation while the record may still become durable.
             await asyncio.shield(task)
         return verdicts
+
+    def is_placing(self, shard: records.ShardKey) -> bool:
+        """Whether something is on its way into the journal that will stand in this shard."""
+        return shard in self._placing
 
     # --- repeats ----------------------------------------------------------------------------------------------------------------
     def _classify(self, write: Write) -> tuple[list[Committed], set["asyncio.Future[None]"]]:
@@ -119,8 +126,10 @@ class Intake:
             raise identities.fork(key, identity)
         return {flying.parts[identity.part]} if identity.part in flying.parts else set()
 
-    def _reserve(self, write: Write, new: Sequence[Package]) -> Callable[[], None]:
-        """Mark identities as being written; the result ends that."""
+    def _reserve(self, write: Write, new: Sequence[Package], shards: Sequence[int]) -> Callable[[], None]:
+        """Mark identities and shards as being written; the result ends that."""
+        places = Counter((write.table.logstore, shard) for shard in shards)
+        self._placing += places
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         reserved: list[tuple[SequenceKey, int]] = []
         for package in new:
@@ -131,6 +140,7 @@ class Intake:
                 reserved.append((key, identity.part))
 
         def release() -> None:
+            self._placing -= places
             for key, part in reserved:
                 flying = self._in_flight[key]
                 del flying.parts[part]

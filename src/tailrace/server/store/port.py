@@ -72,6 +72,26 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
+class ShardRange:
+    """A shard that takes writes: those with keys from `begin` on, up to where the next one begins."""
+
+    id: int
+    begin: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """How far a shard can be read: all rows before `row` and all groups before `group` are readable, or were set aside. Of those behind it
+    some may be readable and others not yet. `end`: the number after the newest durable group. `final`: everything is readable, and nothing
+    on its way."""
+
+    row: int = 0
+    group: int = 0
+    end: int = 0
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """One request: all of its packages or none."""
 
@@ -85,6 +105,9 @@ class Write:
     those more than 15 min ahead get the tag `__time_ahead__`, the seconds they are ahead by."""
     admit: Callable[[Sequence[Package], Sequence[int]], None] | None = None
     """Asked, with the packages that are new and the shard of each, before they are looked into; what it raises refuses the write."""
+    shards: Callable[[], Sequence[ShardRange]] | None = None
+    """Asked at the moment when the shards are chosen: those that take writes, by `begin`, the first from 0 on. None: `table.shards` even
+    ones. What was chosen before an answer changed is on its way (`Frontier.final`)."""
 
 
 class Committed(enum.Enum):
@@ -168,6 +191,10 @@ class Store(Protocol):
     async def cancel(self, query_id: str) -> None: ...
     async def flush(self) -> None:
         """Return when everything committed so far is readable (tests, clean shutdown)."""
+        ...
+
+    async def frontier(self, logstore: int, shard: int) -> Frontier:
+        """Ask it before the rows: what it promises holds from then on."""
         ...
 
     async def stream_ends(self, agent: str, epoch: bytes | None = None) -> dict[str, int]:

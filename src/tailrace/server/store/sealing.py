@@ -114,7 +114,7 @@ class Sealer:
         buffer = self._buffers.pop(logstore, None)
         if buffer is None:
             return
-        for pending in [*buffer.waiting, *(pending for block in buffer.blocks for pending in block.requests)]:
+        for pending in buffer.requests():
             self._release(pending)
         self._on_progress()
 
@@ -129,6 +129,18 @@ class Sealer:
         buffer = self._buffers.get(logstore)
         oldest = buffer.oldest() if buffer is not None else None
         return time.monotonic() - oldest.added_at if oldest is not None else 0.0
+
+    def unreadable(self, logstore: int, shard: int) -> records.ShardState | None:
+        """The lowest numbers of what the engine does not have of a shard, None when it has everything."""
+        buffer = self._buffers.get(logstore)
+        waiting = buffer.requests() if buffer is not None else ()
+        places = [
+            records.ShardState(package.seq, package.group_cursor)
+            for pending in waiting
+            for package in pending.request.packages
+            if package.shard == shard and package.events
+        ]
+        return min(places, key=lambda place: place.group_cursor, default=None)
 
     async def flush(self) -> None:
         """Until everything that is here now is in the engine."""

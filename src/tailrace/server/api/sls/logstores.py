@@ -75,22 +75,6 @@ async def list_logstores(call: Call) -> Response:
     return json_response({**counts, "logstores": list(page)})
 
 
-async def list_shards(call: Call) -> Response:
-    """sls-api §2.6."""
-    return json_response(
-        [
-            {
-                "shardID": shard.id,
-                "status": shard.status,
-                "inclusiveBeginKey": shard.begin,
-                "exclusiveEndKey": shard.end,
-                "createTime": shard.created,
-            }
-            for shard in call.logstore().shards
-        ]
-    )
-
-
 def _document(logstore: Logstore) -> dict[str, Any]:
     """Clients need each of the first seven."""
     return {
@@ -142,5 +126,4 @@ ROUTES = (
     Route("GET", "/logstores/{logstore}", "log:GetLogStore", get_logstore),
     Route("PUT", "/logstores/{logstore}", "log:UpdateLogStore", update_logstore),
     Route("DELETE", "/logstores/{logstore}", "log:DeleteLogStore", delete_logstore),
-    Route("GET", "/logstores/{logstore}/shards", "log:ListShards", list_shards),
 )

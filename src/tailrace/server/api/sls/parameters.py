@@ -11,6 +11,7 @@ from tailrace.server.query.service import Page
 from tailrace.server.query.window import NS, Window
 
 MAX_LINES = 100
+HASH_KEY_DIGITS = 32
 
 
 def window_of(parameters: Mapping[str, Any]) -> Window:
@@ -54,6 +55,13 @@ def number(parameters: Mapping[str, Any], name: str, default: int | None, code: 
     if isinstance(value, bool) or not (text.isascii() and text.removeprefix("-").isdigit()) or len(text) > 18:
         raise ApiError(400, code, f"`{name}` is not a whole number: `{text[:40]}`")
     return int(text)
+
+
+def hash_key(text: str) -> str:
+    """A key may have fewer digits than 32: zeros go before it. Raises ApiError(400, ParameterInvalid)."""
+    if not 1 <= len(text) <= HASH_KEY_DIGITS or not all(digit in "0123456789abcdefABCDEF" for digit in text):
+        raise ApiError(400, "ParameterInvalid", f"key `{text}` is not up to {HASH_KEY_DIGITS} hex digits")
+    return text.lower().rjust(HASH_KEY_DIGITS, "0")
 
 
 @cache

@@ -4,6 +4,7 @@ from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, bytes_response, json_response
 from tailrace.server.api.sls.connected import while_connected
 from tailrace.server.api.sls.parameters import number
+from tailrace.server.api.sls.shards import reader_of, shard_of
 from tailrace.server.query import context
 from tailrace.server.query.pulling import ShardReader
 from tailrace.server.query.service import Queries
@@ -61,11 +62,7 @@ async def list_topics(call: Call) -> Response:
 
 
 def _reader(call: Call) -> ShardReader:
-    logstore, text = call.logstore(), call.parameters["shard"]
-    shard = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
-    if shard not in (each.id for each in logstore.shards):
-        raise ApiError(400, "ShardNotExist", f"logstore `{logstore.name}` has no shard `{text[:20]}`")
-    return ShardReader(logstore.table, shard, Queries(call.store).run)
+    return reader_of(call, shard_of(call).id)
 
 
 _SHARD = "/logstores/{logstore}/shards/{shard}"

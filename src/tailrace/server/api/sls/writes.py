@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, ok
+from tailrace.server.api.sls.parameters import hash_key
 from tailrace.server.db.records import Logstore
 from tailrace.server.internal import internal_logstore
 from tailrace.server.store.port import Package, Write
@@ -15,7 +16,6 @@ Compression: TypeAlias = Literal["none", "lz4", "zstd", "deflate"]
 
 COMPRESSIONS: Final[dict[str, Compression]] = {"": "none", "lz4": "lz4", "zstd": "zstd", "deflate": "deflate"}
 CONTENT_TYPE = "application/x-protobuf"
-HASH_KEY_DIGITS = 32
 
 
 async def put_logs(call: Call) -> Response:
@@ -30,7 +30,7 @@ async def put_logs_by_key(call: Call) -> Response:
     return await _put(call, call.query["key"])
 
 
-async def _put(call: Call, hash_key: str | None) -> Response:
+async def _put(call: Call, key: str | None) -> Response:
     logstore = await _logstore(call)
     compression = _compression(call)
     declared = _declared_size(call, compression)
@@ -43,9 +43,10 @@ async def _put(call: Call, hash_key: str | None) -> Response:
     write = Write(
         logstore.table,
         packages,
-        hash_key=_hash_key(hash_key),
+        hash_key=None if key is None else hash_key(key),
         request_id=call.request_id,
         window=window,
+        shards=partial(call.catalog.writable_shards, logstore.project, logstore.name),
         admit=partial(call.services.quotas.admit, call.require_project(), logstore),
     )
     accepted = await call.services.ingest.commit(write)
@@ -117,15 +118,6 @@ def _declared_size(call: Call, compression: Compression) -> int:
     if int(text) > call.settings.max_raw_bytes:
         raise ApiError(400, "PostBodyTooLarge", f"{text} bytes are more than the {call.settings.max_raw_bytes} that a write may have")
     return int(text)
-
-
-def _hash_key(text: str | None) -> str | None:
-    """A key may have fewer digits than 32: zeros go before it."""
-    if text is None:
-        return None
-    if not 1 <= len(text) <= HASH_KEY_DIGITS or not all(digit in "0123456789abcdefABCDEF" for digit in text):
-        raise ApiError(400, "ParameterInvalid", f"key `{text}` is not up to {HASH_KEY_DIGITS} hex digits")
-    return text.lower().rjust(HASH_KEY_DIGITS, "0")
 
 
 ROUTES = (
