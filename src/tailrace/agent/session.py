@@ -5,19 +5,19 @@ the checkpoint writes on one. Everything else happens on the event loop.
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
 import enum
-import json
 import os
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tailrace import telemetry
+from tailrace.agent.assembly import TARGET_BYTES, Assembly, Built, Group, name_of
 from tailrace.agent.checkpoint import CheckpointWriter, Opened
 from tailrace.agent.control.desk import Desk
 from tailrace.agent.control.stored import stored_ranges
@@ -44,16 +44,13 @@ from tailrace.errors import StateError, TailraceError
 from tailrace.inputs.file import InputFile
 from tailrace.inputs.file.generation import FileId, file_of
 from tailrace.inputs.file.restore import file_at
-from tailrace.pipeline.contract import Claiming, Flusher
+from tailrace.pipeline.contract import Flusher
 from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.loading import resolve
 from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
 from tailrace.pipeline.policy import ConfigPolicy
 from tailrace.pipeline.sharing import FileBounds
 
-QUEUE_BYTES = 32 * 1_048_576
-"""For all targets together; each has an equal share of it."""
-TARGET_BYTES = 8 * 1_048_576
 STOP_SECS = 5.0
 FINISH_SECS = 3.0
 DRAIN_CHECK_SECS = 0.05
@@ -76,17 +73,6 @@ class End(enum.Enum):
     RELOADED = "reloaded"
     """Another one is to begin, with what has changed meanwhile."""
     FAILED = "failed"
-
-
-@dataclass(slots=True)
-class Group:
-    """The lanes that share streams: same target, same input key."""
-
-    lanes: list[Lane] = field(default_factory=list[Lane])
-
-    @property
-    def target(self) -> Target:
-        return self.lanes[0].target
 
 
 class Session:
@@ -134,18 +120,22 @@ class Session:
             guard=guard,
             supervision=supervision,
         )
+        self.parts = Assembly(self._around, self._target)
         self._spool = spool
         self._concurrency = concurrency
         self._letters = DeadLetters(home, spool.cipher)
         self._adoption = Adoption(spool.load(), self._streams, self._checkpoint, content.rolled_back)
         self._starting = Starting(self._replay, self._around.claims)
-        self._targets: dict[str, Target] = {}
-        self._groups: dict[tuple[str, str], Group] = {}
+        self._deliveries: dict[Target, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._failures: list[TailraceError] = []
-        """Why pipelines do not run that should."""
-        self._refused: dict[str, str] = {}
-        """Of those that could not even be built: why."""
+        self._identified: set[str] = set()
+        self._failures: dict[str, TailraceError] = {}
+        """Why pipelines do not run that should, or not in the version that they should."""
+        self._must_ask = content.rolled_back
+        """The server, where our streams end."""
+        self.changing = asyncio.Lock()
+        """Held while pipelines are exchanged: no target is let go meanwhile."""
+        self._change: asyncio.Task[bool] | None = None
         self._log = telemetry.logger("agent")
         self.started = threading.Event()
         self._asked: End | None = None
@@ -154,12 +144,12 @@ class Session:
     @property
     def lanes(self) -> list[Lane]:
         """All that are at work."""
-        return [lane for group in self._groups.values() for lane in group.lanes]
+        return self.parts.lanes
 
     @property
     def identified_targets(self) -> list[str]:
         """Names of the targets that know our identities."""
-        return [one.flusher.destination for one in self._targets.values() if one.flusher.recognises_repeats]
+        return sorted(self._identified)
 
     async def run(self) -> End:
         self._loop = asyncio.get_running_loop()
@@ -171,25 +161,48 @@ class Session:
             self._end(self._asked)
         self._checkpoint.start()
         self._build()
-        for target in self._targets.values():
-            self._spawn(target.run())
+        for target in self.parts.targets.values():
+            self._deliveries[target] = self._spawn(target.run())
         for part in (self._start(), self._expire(), self._look(), self._runs.watch(self)):
             self._spawn(part)
         if self._around.finite:
             self._spawn(self._watch_drained())
         try:
-            for target in self._targets.values():
+            for target in list(self.parts.targets.values()):
                 await target.flusher.open()
             async with self._desk.open(self._runs, self.dead_letters):
                 return await self._over
         finally:
             await self._shut_down()
 
-    def _spawn(self, part: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task whose end by an error is the session's end."""
         task = asyncio.create_task(part)
         self._tasks.append(task)
         task.add_done_callback(self._task_done)
+        return task
+
+    def change(self, how: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
+        """Let `how` change what runs, on the event loop; from any other thread. What it returned; False, too, when the session is not at
+        work, or ends meanwhile."""
+        changed: concurrent.futures.Future[bool] = concurrent.futures.Future()
+
+        def begin() -> None:
+            if self._over.done():
+                changed.set_result(False)
+                return
+            self._change = task = asyncio.create_task(how())
+            task.add_done_callback(lambda task: changed.set_result(not task.cancelled() and not task.exception() and task.result()))
+            task.add_done_callback(self._task_done)
+
+        if not self.started.is_set():
+            return False
+        with contextlib.suppress(RuntimeError):  # its loop is closed: it is over
+            self._loop.call_soon_threadsafe(begin)
+        while not self._loop.is_closed():
+            with contextlib.suppress(TimeoutError):
+                return changed.result(LOOK_SECS)
+        return False
 
     def stop(self, end: End = End.STOPPED) -> None:
         """From any thread or signal handler, also before it runs and after its end."""
@@ -204,83 +217,85 @@ class Session:
 
     # --- building ---------------------------------------------------------------------------------------------------------------
     def _build(self) -> None:
-        flushers = sum(len(pipeline.flushers) for pipeline in self._pipelines)
-        self._limit = min(TARGET_BYTES, max(QUEUE_BYTES // max(1, flushers), 1_048_576))
         for pipeline in self._pipelines:
             try:
-                self._build_lanes(pipeline)
+                self._put(self.parts.build(pipeline))
             except TailraceError as error:
-                self._failures.append(error)
-                self._refused[pipeline.name] = error.message
-                telemetry.alarm("USER_CONFIG_ALARM", "cannot run the pipeline", pipeline=pipeline.name, reason=error.message)
-        if self._failures and not self._groups and not self._identity.servers:
-            raise self._failures[0]
+                self.refuse(pipeline.name, error)
+        if self._failures and not self.parts.groups and not self._identity.servers:
+            raise next(iter(self._failures.values()))
         self._build_for_the_spool()
         self._show()
 
+    def machine_is(self, machine: Machine) -> None:
+        """Pipelines that are built from now on label with this."""
+        self._around.machine = machine
+
+    def refuse(self, pipeline: str, error: TailraceError) -> None:
+        """It does not run, or not in the version that it should."""
+        self._failures[pipeline] = error
+        telemetry.alarm("USER_CONFIG_ALARM", "cannot run the pipeline", pipeline=pipeline, reason=error.message)
+
+    def content(self, pipeline: str) -> None:
+        """It runs as it should."""
+        if self._failures.pop(pipeline, None) is not None:
+            telemetry.resolved("USER_CONFIG_ALARM", pipeline=pipeline)
+
     def _build_for_the_spool(self) -> None:
         """Targets that no pipeline has any more, but the spool has ranges for."""
-        known = {name for target in self._targets.values() for name in (target.flusher.destination, *target.flusher.formerly)}
+        known = {name for target in self.parts.targets.values() for name in (target.flusher.destination, *target.flusher.formerly)}
         for destination, version in self._adoption.orphans(known).items():
             plugin = self._adoption.flusher_of(destination, self._configs.get(version), self._identity, self._around.policy)
             if plugin is not None:
-                self._targets[json.dumps(plugin.document(), sort_keys=True)] = self._target(plugin.build(), self._limit)
+                self._put(Built([], {name_of(plugin): self._target(plugin.build())}))
 
-    def _build_lanes(self, pipeline: PipelineConfig) -> list[Lane]:
-        """All lanes of a pipeline or, when it cannot run, none. ConfigError."""
-        made: list[Lane] = []
-        targets: dict[str, Target] = {}
-        for plugin in pipeline.flushers:
-            flusher: Flusher = plugin.build()
-            name = json.dumps(plugin.document(), sort_keys=True)
-            if flusher.limits.max_bytes_per_sec:
-                name += pipeline.name  # it has the rate for itself
-            target = self._targets.get(name) or targets.get(name) or self._target(flusher, self._limit)
-            targets[name] = target
-            for input_ in pipeline.inputs:
-                processors = [processor.build() for processor in pipeline.processors]
-                made.append(Lane(pipeline, input_.build(), processors, target, self._around))
-        self._targets |= targets
-        for lane in made:
-            if isinstance(lane.input, Claiming):
-                lane.input.stake(pipeline.name, self._around.claims)
-            self._groups.setdefault((lane.target.flusher.destination, lane.input.key), Group()).lanes.append(lane)
-        return made
+    def _put(self, built: Built) -> None:
+        for target in built.targets.values():
+            if target not in self._deliveries:
+                self._adoption.adopt(target)
+        self._identified |= {one.flusher.destination for one in built.targets.values() if one.flusher.recognises_repeats}
+        self.parts.put(built)
 
     def _show(self) -> None:
         self._desk.overview.lanes = self.lanes
-        self._desk.overview.targets = list(self._targets.values())
+        self._desk.overview.targets = list(self.parts.targets.values())
 
     # --- while it runs ----------------------------------------------------------------------------------------------------------
     async def add(self, pipeline: PipelineConfig) -> None:
         """Start one more pipeline beside those that run. ConfigErrors when it cannot run here."""
-        known = set(self._targets)
-        lanes = self._build_lanes(resolve(pipeline, self._around.policy))
-        for name in self._targets.keys() - known:
-            await self._targets[name].flusher.open()
-            self._spawn(self._targets[name].run())
-        for lane in lanes:
-            self._starting.start([lane])
-        self._show()
+        await self.take_in(self.parts.build(resolve(pipeline, self._around.policy)))
 
-    async def remove(self, pipeline: str) -> None:
-        """Stop a pipeline. What it has put in is still sent."""
-        deadline = time.monotonic() + STOP_SECS
-        for group in list(self._groups.values()):
-            for lane in [lane for lane in group.lanes if lane.pipeline == pipeline]:
-                await asyncio.to_thread(lane.stop, deadline)
-                group.lanes.remove(lane)
-                if lane.failure:
-                    self._failures.append(StateError(lane.failure))
-        self._groups = {key: group for key, group in self._groups.items() if group.lanes}
-        self._around.claims.withdraw(pipeline)
-        telemetry.resolved("", pipeline=pipeline)
+    async def take_in(self, built: Built) -> None:
+        """Start what was built."""
+        self._put(built)
         self._show()
+        for target in built.targets.values():
+            if target not in self._deliveries:
+                await target.flusher.open()
+                self._deliveries[target] = self._spawn(target.run())
+        if self._must_ask and any(lane.target.flusher.recognises_repeats for lane in built.lanes):
+            self._spawn(self._start_asking([Group([lane]) for lane in built.lanes]))
+            return
+        for lane in built.lanes:
+            self._starting.start([lane])
+
+    async def remove(self, pipeline: str) -> list[Lane]:
+        """Stop a pipeline. What it has put in is still sent; its lanes know when that is done."""
+        deadline = time.monotonic() + STOP_SECS
+        lanes = [lane for lane in self.lanes if lane.pipeline == pipeline]
+        await asyncio.gather(*(asyncio.to_thread(_stop, lane, deadline) for lane in lanes))
+        self.parts.take_out(lanes)
+        for lane in lanes:
+            if lane.failure:
+                self._failures[pipeline] = StateError(lane.failure)
+        telemetry.resolved("", "CONFIG_UPDATE_ALARM", pipeline=pipeline)
+        self._show()
+        return lanes
 
     def outcome(self, pipeline: str) -> str | None:
         """Why a pipeline does not run, "" when it does, None while that is not known yet. From any thread."""
-        if pipeline in self._refused:
-            return self._refused[pipeline]
+        if (refused := self._failures.get(pipeline)) is not None:
+            return refused.message
         lanes = [lane for lane in self.lanes if lane.pipeline == pipeline]
         failure = next((lane.failure for lane in lanes if lane.failure), "")
         return failure or ("" if lanes and all(lane.started for lane in lanes) else None)
@@ -294,7 +309,7 @@ class Session:
 
     def _destinations(self, plugin: ConfiguredPlugin) -> Sequence[str]:
         """The names that a flusher's streams have; it knows them when it has started."""
-        target = self._targets.get(json.dumps(plugin.document(), sort_keys=True))
+        target = self.parts.targets.get(name_of(plugin))
         if target is not None:
             return [target.flusher.destination]
         flusher: Flusher = plugin.build()
@@ -307,13 +322,13 @@ class Session:
         self._checkpoint.barrier(lambda: self._loop.call_soon_threadsafe(durable.set))
         await durable.wait()
 
-    def _target(self, flusher: Flusher, limit: int) -> Target:
+    def _target(self, flusher: Flusher) -> Target:
         flusher.start(self._identity)
         self._checkpoint.keep(self._streams.rename(flusher.formerly, flusher.destination))
-        target = Target(
+        return Target(
             flusher,
             self._checkpoint,
-            Share(flusher.target, limit),
+            Share(flusher.target, TARGET_BYTES),
             shelf=self._spool.shelf(flusher.destination),
             letters=self._letters,
             epoch=self._around.epoch,
@@ -323,12 +338,10 @@ class Session:
             unreadable=self._read_again,
             bandwidth=self._around.guard.bandwidth,
         )
-        self._adoption.adopt(target)
-        return target
 
     def _read_again(self, entry: Entry) -> None:
         """A range cannot be read from the spool: a lane of its streams reads it from its source; without one, the next start does."""
-        group = self._groups.get((entry.stream.row.target, entry.stream.row.input))
+        group = self.parts.groups.get((entry.stream.row.target, entry.stream.row.input))
         if group is not None and group.lanes:
             read_again(self._replay(group.lanes[0]), group.lanes[0], entry)
 
@@ -344,7 +357,7 @@ class Session:
     async def _send_letters(self) -> None:
         for ref, letter in await asyncio.to_thread(self._letters.letters):
             name = letter.stream.target
-            target = next((one for one in self._targets.values() if name in (one.flusher.destination, *one.flusher.formerly)), None)
+            target = next((one for one in self.parts.targets.values() if name in (one.flusher.destination, *one.flusher.formerly)), None)
             if target is None:
                 raise StateError(f"no pipeline sends to `{name}` any more", hint="run one that does, then send the dead letters again")
             stream = self._streams.open(self, target.flusher.destination, LETTERS, LETTERS, {"v": 1})
@@ -358,8 +371,17 @@ class Session:
         while True:
             await asyncio.sleep(LOOK_SECS)
             held.look(self._around.guard.limited_by, time.monotonic())
-            for target in self._targets.values():
+            for target in self.parts.targets.values():
                 target.look()
+            if not self.changing.locked():
+                await self._let_targets_go()
+
+    async def _let_targets_go(self) -> None:
+        """Those that no pipeline has any more, and that have delivered all that they had."""
+        for target in self.parts.take_idle_targets():
+            self._deliveries.pop(target).cancel()
+            await target.flusher.close()
+            self._show()
 
     def _ended(self, stream: Stream, forget: Callable[[], object]) -> None:
         """All of a stream is acknowledged, and nothing more comes."""
@@ -369,18 +391,24 @@ class Session:
     # --- starting ---------------------------------------------------------------------------------------------------------------
     async def _start(self) -> None:
         """Start all groups; those whose server must be asked first wait for its answer, the others do not."""
-        asking = [group for group in self._groups.values() if self._rolled_back and group.target.flusher.recognises_repeats]
-        for group in self._groups.values():
+        asking = [group for group in self.parts.groups.values() if self._rolled_back and group.target.flusher.recognises_repeats]
+        for group in self.parts.groups.values():
             if group not in asking:
                 self._starting.start(group.lanes)
         self._around.supervision.at_work()
         if asking:
-            await ask_stored_ends(self._identity, self._streams)
-            for started in [self._starting.start(group.lanes) for group in asking]:
-                await started.wait()
-        if self._rolled_back:
+            await self._start_asking(asking)
+        elif self._rolled_back and self.parts.groups:
             self._checkpoint.caught_up()
-        self._log.info("agent is at work", pipelines=len(self._pipelines), targets=len(self._targets))
+        self._log.info("agent is at work", pipelines=len(self._pipelines), targets=len(self.parts.targets))
+
+    async def _start_asking(self, groups: Sequence[Group]) -> None:
+        """Start lanes when the server has said where their streams end."""
+        await ask_stored_ends(self._identity, self._streams)
+        for started in [self._starting.start(group.lanes) for group in groups if group.lanes]:
+            await started.wait()
+        self._must_ask = False
+        self._checkpoint.caught_up()
 
     def _inquiry(self, lane: Lane) -> Inquiry:
         if not lane.target.flusher.recognises_repeats:
@@ -407,18 +435,21 @@ class Session:
 
     async def _idle(self) -> bool:
         await asyncio.sleep(0)  # what threads handed over before is queued behind this
-        return all(target.idle for target in self._targets.values())
+        return all(target.idle for target in self.parts.targets.values())
 
     async def _shut_down(self) -> None:
         """Stop reading, send what can be sent at once, make everything durable."""
+        if self._change is not None:
+            self._change.cancel()
+            await asyncio.gather(self._change, return_exceptions=True)
         deadline = time.monotonic() + STOP_SECS
         for lane in self.lanes:
             await asyncio.to_thread(lane.stop, deadline)
-        await asyncio.gather(*(target.finish(FINISH_SECS) for target in self._targets.values()))
+        await asyncio.gather(*(target.finish(FINISH_SECS) for target in self.parts.targets.values()))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for target in self._targets.values():
+        for target in self.parts.targets.values():
             if self._over.done() and self._over.result() in (End.STOPPED, End.RELOADED):  # who sends it next may have no such pipeline
                 with contextlib.suppress(TimeoutError):  # a disk that is full, or away: the ranges stay prepared
                     async with asyncio.timeout(FINISH_SECS):
@@ -428,7 +459,7 @@ class Session:
         self._spool.close()
         self._letters.close()
 
-    def _task_done(self, task: "asyncio.Task[None]") -> None:
+    def _task_done(self, task: "asyncio.Task[Any]") -> None:
         if not task.cancelled() and (error := task.exception()):
             self._fail(error)
 
@@ -443,3 +474,9 @@ class Session:
         """A part of the agent died: nothing may go on half alive. What is not acknowledged is read again at the next start."""
         self._log.error("the agent stops because a part of it failed", exc_info=error)
         self._end(End.FAILED)
+
+
+def _stop(lane: Lane, deadline: float) -> None:
+    """On a thread: when it returns, another lane may take its place."""
+    lane.stop(deadline)
+    lane.start_over.wait(max(0.0, deadline - time.monotonic()))

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from tailrace import telemetry
+from tailrace.agent.changing import change
 from tailrace.agent.checkpoint import open_checkpoint
 from tailrace.agent.control.desk import Desk
 from tailrace.agent.control.management import Management
@@ -90,6 +91,8 @@ class Worker:
         self._vitals = Vitals(self._desk.overview, self._supervision)
         self._desk.unwell = self._unwell
         self._session: Session | None = None
+        self._runs: Runs | None = None
+        """Of the session."""
         self._asking = threading.Lock()
         self._asked_for, self._serving = 0, 0
         """How often another session was asked for, and up to which of these the present one has read what is to run."""
@@ -166,10 +169,21 @@ class Worker:
         return self._session.outcome(pipeline) if self._session is not None else None
 
     def _reload(self) -> None:
-        """Returns when a session is there that has read what is to run after this call, or the agent ends. Not from the main thread."""
+        """Returns when what is to run at this moment has been taken up, or the agent ends. Not from the main thread, nor the event loop."""
+        session, runs = self._session, self._runs
+        if session is not None and runs is not None and session.change(lambda: self._change(session, runs)):
+            return
         mine = self._again(End.RELOADED)
         while self._serving < mine and not self._stopped:
             time.sleep(LOOK_SECS)
+
+    async def _change(self, session: Session, runs: Runs) -> bool:
+        """What differs is exchanged while all else runs."""
+        pipelines = await asyncio.to_thread(self._pipelines)
+        async with runs.change(pipelines) as (own, imported):
+            session.machine_is(self._machine())
+            wanted = await asyncio.to_thread(self._at_work, own)
+            return await change(session, wanted, {*imported, *self._unresolved})
 
     def _pipelines(self) -> list[PipelineConfig]:
         """Those of this machine's files, and those that servers gave."""
@@ -195,10 +209,11 @@ class Worker:
         serving = self._asked_for
         opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
         events = None if self._first else LocalEvents(self._home)
-        runs = Runs(self._jobs, self._pipelines(), self._platform, events=events, first=self._first)
-        session = self._session = Session(
+        pipelines = self._pipelines()
+        runs = Runs(self._jobs, pipelines, self._platform, events=events, first=self._first)
+        session = Session(
             opened,
-            self._at_work(),
+            self._at_work(self._jobs.at_work([] if self._first else pipelines)),
             identity,
             self._platform,
             home=self._home,
@@ -213,7 +228,7 @@ class Worker:
             guard=self._guard,
             supervision=self._supervision,
         )
-        self._serving = serving
+        self._session, self._runs, self._serving = session, runs, serving
         if self._stopped:  # while the checkpoint was opened
             session.stop()
         elif self._asked_for != serving:
@@ -312,9 +327,9 @@ class Worker:
         found = [one for one in configs if isinstance(one, SlsConfig) and not one.access_key_id]
         return [(one.url, one.project, one.logstore) for one in found]
 
-    def _at_work(self) -> list[PipelineConfig]:
-        """The agent's pipelines and the imports that are not over, with their references put in."""
-        resolved = self._resolved(self._jobs.at_work([] if self._first else self._pipelines()))
+    def _at_work(self, pipelines: Sequence[PipelineConfig]) -> list[PipelineConfig]:
+        """Those that may run, with their references put in."""
+        resolved = self._resolved(pipelines)
         aside = [one.name for one in resolved if self._supervision.quarantine.holds(one.name, one.version)]
         for name in aside:
             message = "the pipeline is set aside, because the worker died of it again and again; its data is kept"

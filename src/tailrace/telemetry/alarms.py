@@ -106,14 +106,19 @@ def alarm(kind: str, message: str, **values: object) -> None:
             _drop()
 
 
-def resolved(kind: str, **about: object) -> None:
-    """Alarms of `kind` about this (`target=…`, `path=…`) are over, if there are any. An empty kind stands for all."""
+def resolved(kind: str, but: str = "", /, **about: object) -> None:
+    """Alarms of `kind` about this (`target=…`, `path=…`) are over, if there are any. An empty kind stands for all `but` one."""
     if not (_lasting[kind] if kind else _lasting):
         return
     wanted = {name: str(value) for name, value in about.items()}
     with _lock:
         for one in _alarms.values():
-            if kind in ("", one.kind) and not one.resolved_at and all(str(one.values.get(name)) == text for name, text in wanted.items()):
+            if (
+                kind in ("", one.kind)
+                and one.kind != (but or None)
+                and not one.resolved_at
+                and all(str(one.values.get(name)) == text for name, text in wanted.items())
+            ):
                 _end(one, time.time())
 
 

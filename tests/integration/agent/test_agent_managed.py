@@ -14,6 +14,7 @@ from aliyun.log import MachineGroupDetail
 from aliyun.log.logtail_config_detail import SimpleFileConfigDetail
 from aliyun.log.logtail_pipeline_config_detail import LogtailPipelineConfigDetail
 
+from tailrace.agent.control.socket import ask
 from tests.conftest import RunningServer
 from tests.integration.agent.running import wait_for
 from tests.integration.agent.test_agent_joins import INDEX, Remote
@@ -62,6 +63,11 @@ class Managed(Remote):
         return int(answer.json()["data"][0]["n"])
 
     @property
+    def lanes(self) -> dict[str, dict[str, Any]]:
+        """Pipeline → what its lane has counted; it begins anew with the lane."""
+        return {row["pipeline"]: row for row in ask(self.home / "run", {"ask": "pipelines"})}
+
+    @property
     def members(self) -> list[Any]:
         return self.server.client().list_machines(self.project, GROUP).machines
 
@@ -106,12 +112,60 @@ def test_a_version_that_cannot_run_leaves_the_one_before_at_work(managed: Manage
     client.apply_config_to_machine_group(managed.project, CONFIG, GROUP)
     managed.start()
     wait_for(lambda: managed.given and managed.given[0]["runs"], "the first version")
+    managed.write("read before")
+    wait_for(lambda: managed.found("*") == ["read before"], "its line")
     secret = [{"Type": "processor_dict_map", "SourceKey": "content", "DictFilePath": "/etc/shadow"}]
     client.update_logtail_pipeline_config(managed.project, LogtailPipelineConfigDetail(CONFIG, inputs, flushers, None, None, secret))
     wait_for(lambda: managed.given[0]["failed"], "the refusal")
     assert "/etc/shadow" in managed.given[0]["message"]
     managed.write("still here")
-    wait_for(lambda: managed.found("*") == ["still here"], "the version before")
+    wait_for(lambda: managed.found("*") == ["read before", "still here"], "the version before")
+    assert managed.lanes[f"{managed.project}@{CONFIG}"]["in_events"] == 2, "it was never stopped"
+
+
+def test_a_change_touches_only_the_pipeline_that_it_is_about(managed: Managed) -> None:
+    client, (inputs, flushers) = managed.server.client(), managed.pipeline_parts()
+    inputs_of = {name: [{**inputs[0], "FilePaths": [f"{managed.logs}/{name}.log"]}] for name in ("a", "b")}
+    for name, source in inputs_of.items():
+        client.create_logtail_pipeline_config(managed.project, LogtailPipelineConfigDetail(f"config-{name}", source, flushers))
+        client.apply_config_to_machine_group(managed.project, f"config-{name}", GROUP)
+    managed.start()
+    managed.write("one")
+    (managed.logs / "b.log").write_text("eins\n")
+    wait_for(lambda: managed.found("*") == ["eins", "one"], "both")
+    changed = [{**inputs_of["b"][0], "MaxDirSearchDepth": 3}]
+    client.update_logtail_pipeline_config(managed.project, LogtailPipelineConfigDetail("config-b", changed, flushers))
+    wait_for(lambda: managed.lanes.get(f"{managed.project}@config-b", {}).get("in_events") == 0, "the change")
+    managed.write("two")
+    with (managed.logs / "b.log").open("a") as log:
+        log.write("zwei\n")
+    wait_for(lambda: len(managed.found("*")) >= 4, "the rest")
+    assert managed.found("*") == ["eins", "one", "two", "zwei"]
+    assert managed.lanes[f"{managed.project}@config-a"]["in_events"] == 2
+    assert managed.lanes[f"{managed.project}@config-b"]["in_events"] == 1
+    assert managed.log().count("agent is at work") == 1
+
+
+def test_a_pipeline_that_gets_another_target_delivers_to_the_old_one_what_it_has_read(managed: Managed) -> None:
+    client, (inputs, flushers) = managed.server.client(), managed.pipeline_parts()
+    managed.server.make_logstore(managed.project, "elsewhere", INDEX)
+    client.create_logtail_pipeline_config(managed.project, LogtailPipelineConfigDetail(CONFIG, inputs, flushers))
+    client.apply_config_to_machine_group(managed.project, CONFIG, GROUP)
+    managed.start()
+    managed.write("one")
+    wait_for(lambda: managed.found("*") == ["one"], "the first target")
+    for number, change in enumerate(({"CompressType": "zstd"}, {"Logstore": "elsewhere"})):
+        before = managed.given[0]["runs"]["number"]
+        other = LogtailPipelineConfigDetail(CONFIG, inputs, [{**flushers[0], **change}])
+        client.update_logtail_pipeline_config(managed.project, other)
+        wait_for(lambda before=before: managed.given[0]["runs"] and managed.given[0]["runs"]["number"] != before, "the change")
+        managed.write(f"line {number}")
+        if not number:
+            wait_for(lambda: len(managed.found("*")) >= 2, "the line behind the change")
+    wait_for(lambda: len(ask(managed.home / "run", {"ask": "targets"})) == 1, "the end of the old target")
+    assert ask(managed.home / "run", {"ask": "targets"})[0]["target"].endswith("elsewhere")
+    assert managed.found("*") == ["line 0", "one"]
+    assert managed.log().count("agent is at work") == 1
 
 
 def test_it_works_on_while_the_server_is_away_and_stops_when_a_config_is_taken_from_it(managed: Managed) -> None:
@@ -154,6 +208,7 @@ def test_changes_while_a_file_grows_lose_and_repeat_nothing(managed: Managed) ->
     wait_for(lambda: managed.counted() >= written, "all lines", timeout=60)
     assert managed.counted() == written
     assert managed.counted("count(distinct content)") == written
+    assert managed.log().count("agent is at work") == 1
 
 
 def test_a_person_does_all_of_it_from_the_command_line(managed: Managed, tmp_path: Path) -> None:

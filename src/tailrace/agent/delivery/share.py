@@ -14,9 +14,11 @@ class Share:
         self._used = 0
         self._changed = threading.Condition()
         self._asking: dict[Callable[[], None], None] = {}
+        self._part = 1.0
         bytes_, bound = "tailrace_agent_queue_bytes", "tailrace_agent_queue_limit_bytes"
         self._gauge = telemetry.gauge(bytes_, "Encoded bytes that wait for a target's acknowledgement.", "target").labels(target)
-        telemetry.gauge(bound, "How many encoded bytes may wait for a target before reading stops.", "target").labels(target).set(limit)
+        self._bound = telemetry.gauge(bound, "How many encoded bytes may wait for a target before reading stops.", "target").labels(target)
+        self._bound.set(limit)
 
     def wait(self, stopping: threading.Event) -> bool:
         """Until there is room; False when `stopping` was set (and `wake` called) before."""
@@ -58,7 +60,16 @@ class Share:
 
     def narrow(self, part: float) -> None:
         """Let only this part of the bound wait, until another one is named."""
-        limit = int(self._whole * part)
+        self._part = part
+        self._limit_to(int(self._whole * part))
+
+    def bound(self, limit: int) -> None:
+        """Its bound from now on: there are more targets now, or fewer."""
+        self._whole = limit
+        self._bound.set(limit)
+        self._limit_to(int(limit * self._part))
+
+    def _limit_to(self, limit: int) -> None:
         if limit != self.limit:
             self.limit = limit
             self.give_back(0)  # who waits looks again

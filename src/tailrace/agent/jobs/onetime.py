@@ -7,12 +7,13 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tailrace import telemetry
-from tailrace.agent.jobs.jobs import Job, Jobs, read_notes
+from tailrace.agent.jobs.jobs import Job, Jobs, State, read_notes
 from tailrace.agent.jobs.local_event import LocalEvents
 from tailrace.agent.lanes.lane import Lane
 from tailrace.errors import StateError, TailraceError, UsageError
@@ -38,7 +39,7 @@ class Running(Protocol):
     @property
     def lanes(self) -> Sequence[Lane]: ...
     async def add(self, pipeline: PipelineConfig) -> None: ...
-    async def remove(self, pipeline: str) -> None: ...
+    async def remove(self, pipeline: str) -> object: ...
     async def settled(self) -> None:
         """What was acknowledged is durable."""
         ...
@@ -132,6 +133,14 @@ class Runs:
         imported = await asyncio.to_thread(read_notes, self.jobs.notes(job.base))
         return known(files, session.collected(from_canonical(job.config)), imported)
 
+    @asynccontextmanager
+    async def change(self, pipelines: Sequence[PipelineConfig]) -> AsyncGenerator[tuple[list[PipelineConfig], Collection[str]]]:
+        """The agent has other pipelines now: those that have to run, and the names of what is imported. Within it no run begins or ends."""
+        async with self._taking:
+            self._pipelines, self.jobs.postponed = pipelines, []
+            own = self.jobs.own(pipelines)
+            yield own, {job.pipeline for job in self.jobs.running if job.config}
+
     async def watch(self, session: Running) -> None:
         """Until cancelled."""
         self._session = session
@@ -219,21 +228,23 @@ class Runs:
         lanes = [lane for lane in session.lanes if lane.pipeline == job.pipeline]
         self._note(job, lanes)
         if any(lane.failure for lane in lanes):
-            await session.remove(job.pipeline)
-            self.jobs.finish(job, "failed")
+            await self._end(job, session, "failed")
         elif lanes and all(lane.input.drained and lane.idle for lane in lanes):
             await session.settled()
-            await session.remove(job.pipeline)
-            self._note(job, lanes)
-            self.jobs.finish(job, "done")
+            await self._end(job, session, "done", lanes)
             telemetry.logger("agent.import").info("a one-time run is done", run=job.id, **(job.progress or {}))
         elif job.deadline is not None and time.time() >= job.deadline:
-            await session.remove(job.pipeline)
-            self.jobs.finish(job, "timed out")
+            await self._end(job, session, "timed out")
             telemetry.alarm("USER_CONFIG_ALARM", "a one-time run took longer than `ExcutionTimeout` and was ended", pipeline=job.pipeline)
         elif time.monotonic() - self._saved_at > SAVE_SECS:
             self._saved_at = time.monotonic()
             self.jobs.save(job)
+
+    async def _end(self, job: Job, session: Running, state: State, lanes: Sequence[Lane] = ()) -> None:
+        async with self._taking:
+            await session.remove(job.pipeline)
+            self._note(job, lanes)
+            self.jobs.finish(job, state)
 
     def _note(self, job: Job, lanes: Sequence[Lane]) -> None:
         """The progress of the lane that is furthest behind."""

@@ -135,7 +135,9 @@ class Lane:
         """Why it is over while others go on, or nothing."""
         self.cannot_start = "USER_CONFIG_ALARM"
         """The alarm that says why `start` failed."""
-        self.started = False
+        self.started = self._loaded = False
+        self.start_over = threading.Event()
+        """Nobody is about to start it any more, whether it was started or not."""
         self.waits_for = ""
         """What keeps it from being started for now, or nothing."""
         self.platform = around.platform
@@ -160,6 +162,8 @@ class Lane:
         self._outstanding = 0
         self._counting = threading.Lock()
         self._taken: dict[str, Stream] = {}
+        self._left = False
+        """Its streams are others': an input that has not stopped in time changes nothing of them."""
         self._stopping = threading.Event()
         self._lifecycle = threading.Lock()
         read, events = "tailrace_agent_read_bytes_total", "tailrace_agent_read_events_total"
@@ -170,19 +174,25 @@ class Lane:
         around.checkpoint.keep_config(config.version, config.canonical())
 
     # --- for the agent ----------------------------------------------------------------------------------------------------------
+    def load(self) -> None:
+        """Load what its processors need, once. Raises ConfigError."""
+        if not self._loaded:
+            self._route.start(self)
+            self._loaded = True
+
     def start(self) -> None:
         """On a thread of its own: replay must be over before."""
         with self._lifecycle:
             if self._stopping.is_set():
                 return
             self.cannot_start = "PROCESSOR_INIT_ALARM"
-            self._route.start(self)
+            self.load()
             self.cannot_start = "USER_CONFIG_ALARM"
             self.input.start(self)
             self.started = True
 
     def stop(self, deadline: float) -> None:
-        """No `submit` comes through after it returns."""
+        """No `submit` comes through after it returns; another lane may go on with its streams where it stood."""
         self._stopping.set()
         self.target.share.wake()
         with self._lifecycle:
@@ -190,6 +200,10 @@ class Lane:
             if self._slot is not None:
                 slot, self._slot = self._slot, None
                 slot.release()
+            taken, self._taken = self._taken, {}
+            self._left = True
+        for stream in taken.values():
+            self._around.streams.release(stream, self)
 
     def fail(self, kind: str, message: str, reason: str) -> None:
         """Stop it, alone. What it did not put in stays as it is, also what it had prepared: it is read again at the next start."""
@@ -245,6 +259,8 @@ class Lane:
         return self._around.streams.states(self.target.flusher.destination, self.input.key)
 
     def open_stream(self, key: str, position: Position) -> str | None:
+        if self._left:
+            return None
         stream = self._around.streams.open(self, self.target.flusher.destination, self.input.key, key, position)
         if stream is None:
             return None
@@ -253,8 +269,9 @@ class Lane:
         return stream.id
 
     def remember(self, stream: str, position: Position) -> None:
-        if not self.failure:
-            self._around.checkpoint.remember(self._taken[stream].row, position)
+        if not self.failure and (taken := self._taken.get(stream)) is not None:
+            taken.left_at = position
+            self._around.checkpoint.remember(taken.row, position)
 
     def stored_end(self, key: str) -> int | None:
         table, flusher = self._around.streams, self.target.flusher
@@ -273,12 +290,15 @@ class Lane:
     def submit(
         self, batch: EventBatch, *, stream: str, start: int, end: int, position: Position, fingerprint: bytes, readable_at: int
     ) -> bool:
-        taken = self._taken[stream]
+        taken = self._taken.get(stream)
         may_submit, self._may_submit = self._may_submit, False
-        if self._stopping.is_set() or not (may_submit or self.wait_for_room()):
+        if taken is None or self._stopping.is_set() or not (may_submit or self.wait_for_room()):
             return False
         done = Range(stream, taken.take_sequences(1), start, end, position, fingerprint, self._route.version, readable_at)
-        return self.send(taken, done, batch, self._route)
+        if not self.send(taken, done, batch, self._route):
+            return False
+        taken.left_at = position
+        return True
 
     def pause(self, seconds: float) -> bool:
         """Wait; whether the lane is stopping."""
@@ -392,11 +412,12 @@ class Lane:
         if self.failure:  # its input may be past what was not put in
             return
         self._route.age.forget(stream)
-        self.target.end(self._taken.pop(stream))
+        if (taken := self._taken.pop(stream, None)) is not None:
+            self.target.end(taken)
 
     def leave_stream(self, stream: str, position: Position) -> None:
-        if not self.failure:
-            self._around.streams.leave(self._taken.pop(stream), position)
+        if not self.failure and (taken := self._taken.pop(stream, None)) is not None:
+            self._around.streams.leave(taken, position)
 
     def alarm(self, kind: str, message: str, **values: object) -> None:
         telemetry.alarm(kind, message, pipeline=self.pipeline, **values)

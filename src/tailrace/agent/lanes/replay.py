@@ -42,14 +42,19 @@ class Replay:
             while state.prepared:
                 if (found := self.kept.pop((stream.id, state.prepared[0].sequence), None)) is not None:
                     self.lane.target.adopt(stream, found[1], found[0])
-                elif not self.lane.wait_for_room():
+                elif not self.lane.wait_for_room() or not self._again(stream, state, state.prepared[0]):
                     return count
-                else:
-                    self._again(stream, state, state.prepared[0])
                 del state.prepared[0]
                 stream.to_replay -= 1
                 count += 1
         return count
+
+    def give_back(self) -> None:
+        """What is left goes to the lane that takes this one's place."""
+        for stream, state in self._left or ():
+            if state.prepared:
+                self.streams.give_back(stream, state.prepared)
+        self._left = []
 
     def once(self, stream: Stream, done: Range) -> None:
         """Replay a range that was to come from the spool, and is not there any more. ConfigError: it stays prepared.
@@ -62,15 +67,16 @@ class Replay:
                 return
             self.lane.pause(ROOM_SECS)
 
-    def _again(self, stream: Stream, state: StreamState, done: Range) -> None:
+    def _again(self, stream: Stream, state: StreamState, done: Range) -> bool:
+        """False when a plugin failed on it: the lane is over."""
         input_, route = self._built_for(done.config_version)
         batch = input_.replay(self.lane, state, done)
         if batch is None:
             self.inquiry.add(stream, done)
-            return
+            return True
         if route.version != done.config_version:  # what other processors decided says nothing to these
             done = replace(done, decisions=())
-        self.lane.send(stream, done, batch, route)
+        return self.lane.send(stream, done, batch, route)
 
     def _built_for(self, version: str) -> tuple[Input, Route]:
         if version not in self._built:

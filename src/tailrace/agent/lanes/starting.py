@@ -17,6 +17,7 @@ from tailrace.errors import ApiError, TailraceError, UnreachableError
 from tailrace.pipeline.sharing import Claims
 
 START_AGAIN_SECS: Final = 5.0
+LOOK_SECS: Final = 0.1
 
 log = telemetry.logger("agent")
 
@@ -42,11 +43,23 @@ class Starting:
 
     def _start_all(self, lanes: Sequence[Lane], started: Callable[[], object]) -> None:
         replays = [self._replay(lane) for lane in lanes]
-        waiting = [replay for replay in replays if not self._start(replay)]
+        waiting = [replay for replay in replays if not self._over(replay)]
         started()
         while waiting:
-            time.sleep(START_AGAIN_SECS)
-            waiting = [replay for replay in waiting if not replay.lane.stopping and not self._start(replay)]
+            again_at = time.monotonic() + START_AGAIN_SECS
+            while time.monotonic() < again_at and not any(replay.lane.stopping for replay in waiting):
+                time.sleep(LOOK_SECS)
+            waiting = [replay for replay in waiting if not self._over(replay)]
+
+    def _over(self, replay: Replay) -> bool:
+        """Start one, unless it is to stop. Whether that is over; what was not replayed then is there for others."""
+        lane = replay.lane
+        if not (lane.stopping or self._start(replay)):
+            return False
+        if lane.stopping:
+            replay.give_back()
+        lane.start_over.set()
+        return True
 
     def _start(self, replay: Replay) -> bool:
         """Replay and start one. False when the system is short of something (descriptors, watches, room on the disk): it is tried again."""

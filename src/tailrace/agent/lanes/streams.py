@@ -81,7 +81,7 @@ class Stream:
     precedence: int = LAST
     """Class of its pipeline (`delivery.precedence`)."""
     left_at: Position | None = None
-    """Where its last reader left it, for the next one."""
+    """How far its readers have come, for the next one; None: as the checkpoint has it."""
     to_replay: int = 0
     """Ranges that a former run prepared and that are not put in again yet."""
     under_way: deque[Entry] = field(default_factory=deque[Entry])
@@ -228,6 +228,18 @@ class StreamTable:
         """Its reader goes, the stream stays: another one may open it."""
         with self._lock:
             stream.left_at, stream.owner = position, None
+
+    def release(self, stream: Stream, owner: object) -> None:
+        """Its reader is over; another one may go on with what it has not put in."""
+        with self._lock:
+            if stream.owner is owner:
+                stream.owner = None
+
+    def give_back(self, stream: Stream, left: Sequence[Range]) -> None:
+        """What `take_prepared` gave out and was not replayed: the next lane that asks for it has it."""
+        with self._lock:
+            self._prepared[stream.id] = list(left)
+            stream.to_replay = 0
 
     def rename(self, formerly: Sequence[str], target: str) -> list[StreamRow]:
         """Streams of a target that had another name become the target's; the rows that changed. What is there already stays."""
