@@ -131,8 +131,6 @@ class Session:
         self._identified: set[str] = set()
         self._failures: dict[str, TailraceError] = {}
         """Why pipelines do not run that should, or not in the version that they should."""
-        self._must_ask = content.rolled_back
-        """The server, where our streams end."""
         self.changing = asyncio.Lock()
         """Held while pipelines are exchanged: no target is let go meanwhile."""
         self._change: asyncio.Task[bool] | None = None
@@ -273,7 +271,7 @@ class Session:
             if target not in self._deliveries:
                 await target.flusher.open()
                 self._deliveries[target] = self._spawn(target.run())
-        if self._must_ask and any(lane.target.flusher.recognises_repeats for lane in built.lanes):
+        if self._rolled_back and any(lane.target.flusher.recognises_repeats for lane in built.lanes):
             self._spawn(self._start_asking([Group([lane]) for lane in built.lanes]))
             return
         for lane in built.lanes:
@@ -407,7 +405,7 @@ class Session:
         await ask_stored_ends(self._identity, self._streams)
         for started in [self._starting.start(group.lanes) for group in groups if group.lanes]:
             await started.wait()
-        self._must_ask = False
+        self._rolled_back = False
         self._checkpoint.caught_up()
 
     def _inquiry(self, lane: Lane) -> Inquiry:

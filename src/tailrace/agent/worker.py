@@ -166,6 +166,9 @@ class Worker:
             return self._unresolved[pipeline]
         if pipeline in self._desk.overview.set_aside:
             return "it is set aside, because the worker died of it again and again"
+        job = self._jobs.all.get(pipeline)
+        if job is not None and job.state != "running":  # it was to run once
+            return "" if job.state == "done" else f"its run is over: {job.state}"
         return self._session.outcome(pipeline) if self._session is not None else None
 
     def _reload(self) -> None:

@@ -102,6 +102,7 @@ class Management:
                 break
             try:
                 self._beat(server, contact)
+                self._try_again()
                 self._watch_tried(server, contact)
                 target = f"{WAIT}?since={contact.state}&secs={BEAT_SECS:g}"
                 contact.state = self._call(server, contact, "GET", target, b"").decode("ascii", "replace")
@@ -155,6 +156,12 @@ class Management:
                 self._reload()
             return bool(known)
 
+    def _try_again(self) -> None:
+        """What did not run: what it lacked may be there now."""
+        with self._applying:
+            if self._configs.retry(self._outcome):
+                self._reload()
+
     def _state(self, server: JoinedServer) -> HeartbeatRequest:
         machine = self._machine()
         attributes = Attributes(
@@ -164,7 +171,7 @@ class Management:
             hostid=self._machine_id.encode(),
             extras={"os": platform.system().lower().encode(), "release": platform.release().encode()},
         )
-        configs = self._configs.infos(server.id)
+        configs = self._configs.infos(server.id, self._outcome)
         ids = machine.user_defined_ids
         return full_state(self._identity.agent_id, attributes, user_defined_ids=ids, started=self._started, configs=configs)
 
