@@ -1,5 +1,6 @@
 """Configs that servers gave: what is to run, through changes that fail, restarts and damage."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def test_what_failed_is_tried_again_ever_later_until_it_runs(tmp_path: Path) -> 
             assert (depths(configs), configs.infos(SERVER, runs)[0].status) == ([2], ConfigStatus.FAILED)
             outcome(configs, "broken")
             assert depths(configs) == [1]
-    assert [after - before for before, after in zip(tried_at, tried_at[1:], strict=False)] == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+    assert [after - before for before, after in itertools.pairwise(tried_at)] == [60, 120, 240, 480, 960, 1920, 3600, 3600]
     now += 3600
     assert configs.retry(runs)
     outcome(configs, "")
