@@ -10,9 +10,11 @@ from collections import deque
 from pathlib import Path
 
 from tailrace.agent.checkpoint import CheckpointWriter, StreamRow, open_checkpoint
+from tailrace.agent.diagnostics.outbox import Outbox
 from tailrace.agent.spool import Kept, Ref, Spool
 from tailrace.journal import Journal
 from tailrace.pipeline.contract import Identity, Payload, Range
+from tailrace.wire.internal_logs import STATUS
 
 STREAM = "00000000000000AA"
 CHECKPOINT_COPIES = 40
@@ -42,6 +44,8 @@ def main(home: Path, steps: int) -> None:
     spool = Spool(home, segment_bytes=16_384)
     shelf = spool.shelf("target")
     journal = Journal(home / "journal", segment_bytes=8_192)
+    outbox = Outbox(home / "diagnostics")
+    outbox.position("there")
     waiting: deque[tuple[Kept, Ref]] = deque()
     for number in range(1, steps):
         one = kept(number)
@@ -64,6 +68,13 @@ def main(home: Path, steps: int) -> None:
                 durable.wait()
                 tell("acknowledged", done.range.sequence)
                 shelf.release([ref])
+        if number % 4 == 0:
+            outbox.put(STATUS, "", number, [{"n": str(number)}])
+            tell("said", number)
+        if number % 20 == 0:
+            tell("delivering", number)
+            outbox.sent("there", number // 4, 5)
+            tell("delivered", number)
         if number % CHECKPOINT_COPIES == 0:
             writer._copy()
     os._exit(0)  # as a kill would

@@ -1,4 +1,4 @@
-"""The power goes at any moment: what was promised is there, of the checkpoint, the spool and the journal."""
+"""The power goes at any moment: what was promised is there, of the checkpoint, the spool, the journal and the agent's own records."""
 
 import random
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tailrace.agent.checkpoint import open_checkpoint
+from tailrace.agent.diagnostics.outbox import Outbox
 from tailrace.agent.spool import Spool
 from tailrace.journal import Journal
 from tests.faults.keeping import STREAM, body
@@ -25,11 +26,14 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return home, file
 
 
+WORDS = ("prepared", "spooled", "journalled", "acknowledging", "acknowledged", "said", "delivering", "delivered")
+
+
 class Promises:
     """What was told so far."""
 
     def __init__(self) -> None:
-        self.told: dict[str, set[int]] = {what: set() for what in ("prepared", "spooled", "journalled", "acknowledging", "acknowledged")}
+        self.told: dict[str, set[int]] = {what: set() for what in WORDS}
 
     def hear(self, data: bytes) -> None:
         what, number = data.split()
@@ -55,7 +59,18 @@ def verify_image(home: Path, promises: Promises) -> None:
     journal.close()
     assert {body(number) for number in told["journalled"]} <= set(payloads)
     assert payloads == [body(number) for number in range(1, len(payloads) + 1)]
+    verify_own_records(Outbox(home / "diagnostics"), told)
     assert not list(home.rglob("set-aside"))  # a power cut tears, it damages nothing
+
+
+def verify_own_records(outbox: Outbox, told: dict[str, set[int]]) -> None:
+    """What was put in and not delivered is there under its number, and no number has another content."""
+    found = {entry.sequence: entry.at for entry in outbox.after(outbox.position("there"), "")}
+    outbox.close()
+    assert all(at == sequence * 4 for sequence, at in found.items())
+    sure, perhaps = max(told["delivered"], default=0), max(told["delivering"], default=0)
+    assert {number for number in told["said"] if number > perhaps} <= set(found.values())
+    assert {number for number in found.values() if number <= sure} == set()
 
 
 @pytest.mark.parametrize("images", [60, pytest.param(1500, marks=pytest.mark.long)])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -31,7 +32,12 @@ def test_a_killed_worker_is_replaced_within_five_seconds(tmp_path: Path):
         assert agent.supervisor.memory_info().rss < 25 << 20
         killed = agent.signal_worker(signal.SIGKILL)
         agent.write(2000, 2000)
-        assert agent.replaced(killed, within=60) < 5 * 3
+        took = agent.replaced(killed, within=60)
+        (pause,) = re.findall(r"the next one starts in ([\d.]+) s", agent.agent.log())
+        worked = sum(agent.worker.cpu_times()[:2])
+        print(f"replaced after {took:.2f} s: a pause of {pause} s and {worked:.2f} s of CPU until it was at work")
+        assert float(pause) + worked < 5  # what a machine that has nothing else to do needs
+        assert took < 5 * 3
         agent.wait_for_lines(4000)
         assert sorted(agent.found()) == list(range(4000))
         before = agent.worker.pid

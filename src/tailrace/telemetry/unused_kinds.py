@@ -23,7 +23,7 @@ _REASONS: Final[dict[str, str]] = {
     "TOO_MANY_CONFIG_ALARM": "any number of pipelines may read a file",
     "DROP_DATA_ALARM": "nothing is dropped when the agent stops: what is not sent is kept",
     "DISCARD_SECONDARY_ALARM": "nothing is discarded from the spool; a range that is lost with a damaged part of it and with its source is a `DROP_LOG_ALARM`",
-    "HOLD_ON_TOO_SLOW_ALARM": "a new config never waits for the old one's data",
+    "HOLD_ON_TOO_SLOW_ALARM": "a new config holds on only the pipelines that differ, for seconds; all others read on",
     "CHECKPOINT_V2_ALARM": _CHECKPOINT,
     "CHECKPOINT_INVALID_ALARM": _CHECKPOINT,
     "INPUT_COLLECT_ALARM": "what an input cannot read has an alarm of its own; an input that fails altogether ends the worker: `LOGTAIL_CRASH_ALARM`",

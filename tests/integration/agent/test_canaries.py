@@ -1,7 +1,9 @@
-"""Secrets stay where they belong: neither logs nor alarms, status, config echo, URLs or the process list show one."""
+"""Secrets stay where they belong: neither logs nor alarms, status, snapshots, crash reports, config echo, URLs, the process list nor any
+other file shows one."""
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -55,10 +57,10 @@ class Watched:
 
 
 def everything_said(server: RunningServer, remote: Remote) -> str:
-    """All that either side has written or answers, but for `secret/` and the database."""
-    files = [*(server.home / "logs").iterdir(), *(remote.home / "logs").iterdir(), *(remote.home / "run").glob("*.json")]
+    """All that either side has written or answers, but for `secret/`."""
+    files = [path for home in (server.home, remote.home) for path in home.rglob("*") if (home / "secret") not in path.parents]
     files += [remote.directory / "agent.log", server.home.with_name(server.home.name + ".stderr")]
-    texts = [path.read_text(errors="replace") for path in files if path.is_file()]
+    texts = [path.read_bytes().decode("latin-1") for path in files if path.is_file()]
     questions = ("servers", "alarms", "targets", "pipelines", "metrics")
     texts += [json.dumps(ask(remote.home / "run", {"ask": question})) for question in questions]
     texts += [server.call("GET", target).body.decode() for target in ("/agents", "/tokens", "/status", "/ca")]
@@ -74,9 +76,23 @@ def everything_said(server: RunningServer, remote: Remote) -> str:
     return "\n".join(texts)
 
 
+def crash(remote: Remote) -> None:
+    """Kill the worker so that it leaves a report, and wait for the next one."""
+
+    def worker() -> int:
+        return int(json.loads((remote.home / "run" / "supervisor.json").read_text())["worker"])
+
+    before = worker()
+    os.kill(before, signal.SIGABRT)
+    wait_for(lambda: list((remote.home / "crash").glob("*.json")), "a crash report")
+    remote.write("event two")
+    wait_for(lambda: worker() != before and len(remote.found("event")) == 2, remote.log(), 60)
+
+
 def test_no_secret_is_seen_outside_its_file(loud: RunningServer, tmp_path: Path) -> None:
     remote = Remote(tmp_path / "remote", loud, loud.fresh_name("canary"))
     remote.environment["CANARY"] = CANARY
+    remote.supervised = True
     elsewhere = {"Type": "flusher_sls", "Endpoint": "http://127.0.0.1:1", "Project": "else", "Logstore": "app"}
     own_key = {"AccessKeyId": "visible-id", "AccessKeySecret": "${env:CANARY}"}
     remote.pipeline("own", flushers=[{**elsewhere, **own_key}], AllowingIncludedByMultiConfigs=True)
@@ -92,11 +108,15 @@ def test_no_secret_is_seen_outside_its_file(loud: RunningServer, tmp_path: Path)
         wait_for(lambda: remote.identity["enrolments"][0]["key_secret"] != first, "the key is renewed", 30)
         secrets |= {first, remote.identity["enrolments"][0]["key_secret"]}
         secrets.add(remote.identity["key"].splitlines()[1])
+        crash(remote)
+        wait_for((remote.home / "snapshot" / "logtail_status_snapshot").exists, "a snapshot")
         loud.call("POST", f"/agents/{remote.identity['agent_id']}/revoke")
         wait_for(lambda: remote.state == "revoked", "the agent says so", 30)
         said = everything_said(loud, remote)
         remote.stop()
     assert len(secrets) == 6
+    assert "killed by SIGABRT" in said
+    assert '"detail_metric"' in said
     assert [secret for secret in secrets if secret in said] == []
     assert [secret for secret in secrets if any(secret in arguments for arguments in watched.seen)] == []
     assert any("agent run" in arguments.replace("\0", " ") for arguments in watched.seen)

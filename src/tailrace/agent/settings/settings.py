@@ -76,8 +76,8 @@ class AgentSettings(OptionGroup):
         unit="cores", ge=0.1, le=1024,
     )  # fmt: skip
     max_bytes_per_sec: int = option(
-        20_971_520, key="max_bytes_per_sec", doc="Raw bytes of events that all targets together are sent; 0 is no limit.", unit="bytes/s",
-        ge=0,
+        20_971_520, key="max_bytes_per_sec", unit="bytes/s", ge=0,
+        doc="Raw bytes of events that all targets together are sent; 0 is no limit. More than the default is a limit, too.",
     )  # fmt: skip
     process_thread_count: int = option(
         0, key="process_thread_count", doc="Batches that are processed at a time; 0 is what `cpu_usage_limit` needs.", ge=0, le=64
