@@ -1,8 +1,9 @@
 """The contract of the native kernel.
 
 `tailrace.batch.reference` offers the same names with the same results in pure Python; `tests/parity` runs both. All calls that walk bytes
-release the GIL. Offsets and lengths are bytes, times are nanoseconds since the Unix epoch (int, may be negative only as an error), keys
-and values are `bytes` and may hold any byte.
+release the GIL, unless they are surely done within a millisecond or two: on less than 4 KiB, and with short patterns of the linear engines.
+Offsets and lengths are bytes, times are nanoseconds since the Unix epoch (int, may be negative only as an error), keys and values are
+`bytes` and may hold any byte.
 """
 
 from collections.abc import Sequence
@@ -64,7 +65,7 @@ class Pattern:
     def prefix_match(self, data: bytes) -> bool:
         """Whether `data` starts with a match (record starts of multi-line logs)."""
     def search(self, data: bytes) -> tuple[int, int] | None:
-        """Span of the leftmost match."""
+        """Span of the leftmost match. ValueError where the value hits a limit of the backtracking engine: nothing is known then."""
 
 @final
 class RecordRule:
@@ -362,10 +363,11 @@ class EventBatch:
         """Per row whether the field is there and matches in full, or `anywhere` in it (of a repeated key the first)."""
     def utf8_rows(self) -> list[bool]:
         """Per row whether all its keys and values are UTF-8."""
-    def mask(self, source: bytes, pattern: Pattern, replacement: bytes, *, all: bool = True) -> int:
+    def mask(self, source: bytes, pattern: Pattern, replacement: bytes, *, all: bool = True, instead: bytes | None = None) -> Failures:
         r"""Replace the first or all matches of `pattern` in a field. In `replacement` `\1`…`\9` are groups, `\\` a backslash, all else
         literal; a group beyond the pattern's is a ValueError. Empty matches are skipped (and the search goes on one byte further).
-        Returns changed rows."""
+        Rows fail whose value hits a limit of the backtracking engine: the whole value becomes `instead`, without that it stays as it was.
+        Their sample is empty: it would show what is to be hidden."""
     def rename(self, old: bytes, new: bytes) -> int:
         """Rows changed. An existing `new` in the row is overwritten; the field keeps the position of `old`."""
     def drop(self, keys: Sequence[bytes]) -> None: ...

@@ -127,6 +127,11 @@ impl Batch {
         (0..self.len()).map(|row| self.row(row).iter().find(|f| matcher.is(f.key, &self.keys, bytes)).map(|f| f.span)).collect()
     }
 
+    /// Bytes that a walk over all of it reads.
+    pub fn size(&self) -> usize {
+        self.block.as_ref().as_ref().len() + self.arena.as_slice().len() + self.fields.len() * size_of::<Field>() + self.starts.len()
+    }
+
     pub fn memory(&self) -> usize {
         self.block.as_ref().as_ref().len()
             + self.arena.capacity()

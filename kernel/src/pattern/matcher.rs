@@ -61,7 +61,7 @@ impl<'p> Matcher<'p> {
                 let rest = self.full_regular(&negation.rest, data);
                 rest && !negation.refuses(data)
             }
-            Engine::Backtracking(_) => self.backtracking(data, 0, Extent::Full),
+            Engine::Backtracking(_) => self.backtracking(data, 0, Extent::Full) == Found::Yes,
         }
     }
 
@@ -98,14 +98,20 @@ impl<'p> Matcher<'p> {
             Engine::Negation(negation @ Negation { tempered: false, .. }) => {
                 negation.rest.linear_part().is_match(data, true) && !negation.refuses(data)
             }
-            Engine::Negation(_) | Engine::Backtracking(_) => self.backtracking(data, 0, Extent::Prefix),
+            Engine::Negation(_) | Engine::Backtracking(_) => self.backtracking(data, 0, Extent::Prefix) == Found::Yes,
         }
     }
 
     /// The leftmost match at or after `from`; then `group` answers, and index 0 is the whole of it.
     pub fn search(&mut self, data: &[u8], from: usize) -> bool {
+        self.find(data, from) == Found::Yes
+    }
+
+    /// The same, which also says when a limit was hit.
+    pub fn find(&mut self, data: &[u8], from: usize) -> Found {
         match &self.pattern.engine {
-            Engine::Regular(regular) => self.linear(regular.linear_part(), data, from, false),
+            Engine::Regular(regular) if self.linear(regular.linear_part(), data, from, false) => Found::Yes,
+            Engine::Regular(_) => Found::No,
             Engine::Negation(_) | Engine::Backtracking(_) => self.backtracking(data, from, Extent::Anywhere),
         }
     }
@@ -123,21 +129,22 @@ impl<'p> Matcher<'p> {
         found
     }
 
-    fn backtracking(&mut self, data: &[u8], from: usize, extent: Extent) -> bool {
+    fn backtracking(&mut self, data: &[u8], from: usize, extent: Extent) -> Found {
         let engine = match &self.pattern.engine {
             Engine::Backtracking(engine) | Engine::Negation(Negation { whole: engine, .. }) => engine,
-            Engine::Regular(_) => return false,
+            Engine::Regular(_) => return Found::No,
         };
         let count = self.pattern.groups();
         let matcher = self.back.get_or_insert_with(|| engine.matcher());
-        if matcher.search(data, from, extent) != Found::Yes {
-            return false;
+        let found = matcher.search(data, from, extent);
+        if found != Found::Yes {
+            return found;
         }
         self.scanner.slots.clear();
         for index in 0..=count {
             let (start, end) = matcher.group(index).map_or((UNSET, UNSET), |(s, e)| (s as u32, e as u32));
             self.scanner.slots.extend([start, end]);
         }
-        true
+        found
     }
 }

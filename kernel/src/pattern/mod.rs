@@ -12,6 +12,7 @@ mod scanner;
 mod syntax;
 mod tree;
 
+pub use backtracking::Found;
 pub use matcher::Matcher;
 pub use scanner::UNSET;
 
@@ -38,7 +39,12 @@ pub struct Pattern {
     /// One per capture group.
     pub names: Vec<Option<String>>,
     engine: Engine,
+    /// That a byte may take in the linear engine; all that there are where another one may be asked.
+    steps: usize,
 }
+
+/// So many steps are done within a millisecond or two, by the slowest of the linear engines.
+const QUICK_STEPS: usize = 1 << 18;
 
 enum Engine {
     Regular(Regular),
@@ -79,7 +85,8 @@ impl Pattern {
         } else {
             Engine::Backtracking(Backtracking::compile(root)?)
         };
-        Ok(Pattern { text: text.to_owned(), names: parsed.names, engine })
+        let steps = if matches!(engine, Engine::Regular(_)) { root.steps().max(1) } else { usize::MAX };
+        Ok(Pattern { text: text.to_owned(), names: parsed.names, engine, steps })
     }
 
     pub fn groups(&self) -> usize {
@@ -93,6 +100,11 @@ impl Pattern {
             Engine::Negation(_) => "negation",
             Engine::Backtracking(_) => "backtracking",
         }
+    }
+
+    /// Whether values of so many bytes in all are done with soon, whatever is in them.
+    pub fn is_quick_on(&self, bytes: usize) -> bool {
+        self.steps.saturating_mul(bytes) <= QUICK_STEPS
     }
 
     pub fn matcher(&self) -> Matcher<'_> {

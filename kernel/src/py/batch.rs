@@ -7,11 +7,12 @@ use pyo3::types::{PyBytes, PyList};
 
 use super::records::RecordRule;
 use super::values::{Encoded, StoreColumns};
-use super::{compression, digest, one_per_row, refused, too_big};
+use super::{compression, digest, is_quick, one_per_row, refused, released, too_big};
 use crate::batch::build::Event;
 use crate::batch::{Batch, Block, Pair};
 use crate::decode::{self, Bounds};
 use crate::encode::Order;
+use crate::pattern::Pattern;
 use crate::split::{self, Origin};
 
 #[pyclass(module = "tailrace_kernel")]
@@ -44,6 +45,16 @@ impl EventBatch {
         Ok(EventBatch { inner, tags: PyList::new(py, tags.collect::<Vec<_>>())?.unbind() })
     }
 
+    /// Whether a walk over all of it is done soon.
+    pub fn is_quick(&self) -> bool {
+        is_quick(self.inner.size())
+    }
+
+    /// The same where a pattern is looked for in it.
+    pub fn is_quick_with(&self, pattern: &Pattern) -> bool {
+        self.is_quick() && pattern.is_quick_on(self.inner.size())
+    }
+
     /// Rows `[first, end)` of a call that says where to begin and how many it wants.
     fn rows_of(&self, first: isize, count: Option<isize>) -> PyResult<(usize, usize)> {
         let rows = self.inner.len();
@@ -70,7 +81,8 @@ impl EventBatch {
     #[pyo3(signature = (block, *, offset=0, time_ns=0, key=CONTENT))]
     fn split_lines(py: Python, block: Bound<PyBytes>, offset: u64, time_ns: i64, key: &[u8]) -> PyResult<EventBatch> {
         let block = self::block(block);
-        let inner = py.detach(|| split::lines(block, &Origin { offset, time: time_ns, key }));
+        let quick = is_quick(block.as_ref().as_ref().len());
+        let inner = released(py, quick, || split::lines(block, &Origin { offset, time: time_ns, key }));
         EventBatch::new(py, inner.map_err(too_big)?)
     }
 
@@ -86,7 +98,9 @@ impl EventBatch {
         discard_unmatched: bool,
     ) -> PyResult<EventBatch> {
         let (block, rule) = (self::block(block), &rule.get().rule);
-        let inner = py.detach(|| rule.split(block, &Origin { offset, time: time_ns, key }, discard_unmatched));
+        let size = block.as_ref().as_ref().len();
+        let quick = is_quick(size) && rule.is_quick_on(size);
+        let inner = released(py, quick, || rule.split(block, &Origin { offset, time: time_ns, key }, discard_unmatched));
         EventBatch::new(py, inner.map_err(too_big)?)
     }
 
@@ -168,18 +182,18 @@ impl EventBatch {
 
     #[getter]
     fn keys<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
-        let keys = py.detach(|| self.inner.distinct_keys(0, self.inner.len(), |_| {}));
+        let keys = released(py, self.is_quick(), || self.inner.distinct_keys(0, self.inner.len(), |_| {}));
         keys.into_iter().map(|key| PyBytes::new(py, self.inner.name(key))).collect()
     }
 
     fn column<'py>(&self, py: Python<'py>, key: &[u8]) -> Vec<Option<Bound<'py, PyBytes>>> {
-        let spans = py.detach(|| self.inner.column(key));
+        let spans = released(py, self.is_quick(), || self.inner.column(key));
         let bytes = self.inner.bytes();
         spans.into_iter().map(|span| span.map(|span| PyBytes::new(py, bytes.get(span)))).collect()
     }
 
     fn spans(&self, py: Python, key: &[u8]) -> Vec<Option<(usize, u32)>> {
-        let spans = py.detach(|| self.inner.column(key));
+        let spans = released(py, self.is_quick(), || self.inner.column(key));
         let lies_there = |span: &crate::batch::span::Span| self.inner.of_input() && !span.in_arena();
         spans.into_iter().map(|span| span.filter(lies_there).map(|span| (span.offset(), span.len))).collect()
     }
@@ -245,11 +259,10 @@ impl EventBatch {
         let tags = pairs(all_tags);
         let order =
             Order { compression: self::compression(compression)?, digest: self::digest(digest)?, first, end, tags: &tags, time_ns_part };
-        let (body, raw_size, digest) = py
-            .detach(|| {
-                self.inner.encode(&order, |body, raw_size, digest| (Python::attach(|py| PyBytes::new(py, body).unbind()), raw_size, digest))
-            })
-            .map_err(too_big)?;
+        let (body, raw_size, digest) = released(py, self.is_quick(), || {
+            self.inner.encode(&order, |body, raw_size, digest| (Python::attach(|py| PyBytes::new(py, body).unbind()), raw_size, digest))
+        })
+        .map_err(too_big)?;
         Ok(Encoded { body, raw_size, digest, events: end - first })
     }
 
@@ -257,7 +270,7 @@ impl EventBatch {
     fn store_columns(&self, py: Python, first: isize, count: Option<isize>, fields: Vec<PyBackedBytes>) -> PyResult<StoreColumns> {
         let (first, end) = self.rows_of(first, count)?;
         let names: Vec<&[u8]> = fields.iter().map(|name| &**name).collect();
-        let columns = py.detach(|| self.inner.store_columns(first, end, &names));
+        let columns = released(py, self.is_quick(), || self.inner.store_columns(first, end, &names));
         StoreColumns::new(py, &columns)
     }
 }

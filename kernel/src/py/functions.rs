@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::records::RecordRule;
-use super::{compression, refused, too_big};
+use super::{compression, is_quick, refused, released, too_big};
 use crate::batch::TooBig;
 use crate::{compress as packing, digest, split};
 
@@ -12,12 +12,13 @@ use crate::{compress as packing, digest, split};
 #[pyo3(signature = (block, rule=None))]
 pub fn record_end(py: Python, block: &[u8], rule: Option<&Bound<RecordRule>>) -> usize {
     let rule = rule.map(|rule| &rule.get().rule);
-    py.detach(|| rule.map_or_else(|| split::line_end(block), |rule| rule.end(block)))
+    let quick = is_quick(block.len()) && rule.is_none_or(|rule| rule.is_quick_on(block.len()));
+    released(py, quick, || rule.map_or_else(|| split::line_end(block), |rule| rule.end(block)))
 }
 
 #[pyfunction]
 pub fn fingerprint<'py>(py: Python<'py>, data: &[u8]) -> Bound<'py, PyBytes> {
-    let hash = py.detach(|| digest::fingerprint(data));
+    let hash = released(py, is_quick(data.len()), || digest::fingerprint(data));
     PyBytes::new(py, &hash)
 }
 

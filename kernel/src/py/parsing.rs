@@ -9,7 +9,8 @@ use pyo3::pybacked::PyBackedBytes;
 use super::batch::EventBatch;
 use super::pattern::Pattern;
 use super::values::Failures;
-use super::{one_per_row, too_big};
+use super::{one_per_row, released, too_big};
+use crate::mask::{Order, Replacement};
 use crate::parse::delimiter::{self, Overflow, Shape};
 use crate::parse::time::Clock;
 use crate::parse::{Policy, json, regex, time_format};
@@ -40,8 +41,9 @@ impl EventBatch {
             return Err(PyValueError::new_err(format!("the pattern has {groups} groups, but there are {given} keys")));
         }
         let policy = Policy { source, keep_on_success, keep_on_fail, renamed, copy_raw };
+        let quick = self.is_quick_with(&pattern);
         let inner = &mut self.inner;
-        py.detach(|| regex::parse(inner, &policy, &pattern, &slices(&keys), omit_empty)).map(Failures::from).map_err(too_big)
+        released(py, quick, || regex::parse(inner, &policy, &pattern, &slices(&keys), omit_empty)).map(Failures::from).map_err(too_big)
     }
 
     #[pyo3(signature = (source, *, keep_on_success=false, keep_on_fail=true, renamed=None, copy_raw=false))]
@@ -55,8 +57,9 @@ impl EventBatch {
         copy_raw: bool,
     ) -> PyResult<Failures> {
         let policy = Policy { source, keep_on_success, keep_on_fail, renamed, copy_raw };
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        py.detach(|| json::parse(inner, &policy)).map(Failures::from).map_err(too_big)
+        released(py, quick, || json::parse(inner, &policy)).map(Failures::from).map_err(too_big)
     }
 
     #[pyo3(signature = (
@@ -87,8 +90,9 @@ impl EventBatch {
         }
         let shape = Shape { separator, quote, trim, keys: &keys, allow_short, overflow: overflow_of(overflow)?, surplus };
         let policy = Policy { source, keep_on_success, keep_on_fail, renamed, copy_raw };
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        py.detach(|| delimiter::parse(inner, &policy, &shape)).map(Failures::from).map_err(too_big)
+        released(py, quick, || delimiter::parse(inner, &policy, &shape)).map(Failures::from).map_err(too_big)
     }
 
     #[pyo3(signature = (source, format, *, utc_offset_secs, year=None, now_ns=0, keep_source=true))]
@@ -106,15 +110,17 @@ impl EventBatch {
         let tokens =
             time_format::compile(format).map_err(|reason| PyValueError::new_err(format!("the time format `{format}` has {reason}")))?;
         let clock = Clock { offset: utc_offset_secs, year, now: now_ns };
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        Ok(py.detach(|| inner.parse_time(source, &tokens, clock, keep_source)).into())
+        Ok(released(py, quick, || inner.parse_time(source, &tokens, clock, keep_source)).into())
     }
 
     #[pyo3(signature = (conditions, *, exclude=false))]
     fn filter(&mut self, py: Python, conditions: Vec<(PyBackedBytes, Bound<Pattern>)>, exclude: bool) -> usize {
         let conditions: Vec<(PyBackedBytes, Arc<_>)> = conditions.into_iter().map(|(key, pattern)| (key, pattern.get().engine())).collect();
+        let quick = conditions.iter().all(|(_, pattern)| self.is_quick_with(pattern));
         let inner = &mut self.inner;
-        py.detach(|| {
+        released(py, quick, || {
             let conditions: Vec<(&[u8], &_)> = conditions.iter().map(|(key, pattern)| (&**key, &**pattern)).collect();
             inner.filter(&conditions, exclude)
         })
@@ -123,47 +129,64 @@ impl EventBatch {
     #[pyo3(signature = (key, pattern, *, anywhere=false))]
     fn matching(&self, py: Python, key: &[u8], pattern: &Bound<Pattern>, anywhere: bool) -> Vec<bool> {
         let pattern = pattern.get().engine();
+        let quick = self.is_quick_with(&pattern);
         let inner = &self.inner;
-        py.detach(|| inner.matching(key, &pattern, anywhere))
+        released(py, quick, || inner.matching(key, &pattern, anywhere))
     }
 
     fn utf8_rows(&self, py: Python) -> Vec<bool> {
+        let quick = self.is_quick();
         let inner = &self.inner;
-        py.detach(|| inner.utf8_rows())
+        released(py, quick, || inner.utf8_rows())
     }
 
-    #[pyo3(signature = (source, pattern, replacement, *, all=true))]
-    fn mask(&mut self, py: Python, source: &[u8], pattern: &Bound<Pattern>, replacement: &[u8], all: bool) -> PyResult<usize> {
+    #[pyo3(signature = (source, pattern, replacement, *, all=true, instead=None))]
+    fn mask(
+        &mut self,
+        py: Python,
+        source: &[u8],
+        pattern: &Bound<Pattern>,
+        replacement: &[u8],
+        all: bool,
+        instead: Option<&[u8]>,
+    ) -> PyResult<Failures> {
         let pattern = pattern.get().engine();
-        let replacement = crate::mask::Replacement::compile(replacement);
+        let replacement = Replacement::compile(replacement);
         if replacement.largest_group() > pattern.groups() {
             let (wanted, groups) = (replacement.largest_group(), pattern.groups());
             return Err(PyValueError::new_err(format!("the replacement refers to group {wanted}, but the pattern has {groups} groups")));
         }
+        let quick = self.is_quick_with(&pattern);
         let inner = &mut self.inner;
-        py.detach(|| inner.mask(source, &pattern, &replacement, all)).map_err(too_big)
+        released(py, quick, || inner.mask(source, &pattern, &Order { replacement: &replacement, all, instead }))
+            .map(Failures::from)
+            .map_err(too_big)
     }
 
     fn rename(&mut self, py: Python, old: &[u8], new: &[u8]) -> PyResult<usize> {
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        py.detach(|| inner.rename(old, new)).map_err(too_big)
+        released(py, quick, || inner.rename(old, new)).map_err(too_big)
     }
 
     fn drop(&mut self, py: Python, keys: Vec<PyBackedBytes>) {
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        py.detach(|| inner.drop(&slices(&keys)));
+        released(py, quick, || inner.drop(&slices(&keys)));
     }
 
     #[pyo3(signature = (key, value, *, overwrite=true))]
     fn add(&mut self, py: Python, key: &[u8], value: &[u8], overwrite: bool) -> PyResult<()> {
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        py.detach(|| inner.add(key, value, overwrite)).map_err(too_big)
+        released(py, quick, || inner.add(key, value, overwrite)).map_err(too_big)
     }
 
     fn set_column(&mut self, py: Python, key: &[u8], values: Vec<Option<PyBackedBytes>>) -> PyResult<()> {
         one_per_row(self.inner.len(), values.len())?;
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        py.detach(|| {
+        released(py, quick, || {
             let values: Vec<Option<&[u8]>> = values.iter().map(Option::as_deref).collect();
             inner.set_column(key, &values)
         })
@@ -178,20 +201,23 @@ impl EventBatch {
 
     fn keep_rows(&mut self, py: Python, kept: Vec<bool>) -> PyResult<usize> {
         one_per_row(self.inner.len(), kept.len())?;
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        Ok(py.detach(|| inner.keep_rows(&kept)))
+        Ok(released(py, quick, || inner.keep_rows(&kept)))
     }
 
     fn reorder(&mut self, py: Python, order: Vec<usize>) -> PyResult<()> {
         one_per_row(self.inner.len(), order.len())?;
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        if py.detach(|| inner.reorder(&order)) { Ok(()) } else { Err(PyValueError::new_err("an order names every row once")) }
+        if released(py, quick, || inner.reorder(&order)) { Ok(()) } else { Err(PyValueError::new_err("an order names every row once")) }
     }
 
     #[pyo3(signature = (lower_ns=None, upper_ns=None))]
     fn keep_times(&mut self, py: Python, lower_ns: Option<i64>, upper_ns: Option<i64>) -> usize {
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        py.detach(|| inner.keep_times(lower_ns.unwrap_or(i64::MIN), upper_ns.unwrap_or(i64::MAX)))
+        released(py, quick, || inner.keep_times(lower_ns.unwrap_or(i64::MIN), upper_ns.unwrap_or(i64::MAX)))
     }
 }
 

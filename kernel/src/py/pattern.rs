@@ -7,9 +7,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::PatternError;
+use super::{is_quick, released};
 use crate::batch::span::{CAPACITY, Hay};
 use crate::bytes::Narrow;
-use crate::pattern::{self, Matcher};
+use crate::pattern::{self, Found, Matcher};
 
 #[pyclass(frozen, module = "tailrace_kernel")]
 pub struct Pattern {
@@ -21,12 +22,13 @@ impl Pattern {
         Arc::clone(&self.engine)
     }
 
-    /// Runs `search` without the GIL.
+    /// Runs `search`, without the GIL unless it is done soon.
     fn run<R: Send>(&self, py: Python, data: &[u8], search: impl FnOnce(Matcher) -> R + Send) -> PyResult<R> {
         if data.len() > CAPACITY {
             return Err(PyValueError::new_err("a value of 2 GiB or more cannot be matched"));
         }
-        Ok(py.detach(|| search(self.engine.matcher())))
+        let quick = is_quick(data.len()) && self.engine.is_quick_on(data.len());
+        Ok(released(py, quick, || search(self.engine.matcher())))
     }
 }
 
@@ -78,7 +80,11 @@ impl Pattern {
     }
 
     fn search(&self, py: Python, data: &[u8]) -> PyResult<Option<(usize, usize)>> {
-        self.run(py, data, |mut matcher| if matcher.search(data, 0) { matcher.group(0) } else { None })
+        self.run(py, data, |mut matcher| match matcher.find(data, 0) {
+            Found::Yes => Ok(matcher.group(0)),
+            Found::No => Ok(None),
+            Found::GaveUp => Err(PyValueError::new_err("the value hits a limit of the pattern's engine")),
+        })?
     }
 
     fn __repr__(&self) -> String {

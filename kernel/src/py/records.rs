@@ -4,6 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::pattern::Pattern;
+use super::{is_quick, released};
 use crate::records::{Patterns, Rule};
 
 const NOTHING: &[u8] = b"";
@@ -11,6 +12,13 @@ const NOTHING: &[u8] = b"";
 #[pyclass(frozen, module = "tailrace_kernel")]
 pub struct RecordRule {
     pub rule: Rule,
+}
+
+impl RecordRule {
+    fn is_quick(&self, block: &[u8], begun: &[u8]) -> bool {
+        let size = block.len() + begun.len();
+        is_quick(size) && self.rule.is_quick_on(size)
+    }
 }
 
 #[pymethods]
@@ -37,11 +45,11 @@ impl RecordRule {
 
     #[pyo3(signature = (block, state, *, begun=NOTHING, last=false))]
     fn rest(&self, py: Python, block: &[u8], state: u64, begun: &[u8], last: bool) -> Option<usize> {
-        py.detach(|| self.rule.rest(block, state, begun, last))
+        released(py, self.is_quick(block, begun), || self.rule.rest(block, state, begun, last))
     }
 
     #[pyo3(signature = (block, state=0, *, begun=NOTHING))]
     fn state(&self, py: Python, block: &[u8], state: u64, begun: &[u8]) -> u64 {
-        py.detach(|| self.rule.state(block, state, begun))
+        released(py, self.is_quick(block, begun), || self.rule.state(block, state, begun))
     }
 }

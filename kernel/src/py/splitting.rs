@@ -4,8 +4,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::batch::EventBatch;
-use super::too_big;
 use super::values::Failures;
+use super::{released, too_big};
 use crate::parse::{Policy, apsara, expand, key_value};
 
 const NOTHING: &[u8] = b"";
@@ -34,8 +34,9 @@ impl EventBatch {
     ) -> PyResult<Failures> {
         let policy = Policy { source, keep_on_success, keep_on_fail, renamed, copy_raw };
         let shape = expand::Shape { root, connector, depth, arrays };
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        py.detach(|| expand::parse(inner, &policy, &shape)).map(Failures::from).map_err(too_big)
+        released(py, quick, || expand::parse(inner, &policy, &shape)).map(Failures::from).map_err(too_big)
     }
 
     #[pyo3(signature = (
@@ -64,8 +65,9 @@ impl EventBatch {
         }
         let policy = Policy { source, keep_on_success, keep_on_fail, renamed, copy_raw };
         let shape = key_value::Shape { delimiter, separator, quote, empty_key, no_separator_key, note_empty, note_loose };
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        py.detach(|| key_value::parse(inner, &policy, &shape)).map(Failures::from).map_err(too_big)
+        released(py, quick, || key_value::parse(inner, &policy, &shape)).map(Failures::from).map_err(too_big)
     }
 
     #[pyo3(signature = (source, *, utc_offset_secs, keep_on_success=false, keep_on_fail=true, renamed=None, copy_raw=false))]
@@ -81,8 +83,9 @@ impl EventBatch {
         copy_raw: bool,
     ) -> PyResult<Failures> {
         let policy = Policy { source, keep_on_success, keep_on_fail, renamed, copy_raw };
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        py.detach(|| apsara::parse(inner, &policy, utc_offset_secs)).map(Failures::from).map_err(too_big)
+        released(py, quick, || apsara::parse(inner, &policy, utc_offset_secs)).map(Failures::from).map_err(too_big)
     }
 
     #[pyo3(signature = (counts, starts=None))]
@@ -95,11 +98,12 @@ impl EventBatch {
         if starts.as_ref().is_some_and(|starts| starts.len() as u64 != wanted) {
             return Err(PyValueError::new_err(format!("{wanted} events are made, but not as many starts are given")));
         }
+        let quick = self.is_quick();
         let inner = &mut self.inner;
-        py.detach(|| inner.repeat(&counts, starts.as_deref())).map_err(too_big)
+        released(py, quick, || inner.repeat(&counts, starts.as_deref())).map_err(too_big)
     }
 
     fn absent(&self, py: Python, key: &[u8]) -> usize {
-        py.detach(|| self.inner.absent(key))
+        released(py, self.is_quick(), || self.inner.absent(key))
     }
 }

@@ -70,6 +70,14 @@ impl Rule {
         Ok(batch)
     }
 
+    /// Whether so many bytes are done with soon, whatever is in them.
+    pub fn is_quick_on(&self, bytes: usize) -> bool {
+        match self {
+            Rule::Patterns(patterns) => patterns.is_quick_on(bytes),
+            Rule::Objects => true,
+        }
+    }
+
     /// Bytes at the front of `data` that are whole records, which more bytes cannot change.
     pub fn end(&self, data: &[u8]) -> usize {
         match self {

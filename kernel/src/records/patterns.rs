@@ -57,6 +57,10 @@ impl Patterns {
         Some(Patterns { kind, start, more, end, limit })
     }
 
+    pub fn is_quick_on(&self, bytes: usize) -> bool {
+        [&self.start, &self.more, &self.end].into_iter().flatten().all(|pattern| pattern.is_quick_on(bytes))
+    }
+
     fn machine(&self) -> Machine<'_> {
         let same = matches!((&self.start, &self.end), (Some(start), Some(end)) if start.text == end.text);
         Machine {

@@ -279,8 +279,17 @@ class EventBatch:
     def utf8_rows(self) -> list[bool]:
         return edit.utf8_rows(self._table)
 
-    def mask(self, source: bytes, pattern: Pattern, replacement: bytes, *, all: bool = True) -> int:  # noqa: A002 - the contract's name
-        return edit.mask(self._table, source, pattern, replacement, all_matches=all)
+    def mask(
+        self,
+        source: bytes,
+        pattern: Pattern,
+        replacement: bytes,
+        *,
+        all: bool = True,  # noqa: A002 - the contract's name
+        instead: bytes | None = None,  # noqa: ARG002 - `re` has no limits that a value could hit
+    ) -> Failures:
+        edit.mask(self._table, source, pattern, replacement, all_matches=all)
+        return Failures()
 
     def rename(self, old: bytes, new: bytes) -> int:
         return edit.rename(self._table, old, new)

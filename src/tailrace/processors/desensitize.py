@@ -59,7 +59,7 @@ class Desensitize(BatchProcessor[DesensitizeConfig]):
 
     def process(self, batch: EventBatch) -> None:
         if self.masking is not None:
-            self.masking.apply(batch, self.source)
+            self.masking.apply(batch, self.source, self.context, self.type_name)
             return
         column = batch.column(self.source)
         batch.set_column(self.source, [None if value is None else self.constant or md5_hex(value) for value in column])

@@ -58,7 +58,7 @@ class DesensitizeNative(BatchProcessor[DesensitizeNativeConfig]):
         )
 
     def process(self, batch: EventBatch) -> None:
-        self.masking.apply(batch, self.source)
+        self.masking.apply(batch, self.source, self.context, self.type_name)
 
     @classmethod
     def sample(cls) -> dict[str, Any]:

@@ -64,7 +64,8 @@ class StringReplace(BatchProcessor[StringReplaceConfig]):
     def process(self, batch: EventBatch) -> None:
         column = batch.column(self.source)
         if self.pattern is not None:
-            batch.mask(self.source, self.pattern, template(self.config.replace_string))
+            failures = batch.mask(self.source, self.pattern, template(self.config.replace_string))
+            self.report_values([column[row] or b"" for row in failures.rows], "hits a limit of the engine of `Match`, and stays as it is")
             if self.target != self.source:
                 replaced = batch.column(self.source)
                 batch.set_column(self.source, column)

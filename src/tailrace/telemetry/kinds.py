@@ -100,6 +100,10 @@ PROCESSING: Final = (
         "a time does not have the format that `processor_parse_timestamp_native`, `processor_strptime` or `processor_gotime` expects; the "
         "event keeps the time when it was read", "correct the format", _FAILURES,
     ),
+    AlarmKind(
+        "CAST_SENSITIVE_WORD_ALARM", "error", "a value hits a limit of a masking pattern's engine; it is masked as a whole",
+        "write the pattern without look-around or nested repetitions", "tests/unit/processors/test_masking.py::test_what_cannot_be_searched_is_masked_whole",
+    ),
     AlarmKind("SPLIT_LOG_ALARM", "error", "an event could not be split", "correct the options of the processor", _FAILURES),
     AlarmKind("ANCHOR_FIND_ALARM", "error", "an event has no anchor", "correct the anchors", _FAILURES),
     AlarmKind("ANCHOR_JSON_ALARM", "error", "no JSON stands behind an anchor", "correct the anchors", _FAILURES),

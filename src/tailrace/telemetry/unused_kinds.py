@@ -28,7 +28,6 @@ _REASONS: Final[dict[str, str]] = {
     "CHECKPOINT_INVALID_ALARM": _CHECKPOINT,
     "INPUT_COLLECT_ALARM": "what an input cannot read has an alarm of its own; an input that fails altogether ends the worker: `LOGTAIL_CRASH_ALARM`",
     "FILTER_INIT_ALARM": "a filter is a processor: `PROCESSOR_INIT_ALARM`",
-    "CAST_SENSITIVE_WORD_ALARM": "masking cannot fail on an event: its patterns are checked before the pipeline runs (`USER_CONFIG_ALARM`)",
     "LZ4_COMPRESS_FAIL_ALARM": "compression works on memory that is there, and cannot fail",
     **dict.fromkeys(("HTTP_LOAD_ADDRESS_ALARM", "HTTP_COLLECT_ALARM", "HTTP_INIT_ALARM", "HTTP_PARSE_ALARM"), f"`metric_http`: {_INPUT}"),
     **dict.fromkeys(

@@ -65,9 +65,10 @@ def test_rows_are_put_into_another_order(engine: ModuleType) -> None:
     ],
 )
 def test_mask(engine: ModuleType, batch: Any, pattern: str, replacement: bytes, every: bool, expected: bytes) -> None:
-    assert batch.mask(b"m", engine.Pattern(pattern), replacement, all=every) == 1
+    assert batch.mask(b"m", engine.Pattern(pattern), replacement, all=every, instead=b"never").count == 0
     assert batch.column(b"m") == [expected, None, b"x"]
-    assert batch.mask(b"m", engine.Pattern("zzz"), b"") == 0
+    batch.mask(b"m", engine.Pattern("zzz"), b"")
+    assert batch.column(b"m") == [expected, None, b"x"]
 
 
 def test_rename_keeps_the_place_and_overwrites(batch: Any) -> None:

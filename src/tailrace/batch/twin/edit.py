@@ -37,8 +37,8 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def mask(table: Table, source: bytes, pattern: Pattern, replacement: bytes, *, all_matches: bool) -> int:
-    """Rows in which at least one match was replaced."""
+def mask(table: Table, source: bytes, pattern: Pattern, replacement: bytes, *, all_matches: bool) -> None:
+    """`re` has no limits that a value could hit: no row fails."""
     pieces = _pieces(replacement, pattern.groups)
     added: list[Values] = [()] * len(table)
     moves: list[Move | None] = [None] * len(table)
@@ -47,10 +47,8 @@ def mask(table: Table, source: bytes, pattern: Pattern, replacement: bytes, *, a
         masked = None if value is None else _masked(value, pattern.compiled, pieces, all_matches=all_matches)
         if masked is not None:
             added[row], moves[row] = (masked,), move_for(table.keys[row])
-    changed = len(table) - moves.count(None)
-    if changed:
+    if any(moves):
         table.move(moves, added)
-    return changed
 
 
 def _pieces(replacement: bytes, groups: int) -> list[bytes | int]:

@@ -20,7 +20,7 @@ from tailrace.inputs.file.order import read_after
 from tailrace.inputs.file.registry import Registry
 from tailrace.inputs.file.restore import Restoring
 from tailrace.inputs.file.roots import Roots
-from tailrace.inputs.file.rotation import find_file, live_first, live_names
+from tailrace.inputs.file.rotation import family, find_file, live_first
 from tailrace.inputs.file.succession import Succession
 from tailrace.inputs.file.unsearched import Unsearched
 from tailrace.inputs.file.walk import Directory, Look, Scan, child, look_at
@@ -49,21 +49,29 @@ class Files:
 
     # --- scans ------------------------------------------------------------------------------------------------------------------
     def go_on(self, is_ours: Callable[[str], bool]) -> Iterator[None]:
-        """Before the first scan, in steps: what is known and stands where it stood goes on at once, those first that were written last."""
+        """Before the first scan, in steps: what is known and stands where it stood goes on at once, those first that were written last;
+        then what was only noted and has changed."""
         for file, path in self._restoring.standing():
             if is_ours(path) and (look := look_at(path)) is not None and look[:2] == file:
                 self._restoring.at_once(file, path, look)
             yield
+        for found in self._table.notes.changed():
+            if found is not None and is_ours(found[0]):
+                self._changed_since_noted(*found)
+            yield
 
     def changed_in(self, directory: Directory) -> None:
-        """During the first scan: files of a directory that were only noted and have changed are read at once. Those that rotation may have
-        named are left until all files are known."""
+        """During the first scan: files of a directory that were only noted and have changed are read at once."""
         for name, look in directory.files.items():
             note = self._table.notes.get(look[:2])
-            if note is not None and note[1:3] != look[2:] and next(live_names(name), None) is None:
-                path = child(directory.path, name)
-                if path not in self._table.at:
-                    self.look(path, look)
+            if note is not None and note[1:3] != look[2:]:
+                self._changed_since_noted(child(directory.path, name), look)
+
+    def _changed_since_noted(self, path: str, look: Look) -> None:
+        """What may have been rotated away from another file that is there, or was, is left until all files are known."""
+        if any(one in self._table.at or look_at(one) is not None for one in family(path) if one != path) or path in self._table.at:
+            return
+        self.look(path, look)
 
     def begin(self, scan: Scan) -> list[str]:
         """The first scan: take up what the checkpoint knows, then what is new, then note that everything here was seen. The paths that

@@ -243,11 +243,12 @@ class Follower:
 
     # --- walks ------------------------------------------------------------------------------------------------------------------
     def _begin(self) -> None:
-        """The first walk. What a former process knew, and what has changed since, is read meanwhile; events wait until all is known."""
+        """The first walk, after what a former process knew and what has changed since: that is read meanwhile. Events wait until all is
+        known."""
         steps = self._files.go_on(self._discovery.ours())
         self._begin_walk()
         going_on, poll_at = True, 0.0
-        while not self._stopping.is_set() and (going_on or self._walk_on()):
+        while not self._stopping.is_set() and (going_on or self._walk_on()):  # each file is looked at several times as fast as in a walk
             until = time.monotonic() + TURN_SECS
             while going_on and time.monotonic() < until:
                 going_on = next(steps, steps) is None

@@ -7,7 +7,7 @@ A note says that nothing of its file is to be read before the file changes, and 
 import functools
 import hashlib
 import os
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +35,8 @@ class _Row:
     device: int
     stream: str = ""
     files: int = 0
+    modified: int = 0
+    """When one of its files was last written (ns), as it was loaded."""
 
 
 class Notes:
@@ -68,6 +70,31 @@ class Notes:
         self._rows[key].files += 1
         self._files[file] = note._replace(row=key)
         self._changed.add(key)
+
+    def changed(self) -> Iterator[tuple[str, Look] | None]:
+        """Path and look of the noted files that have changed and stand in the directory where they stood; None after each directory. Those
+        directories come first in which a file was written last. A walk takes several times as long for each file."""
+        latest: dict[str, tuple[int, int]] = {}
+        for row in self._rows.values():
+            latest[row.directory] = max(latest.get(row.directory, (0, 0)), (row.modified, row.device))
+        for directory, (_, device) in sorted(latest.items(), key=lambda one: one[1], reverse=True):
+            yield from self._changed_in(directory, device)
+            yield None
+
+    def _changed_in(self, directory: str, device: int) -> Iterator[tuple[str, Look]]:
+        if _device(directory) != device:
+            return
+        try:
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    note = self._files.get((device, entry.inode()))
+                    if note is None:
+                        continue
+                    status = entry.stat()
+                    if (status.st_size, status.st_mtime_ns) != note[1:3]:
+                        yield entry.path, Look.of(status)
+        except OSError:
+            return  # the walk sees what became of it
 
     def drop(self, file: FileId) -> Note | None:
         """The file is opened or gone."""
@@ -117,10 +144,11 @@ class Notes:
         if now_on not in (None, device):  # the mount has another number now; what it holds is told by the birth times
             device = now_on or device
             self._changed.add(state.key)
-        self._rows[state.key] = _Row(directory, device, stream, len(files))
+        row = self._rows[state.key] = _Row(directory, device, stream, len(files))
         for text in files:
             inode, born, size, modified = text.split(":")
-            self._files[device, int(inode, 16)] = Note(int(born, 16), int(size, 16), int(modified, 16), state.key)
+            note = self._files[device, int(inode, 16)] = Note(int(born, 16), int(size, 16), int(modified, 16), state.key)
+            row.modified = max(row.modified, note.modified)
 
     def _row_for(self, prefix: str, directory: str, device: int) -> str:
         number = self._filling.get(prefix, 0)

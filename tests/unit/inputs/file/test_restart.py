@@ -1,11 +1,14 @@
 """After a restart what is known goes on at once; nothing has to wait until all directories have been looked through."""
 
+import itertools
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
 from tailrace.inputs.file.discover import Discovery
+from tailrace.inputs.file.notes import Notes
 from tests.unit.inputs.file.following import Following, wait_for, write
 
 
@@ -65,6 +68,47 @@ def test_a_file_that_was_only_noted_and_has_changed_too(following, tmp_path, end
     end_of_walk.set()
     write(tmp_path / "b.log", "new b\n")
     following.expect("new", "new b")
+
+
+def test_what_was_only_noted_is_found_before_any_directory_is_walked(following, tmp_path, monkeypatch):
+    for name in ("app-20261122", "b", "c"):  # no live file stands beside the first, so that its name says nothing
+        write(tmp_path / f"{name}.log", "old\n")
+    with following:
+        following.expect()
+    write(tmp_path / "app-20261122.log", "new\n")
+    write(tmp_path / "b.log", "new b\n")
+    monkeypatch.setattr(Discovery, "walk", lambda discovery: itertools.repeat(None))  # finds nothing, and never ends
+    following.start(scanned=False, TailSizeKB=0)
+    wait_for(lambda: len(following.contents) == 2)
+    assert sorted(following.contents) == ["new", "new b"]
+
+
+def test_what_may_have_been_rotated_away_waits_for_the_scan(following, tmp_path, end_of_walk):
+    for name in ("a.log", "a-1.log"):
+        write(tmp_path / name, "old\n")
+    end_of_walk.set()
+    with following:
+        following.expect()
+    end_of_walk.clear()
+    write(tmp_path / "a-1.log", "new\n")
+    following.start(scanned=False, TailSizeKB=0)
+    following.expect()
+    end_of_walk.set()
+    following.expect("new")
+
+
+def test_directories_that_were_written_to_last_are_looked_at_first(following, tmp_path):
+    names = ["b", "c", "a"]
+    for age, name in enumerate(names):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "x.log", "old\n")
+        os.utime(tmp_path / name / "x.log", (2_000_000_000 - age, 2_000_000_000 - age))
+    with following.start(FilePaths=[f"{tmp_path}/**/*.log"], MaxDirSearchDepth=1):
+        following.expect()
+    for name in names:
+        write(tmp_path / name / "x.log", "new\n")
+    notes = Notes(following.lane, following.lane.streams)
+    assert [Path(found[0]).parent.name for found in notes.changed() if found is not None] == names
 
 
 def test_what_was_rotated_meanwhile_waits_for_the_scan_and_comes_in_order(following, tmp_path, end_of_walk):
