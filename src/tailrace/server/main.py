@@ -31,6 +31,7 @@ from tailrace.server.consumption.groups import ConsumerGroups
 from tailrace.server.db.catalog import Catalog
 from tailrace.server.db.collection import Collection
 from tailrace.server.db.database import open_database
+from tailrace.server.db.documents import Documents
 from tailrace.server.db.records import Key
 from tailrace.server.db.roster import Roster
 from tailrace.server.db.transactions import Transactions
@@ -161,6 +162,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             roster=roster,
             collection=collection,
             consumers=ConsumerGroups(transactions),
+            documents=Documents(transactions),
             authority=authority,
             certificates=Certificates(
                 authority,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tailrace.server.consumption.groups import ConsumerGroups
     from tailrace.server.db.catalog import Catalog
     from tailrace.server.db.collection import Collection
+    from tailrace.server.db.documents import Documents
     from tailrace.server.db.roster import Roster
     from tailrace.server.fleet.fleet import Fleet
     from tailrace.server.fleet.heartbeats import Heartbeats
@@ -53,6 +54,7 @@ class Services:
     roster: "Roster"
     collection: "Collection"
     consumers: "ConsumerGroups"
+    documents: "Documents"
     authority: "Authority"
     certificates: "Certificates"
     fleet: "Fleet"

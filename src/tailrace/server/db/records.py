@@ -175,3 +175,23 @@ class Checkpoint:
     cursor: str = ""
     updated: int = 0
     consumer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a client keeps here for itself, word for word."""
+
+    name: str
+    content: Mapping[str, Any]
+    created: int
+    modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """`resource` is a project's name, or `<project>#<name>`; `type` says of what."""
+
+    type: str
+    resource: str
+    key: str
+    value: str

@@ -226,3 +226,30 @@ class BindingRow(Base):
     group_id: Mapped[int] = mapped_column(ForeignKey("machine_groups.id", ondelete="CASCADE"), primary_key=True)
     config_id: Mapped[int] = mapped_column(ForeignKey("configs.id", ondelete="CASCADE"), primary_key=True)
     created: Mapped[int] = mapped_column(BigInteger)
+
+
+class DocumentRow(Base):
+    """What clients keep here for themselves: JSON, not a binary form of it, as keys keep their order."""
+
+    __tablename__ = "documents"
+    __table_args__ = (UniqueConstraint("project_id", "kind", "name"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(256))
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created: Mapped[int] = mapped_column(BigInteger)
+    modified: Mapped[int] = mapped_column(BigInteger)
+
+
+class TagRow(Base):
+    """A tag of a project, or of something within it: `resource` is then `<project>#<name>`."""
+
+    __tablename__ = "tags"
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    type: Mapped[str] = mapped_column(String(32), primary_key=True)
+    resource: Mapped[str] = mapped_column(String(320), primary_key=True)
+    key: Mapped[str] = mapped_column(String(128), primary_key=True)
+    value: Mapped[str] = mapped_column(String(128))

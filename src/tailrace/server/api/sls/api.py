@@ -16,7 +16,20 @@ from tailrace.server.api.call import Call, Response, Route, Services
 from tailrace.server.api.hosts import project_of_host
 from tailrace.server.api.request import memory_of, peer_of, query_values, read_body, read_head, wait_for_disconnect
 from tailrace.server.api.routing import RouteTable
-from tailrace.server.api.sls import configs, consumer_groups, index, logstores, machine_groups, projects, pulls, reads, shards, writes
+from tailrace.server.api.sls import (
+    configs,
+    consumer_groups,
+    documents,
+    index,
+    logstores,
+    machine_groups,
+    projects,
+    pulls,
+    reads,
+    shards,
+    tags,
+    writes,
+)
 from tailrace.server.auth.authenticate import Authenticator
 from tailrace.server.auth.authorize import Resource, authorize
 
@@ -33,6 +46,8 @@ ROUTES = (
     *consumer_groups.ROUTES,
     *configs.ROUTES,
     *machine_groups.ROUTES,
+    *documents.ROUTES,
+    *tags.ROUTES,
 )
 
 

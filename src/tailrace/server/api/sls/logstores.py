@@ -64,6 +64,7 @@ async def delete_logstore(call: Call) -> Response:
     if writers:
         raise _invalid(f"logstore `{logstore.name}` is what the configs {', '.join(writers[:10])} write to: delete them first")
     await call.catalog.delete_logstore(logstore.project, logstore.name)
+    await call.services.documents.untag(call.require_project(), ["logstore"], [f"{logstore.project}#{logstore.name}"], None)
     return ok()
 
 
