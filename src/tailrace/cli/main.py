@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "parse": "Show what a pipeline makes of sample lines.",
     "config": "Check, generate and translate pipeline files, and let agents run them.",
     "group": "Machine groups: which agents collect what.",
+    "index": "The index of a logstore: how far it is, build it anew.",
     "plugin": "List and describe inputs, processors and flushers.",
     "agent": "Run the agent, see how it is, import history.",
     "server": "Run the server.",

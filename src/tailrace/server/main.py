@@ -132,12 +132,12 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
     settings.server_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     transactions = Transactions(open_database(settings.server_directory / DATABASE), threads=settings.database_threads)
     store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs, max_lag_secs=settings.max_lag_secs)
-    ingest = Ingest(store, settings)
+    ingest, catalog = Ingest(store, settings), Catalog(transactions, store)
     try:
         waking, reports = Waking(), Reports()
         secret = settings.secret_directory
         vault = await open_current_vault(secret, transactions)
-        catalog, roster, collection = Catalog(transactions, store), Roster(transactions), Collection(transactions, vault, waking.changed)
+        roster, collection = Roster(transactions), Collection(transactions, vault, waking.changed)
         membership = Membership(collection, roster, reports)
         await roster.open()
         await collection.open()
@@ -183,6 +183,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
         )
         await store.flush()
     finally:
+        await catalog.stop()
         ingest.close()
         await store.close()
         transactions.close()

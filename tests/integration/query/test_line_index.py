@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from tailrace.server.store.port import FieldIndex, LineIndex, TableSpec
-from tailrace.server.store.schema import alter_statements, create_statement
+from tailrace.server.store.port import FieldIndex, Filling, LineIndex, TableSpec
+from tailrace.server.store.schema import create_statement
+from tailrace.server.store.tables import Tables
 from tests.integration.query.logs import TOKENS, EngineThread, FilledLogstore, Log
 
 KEYS = ("method", "it's\\ a key", "agent", "city")
 FIELDS = tuple(FieldIndex(f"c{number}", key, "text", TOKENS) for number, key in enumerate(KEYS))
 WHOLE = LineIndex(TOKENS)
 APART = LineIndex(TOKENS, without=KEYS)
+CUT_ONCE = tuple(replace(field, tokens=("/",)) for field in FIELDS)
+CUT_ANEW = tuple(replace(field, column=f"c1{field.column[1:]}") for field in FIELDS)
 LOGS = [
     Log({"id": "1", "method": "GET", "it's\\ a key": "Odd one", "agent": "Mozilla/5.0 (X11)", "city": "München", "note": "GET"}),
     Log({"id": "2", "method": "POST", "agent": "curl", "note": "mozilla in a note"}),
@@ -47,12 +50,14 @@ def test_a_count_in_sql_asks_all_indexes(engine: EngineThread) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ((APART, FIELDS), (WHOLE, FIELDS[:2])),
-        ((APART, FIELDS), (replace(APART, without=KEYS[:2]), FIELDS[:2])),
-        ((WHOLE, FIELDS[:1]), (APART, FIELDS)),
+        ((APART, FIELDS), (replace(WHOLE, column="l7"), FIELDS[:2])),
+        ((APART, FIELDS), (replace(APART, without=KEYS[:2], column="l7"), FIELDS[:2])),
+        ((WHOLE, FIELDS[:1]), (replace(APART, column="l7"), FIELDS)),
         ((None, FIELDS), (APART, FIELDS)),
+        ((replace(APART, tokens=("/",)), CUT_ONCE), (replace(APART, column="l7"), CUT_ANEW)),
+        ((replace(WHOLE, case_sensitive=True), ()), (replace(WHOLE, column="l7"), ())),
     ],
-    ids=["to the whole line", "fewer left out", "left out", "a line index"],
+    ids=["to the whole line", "fewer left out", "left out", "a line index", "other delimiters", "other case"],
 )
 def test_rows_from_before_a_change_are_found_like_others(
     engine: EngineThread,
@@ -61,17 +66,15 @@ def test_rows_from_before_a_change_are_found_like_others(
 ) -> None:
     logstore = engine.logstore(LOGS[:2], line=before[0], fields=before[1])
     changed = replace(logstore.table, line=after[0], fields=after[1])
-    for statement in alter_statements(logstore.table, changed):
-        engine.run(engine.engine.execute(statement))
+    tables, old, found = Tables(engine.engine), logstore.table, as_asked(logstore)
+    engine.run(tables.widen(changed))
+    assert as_asked(logstore) == found
     logstore.table = changed
+    assert as_asked(logstore) == {search: [id_ for id_ in ids if id_ != "3"] for search, ids in RIGHT.items()}
     logstore.add(LOGS[2:])
-    assert as_asked(logstore) == RIGHT
-
-
-def test_words_stay_in_an_index_when_the_line_takes_a_field_back(engine: EngineThread) -> None:
-    logstore = engine.logstore(LOGS, line=APART, fields=FIELDS)
-    changed = replace(logstore.table, line=WHOLE, fields=())
-    assert [statement for statement in alter_statements(logstore.table, changed) if statement.endswith("MATERIALIZE INDEX i_line")]
+    for step in (tables.fill(changed, old, list[Filling]().append), tables.narrow(changed)):
+        engine.run(step)
+        assert as_asked(logstore) == RIGHT
 
 
 def test_the_table_holds_no_column_for_what_is_left(engine: EngineThread) -> None:

@@ -12,7 +12,19 @@ import pytest
 
 from tailrace.batch import DecodeError
 from tailrace.errors import ApiError, EngineError, ForkError
-from tailrace.server.store.port import Committed, EngineQuery, FieldIndex, Frontier, Limits, LineIndex, Package, Store, TableSpec, Write
+from tailrace.server.store.port import (
+    Committed,
+    EngineQuery,
+    FieldIndex,
+    Filling,
+    Frontier,
+    Limits,
+    LineIndex,
+    Package,
+    Store,
+    TableSpec,
+    Write,
+)
 from tests.integration.store import groups
 from tests.integration.store.conftest import Clock
 from tests.integration.store.groups import eventually, names, numbers, package, plain, spec
@@ -224,16 +236,23 @@ class StoreConformance:
         await store.flush()
         changed = replace(
             table,
-            line=LineIndex(groups.DELIMITERS, case_sensitive=True),
+            line=LineIndex(groups.DELIMITERS, case_sensitive=True, column="l5"),
             fields=(FieldIndex("c3", "name", "text", groups.DELIMITERS, chinese=True), FieldIndex("c4", "status", "double")),
         )
-        await store.alter(changed)
-        await store.alter(changed)
+        heard: list[Filling] = []
+        for _ in range(2):
+            await store.widen(changed)
+            await store.fill(changed, table, heard.append)
+        assert heard[-1] == Filling(1, 1)
+        assert await names(store, table) == ["Old Name"]
+        assert (await store.query(EngineQuery(f"SELECT c1 FROM ls_{table.logstore}"))).rows == [(0,)]
+        for _ in range(2):
+            await store.narrow(changed)
         await store.commit(Write(changed, [plain(["New Name"])]))
         await store.flush()
         sql = f"SELECT fields['name'] AS name, c4 FROM ls_{table.logstore} WHERE hasAllTokens(c3, 'name') ORDER BY name"
         assert (await store.query(EngineQuery(sql))).rows == [("New Name", 0.0), ("Old Name", 0.0)]
-        sql = f"SELECT count() FROM ls_{table.logstore} WHERE hasAllTokens(mapValues(fields), 'Name')"
+        sql = f"SELECT count() FROM ls_{table.logstore} WHERE hasAllTokens(l5, 'Name')"
         assert (await store.query(EngineQuery(sql))).rows == [(2,)]
         with pytest.raises(EngineError, match="c1"):
             await store.query(EngineQuery(f"SELECT c1 FROM ls_{table.logstore}"))
@@ -241,15 +260,15 @@ class StoreConformance:
     async def test_retention_removes_what_is_too_old(self, store: Store, table: TableSpec, clock: Clock) -> None:
         clock.ahead = -40 * 86400
         try:
-            await store.alter(replace(table, ttl_days=60))
+            await store.widen(replace(table, ttl_days=60))
             await store.commit(Write(table, [plain(["old"])]))
         finally:
             clock.ahead = 0.0
         await store.commit(Write(table, [plain(["fresh"])]))
         await store.flush()
         assert await names(store, table) == ["fresh", "old"]
-        await store.alter(replace(table, ttl_days=3650))
-        await store.alter(replace(table, ttl_days=30))
+        await store.widen(replace(table, ttl_days=3650))
+        await store.widen(replace(table, ttl_days=30))
 
         async def gone() -> bool:
             return await names(store, table) == ["fresh"]

@@ -160,11 +160,11 @@ async def never(*_: object) -> None:
 async def test_a_newer_table_is_refused_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = spec()
     with monkeypatch.context() as newer:
-        newer.setattr(schema, "FORMAT_VERSION", 3)
+        newer.setattr(schema, "FORMAT_VERSION", 4)
         async with open_embedded(tmp_path, [table]):
             pass
     store = EmbeddedStore(tmp_path)
-    with pytest.raises(NewerFormatError, match=f"engine table `ls_{table.logstore}` has format 3, this release knows up to 2"):
+    with pytest.raises(NewerFormatError, match=f"engine table `ls_{table.logstore}` has format 4, this release knows up to 3"):
         await store.open([table])
     await store.close()
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tailrace.errors import ApiError
-from tailrace.server.db.indexing import check_index, column_kinds, field_indexes, left_out, line_index
-from tailrace.server.store.port import FieldIndex, LineIndex
+from tailrace.server.db.indexing import Numbers, check_index, differ, indexes_of, left_out, line_index
+from tailrace.server.store.port import FieldIndex, Indexes, LineIndex
 
 TEXT = {"type": "text", "token": [" "], "caseSensitive": False, "doc_value": True}
 
@@ -24,22 +24,29 @@ def test_a_document_becomes_what_the_store_needs() -> None:
         },
     }
     check_index(document)
-    columns = {
-        ("url", "text"): "c1",
-        ("status", "long"): "c2",
-        ("cost", "double"): "c3",
-        ("detail", "json"): "c4",
-        ("detail.a.b", "json long"): "c5",
-    }
-    assert column_kinds(document) == list(columns)
-    assert line_index(document) == LineIndex((",", "\n"), case_sensitive=True, chinese=True)
-    assert field_indexes(document, lambda key, kind: columns[key, kind]) == (
-        FieldIndex("c1", "url", "text", (" ",), chinese=True, doc_value=True, alias="address"),
-        FieldIndex("c2", "status", "long", doc_value=True),
-        FieldIndex("c3", "cost", "double", doc_value=False),
-        FieldIndex("c4", "detail", "json", (".",), doc_value=False),
-        FieldIndex("c5", "detail.a.b", "long", (".",), doc_value=False, parent="detail"),
+    assert indexes_of(document, [], Numbers()) == Indexes(
+        LineIndex((",", "\n"), case_sensitive=True, chinese=True),
+        (
+            FieldIndex("c1", "url", "text", (" ",), chinese=True, doc_value=True, alias="address"),
+            FieldIndex("c2", "status", "long", doc_value=True),
+            FieldIndex("c3", "cost", "double", doc_value=False),
+            FieldIndex("c4", "detail", "json", (".",), doc_value=False),
+            FieldIndex("c5", "detail.a.b", "long", (".",), doc_value=False, parent="detail"),
+        ),
     )
+
+
+def test_what_is_there_already_keeps_its_name_and_all_else_gets_a_new_one() -> None:
+    first = indexes_of({"keys": {"a": TEXT, "b": TEXT}, "line": {"token": [" "]}}, [], numbers := Numbers())
+    assert [index.column for index in first.fields] == ["c1", "c2"]
+    assert first.line == LineIndex((" ",))
+    shown = indexes_of({"keys": {"b": {**TEXT, "alias": "x"}, "a": TEXT}, "line": {"token": [" "]}}, [first], numbers)
+    assert [index.column for index in shown.fields] == ["c2", "c1"]
+    assert not differ(first, shown)
+    cut = indexes_of({"keys": {"a": {**TEXT, "token": ["/"]}, "b": TEXT}, "line": {"token": ["/"]}}, [first], numbers)
+    assert [index.column for index in cut.fields] == ["c4", "c2"]
+    assert cut.line == LineIndex(("/",), column="l5")
+    assert differ(first, cut)
 
 
 @pytest.mark.parametrize("document", [{"line": {"token": []}}, {"keys": {}}, {"keys": {"a": TEXT}, "max_text_len": 2048, "whatever": 1}])
@@ -74,7 +81,7 @@ def test_either_part_may_be_absent_and_other_keys_are_kept(document: dict[str, A
         ({"keys": {"a": {**JSON, "json_keys": {"b": {"type": "long"}}}, "a.b": TEXT}}, "`a.b` is a key and a part of the JSON field `a`"),
         ({"keys": {"a": {**JSON, "json_keys": {"b": {"type": "long", "doc_value": 1}}}}}, "`doc_value` of `b` in `json_keys` of key `a`"),
         ({"keys": {"a": {"type": "json", "token": [], "max_depth": "deep"}}}, "`max_depth` of key `a`"),
-        ({"keys": {f"k{number}": {"type": "long"} for number in range(1001)}}, "1001 fields"),
+        ({"keys": {f"k{number}": {"type": "long"} for number in range(501)}}, "501 fields"),
     ],
 )
 def test_a_wrong_document_is_refused_with_its_first_mistake(document: dict[str, Any], reason: str) -> None:

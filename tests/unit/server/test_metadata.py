@@ -1,7 +1,9 @@
 """The metadata database: what it keeps over restarts, what a crash may interrupt, and which files it refuses."""
 
+import asyncio
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +15,13 @@ from alembic.runtime.migration import MigrationContext
 from tailrace.errors import ApiError, DamagedError, EngineError, NewerFormatError
 from tailrace.server.db.catalog import Catalog
 from tailrace.server.db.database import copy_database, open_database
+from tailrace.server.db.index_builds import IndexBuilds
 from tailrace.server.db.migration import MIGRATIONS, known_revisions
 from tailrace.server.db.records import Agent, Grant, Key, Token
 from tailrace.server.db.roster import Roster
 from tailrace.server.db.tables import Base
 from tailrace.server.db.transactions import Transactions
-from tailrace.server.store.port import Found, TableSpec
+from tailrace.server.store.port import FieldIndex, Filling, Found, LineIndex, TableSpec
 from tailrace.telemetry import recent_alarms
 
 TEXT = {"type": "text", "token": [" "], "doc_value": True}
@@ -56,8 +59,11 @@ class Tables:
     def __init__(self) -> None:
         self.specs: dict[int, TableSpec] = {}
         self.broken = False
+        self.steps: list[str] = []
+        self.filled = asyncio.Event()
+        self.filled.set()
 
-    async def open(self, tables: Sequence[TableSpec]) -> Found:
+    async def open(self, tables: Sequence[TableSpec], building: Sequence[TableSpec] = ()) -> Found:
         found = frozenset({*self.specs, *(table.logstore for table in tables)})
         self.specs = {table.logstore: table for table in tables}
         return Found(found, max(found, default=0))
@@ -66,8 +72,17 @@ class Tables:
         self._check()
         self.specs[table.logstore] = table
 
-    async def alter(self, table: TableSpec) -> None:
-        await self.create(table)
+    async def widen(self, table: TableSpec) -> None:
+        self._check()
+        self.steps.append("widen")
+
+    async def fill(self, table: TableSpec, beside: TableSpec, note: Callable[[Filling], None]) -> None:
+        self.steps.append("fill")
+        await self.filled.wait()
+
+    async def narrow(self, table: TableSpec) -> None:
+        self.steps.append("narrow")
+        self.specs[table.logstore] = table
 
     async def drop(self, logstore: int) -> None:
         self._check()
@@ -83,6 +98,7 @@ class Opened(Catalog):
 
     def __init__(self, transactions: Transactions, tables: Tables) -> None:
         super().__init__(transactions, tables)
+        self.builds = IndexBuilds(tables, self.index_built, grace_secs=0.0)
         self.roster = Roster(transactions)
         self.close = transactions.close
 
@@ -155,7 +171,6 @@ async def test_everything_is_there_after_a_restart(catalog: Opened, path: Path, 
     assert after == before
     assert after is not None
     assert list((after.index or {})["keys"]) == ["z", "a"]
-    assert tables.specs == {after.id: after.table}
 
 
 async def test_shards_split_the_key_space_evenly(catalog: Opened) -> None:
@@ -167,19 +182,76 @@ async def test_shards_split_the_key_space_evenly(catalog: Opened) -> None:
     assert [shard.end for shard in three.shards[:-1]] == [shard.begin for shard in three.shards[1:]]
 
 
-async def test_a_field_has_its_own_column_per_type_for_ever(catalog: Opened) -> None:
+async def test_a_column_stands_for_one_definition_for_ever(catalog: Opened) -> None:
     def columns() -> dict[str, str]:
         logstore = catalog.logstore("web", "access")
         assert logstore is not None
-        return {field.key: field.column for field in logstore.table.fields}
+        line = {"": logstore.table.line.column} if logstore.table.line is not None else {}
+        return {field.key: field.column for field in logstore.table.fields} | line
 
-    await catalog.create_index("web", "access", {"keys": {"a": TEXT, "b": LONG}})
-    assert columns() == {"a": "c1", "b": "c2"}
-    await catalog.replace_index("web", "access", {"keys": {"b": TEXT, "c": LONG}})
-    assert columns() == {"b": "c3", "c": "c4"}
+    await catalog.create_index("web", "access", {"keys": {"a": TEXT, "b": LONG}, "line": {"token": [" "]}})
+    assert columns() == {"a": "c1", "b": "c2", "": ""}
+    await catalog.replace_index("web", "access", {"keys": {"b": TEXT, "c": {**LONG, "alias": "x"}}, "line": {"token": ["/"]}})
+    assert columns() == {"b": "c4", "c": "c5", "": "l6"}
+    await catalog.replace_index("web", "access", {"keys": {"b": {**TEXT, "token": ["/"]}, "c": LONG}, "line": {"token": ["/"]}})
+    assert columns() == {"b": "c7", "c": "c5", "": "l6"}
     await catalog.replace_index("web", "access", None)
-    await catalog.create_index("web", "access", {"keys": {"c": TEXT, "b": LONG, "a": TEXT}})
-    assert columns() == {"c": "c5", "b": "c2", "a": "c1"}
+    await catalog.create_index("web", "access", {"keys": {"c": TEXT}})
+    assert columns() == {"c": "c8"}
+    await catalog.rebuild_index("web", "access")
+    await catalog.builds.wait(1)
+    assert columns() == {"c": "c9"}
+
+
+async def test_queries_use_an_index_when_it_is_filled(catalog: Opened, tables: Tables, path: Path) -> None:
+    tables.filled.clear()
+    changing = asyncio.create_task(catalog.create_index("web", "access", {"keys": {"a": TEXT}}))
+    while "fill" not in tables.steps:
+        await asyncio.sleep(0.001)
+    logstore = catalog.logstore("web", "access")
+    assert logstore is not None
+    assert (logstore.index, logstore.table.fields) == ({"keys": {"a": TEXT}}, ())
+    assert logstore.building is not None
+    assert catalog.builds.progress(logstore.id) is not None
+    tables.filled.set()
+    await changing
+    after = catalog.logstore("web", "access")
+    assert after is not None
+    assert (after.table, after.building) == (logstore.building, None)
+    assert catalog.builds.progress(logstore.id) is None
+
+
+async def test_an_index_that_a_restart_interrupted_is_built_then(catalog: Opened, tables: Tables, path: Path) -> None:
+    tables.filled.clear()
+    changing = asyncio.create_task(catalog.create_index("web", "access", {"keys": {"a": TEXT}}))
+    while "fill" not in tables.steps:
+        await asyncio.sleep(0.001)
+    await catalog.stop()
+    await changing
+    tables.filled.set()
+    again = await opened(path, tables)
+    logstore = again.logstore("web", "access")
+    assert logstore is not None
+    await again.builds.wait(logstore.id)
+    logstore = again.logstore("web", "access")
+    assert logstore is not None
+    assert [field.column for field in logstore.table.fields] == ["c1"]
+    await again.stop()
+    again.close()
+
+
+async def test_an_index_that_is_replaced_before_it_is_filled_is_given_up(catalog: Opened, tables: Tables) -> None:
+    tables.filled.clear()
+    first = asyncio.create_task(catalog.create_index("web", "access", {"keys": {"a": TEXT}}))
+    while "fill" not in tables.steps:
+        await asyncio.sleep(0.001)
+    second = asyncio.create_task(catalog.replace_index("web", "access", {"keys": {"a": TEXT, "b": LONG}}))
+    await first
+    tables.filled.set()
+    await second
+    logstore = catalog.logstore("web", "access")
+    assert logstore is not None
+    assert {field.key: field.column for field in logstore.table.fields} == {"a": "c1", "b": "c2"}
 
 
 async def test_the_id_of_a_deleted_logstore_never_comes_back(catalog: Opened, tables: Tables) -> None:
@@ -300,6 +372,37 @@ async def test_an_older_file_keeps_its_agents_and_their_keys(path: Path, tables:
     assert catalog.roster.key("K") == Key("K", "agent", b"sealed", 7, agent="host-1", project="web", logstores=("access",))
     catalog.close()
     assert path.with_name(f"meta.db.before-{NEWEST}").exists()
+
+
+async def test_an_older_file_keeps_its_indexes_and_their_columns(path: Path, tables: Tables) -> None:
+    document = {
+        "keys": {"j": {"type": "json", "token": ["."], "json_keys": {"a": {"type": "long", "alias": "x"}}}},
+        "line": {"token": [" "]},
+    }
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(FIRST_SCHEMA)
+        connection.execute("INSERT INTO logstores VALUES (4, 1, 'access', 30, '{}', 7, 7)")
+        connection.execute("INSERT INTO indexes VALUES (4, 3, ?, 7)", [json.dumps(document)])
+        connection.executemany(
+            "INSERT INTO index_columns VALUES (4, ?, ?, ?, 1)", [(2, "j", "json"), (5, "j.a", "json long"), (1, "j", "text")]
+        )
+    catalog = await opened(path, tables)
+    logstore = catalog.logstore("web", "access")
+    assert logstore is not None
+    assert (logstore.index, logstore.building) == (document, None)
+    assert logstore.table == TableSpec(
+        4, 30, 0, LineIndex((" ",)),
+        (
+            FieldIndex("c2", "j", "json", (".",), doc_value=False),
+            FieldIndex("c5", "j.a", "long", (".",), doc_value=False, alias="x", parent="j"),
+        ),
+    )  # fmt: skip
+    await catalog.replace_index("web", "access", {"keys": {"j": TEXT}, "line": {"token": [" "]}})
+    after = catalog.logstore("web", "access")
+    assert after is not None
+    assert [field.column for field in after.table.fields] == ["c7"]
+    assert after.table.line == LineIndex((" ",))
+    catalog.close()
 
 
 async def test_a_project_takes_its_agents_keys_grants_and_tokens_along(catalog: Opened, path: Path, tables: Tables) -> None:

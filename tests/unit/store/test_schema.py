@@ -1,11 +1,13 @@
 """Statements for tables: opaque names, quoted keys, changes that can be run again."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from tailrace.errors import DamagedError, NewerFormatError
-from tailrace.server.store import schema
+from tailrace.server.store import changing, schema
+from tailrace.server.store.changing import Held
 from tailrace.server.store.port import FieldIndex, LineIndex, TableSpec
 
 SPEC = TableSpec(5, 30, line=LineIndex((" ", "'")), fields=(FieldIndex("c1", "st'atus", "long"), FieldIndex("c2", "url", "text", ("/",))))
@@ -30,28 +32,56 @@ def test_a_newer_or_foreign_table_is_refused() -> None:
         schema.parse_comment("ls_5", "")
 
 
+def held(spec: TableSpec) -> Held:
+    return Held(schema.comment(spec), frozenset(schema.columns_of(spec)), frozenset(schema.indexes_of(spec)))
+
+
+def changes(statement: str) -> list[str]:
+    """Of one ALTER, without what the definitions say."""
+    return [change.split(" TYPE")[0].split(" MATERIALIZED")[0] for change in re.split(r", (?=ADD|DROP|MODIFY|REMOVE)", statement)]
+
+
 def test_nothing_changes_without_a_change() -> None:
-    assert schema.alter_statements(SPEC, SPEC) == []
+    assert changing.widen(SPEC, held(SPEC)) == []
+    assert changing.fill(SPEC, SPEC) == []
+    assert changing.narrow([SPEC], held(SPEC)) == []
 
 
 def test_alias_and_doc_value_change_the_comment_only() -> None:
     changed = replace(SPEC, fields=(SPEC.fields[0], replace(SPEC.fields[1], alias="u", doc_value=False)))
-    (statement,) = schema.alter_statements(SPEC, changed)
+    (statement,) = changing.widen(changed, held(SPEC))
     assert statement.startswith("ALTER TABLE ls_5 MODIFY COMMENT")
+    assert changing.narrow([changed], held(SPEC)) == []
 
 
-def test_the_comment_is_changed_last() -> None:
-    changed = replace(SPEC, ttl_days=7, line=None, fields=(FieldIndex("c3", "new", "double"),))
-    statements = [statement.removeprefix("ALTER TABLE ls_5 ") for statement in schema.alter_statements(SPEC, changed)]
-    assert [statement.split(" MATERIALIZED")[0] for statement in statements[:-1]] == [
-        "DROP INDEX IF EXISTS i_line",
-        "DROP COLUMN IF EXISTS c1",
-        "DROP INDEX IF EXISTS i_c2",
-        "DROP COLUMN IF EXISTS c2",
-        "ADD COLUMN IF NOT EXISTS c3 Nullable(Float64)",
+CHANGED = replace(SPEC, ttl_days=7, line=LineIndex(("/",), column="l4"), fields=(SPEC.fields[1], FieldIndex("c3", "new", "double")))
+
+
+def test_all_that_is_new_comes_in_one_statement_and_nothing_goes() -> None:
+    (statement,) = changing.widen(CHANGED, held(SPEC))
+    assert [change.split(" '")[0] for change in changes(statement)] == [
+        "ALTER TABLE ls_5 ADD COLUMN IF NOT EXISTS c3 Nullable(Float64)",
+        "ADD COLUMN IF NOT EXISTS l4 Array(String) ALIAS arraySlice(mapValues(fields), 1, 1099511627780)",
+        "ADD INDEX IF NOT EXISTS i_l4 l4",
+        "MODIFY COMMENT",
         "MODIFY TTL toDateTime(recv) + INTERVAL 7 DAY DELETE",
     ]
-    assert "MODIFY COMMENT" in statements[-1]
+    assert schema.comment(CHANGED).startswith('{"format":3')
+    assert changing.fill(CHANGED, SPEC) == ["MATERIALIZE COLUMN c3", "MATERIALIZE INDEX i_l4"]
+
+
+def test_what_nobody_needs_goes_in_one_statement() -> None:
+    both = Held("", held(SPEC).columns | held(CHANGED).columns, held(SPEC).indexes | held(CHANGED).indexes)
+    assert changing.narrow([SPEC, CHANGED], both) == []
+    (statement,) = changing.narrow([CHANGED], both)
+    assert statement == "ALTER TABLE ls_5 DROP INDEX IF EXISTS i_line, DROP COLUMN IF EXISTS c1 SETTINGS alter_sync = 0"
+
+
+def test_a_change_that_was_interrupted_is_the_rest_of_it() -> None:
+    half = Held(schema.comment(SPEC), held(SPEC).columns | {"c3"}, held(SPEC).indexes | {"i_l4"})
+    (statement,) = changing.widen(CHANGED, half)
+    assert [change for change in changes(statement) if change.startswith("ADD") and ("c3" in change or "i_l4" in change)] == []
+    assert "ADD COLUMN IF NOT EXISTS l4" in statement
 
 
 @pytest.mark.parametrize(
@@ -81,15 +111,14 @@ def test_a_part_of_a_json_field_is_taken_out_of_it() -> None:
 
 def test_an_index_of_chinese_text_from_the_first_format_is_made_anew() -> None:
     spec = replace(SPEC, line=LineIndex((" ",), chinese=True))
-    before = schema.parse_comment("ls_5", schema.comment(spec).replace('"format":2', '"format":1'))
-    statements = [statement.removeprefix("ALTER TABLE ls_5 ") for statement in schema.alter_statements(before, spec)]
-    assert [statement.split(" mapValues")[0] for statement in statements[:2]] == [
-        "DROP INDEX IF EXISTS i_line",
-        "ADD INDEX IF NOT EXISTS i_line",
-    ]
-    assert "MODIFY COMMENT" in statements[-1]
+    before = replace(held(spec), comment=schema.comment(spec).replace('"format":3', '"format":1'))
+    (statement,) = changing.widen(spec, before)
+    assert changes(statement)[:2] == ["ALTER TABLE ls_5 DROP INDEX IF EXISTS i_line", "ADD INDEX IF NOT EXISTS i_line mapValues(fields)"]
+    assert changing.widen(spec, held(spec)) == []
 
 
 def test_kept_for_ever_means_no_ttl() -> None:
     assert "TTL " not in schema.create_statement(replace(SPEC, ttl_days=3650)).replace("ttl", "")
-    assert "REMOVE TTL" in schema.alter_statements(SPEC, replace(SPEC, ttl_days=3650))[-2]
+    first, second = changing.widen(replace(SPEC, ttl_days=3650), held(SPEC))
+    assert first.startswith("ALTER TABLE ls_5 MODIFY TTL")
+    assert changes(second)[-1] == "REMOVE TTL"

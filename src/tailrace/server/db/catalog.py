@@ -1,7 +1,7 @@
 """The metadata in use: all of it in memory for readers, every change through the database and the store before anyone sees it.
 
 Changes are made one at a time. A deleted logstore is noted in the same transaction and its table dropped afterwards, again at the
-next start if the server dies in between.
+next start if the server dies in between. A changed index is noted as wanted, then built; queries use the one before until it is.
 """
 
 import asyncio
@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from tailrace import telemetry
 from tailrace.errors import ApiError, TailraceError
 from tailrace.server.db import sharding, statements
+from tailrace.server.db.index_builds import IndexBuilds
 from tailrace.server.db.records import Logstore, Project, Shard
 from tailrace.server.db.transactions import Transactions
-from tailrace.server.store.port import Found, ShardRange, Store
+from tailrace.server.store.port import Found, Indexes, ShardRange, Store, TableSpec
 from tailrace.server.store.schema import table_name
 
 log = telemetry.logger("server.catalog")
@@ -29,18 +30,26 @@ class Catalog:
         self._run = transactions.run
         self._store = store
         self._changing = asyncio.Lock()
+        self.builds = IndexBuilds(store, self.index_built)
         self._projects: dict[str, Project] = {}
         self._logstores: dict[str, dict[str, Logstore]] = {}
 
     async def open(self) -> None:
         """Load everything, open the store's tables, and finish what a crash left undone."""
         await self._run(self._load)
-        tables = [logstore.table for stores in self._logstores.values() for logstore in stores.values()]
-        found = await self._store.open(tables)
+        logstores = [logstore for stores in self._logstores.values() for logstore in stores.values()]
+        tables = [logstore.table for logstore in logstores]
+        found = await self._store.open(tables, [logstore.building for logstore in logstores if logstore.building is not None])
+        for logstore in logstores:
+            self.builds.start(logstore)
         pending = await self._run(statements.pending_drops)
         await self._keep_apart(found, {table.logstore for table in tables}.union(pending))
         for logstore in pending:
             await self._drop_table(logstore)
+
+    async def stop(self) -> None:
+        """What is being built goes on after the next start."""
+        await self.builds.stop()
 
     def project(self, name: str) -> Project | None:
         return self._projects.get(name)
@@ -79,6 +88,7 @@ class Catalog:
             del self._projects[name]
             del self._logstores[name]
             for logstore in gone:
+                await self.builds.give_up(logstore)
                 await self._drop_table(logstore)
 
     async def create_logstore(
@@ -100,7 +110,7 @@ class Catalog:
                 statements.insert_logstore, owner, name, ttl=ttl, shard_count=shard_count, options=options, now=_now()
             )
             if index is not None:
-                logstore = await self._run(statements.set_index, logstore, index, _now())
+                logstore = await self._run(statements.set_index, logstore.id, index, _now(), at_once=True)
             try:
                 await self._store.create(logstore.table)
             except TailraceError:
@@ -110,11 +120,19 @@ class Catalog:
             return logstore
 
     async def update_logstore(self, project: str, name: str, *, ttl: int, options: Mapping[str, Any]) -> None:
+        """If the engine refuses the new retention, the old one stays."""
         async with self._changing:
             old = self._known_logstore(project, name)
             changed = await self._run(statements.update_logstore, old, ttl, options, _now())
             if changed.table != old.table:
-                await self._store.alter(changed.table)
+                await self.builds.give_up(old.id)
+                try:
+                    await self._store.widen(changed.building or changed.table)
+                except TailraceError:
+                    await self._run(statements.update_logstore, old, old.ttl, old.options, old.modified)
+                    self.builds.start(old)
+                    raise
+                self.builds.start(changed, narrow=True)
             self._logstores[project][name] = changed
 
     async def delete_logstore(self, project: str, name: str) -> None:
@@ -122,20 +140,28 @@ class Catalog:
             logstore = self._known_logstore(project, name)
             await self._run(statements.delete_logstore, logstore.id)
             del self._logstores[project][name]
+            await self.builds.give_up(logstore.id)
             await self._drop_table(logstore.id)
 
     async def create_index(self, project: str, name: str, document: Mapping[str, Any]) -> None:
+        """Back when queries use it, or after some seconds where that takes longer."""
         async with self._changing:
             if self._known_logstore(project, name).index is not None:
                 raise ApiError(400, "IndexAlreadyExist", f"logstore `{name}` already has an index")
-            await self._set_index(project, name, document)
+            logstore = await self._set_index(project, name, document)
+        await self.builds.wait(logstore.id)
 
     async def replace_index(self, project: str, name: str, document: Mapping[str, Any] | None) -> None:
-        """None removes it."""
+        """None removes it. Back as `create_index` is."""
         async with self._changing:
-            if self._known_logstore(project, name).index is None:
-                raise ApiError(404, "IndexConfigNotExist", f"logstore `{name}` has no index")
-            await self._set_index(project, name, document)
+            self._known_index(project, name)
+            logstore = await self._set_index(project, name, document)
+        await self.builds.wait(logstore.id)
+
+    async def rebuild_index(self, project: str, name: str) -> None:
+        """All of it anew from the events that are there; queries use what there is until then."""
+        async with self._changing:
+            await self._set_index(project, name, self._known_index(project, name), anew=True)
 
     async def split_shard(self, project: str, name: str, shard: int, keys: Sequence[str]) -> list[Shard]:
         """Cut at each of the `keys`; the shard, then those that take over."""
@@ -167,16 +193,27 @@ class Catalog:
         async with self._changing:
             self._logstores[project][name] = await self._run(statements.set_logstore_quota, self._known_logstore(project, name), quota)
 
-    async def _set_index(self, project: str, name: str, document: Mapping[str, Any] | None) -> None:
+    async def _set_index(self, project: str, name: str, document: Mapping[str, Any] | None, *, anew: bool = False) -> Logstore:
         """If the engine refuses the new columns, the old index stays."""
         old = self._logstores[project][name]
-        changed = await self._run(statements.set_index, old, document, _now())
+        await self.builds.give_up(old.id)
+        changed = await self._run(statements.set_index, old.id, document, _now(), anew=anew)
         try:
-            await self._store.alter(changed.table)
+            await self._store.widen(changed.building or changed.table)
         except TailraceError:
-            await self._run(statements.set_index, old, old.index, old.index_modified)
+            self._logstores[project][name] = await self._run(statements.restore_index, old)
+            self.builds.start(self._logstores[project][name])
             raise
         self._logstores[project][name] = changed
+        self.builds.start(changed, narrow=True)
+        return changed
+
+    async def index_built(self, table: TableSpec) -> None:
+        """Queries use it from now on, if it is still what is wanted."""
+        async with self._changing:
+            changed = await self._run(statements.index_built, table.logstore, Indexes(table.line, table.fields))
+            if changed is not None:
+                self._logstores[changed.project][changed.name] = changed
 
     async def _keep_apart(self, found: Found, known: Set[int]) -> None:
         """A database that was lost, or is an older copy, must not hand out the number of a table that is there: its logs may be others'."""
@@ -209,6 +246,12 @@ class Catalog:
         if logstore is None:
             raise ApiError(404, "LogStoreNotExist", f"logstore `{name}` does not exist")
         return logstore
+
+    def _known_index(self, project: str, name: str) -> Mapping[str, Any]:
+        index = self._known_logstore(project, name).index
+        if index is None:
+            raise ApiError(404, "IndexConfigNotExist", f"logstore `{name}` has no index")
+        return index
 
     def _load(self, session: Session) -> None:
         self._projects = {project.name: project for project in statements.projects(session)}

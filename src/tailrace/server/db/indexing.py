@@ -3,16 +3,16 @@
 The document itself is kept word for word; whatever is not named here is stored and ignored.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tailrace.errors import ApiError
-from tailrace.server.store.port import TAG_PREFIX, FieldIndex, LineIndex
+from tailrace.server.store.port import TAG_PREFIX, FieldIndex, Indexes, LineIndex
 
 FIELD_TYPES = ("text", "long", "double", "json")
 LEAST_LEFT_OUT = 4  # fewer words than it costs to leave them out, below that
-MAX_FIELDS = 1000  # each is a column of the engine's table
+MAX_FIELDS = 500  # each is a column of the engine's table
 MAX_KEY_LENGTH = 1024  # as long as a key of an event may be
 
 
@@ -44,7 +44,7 @@ def left_out(document: Mapping[str, Any], before: LineIndex | None) -> tuple[str
     if line is None or line.chinese or not line.tokens:
         return ()
     same = tuple(index.key for index in _fields(document) if _has_words_of(line, index))
-    if before is not None and replace(before, without=()) == line and set(before.without) <= set(same):
+    if before is not None and replace(before, without=(), column="") == line and set(before.without) <= set(same):
         return before.without
     return same if len(same) >= LEAST_LEFT_OUT else ()
 
@@ -57,15 +57,46 @@ def _has_words_of(line: LineIndex, index: FieldIndex) -> bool:
     return set(index.tokens) == set(line.tokens) and index.case_sensitive == line.case_sensitive
 
 
-def column_kinds(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(key, kind) of every column that a valid document needs; a key that was of another kind before gets another column."""
-    return [(index.key, f"json {index.type}" if index.parent else index.type) for index in _fields(document)]
+@dataclass(slots=True)
+class Numbers:
+    """Those that a logstore's indexes have had so far: none is ever given twice."""
+
+    made: int = 0
+
+    def next(self) -> int:
+        self.made += 1
+        return self.made
 
 
-def field_indexes(document: Mapping[str, Any], column: Callable[[str, str], str | None]) -> tuple[FieldIndex, ...]:
-    """The fields of a valid document; `column(key, kind)` names the opaque column of each, None for a field to be left out."""
-    named = [(index, column(*kind)) for index, kind in zip(_fields(document), column_kinds(document), strict=True)]
-    return tuple(replace(index, column=name) for index, name in named if name is not None)
+def indexes_of(document: Mapping[str, Any], before: Sequence[Indexes], numbers: Numbers) -> Indexes:
+    """What the engine has to hold for a valid document. What is there already, in one of `before`, is named as it is; all else is new."""
+    is_first = numbers.made == 0
+    fields = {_storage(index): index.column for one in before for index in one.fields}
+    line = _line(document, [one.line for one in before if one.line is not None])
+    found = tuple(replace(index, column=fields.get(_storage(index)) or f"c{numbers.next()}") for index in _fields(document))
+    if line is not None and line not in [one.line for one in before]:
+        number = numbers.next()
+        line = line if is_first else replace(line, column=f"l{number}")
+    return Indexes(line, found)
+
+
+def differ(one: Indexes, other: Indexes) -> bool:
+    """Whether the engine has to hold something else for one than for the other."""
+    return one.line != other.line or {*map(_storage, one.fields)} != {*map(_storage, other.fields)}
+
+
+def _line(document: Mapping[str, Any], before: Sequence[LineIndex]) -> LineIndex | None:
+    """That of `before` which is the same, else one without a name."""
+    line = line_index(document)
+    if line is None:
+        return None
+    line = replace(line, without=left_out(document, before[0] if before else None))
+    return next((one for one in before if replace(one, column="") == line), line)
+
+
+def _storage(index: FieldIndex) -> FieldIndex:
+    """All but its name, alias and `doc_value`, which are a matter of queries."""
+    return replace(index, column="", alias="", doc_value=True)
 
 
 def _fields(document: Mapping[str, Any]) -> Iterator[FieldIndex]:

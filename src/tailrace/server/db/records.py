@@ -36,7 +36,8 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Logstore:
-    """`id` is opaque, never reused, and names the engine's table. `index` is the index as it was given, or None without one."""
+    """`id` is opaque, never reused, and names the engine's table. `index` is the index as it was given, or None without one; `table` is
+    what queries use, `building` what they are going to use as soon as it holds all rows."""
 
     id: int
     project: str
@@ -50,6 +51,7 @@ class Logstore:
     index: Mapping[str, Any] | None = None
     index_modified: int = 0
     quota: Mapping[str, Any] = field(default_factory=dict)
+    building: TableSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

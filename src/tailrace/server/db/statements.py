@@ -1,16 +1,16 @@
 """What is asked of the metadata database: one function per question or change, each within the caller's transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import delete, func, select, text
+import msgspec
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
-from tailrace.server.db.indexing import column_kinds, field_indexes, left_out, line_index
+from tailrace.server.db.indexing import Numbers, differ, indexes_of
 from tailrace.server.db.records import Logstore, Project, Shard
-from tailrace.server.db.tables import DropRow, GrantRow, IndexColumnRow, IndexRow, KeyRow, LogstoreRow, ProjectRow, ShardRow, TokenRow
-from tailrace.server.store.port import TableSpec
+from tailrace.server.db.tables import DropRow, GrantRow, IndexRow, KeyRow, LogstoreRow, ProjectRow, ShardRow, TokenRow
+from tailrace.server.store.port import Indexes, TableSpec
 
 KEY_SPACE = 1 << 128
 
@@ -95,23 +95,48 @@ def forget_drop(session: Session, logstore: int) -> None:
     session.execute(delete(DropRow).where(DropRow.logstore_id == logstore))
 
 
-def set_index(session: Session, logstore: Logstore, document: Mapping[str, Any] | None, now: int) -> Logstore:
-    """Replace, or with None remove, the index. Fields that had a column of their type get it again, others the next number."""
-    row = session.get(IndexRow, logstore.id)
+def set_index(
+    session: Session, logstore: int, document: Mapping[str, Any] | None, now: int, *, anew: bool = False, at_once: bool = False
+) -> Logstore:
+    """Replace, or with None remove, the index. What the engine lacks for it is then being built, unless the table is made `at_once`;
+    `anew` builds also what it has."""
+    row, owner = session.get(IndexRow, logstore), session.get_one(LogstoreRow, logstore)
     if document is None:
         if row is not None:
             session.delete(row)
     else:
-        version = 1 + (session.scalar(select(func.max(IndexColumnRow.first_version)).where(IndexColumnRow.logstore_id == logstore.id)) or 0)
-        version = max(version, row.version + 1 if row is not None else 0)
-        _number_columns(session, logstore.id, document, version)
-        without = list(left_out(document, logstore.table.line))
-        if row is None:
-            session.add(IndexRow(logstore_id=logstore.id, version=version, document=dict(document), modified=now, line_without=without))
-        else:
-            row.version, row.document, row.modified, row.line_without = version, dict(document), now, without
+        built, wanted = _indexes(row.built if row else {}), _indexes(row.wanted if row else {})
+        numbers = Numbers(owner.columns_made)
+        made = indexes_of(document, [] if anew else [built, wanted], numbers)
+        owner.columns_made = numbers.made
+        row = row or IndexRow(logstore_id=logstore, version=0)
+        row.version, row.document, row.modified = row.version + 1, dict(document), now
+        row.wanted = _saved(made)
+        row.built = row.wanted if at_once or not differ(made, built) else _saved(built)
+        session.add(row)
     session.flush()
-    return _logstore(session, session.get_one(LogstoreRow, logstore.id), logstore.project)
+    return _known_logstore(session, owner)
+
+
+def restore_index(session: Session, logstore: Logstore) -> Logstore:
+    """As it was before a `set_index` that the engine refused; numbers that were given are lost."""
+    if logstore.index is None:
+        return set_index(session, logstore.id, None, 0)
+    row = session.get(IndexRow, logstore.id) or IndexRow(logstore_id=logstore.id, version=0)
+    row.document, row.modified = dict(logstore.index), logstore.index_modified
+    row.built, row.wanted = (_saved(table) for table in (logstore.table, logstore.building or logstore.table))
+    session.add(row)
+    session.flush()
+    return _known_logstore(session, session.get_one(LogstoreRow, logstore.id))
+
+
+def index_built(session: Session, logstore: int, built: Indexes) -> Logstore | None:
+    """Queries use it from now on; None when it is not what is wanted any more."""
+    row = session.get(IndexRow, logstore)
+    if row is None or _indexes(row.wanted) != built:
+        return None
+    row.built = row.wanted
+    return _known_logstore(session, session.get_one(LogstoreRow, logstore))
 
 
 def change_shards(session: Session, logstore: Logstore, closed: Sequence[int], ranges: Sequence[tuple[str, str]], now: int) -> Logstore:
@@ -139,18 +164,6 @@ def set_logstore_quota(session: Session, logstore: Logstore, quota: Mapping[str,
     return _logstore(session, row, logstore.project)
 
 
-def _number_columns(session: Session, logstore: int, document: Mapping[str, Any], version: int) -> None:
-    known = {
-        (row.key, row.type): row.number for row in session.scalars(select(IndexColumnRow).where(IndexColumnRow.logstore_id == logstore))
-    }
-    number = max(known.values(), default=0)
-    for key, kind in column_kinds(document):
-        if (key, kind) not in known:
-            number += 1
-            session.add(IndexColumnRow(logstore_id=logstore, number=number, key=key, type=kind, first_version=version))
-    session.flush()
-
-
 def _project(row: ProjectRow) -> Project:
     return Project(row.id, row.name, row.description, row.created, row.modified, row.options, row.quota)
 
@@ -158,6 +171,7 @@ def _project(row: ProjectRow) -> Project:
 def _logstore(session: Session, row: LogstoreRow, project: str) -> Logstore:
     shards = _shards(session, row.id)
     index = session.get(IndexRow, row.id)
+    built, wanted = _indexes(index.built if index else {}), _indexes(index.wanted if index else {})
     return Logstore(
         id=row.id,
         project=project,
@@ -165,12 +179,13 @@ def _logstore(session: Session, row: LogstoreRow, project: str) -> Logstore:
         ttl=row.ttl,
         created=row.created,
         modified=row.modified,
-        table=_table(session, row, len(shards), index),
+        table=_table(row, len(shards), built),
         shards=tuple(shards),
         options=row.options,
         index=None if index is None else index.document,
         index_modified=0 if index is None else index.modified,
         quota=row.quota,
+        building=_table(row, len(shards), wanted) if wanted != built else None,
     )
 
 
@@ -182,15 +197,17 @@ def _shards(session: Session, logstore: int) -> Sequence[Shard]:
     ]
 
 
-def _table(session: Session, row: LogstoreRow, shards: int, index: IndexRow | None) -> TableSpec:
-    if index is None:
-        return TableSpec(row.id, row.ttl, shards)
-    numbers = {
-        (column.key, column.type): column.number
-        for column in session.scalars(select(IndexColumnRow).where(IndexColumnRow.logstore_id == row.id))
-    }
-    # An index of the first release has no columns for parts of JSON fields: they get them when it is written again.
-    fields = field_indexes(index.document, lambda key, kind: f"c{numbers[key, kind]}" if (key, kind) in numbers else None)
-    line = line_index(index.document)
-    line = None if line is None else replace(line, without=tuple(index.line_without))
-    return TableSpec(row.id, row.ttl, shards, line=line, fields=fields)
+def _known_logstore(session: Session, row: LogstoreRow) -> Logstore:
+    return _logstore(session, row, session.get_one(ProjectRow, row.project_id).name)
+
+
+def _indexes(saved: Mapping[str, Any]) -> Indexes:
+    return msgspec.convert(saved, Indexes)
+
+
+def _saved(indexes: Indexes | TableSpec) -> dict[str, Any]:
+    return msgspec.to_builtins(Indexes(indexes.line, indexes.fields))
+
+
+def _table(row: LogstoreRow, shards: int, indexes: Indexes) -> TableSpec:
+    return TableSpec(row.id, row.ttl, shards, line=indexes.line, fields=indexes.fields)

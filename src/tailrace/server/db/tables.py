@@ -33,7 +33,8 @@ class ProjectRow(Base):
 
 
 class LogstoreRow(Base):
-    """The id names the engine's table, hence it is never used again (AUTOINCREMENT)."""
+    """The id names the engine's table, hence it is never used again (AUTOINCREMENT); so are the numbers up to `columns_made`, which name
+    what indexes have there."""
 
     __tablename__ = "logstores"
     __table_args__ = (UniqueConstraint("project_id", "name"), {"sqlite_autoincrement": True})
@@ -44,6 +45,7 @@ class LogstoreRow(Base):
     ttl: Mapped[int] = mapped_column(Integer)
     options: Mapped[dict[str, Any]] = mapped_column(JSON)
     quota: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
+    columns_made: Mapped[int] = mapped_column(Integer, server_default="0")
     created: Mapped[int] = mapped_column(BigInteger)
     modified: Mapped[int] = mapped_column(BigInteger)
 
@@ -85,7 +87,8 @@ class ConsumedShardRow(Base):
 
 
 class IndexRow(Base):
-    """The index as it was given, word for word."""
+    """The index as it was given, word for word, and what it is in the engine: `built` is what queries use, `wanted` what the document
+    makes (both `port.Indexes`; they differ while the latter is being built)."""
 
     __tablename__ = "indexes"
 
@@ -93,20 +96,8 @@ class IndexRow(Base):
     version: Mapped[int] = mapped_column(Integer)
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
     modified: Mapped[int] = mapped_column(BigInteger)
-    line_without: Mapped[list[str]] = mapped_column(JSON, server_default="[]")
-
-
-class IndexColumnRow(Base):
-    """Which opaque column holds a field of one type. Rows stay when the field leaves the index: a number is never used twice."""
-
-    __tablename__ = "index_columns"
-    __table_args__ = (UniqueConstraint("logstore_id", "key", "type"),)
-
-    logstore_id: Mapped[int] = mapped_column(ForeignKey("logstores.id", ondelete="CASCADE"), primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    key: Mapped[str] = mapped_column(String)
-    type: Mapped[str] = mapped_column(String(16))
-    first_version: Mapped[int] = mapped_column(Integer)
+    built: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
+    wanted: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
 
 
 class DropRow(Base):

@@ -10,26 +10,26 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from tailrace import telemetry
-from tailrace.errors import ApiError, BusyError, EngineError, StateError
+from tailrace.errors import ApiError, BusyError, StateError
 from tailrace.journal import Journal
 from tailrace.journal.group import GroupCommit
-from tailrace.server.store import records, schema
+from tailrace.server.store import records
 from tailrace.server.store.buffers import Pending
 from tailrace.server.store.cursors import Cursors
 from tailrace.server.store.engine import Engine
 from tailrace.server.store.engine_settings import EngineSettings
 from tailrace.server.store.identities import ENDED_MS, Identities
 from tailrace.server.store.intake import Intake
-from tailrace.server.store.port import Committed, EngineQuery, Found, Frontier, Rows, TableSpec, Write
+from tailrace.server.store.port import Committed, EngineQuery, Filling, Found, Frontier, Rows, TableSpec, Write
 from tailrace.server.store.recovery import Recovered, recover
 from tailrace.server.store.sealing import Sealer
+from tailrace.server.store.tables import Tables
 
 SEGMENT_BYTES = 64 << 20
-ENGINE_WAIT_SECS = 15.0
-"""How long a change of tables waits for an engine that is being restarted."""
 
 _log = telemetry.logger("server.store")
 _backlog = telemetry.gauge("tailrace_store_backlog_bytes", "Acknowledged bytes that the storage engine does not have yet.")
@@ -54,7 +54,9 @@ class EmbeddedStore:
         self._clock = clock
         self._segment_bytes = segment_bytes
         self._max_lag_secs = max_lag_secs
+        self._engine_tables = Tables(self.engine)
         self._tables: dict[int, TableSpec] = {}
+        """What the engine's tables hold: where indexes are being built, these as well."""
         self._dropped: set[int] = set()
         """So that a write that was under way brings nothing back."""
         self._known = Identities(int(ended_stream_secs * 1000))
@@ -64,14 +66,15 @@ class EmbeddedStore:
         self._closing = AsyncExitStack()
 
     # --- life -------------------------------------------------------------------------------------------------------------------
-    async def open(self, tables: Sequence[TableSpec]) -> Found:
-        """Recover from the journal, start the engine, make its tables what `tables` says, go on where it stopped.
+    async def open(self, tables: Sequence[TableSpec], building: Sequence[TableSpec] = ()) -> Found:
+        """Recover from the journal, start the engine, make its tables what they should be, go on where it stopped.
 
         Raises StateError (the directory is in use), NewerFormatError, EngineError.
         """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._closing.callback(os.close, _lock(self.directory / "lock"))
-        self._tables.update({table.logstore: table for table in tables})
+        for table in [*tables, *building]:
+            self._tables[table.logstore] = _both(self._tables.get(table.logstore), table)
         self._journal = await asyncio.to_thread(lambda: Journal(self.directory / "journal", segment_bytes=self._segment_bytes))
         self._closing.callback(self._journal.close)
         self._report_damage()
@@ -79,7 +82,7 @@ class EmbeddedStore:
         self._applied = recovered.applied
         self._closing.push_async_callback(self.engine.close)
         await self.engine.open()
-        found = await self._match_tables(tables)
+        found = await self._engine_tables.open(tables, building)
         self._start()
         self._resume(recovered)
         return Found(found, max(recovered.highest, *found, 0))
@@ -90,15 +93,21 @@ class EmbeddedStore:
 
     # --- tables -----------------------------------------------------------------------------------------------------------------
     async def create(self, table: TableSpec) -> None:
-        await self._engine_ready()
-        await self.engine.execute(schema.create_statement(table))
+        await self._engine_tables.create(table)
         self._tables[table.logstore] = table
         self._dropped.discard(table.logstore)
 
-    async def alter(self, table: TableSpec) -> None:
-        await self._engine_ready()
-        await self._match_tables([table])
+    async def widen(self, table: TableSpec) -> None:
+        await self._engine_tables.widen(table)
+        self._tables[table.logstore] = _both(self._tables.get(table.logstore), table)
+
+    async def fill(self, table: TableSpec, beside: TableSpec, note: Callable[[Filling], None]) -> None:
+        await self._engine_tables.fill(table, beside, note)
+
+    async def narrow(self, table: TableSpec) -> None:
+        await self.engine.settled()
         self._tables[table.logstore] = table
+        await self._engine_tables.narrow(table)
 
     async def drop(self, logstore: int) -> None:
         """The logstore is gone once this is durable, even if the engine has to be told again."""
@@ -111,8 +120,7 @@ class EmbeddedStore:
             self._sealer.forget(logstore)
 
         await self._commits.submit(lambda: [records.encode(dropped)], applied=applied)
-        await self._engine_ready()
-        await self.engine.execute(schema.drop_statement(logstore))
+        await self._engine_tables.drop(logstore)
 
     # --- data -------------------------------------------------------------------------------------------------------------------
     async def commit(self, write: Write) -> list[Committed]:
@@ -204,26 +212,6 @@ class EmbeddedStore:
         finally:
             self._cutting = False
 
-    async def _match_tables(self, tables: Sequence[TableSpec]) -> frozenset[int]:
-        """Make or change engine tables until they are what `tables` says; the logstores that had one."""
-        answer = await self.engine.execute(schema.tables_statement())
-        found = {str(name): str(comment) for name, comment in answer.rows}
-        for table in tables:
-            name = schema.table_name(table.logstore)
-            if name not in found:
-                await self.engine.execute(schema.create_statement(table))
-                continue
-            for statement in schema.alter_statements(schema.parse_comment(name, found[name]), table):
-                await self.engine.execute(statement)
-        return frozenset(map(schema.logstore_of, found))
-
-    async def _engine_ready(self) -> None:
-        try:
-            async with asyncio.timeout(ENGINE_WAIT_SECS):
-                await self.engine.ready()
-        except TimeoutError as error:
-            raise EngineError("the storage engine is restarting", hint="try again in a few seconds") from error
-
     def _resume(self, recovered: Recovered) -> None:
         for block in [*recovered.blocks, *recovered.orphans]:
             self._sealer.add_sealed(block)
@@ -238,6 +226,14 @@ class EmbeddedStore:
                 _log.info("journal: a record that was never acknowledged was cut off", **values)
             else:
                 telemetry.alarm("STORE_JOURNAL_ALARM", "a part of the journal is damaged and was skipped", **values)
+
+
+def _both(one: TableSpec | None, other: TableSpec) -> TableSpec:
+    """A table that holds the fields of both."""
+    if one is None:
+        return other
+    columns = {index.column for index in other.fields}
+    return replace(other, fields=(*other.fields, *(index for index in one.fields if index.column not in columns)))
 
 
 def _lock(path: Path) -> int:

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -58,6 +58,8 @@ class Engine:
         self._next_id = 1
         self._ready = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
+        self._open: set[asyncio.Future[None]] = set()
+        """Queries that are not answered yet."""
         self._pools = {name: _Pool(size) for name, size in self.settings.pools.items()}
 
     # --- life -------------------------------------------------------------------------------------------------------------------
@@ -106,12 +108,13 @@ class Engine:
             limits.pool, limits.seconds, limits.memory, limits.rows, query.query_id or f"query-{self._next_id}",
             query.time_zone,
         )  # fmt: skip
-        async with self._pools[limits.pool]:
-            try:
-                answer, payload = await self._ask(request)
-            except asyncio.CancelledError:
-                await self.cancel(request.query_id)
-                raise
+        with self._asked():
+            async with self._pools[limits.pool]:
+                try:
+                    answer, payload = await self._ask(request)
+                except asyncio.CancelledError:
+                    await self.cancel(request.query_id)
+                    raise
         if len(payload) > 1 << 18:
             return await asyncio.to_thread(_decode, answer, payload)
         return _decode(answer, payload)
@@ -120,6 +123,21 @@ class Engine:
         """End a running query; it then fails with QUERY_WAS_CANCELLED. Unknown ids are fine."""
         with contextlib.suppress(EngineError):
             await self._ask(frames.Cancel(self._new_id(), query_id))
+
+    async def settled(self) -> None:
+        """Until every query that has been asked by now is answered, those that wait for a handle too."""
+        if self._open:
+            await asyncio.wait([*self._open])
+
+    @contextlib.contextmanager
+    def _asked(self) -> Generator[None]:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._open.add(done)
+        try:
+            yield
+        finally:
+            self._open.discard(done)
+            done.set_result(None)
 
     def _new_id(self) -> int:
         self._next_id += 1

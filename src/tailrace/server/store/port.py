@@ -46,6 +46,16 @@ class LineIndex:
     chinese: bool = False
     without: tuple[str, ...] = ()
     """Keys whose values it leaves to their own indexes, which cut and compare alike: a word anywhere is asked of all (docs/adr/0008)."""
+    column: str = ""
+    """Opaque (`l18`) and never reused, like that of a field; empty for the first line index of a logstore."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """Those of a logstore."""
+
+    line: LineIndex | None = None
+    fields: tuple[FieldIndex, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +174,40 @@ class Found:
     """The highest one that a table or the journal knows, be it dropped; 0 in a new store. What is numbered above it inherits nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """How far new indexes have come with rows that were there before them."""
+
+    rows: int = 0
+    """That are to be indexed, all in all."""
+    done: int = 0
+    trouble: str = ""
+    """Why it does not go on at present."""
+
+
 class Store(Protocol):
     """Guarantees: `commit` returns after the write is durable; a repeat of a committed identity is DUPLICATE and stores nothing; rows of a
     committed write are readable within seconds, once each, whatever was killed in between."""
 
-    async def open(self, tables: Sequence[TableSpec]) -> Found:
-        """`tables` are made or changed to be as they are named; what else there is stays as it is."""
+    async def open(self, tables: Sequence[TableSpec], building: Sequence[TableSpec] = ()) -> Found:
+        """`tables`, and those in `building` beside them, are made or changed to hold what these name and no other index; tables that
+        are not named stay as they are."""
         ...
 
     async def close(self) -> None: ...
     async def create(self, table: TableSpec) -> None: ...
-    async def alter(self, table: TableSpec) -> None:
-        """New indexes, ttl. Existing rows stay readable."""
+    async def widen(self, table: TableSpec) -> None:
+        """Make what is new in `table`, all at once, beside what there is, and keep rows for as long as it says. Queries may use either
+        from then on; where rows from before are not indexed yet they are read one by one, with the same result."""
+        ...
+
+    async def fill(self, table: TableSpec, beside: TableSpec, note: Callable[[Filling], None]) -> None:
+        """Index the rows that are there by what `table` has and `beside` has not; `note` hears how it goes. Goes on where it was
+        interrupted; one that is cancelled is given up by `narrow`."""
+        ...
+
+    async def narrow(self, table: TableSpec) -> None:
+        """Take away all indexes but those of `table`, once no query runs that was asked before."""
         ...
 
     async def drop(self, logstore: int) -> None: ...

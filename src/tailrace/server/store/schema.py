@@ -1,11 +1,11 @@
-"""The engine tables: what a logstore looks like there, and the statements that make and change it.
+"""The engine tables: what a logstore looks like there, and the statements that make them.
 
 A table is named `ls_<logstore id>`. Base columns never change within a format version; every indexed field is a MATERIALIZED column with
-an opaque name (`c17`), so that no user's key is ever an identifier. The comment holds the format version and the spec it was made from.
+an opaque name (`c17`), so that no user's key is ever an identifier. A name stands for one definition for ever: what changes gets a new one
+(`changing`). The comment holds the format version and the spec that the table was last made to hold.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -13,12 +13,14 @@ from tailrace.errors import DamagedError, NewerFormatError
 from tailrace.server.store.engine_settings import literal
 from tailrace.server.store.port import TAG_PREFIX, FieldIndex, LineIndex, TableSpec
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """2: text indexes of Chinese text keep to the token list, parts of JSON fields have columns, the line index may leave out values that have
-an index of their own (`LineIndex.without`)."""
+an index of their own (`LineIndex.without`). 3: line indexes have names of their own (`LineIndex.column`)."""
 TABLE_PREFIX = "ls_"
 REST = "rest"
-"""The values that the line index is over when it leaves some out; computed where it is asked for, never stored."""
+"""The values that a first line index is over when it leaves some out; computed where it is asked for, never stored."""
+_MOST_VALUES = 1 << 40
+"""Above the number of values that an event can have."""
 FOREVER_DAYS = 3650
 """SLS keeps logs of this many days or more for ever."""
 
@@ -84,20 +86,18 @@ _COLUMN_TYPES = {
 }
 
 
-class TableComment(msgspec.Struct):
+class _Format(msgspec.Struct):
+    format: int
+
+
+class TableComment(_Format):
     """What the comment of a table says."""
 
-    format: int
     spec: TableSpec
 
 
 def table_name(logstore: int) -> str:
     return f"{TABLE_PREFIX}{logstore}"
-
-
-def tables_statement() -> str:
-    """Name and comment of every table of ours."""
-    return f"SELECT name, comment FROM system.tables WHERE database = currentDatabase() AND match(name, '^{TABLE_PREFIX}[0-9]+$')"  # noqa: S608 - ours
 
 
 def logstore_of(table: str) -> int:
@@ -112,60 +112,64 @@ def comment(spec: TableSpec) -> str:
 def parse_comment(table: str, text: str) -> TableSpec:
     """The spec that a table was made from. Raises NewerFormatError and DamagedError."""
     try:
-        version = msgspec.json.decode(text, type=dict[str, object]).get("format")
-        if isinstance(version, int) and version > FORMAT_VERSION:
+        if format_of(text) > FORMAT_VERSION:
             raise NewerFormatError(
-                f"engine table `{table}` has format {version}, this release knows up to {FORMAT_VERSION}",
+                f"engine table `{table}` has format {format_of(text)}, this release knows up to {FORMAT_VERSION}",
                 hint="start the newer release again, or restore a backup made with this one",
             )
-        found = msgspec.json.decode(text, type=TableComment)
+        return msgspec.json.decode(text, type=TableComment).spec
     except msgspec.MsgspecError as error:
         raise DamagedError(f"engine table `{table}` does not say what it was made from: {error}") from error
-    return found.spec if found.format > 1 else _without_chinese(found.spec)
 
 
-def _without_chinese(spec: TableSpec) -> TableSpec:
-    """Up to format 1 Chinese text was indexed in another way: as if it had not been, so that those indexes are made anew."""
-    line = None if spec.line is None else replace(spec.line, chinese=False)
-    return replace(spec, line=line, fields=tuple(replace(index, chinese=False) for index in spec.fields))
+def format_of(text: str) -> int:
+    """Of a comment. Raises MsgspecError."""
+    return msgspec.json.decode(text, type=_Format).format
 
 
 def create_statement(spec: TableSpec) -> str:
     columns = [f"{name} {kind} {codec}".rstrip() for name, kind, codec in BASE_COLUMNS]
-    columns += [_field_column(index) for index in spec.fields]
-    columns += [_rest_column(spec.line)] if spec.line is not None and spec.line.without else []
-    indexes = list(_BASE_INDEXES)
-    if spec.line is not None:
-        indexes.append(_line_index(spec.line))
-    indexes += [_field_index(index) for index in spec.fields if _has_text_index(index)]
+    parts = [*columns, *columns_of(spec).values(), *_BASE_INDEXES, *indexes_of(spec).values()]
     return (
         f"CREATE TABLE IF NOT EXISTS {table_name(spec.logstore)} (\n  "
-        + ",\n  ".join(columns + indexes)
+        + ",\n  ".join(parts)
         + "\n) ENGINE = MergeTree PARTITION BY toDate(recv) ORDER BY (time, shard, seq)"
-        + (f"\nTTL {_ttl(spec)}" if spec.ttl_days < FOREVER_DAYS else "")
+        + (f"\nTTL {ttl(spec)}" if spec.ttl_days < FOREVER_DAYS else "")
         + f"\nSETTINGS {', '.join(_SETTINGS)}\nCOMMENT '{literal(comment(spec))}'"
     )
 
 
-def alter_statements(old: TableSpec, new: TableSpec) -> list[str]:
-    """From one spec to the next. Each may be run again; the comment comes last, so that an interrupted change is found and finished."""
-    changes = [*_line_changes(old.line, new.line), *_field_changes(old, new)]
-    if old == new:
-        return []
-    if old.ttl_days != new.ttl_days:
-        changes += _ttl_changes(old, new)
-    changes.append(f"MODIFY COMMENT '{literal(comment(new))}'")
-    return [f"ALTER TABLE {table_name(new.logstore)} {change}" for change in changes]
+def columns_of(spec: TableSpec) -> dict[str, str]:
+    """What the indexes need beside the base columns: name to definition."""
+    found = {index.column: _field_column(index) for index in spec.fields}
+    if spec.line is not None and (spec.line.column or spec.line.without):
+        found[line_values(spec.line)] = _line_column(spec.line)
+    return found
+
+
+def indexes_of(spec: TableSpec) -> dict[str, str]:
+    """The text indexes: name to definition."""
+    found = {} if spec.line is None else {line_index_name(spec.line): _line_index(spec.line)}
+    return found | {f"i_{index.column}": _field_index(index) for index in spec.fields if _has_text_index(index)}
 
 
 def drop_statement(logstore: int) -> str:
     return f"DROP TABLE IF EXISTS {table_name(logstore)} SYNC"
 
 
+def ttl(spec: TableSpec) -> str:
+    """From when on a row may go."""
+    return f"toDateTime(recv) + INTERVAL {spec.ttl_days} DAY DELETE"
+
+
 def line_values(line: LineIndex) -> str:
     """What the line index is over. A word anywhere may also be in the columns of `line.without`, a word of any one field as well: their
     values are left out wherever they stand."""
-    return REST if line.without else "mapValues(fields)"
+    return line.column or (REST if line.without else "mapValues(fields)")
+
+
+def line_index_name(line: LineIndex) -> str:
+    return f"i_{line.column or 'line'}"
 
 
 def given_fields(spec: TableSpec) -> tuple[FieldIndex, ...]:
@@ -191,48 +195,6 @@ def insert_statement(table: str, fields: Mapping[str, str], *, path: str, settin
 
 
 # --- parts of statements ----------------------------------------------------------------------------------------------------------
-def _line_changes(old: LineIndex | None, new: LineIndex | None) -> Iterator[str]:
-    if old == new:
-        return
-    if old is not None:
-        yield "DROP INDEX IF EXISTS i_line"
-    if any(line.without for line in (old, new) if line is not None):
-        yield f"DROP COLUMN IF EXISTS {REST}"
-    if new is not None:
-        yield from [f"ADD COLUMN IF NOT EXISTS {_rest_column(new)}"] if new.without else []
-        yield f"ADD {_line_index(new).replace('INDEX', 'INDEX IF NOT EXISTS', 1)}"
-    if old is not None and new is not None and replace(old, without=()) == replace(new, without=()):
-        # Words that were found by an index stay so: what is there gets the new one, in the background.
-        yield "MATERIALIZE INDEX i_line"
-
-
-def _field_changes(old: TableSpec, new: TableSpec) -> Iterator[str]:
-    before = {index.column: index for index in old.fields}
-    after = {index.column: index for index in new.fields}
-    for column, index in before.items():
-        if column in after and _same_storage(index, after[column]):
-            continue
-        if _has_text_index(index):
-            yield f"DROP INDEX IF EXISTS i_{column}"
-        if column not in after or _origin(index) != _origin(after[column]):
-            yield f"DROP COLUMN IF EXISTS {column}"
-    for column, index in after.items():
-        if column in before and _same_storage(index, before[column]):
-            continue
-        yield f"ADD COLUMN IF NOT EXISTS {_field_column(index)}"
-        if _has_text_index(index):
-            yield f"ADD {_field_index(index).replace('INDEX', 'INDEX IF NOT EXISTS', 1)}"
-
-
-def _origin(index: FieldIndex) -> tuple[str, str, str]:
-    return index.key, index.type, index.parent
-
-
-def _same_storage(one: FieldIndex, other: FieldIndex) -> bool:
-    """Alias and `doc_value` are a matter of queries only."""
-    return replace(one, alias="", doc_value=True) == replace(other, alias="", doc_value=True)
-
-
 def _has_text_index(index: FieldIndex) -> bool:
     return index.type in ("text", "json")
 
@@ -263,12 +225,17 @@ def _field_index(index: FieldIndex) -> str:
 
 def _line_index(line: LineIndex) -> str:
     values = line_values(line)
-    return f"INDEX i_line {values} TYPE {_text(values, line.tokens, line.chinese, line.case_sensitive)}"
+    return f"INDEX {line_index_name(line)} {values} TYPE {_text(values, line.tokens, line.chinese, line.case_sensitive)}"
 
 
-def _rest_column(line: LineIndex) -> str:
-    """By value, not by key: what a repeated key has beside its column's value stays in. From the map alone, which merges by itself."""
-    return f"{REST} Array(String) ALIAS arrayExcept(mapValues(fields), [{', '.join(map(_place, line.without))}])"
+def _line_column(line: LineIndex) -> str:
+    """By value, not by key: what a repeated key has beside its column's value stays in. From the map alone, which merges by itself.
+
+    Two line indexes over the same expression, one of them on its way, would answer for each other: one with a name differs by a bound."""
+    values = f"arrayExcept(mapValues(fields), [{', '.join(map(_place, line.without))}])" if line.without else "mapValues(fields)"
+    if line.column:
+        values = f"arraySlice({values}, 1, {_MOST_VALUES + int(line.column[1:])})"
+    return f"{line_values(line)} Array(String) ALIAS {values}"
 
 
 def _text(expression: str, tokens: tuple[str, ...], chinese: bool, case_sensitive: bool) -> str:
@@ -286,17 +253,6 @@ def tokenizer(tokens: tuple[str, ...], *, chinese: bool) -> str:
     if not tokens:
         return "'array'"
     return f"splitByString([{', '.join(_quoted(token) for token in tokens)}])"
-
-
-def _ttl_changes(old: TableSpec, new: TableSpec) -> list[str]:
-    if new.ttl_days < FOREVER_DAYS:
-        return [f"MODIFY TTL {_ttl(new)}"]
-    # Removing a TTL that an interrupted run has removed already is an error to the engine: put one there first.
-    return [f"MODIFY TTL {_ttl(old)}", "REMOVE TTL"] if old.ttl_days < FOREVER_DAYS else []
-
-
-def _ttl(spec: TableSpec) -> str:
-    return f"toDateTime(recv) + INTERVAL {spec.ttl_days} DAY DELETE"
 
 
 def _quoted(text: str) -> str:

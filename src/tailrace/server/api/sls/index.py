@@ -1,4 +1,5 @@
-"""The index of a logstore (sls-api §3.3): what is written is kept word for word, and takes effect at once."""
+"""The index of a logstore (sls-api §3.3): what is written is kept word for word, and takes effect as soon as it is built of what is there,
+which the answer waits for some seconds."""
 
 from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, json_response, ok

@@ -10,7 +10,7 @@ from tailrace import __version__
 from tailrace.errors import ApiError, TailraceError
 from tailrace.server.api.answer import answer_crash, as_api_error, error_response
 from tailrace.server.api.call import Services
-from tailrace.server.api.v1 import agents, authority, collection, joining, quotas, status, tail, tokens
+from tailrace.server.api.v1 import agents, authority, collection, indexes, joining, quotas, status, tail, tokens
 from tailrace.server.api.v1.signed import Signed
 from tailrace.server.auth.authenticate import Authenticator
 
@@ -30,7 +30,7 @@ def create_api(services: Services, authenticator: Authenticator) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _answer_invalid)
     api.add_exception_handler(HTTPException, _answer_http)
     api.add_exception_handler(Exception, answer_crash)
-    for part in (joining, agents, tokens, authority, quotas, status, tail, collection):
+    for part in (joining, agents, tokens, authority, quotas, status, tail, collection, indexes):
         api.include_router(part.router)
     return api
 
