@@ -17,7 +17,7 @@ from tailrace.server.auth.authenticate import Authenticator
 
 def create_app(services: Services) -> ASGIApp:
     """An ASGI application over parts that are open already."""
-    authenticator = Authenticator(services.roster.key, services.vault, services.settings)
+    authenticator = Authenticator(services.roster.key, services.accounts.user, services.vault, services.settings)
     app = Starlette(
         routes=[
             Route("/healthz", _healthz),

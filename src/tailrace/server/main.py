@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
@@ -22,12 +22,17 @@ from tailrace.journal import write_private
 from tailrace.server.api.call import Services
 from tailrace.server.api.protocol import BoundedProtocol
 from tailrace.server.app import create_app
-from tailrace.server.auth.authority import open_authority
+from tailrace.server.audit.audit import Audit
+from tailrace.server.audit.shipping import Shipping
+from tailrace.server.auth.authority import Authority, open_authority
 from tailrace.server.auth.keys import new_admin_key
 from tailrace.server.auth.master_key import open_current_vault
+from tailrace.server.auth.passwords import Passwords
+from tailrace.server.auth.sessions import Sessions
 from tailrace.server.auth.tls import Certificates, own_names
 from tailrace.server.auth.vault import Vault
 from tailrace.server.consumption.groups import ConsumerGroups
+from tailrace.server.db.accounts import Accounts
 from tailrace.server.db.catalog import Catalog
 from tailrace.server.db.collection import Collection
 from tailrace.server.db.database import open_database
@@ -132,27 +137,28 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
     settings.server_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     transactions = Transactions(open_database(settings.server_directory / DATABASE), threads=settings.database_threads)
     store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs, max_lag_secs=settings.max_lag_secs)
-    ingest, catalog = Ingest(store, settings), Catalog(transactions, store)
+    ingest, catalog, passwords = Ingest(store, settings), Catalog(transactions, store), Passwords()
     try:
         waking, reports = Waking(), Reports()
         secret = settings.secret_directory
         vault = await open_current_vault(secret, transactions)
         roster, collection = Roster(transactions), Collection(transactions, vault, waking.changed)
+        accounts, audit = Accounts(transactions), Audit(transactions)
         membership = Membership(collection, roster, reports)
         await roster.open()
+        await accounts.open()
         await collection.open()
         await catalog.open()
+        await audit.open()
         new_key = _ensure_admin_key(roster.admin_key(), vault, secret / ADMIN_KEY)
         if new_key is not None:
             await roster.add_key(new_key)
         authority = open_authority(secret / AUTHORITY, timedelta(seconds=settings.ca_overlap_secs))
         addresses = settings.addresses or _addresses(settings, tls_port)
-        names = [
-            *settings.domains,
-            *(urlsplit(address).hostname or "" for address in addresses),
-            *own_names(settings.tls_host or settings.host),
-        ]
-        yield Services(
+        certificates, names = _certificates(settings, authority, addresses)
+        server_id = _server_id(settings.server_directory / SERVER_ID)
+        shipping = Shipping(audit, transactions, catalog, ingest, server_id=server_id, ttl_days=settings.audit_ttl_days)
+        services = Services(
             settings=settings,
             catalog=catalog,
             store=store,
@@ -160,33 +166,44 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             quotas=Quotas(settings),
             vault=vault,
             roster=roster,
+            accounts=accounts,
+            passwords=passwords,
+            sessions=Sessions(accounts, passwords, settings),
+            audit=audit,
             collection=collection,
             consumers=ConsumerGroups(transactions),
             documents=Documents(transactions),
             authority=authority,
-            certificates=Certificates(
-                authority,
-                secret / CERTIFICATE,
-                [*names, *LOCAL_NAMES],
-                timedelta(seconds=settings.certificate_secs),
-                bundle=settings.home / BUNDLE,
-            ),
+            certificates=certificates,
             fleet=Fleet(roster, vault, authority, settings),
             reports=reports,
             membership=membership,
             heartbeats=Heartbeats(collection, reports, membership, addresses[0]),
             waking=waking,
-            server_id=_server_id(settings.server_directory / SERVER_ID),
+            server_id=server_id,
             addresses=addresses,
-            domains=frozenset(name.lower() for name in names),
+            domains=names,
             upgrade_root=open_upgrade_root(secret / UPGRADE_ROOT),
+            keep_admin_key=partial(_keep_admin_key, secret / ADMIN_KEY),
         )
+        async with shipping.running():
+            yield services
         await store.flush()
     finally:
         await catalog.stop()
+        passwords.close()
         ingest.close()
         await store.close()
         transactions.close()
+
+
+def _certificates(settings: Settings, authority: Authority, addresses: Sequence[str]) -> tuple[Certificates, frozenset[str]]:
+    """The server's own, and the names in it that are no address of this machine alone."""
+    hosts = (urlsplit(address).hostname or "" for address in addresses)
+    names = [*settings.domains, *hosts, *own_names(settings.tls_host or settings.host)]
+    lives = timedelta(seconds=settings.certificate_secs)
+    path, bundle = settings.secret_directory / CERTIFICATE, settings.home / BUNDLE
+    return Certificates(authority, path, [*names, *LOCAL_NAMES], lives, bundle=bundle), frozenset(name.lower() for name in names)
 
 
 def _addresses(settings: Settings, tls_port: int) -> tuple[str, ...]:
@@ -213,6 +230,10 @@ def _ensure_admin_key(known: Key | None, vault: Vault, path: Path) -> Key | None
     """
     key, secret = new_admin_key(vault) if known is None else (known, vault.decrypt(known.id, known.secret))
     if known is None or not path.exists():
-        write_private(path, json.dumps({"key_id": key.id, "key_secret": secret}) + "\n")
-        log.info("wrote the admin key", key_id=key.id, file=str(path))
+        _keep_admin_key(path, key.id, secret)
     return key if known is None else None
+
+
+def _keep_admin_key(path: Path, key_id: str, secret: str) -> None:
+    write_private(path, json.dumps({"key_id": key_id, "key_secret": secret}) + "\n")
+    log.info("wrote the admin key", key_id=key_id, file=str(path))

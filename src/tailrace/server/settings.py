@@ -46,6 +46,8 @@ class Settings(BaseModel):
     agent_poll_secs: float = Field(
         20.0, ge=0.2, le=45, description="How often an agent asks whether its keys and projects are still right."
     )
+    session_secs: int = Field(43_200, ge=60, le=2_592_000, description="How long a login lasts.")
+    audit_ttl_days: int = Field(365, ge=1, le=3650, description="How long the record of changes is kept; read when its logstore is made.")
     region: str = Field("local", min_length=1, max_length=64, description="Region that projects report.")
     time_zone: str = Field("UTC", description="Time zone of SQL functions, an IANA name.")
     signature_v1: bool = Field(True, description="Whether signatures of version 1 (HMAC-SHA1) are accepted beside version 4.")

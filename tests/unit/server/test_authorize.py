@@ -8,7 +8,7 @@ from tailrace.server.auth.principal import Principal
 
 ADMIN = Principal("admin", "A")
 AGENT = Principal("agent", "B", agent="host-1", project="web", logstores=("access", "errors"))
-READER = Principal("user", "C", project="web", actions=("log:Get*", "log:List*"))
+READER = Principal("user", "C", project="web", actions=("log:Get*", "log:List*"), roles={"web": "operator"})
 
 WRITE = "log:PostLogStoreLogs"
 

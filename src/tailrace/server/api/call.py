@@ -18,10 +18,14 @@ from tailrace.server.auth.principal import Principal
 from tailrace.server.db.records import Logstore, Project
 
 if TYPE_CHECKING:
+    from tailrace.server.audit.audit import Audit
     from tailrace.server.auth.authority import Authority
+    from tailrace.server.auth.passwords import Passwords
+    from tailrace.server.auth.sessions import Sessions
     from tailrace.server.auth.tls import Certificates
     from tailrace.server.auth.vault import Vault
     from tailrace.server.consumption.groups import ConsumerGroups
+    from tailrace.server.db.accounts import Accounts
     from tailrace.server.db.catalog import Catalog
     from tailrace.server.db.collection import Collection
     from tailrace.server.db.documents import Documents
@@ -52,6 +56,10 @@ class Services:
     quotas: "Quotas"
     vault: "Vault"
     roster: "Roster"
+    accounts: "Accounts"
+    passwords: "Passwords"
+    sessions: "Sessions"
+    audit: "Audit"
     collection: "Collection"
     consumers: "ConsumerGroups"
     documents: "Documents"
@@ -69,6 +77,8 @@ class Services:
     """Names of this server; `<project>.<domain>` addresses a project."""
     upgrade_root: Mapping[str, Any]
     """The public root of trust for upgrades, as agents get it."""
+    keep_admin_key: Callable[[str, str], None]
+    """Writes id and secret of the server's own key to its file."""
 
 
 @dataclass

@@ -1,14 +1,15 @@
 """Who signed a request (sls-api §1.4 to §1.6). Runs on the headers alone, so that nobody unknown makes the server read a body."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from tailrace.errors import ApiError
 from tailrace.server.auth.principal import Principal
+from tailrace.server.auth.roles import EVERYTHING
 from tailrace.server.auth.vault import Vault
-from tailrace.server.db.records import Key
+from tailrace.server.db.records import Key, User
 from tailrace.server.settings import Settings
 from tailrace.wire.signature import Authorization, SignedRequest, body_matches, parse_authorization, signed_at, verify
 
@@ -17,10 +18,13 @@ NO_SECRET = "0" * 40
 
 
 class Authenticator:
-    """`find_key` looks an access key up by its id."""
+    """`find_key` looks an access key up by its id, `find_user` a user by name."""
 
-    def __init__(self, find_key: Callable[[str], Key | None], vault: Vault, settings: Settings) -> None:
+    def __init__(
+        self, find_key: Callable[[str], Key | None], find_user: Callable[[str], User | None], vault: Vault, settings: Settings
+    ) -> None:
         self._find_key = find_key
+        self._find_user = find_user
         self._vault = vault
         self._settings = settings
 
@@ -40,7 +44,18 @@ class Authenticator:
             raise ApiError(401, "Unauthorized", f"AccessKeyId is disabled: {key.id}")
         if key.expires is not None and key.expires <= time.time():
             raise ApiError(401, "Unauthorized", f"AccessKeyId is expired: {key.id}")
-        return Principal(key.kind, key.id, key.agent, key.project, key.logstores, key.actions), authorization
+        roles = self._roles(key)
+        principal = Principal(key.kind, key.id, key.agent, key.project, key.logstores, key.actions, user=key.user, roles=roles)
+        return principal, authorization
+
+    def _roles(self, key: Key) -> Mapping[str, str]:
+        """Those of its user at this moment, else its own."""
+        if not key.user:
+            return {key.project or EVERYTHING: key.role} if key.role else {}
+        user = self._find_user(key.user)
+        if user is None or not user.enabled:
+            raise ApiError(401, "Unauthorized", f"AccessKeyId is disabled: {key.id}")
+        return user.roles
 
     def check_body(self, request: SignedRequest, body: bytes, authorization: Authorization) -> None:
         """A signed hash that nobody compares protects nothing. Raises ApiError 401 SignatureNotMatch."""

@@ -4,6 +4,7 @@ import secrets
 import string
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tailrace.server.auth.vault import Vault
 from tailrace.server.db.records import Key
@@ -24,6 +25,19 @@ def new_agent_key(vault: Vault, agent: str, project: str, logstores: Sequence[st
     key_id, secret = _text(ID_LENGTH), _text(SECRET_LENGTH)
     sealed, now = vault.encrypt(key_id, secret), int(time.time())
     return Key(key_id, "agent", sealed, now, agent=agent, project=project, logstores=tuple(logstores), expires=expires), secret
+
+
+def new_user_key(vault: Vault, wanted: Key) -> tuple[Key, str]:
+    """`wanted` with an id, and its secret in clear, which is never seen again."""
+    key_id = _text(ID_LENGTH)
+    sealed, secret = new_secret(vault, key_id)
+    return replace(wanted, id=key_id, secret=sealed), secret
+
+
+def new_secret(vault: Vault, key_id: str) -> tuple[bytes, str]:
+    """As it is kept, and in clear."""
+    secret = _text(SECRET_LENGTH)
+    return vault.encrypt(key_id, secret), secret
 
 
 def _text(length: int) -> str:

@@ -1,16 +1,28 @@
-"""Who asks: what a verified key says about its holder."""
+"""Who asks: what a verified key, or a session, says about its holder."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The holder of a key. *admin* may do everything; *agent* writes to `logstores` of one project; *user* does what `actions` lists."""
+    """*admin* may do everything; *agent* writes to `logstores` of one project; *user* does what its `roles` (project → role) allow, as far
+    as the scope of its key reaches: `project`, `logstores`, `actions`."""
 
     kind: Literal["admin", "agent", "user"]
     key_id: str
+    """Of the key, or of the session."""
     agent: str = ""
     project: str = ""
     logstores: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
+    user: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def who(self) -> str:
+        """For people: who it is that did something."""
+        if self.user:
+            return self.user
+        return f"agent {self.agent}" if self.agent else f"key {self.key_id}"

@@ -70,6 +70,35 @@ class Key:
     """What a *user* key may do: SLS action names, `log:Get*` for a family."""
     expires: int | None = None
     """Unix seconds; None never does."""
+    user: str = ""
+    """Whose it is: it may do no more than its user."""
+    role: str = ""
+    """Of a key without a user: what it may do in its project."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person. `roles` are project → role; the project `*` stands for all of them and the server itself."""
+
+    name: str
+    password_hash: str
+    roles: Mapping[str, str]
+    created: int
+    modified: int
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSession:
+    """That a user has logged in. `secret_hash` is SHA-256 of the token's secret, hex; times are Unix seconds."""
+
+    id: str
+    secret_hash: str
+    user: str
+    address: str
+    created: int
+    expires: int
 
 
 ALL_LOGSTORES = ("*",)

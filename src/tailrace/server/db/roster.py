@@ -36,6 +36,10 @@ class Roster:
         """The oldest one that is enabled."""
         return min((key for key in self._keys.values() if key.kind == "admin" and key.enabled), key=lambda key: key.created, default=None)
 
+    def user_keys(self) -> list[Key]:
+        """Those that are no agent's, the newest first."""
+        return sorted((key for key in self._keys.values() if key.kind != "agent"), key=lambda key: key.created, reverse=True)
+
     def agent_keys(self, agent: str, project: str) -> list[Key]:
         """Those of one agent for one project, the newest last."""
         found = (self._keys[key] for key in self._agent_keys.get(agent, ()))
@@ -48,6 +52,21 @@ class Roster:
             await self._run(statements.replace_keys, old, key)
             self._forget_keys(old)
             self._remember_key(key)
+
+    async def replace_key(self, key: Key) -> None:
+        """Its secret is another one now."""
+        async with self._changing:
+            await self._run(statements.replace_keys, [key.id], key)
+            self._remember_key(key)
+
+    async def delete_key(self, key_id: str) -> None:
+        async with self._changing:
+            await self._run(statements.replace_keys, [key_id], None)
+            self._forget_keys([key_id])
+
+    def user_deleted(self, name: str) -> None:
+        """The accounts have deleted them in the database, and with them their keys."""
+        self._forget_keys([key.id for key in self._keys.values() if key.user == name])
 
     # --- agents -----------------------------------------------------------------------------------------------------------------
     def agent(self, agent_id: str) -> Agent | None:
@@ -111,7 +130,7 @@ class Roster:
 
     def project_deleted(self, project: str) -> None:
         """The catalog has deleted it in the database, and with it all that names it."""
-        self._forget_keys([key.id for key in self._keys.values() if key.kind == "agent" and key.project == project])
+        self._forget_keys([key.id for key in self._keys.values() if key.project == project])
         for grants in self._grants.values():
             grants.pop(project, None)
         self._tokens = {token.id: token for token in self._tokens.values() if token.project != project}

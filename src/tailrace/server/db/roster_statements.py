@@ -40,6 +40,9 @@ def insert_key(session: Session, key: Key) -> None:
             project=key.project,
             logstores=list(key.logstores),
             actions=list(key.actions),
+            user_name=key.user,
+            role=key.role,
+            note=key.note,
             created=key.created,
             expires=key.expires,
         )
@@ -127,4 +130,7 @@ def _key(row: KeyRow) -> Key:
         logstores=tuple(row.logstores),
         actions=tuple(row.actions),
         expires=row.expires,
+        user=row.user_name,
+        role=row.role,
+        note=row.note,
     )

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
+from tailrace.server.db.account_statements import forget_project
 from tailrace.server.db.indexing import Numbers, differ, indexes_of
 from tailrace.server.db.records import Logstore, Project, Shard
 from tailrace.server.db.tables import DropRow, GrantRow, IndexRow, KeyRow, LogstoreRow, ProjectRow, ShardRow, TokenRow
@@ -43,11 +44,12 @@ def update_project(session: Session, project: int, description: str, options: Ma
 
 
 def delete_project(session: Session, project: int) -> list[int]:
-    """Ids of the logstores that went with it. A project made again under this name is no business of its agents and tokens."""
+    """Ids of the logstores that went with it. A project made again under this name is no business of its agents, keys, roles and tokens."""
     gone = list(session.scalars(select(LogstoreRow.id).where(LogstoreRow.project_id == project)))
     session.add_all(DropRow(logstore_id=logstore) for logstore in gone)
     name = session.get_one(ProjectRow, project).name
-    session.execute(delete(KeyRow).where(KeyRow.project == name, KeyRow.kind == "agent"))
+    session.execute(delete(KeyRow).where(KeyRow.project == name))
+    forget_project(session, name)
     for table in (GrantRow, TokenRow):
         session.execute(delete(table).where(table.project == name))
     session.execute(delete(ProjectRow).where(ProjectRow.id == project))

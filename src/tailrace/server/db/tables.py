@@ -163,8 +163,50 @@ class KeyRow(Base):
     project: Mapped[str] = mapped_column(String(63))
     logstores: Mapped[list[str]] = mapped_column(JSON)
     actions: Mapped[list[str]] = mapped_column(JSON)
+    user_name: Mapped[str] = mapped_column(String(64), server_default="")
+    role: Mapped[str] = mapped_column(String(16), server_default="")
+    note: Mapped[str] = mapped_column(String(255), server_default="")
     created: Mapped[int] = mapped_column(BigInteger)
     expires: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class UserRow(Base):
+    """A person. `roles` are project → role; the project `*` stands for all of them and the server itself."""
+
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    roles: Mapped[dict[str, str]] = mapped_column(JSON)
+    enabled: Mapped[bool]
+    created: Mapped[int] = mapped_column(BigInteger)
+    modified: Mapped[int] = mapped_column(BigInteger)
+
+
+class SessionRow(Base):
+    """That somebody has logged in; what is kept of its token is a hash."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    user_name: Mapped[str] = mapped_column(ForeignKey("users.name", ondelete="CASCADE"))
+    address: Mapped[str] = mapped_column(String(64))
+    created: Mapped[int] = mapped_column(BigInteger)
+    expires: Mapped[int] = mapped_column(BigInteger)
+
+
+class ChangeRow(Base):
+    """Who changed what, until it stands in its logstore. `stream` names it there; without `outcome` it is still going on."""
+
+    __tablename__ = "changes"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  (SQLAlchemy's own form)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    stream: Mapped[str] = mapped_column(String(16))
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    outcome: Mapped[str] = mapped_column(String(64))
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class ConfigRow(Base):

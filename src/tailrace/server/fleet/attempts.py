@@ -1,4 +1,4 @@
-"""Bounds how often somebody may fail to join: a token cannot be guessed anyway, but guessing must cost the server next to nothing."""
+"""Bounds how often somebody may fail to join, or to log in: guessing must be hopeless, and cost the server next to nothing."""
 
 import ipaddress
 import time
@@ -19,8 +19,9 @@ IPV6_PREFIX: Final = 64
 class Attempts:
     """Failures, of the neighbourhoods that failed last. Successes are not counted: many agents may join from behind one address."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, what: str = "join have failed from this address") -> None:
         self._clock = clock
+        self._what = what
         self._failures: OrderedDict[str, list[float]] = OrderedDict()
 
     def admit(self, address: str) -> None:
@@ -28,7 +29,7 @@ class Attempts:
         recent = self._recent(_neighbourhood(address))
         if len(recent) >= MOST_FAILURES:
             wait = max(1.0, recent[0] + PER_SECS - self._clock())
-            raise ApiError(429, "TooManyAttempts", "too many attempts to join have failed from this address", retry_after=wait)
+            raise ApiError(429, "TooManyAttempts", f"too many attempts to {self._what}", retry_after=wait)
 
     def failed(self, address: str) -> None:
         place = _neighbourhood(address)

@@ -20,14 +20,20 @@ from tailrace.server.api.sls import (
     configs,
     consumer_groups,
     documents,
+)
     index,
     logstores,
     machine_groups,
     projects,
     pulls,
     reads,
+<<<<<<< HEAD
     shards,
     tags,
+=======
+    recording,
+    shards,
+>>>>>>> 7ba0a0a (auth: users, roles, sessions and scoped keys; every change is in an audit log)
     writes,
 )
 from tailrace.server.auth.authenticate import Authenticator
@@ -98,7 +104,7 @@ class SlsApi:
                 peer=peer_of(scope),
                 disconnected=partial(wait_for_disconnect, receive),
             )
-            return await route.handler(call)
+            return await recording.run(self._table, route, call)
 
     def _body_limit(self, route: Route) -> int:
         settings = self._services.settings

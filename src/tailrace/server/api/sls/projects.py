@@ -8,6 +8,7 @@ from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, json_response, ok
 from tailrace.server.api.sls.paging import page_of, text_in
 from tailrace.server.api.sls.parameters import known_zone
+from tailrace.server.auth.authorize import SYSTEM_PROJECT, may_see
 from tailrace.server.db.records import Project
 from tailrace.server.settings import Settings
 
@@ -24,6 +25,8 @@ async def create_project(call: Call) -> Response:
     name = body.get("projectName")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ApiError(400, "ParameterInvalid", f"project name `{name}` is not 3 to 63 of a-z, 0-9, - with a letter or digit at both ends")
+    if name == SYSTEM_PROJECT:
+        raise ApiError(400, "ProjectAlreadyExist", f"project `{name}` is the server's own")
     options = {option: body[option] for option in KEPT_OPTIONS if isinstance(body.get(option), str)} | _time_zone(body)
     await call.catalog.create_project(name, _description(body.get("description")), options)
     return ok()
@@ -44,12 +47,14 @@ async def delete_project(call: Call) -> Response:
     await call.catalog.delete_project(name)
     call.services.roster.project_deleted(name)
     call.collection.project_deleted(name)
+    call.services.accounts.project_deleted(name)
     return ok()
 
 
 async def list_projects(call: Call) -> Response:
     name, description = call.query.get("projectName", ""), call.query.get("description", "")
-    found = [project for project in call.catalog.projects() if text_in(name, project.name) and text_in(description, project.description)]
+    seen = [project for project in call.catalog.projects() if may_see(call.principal, project.name)]
+    found = [project for project in seen if text_in(name, project.name) and text_in(description, project.description)]
     page, counts = page_of(call, found)
     return json_response({**counts, "projects": [_document(project, call.settings) for project in page]})
 

@@ -8,12 +8,15 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field, StringConstraints
 
 from tailrace.errors import ApiError
+from tailrace.server.api.call import Services
 from tailrace.server.api.v1.joining import AgentId
 from tailrace.server.api.v1.signed import Caller, Server
-from tailrace.server.auth.authorize import Resource, authorize
+from tailrace.server.auth.authorize import Resource, authorize, is_allowed
+from tailrace.server.auth.principal import Principal
 from tailrace.server.db.records import Agent, Grant
 
 router = APIRouter(prefix="/agents", tags=["agents"])
+LIST = "tailrace:ListAgents"
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,61}[a-z0-9]$")]
 
@@ -45,9 +48,11 @@ class StoredRanges(BaseModel):
 
 @router.get("")
 async def agents(caller: Caller, server: Server) -> list[KnownAgent]:
-    """All agents that are or were enrolled."""
-    authorize(caller, "tailrace:ListAgents", Resource())
-    return [_known(agent, server.roster.grants(agent.id)) for agent in server.roster.agents()]
+    """All agents that are or were enrolled; those of their projects, for callers who may not see all."""
+    authorize(caller, "tailrace:GetSelf", Resource())
+    everything = is_allowed(caller, LIST, Resource())
+    found = [(agent, _seen(server, agent, caller)) for agent in server.roster.agents()]
+    return [_known(agent, grants) for agent, grants in found if grants or everything]
 
 
 @router.post("/{agent_id}/revoke")
@@ -100,6 +105,10 @@ async def stored_ranges(
     if not caller.agent:
         raise ApiError(400, "ParameterInvalid", f"key `{caller.key_id}` is not an agent's")
     return StoredRanges(stored=await server.store.stored_ranges(caller.agent, bytes.fromhex(epoch), int(stream, 16)))
+
+
+def _seen(server: Services, agent: Agent, caller: Principal) -> list[Grant]:
+    return [grant for grant in server.roster.grants(agent.id) if is_allowed(caller, LIST, Resource(grant.project))]
 
 
 def _known(agent: Agent, grants: Sequence[Grant]) -> KnownAgent:

@@ -10,7 +10,22 @@ from tailrace import __version__
 from tailrace.errors import ApiError, TailraceError
 from tailrace.server.api.answer import answer_crash, as_api_error, error_response
 from tailrace.server.api.call import Services
-from tailrace.server.api.v1 import agents, authority, collection, indexes, joining, quotas, status, tail, tokens
+from tailrace.server.api.v1 import (
+    agents,
+    authority,
+    changes,
+    collection,
+    indexes,
+    joining,
+    keys,
+    quotas,
+    sessions,
+    status,
+    tail,
+    tokens,
+    users,
+)
+from tailrace.server.api.v1.recording import Recorded
 from tailrace.server.api.v1.signed import Signed
 from tailrace.server.auth.authenticate import Authenticator
 
@@ -22,7 +37,10 @@ def create_api(services: Services, authenticator: Authenticator) -> FastAPI:
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        middleware=[Middleware(Signed, authenticator=authenticator, max_body_bytes=services.settings.max_control_bytes)],
+        middleware=[
+            Middleware(Signed, authenticator=authenticator, sessions=services.sessions, max_body_bytes=services.settings.max_control_bytes),
+            Middleware(Recorded, audit=services.audit),
+        ],
         redirect_slashes=False,
     )
     api.state.services = services
@@ -30,7 +48,8 @@ def create_api(services: Services, authenticator: Authenticator) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _answer_invalid)
     api.add_exception_handler(HTTPException, _answer_http)
     api.add_exception_handler(Exception, answer_crash)
-    for part in (joining, agents, tokens, authority, quotas, status, tail, collection, indexes):
+    parts = (joining, agents, tokens, authority, quotas, status, tail, collection, indexes, sessions, users, keys, changes)
+    for part in parts:
         api.include_router(part.router)
     return api
 

@@ -10,6 +10,7 @@ from tailrace.server.api.call import Services
 from tailrace.server.api.protocol import PEER_CERTIFICATE
 from tailrace.server.api.v1.signed import PossibleCaller, Server
 from tailrace.server.auth.tls import is_loopback
+from tailrace.server.db.changes import asked_for, changed
 from tailrace.server.fleet.boots import Boot
 from tailrace.server.fleet.fleet import Joining, peer_certificate
 from tailrace.wire import batch_form, internal_logs
@@ -133,8 +134,10 @@ async def enrol(joining: JoiningAgent, request: Request, caller: PossibleCaller,
     """Let an agent in that has a join token."""
     _require_tls(request)
     address = request.client.host if request.client else ""
+    asked_for("tailrace:EnrolAgent", "", joining.agent_id)
     asked = Joining(joining.agent_id, joining.token, joining.certificate_request, joining.machine_id, joining.host_name, address)
     grant, certificate = await server.fleet.enrol(asked, proven=caller.agent if caller else "")
+    changed(project=grant.project, who=f"agent {joining.agent_id}", after={"logstores": list(grant.logstores), "host": joining.host_name})
     return Joined(
         **_facts(request, server),
         project=grant.project,

@@ -1,4 +1,5 @@
-"""Lets only signed requests through to `/api/v1`, with their bodies read within the bound of control requests.
+"""Lets only requests of known callers through to `/api/v1`: signed ones, and those of a session; with their bodies read within the bound of
+control requests.
 
 A few paths are open: they describe and hold no data, or they know their callers otherwise, by a join token or a client certificate.
 """
@@ -14,17 +15,20 @@ from tailrace.server.api.call import Services
 from tailrace.server.api.request import read_body, read_head
 from tailrace.server.auth.authenticate import Authenticator
 from tailrace.server.auth.principal import Principal
+from tailrace.server.auth.sessions import Sessions, check_csrf, token_of
 from tailrace.wire.signature import SignedRequest
 
-OPEN_PATHS = frozenset({"/openapi.json", "/roots", "/agents/enrol", "/agents/keys", "/agents/self"})
+OPEN_PATHS = frozenset({"/openapi.json", "/roots", "/agents/enrol", "/agents/keys", "/agents/self", "/sessions"})
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_OPEN_BYTES = 65_536
 
 
 class Signed:
     """Authenticates on the headers, reads the body, compares its hash, and hands both on."""
 
-    def __init__(self, app: ASGIApp, *, authenticator: Authenticator, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, authenticator: Authenticator, sessions: Sessions, max_body_bytes: int) -> None:
         self._app = app
+        self._sessions = sessions
         self._authenticator = authenticator
         self._max_body_bytes = max_body_bytes
 
@@ -34,10 +38,15 @@ class Signed:
             return
         try:
             head = read_head(scope)
-            if "authorization" in head.headers or not _is_open(scope):
-                scope["state"]["principal"], body = await self._signed(head, receive)
-            else:
+            token, by_browser = token_of(head.headers)
+            if _is_open(scope) and "authorization" not in head.headers:
                 body = await read_body(head.headers, receive, MAX_OPEN_BYTES)
+            elif token:
+                scope["state"]["principal"] = self._of_session(head, token, by_browser=by_browser)
+                body = await read_body(head.headers, receive, self._max_body_bytes)
+            else:
+                scope["state"]["principal"], body = await self._signed(head, receive)
+            scope["state"]["body"] = body
         except TailraceError as error:
             await error_response(as_api_error(error))(scope, receive, send)
             return
@@ -48,6 +57,12 @@ class Signed:
         body = await read_body(head.headers, receive, self._max_body_bytes)
         self._authenticator.check_body(head, body, authorization)
         return principal, body
+
+    def _of_session(self, head: SignedRequest, token: str, *, by_browser: bool) -> Principal:
+        principal = self._sessions.principal(token)
+        if by_browser and head.method not in READING:
+            check_csrf(token, head.headers)
+        return principal
 
 
 def _is_open(scope: Scope) -> bool:

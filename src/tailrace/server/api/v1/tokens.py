@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tailrace.errors import ApiError
 from tailrace.server.api.v1.signed import Caller, Server
-from tailrace.server.auth.authorize import Resource, authorize
+from tailrace.server.auth.authorize import Resource, authorize, is_allowed
 from tailrace.server.db.records import ALL_LOGSTORES, Token
 from tailrace.server.fleet.tokens import new_token
 
@@ -70,15 +70,17 @@ async def create(wanted: NewToken, caller: Caller, server: Server) -> MadeToken:
 
 @router.get("")
 async def tokens(caller: Caller, server: Server) -> list[KnownToken]:
-    """All tokens, the newest first."""
-    authorize(caller, "tailrace:ListTokens", Resource())
-    return [_known(token, int(time.time())) for token in server.roster.tokens()]
+    """The tokens of the caller's projects, the newest first."""
+    authorize(caller, "tailrace:GetSelf", Resource())
+    now = int(time.time())
+    return [_known(one, now) for one in server.roster.tokens() if is_allowed(caller, "tailrace:ListTokens", Resource(one.project))]
 
 
 @router.post("/{token_id}/revoke")
 async def revoke(token_id: str, caller: Caller, server: Server) -> KnownToken:
     """Nobody joins with it any more; who has joined stays."""
-    authorize(caller, "tailrace:RevokeToken", Resource())
+    known = server.roster.token(token_id)
+    authorize(caller, "tailrace:RevokeToken", Resource(known.project if known is not None else ""))
     now = int(time.time())
     return _known(await server.roster.revoke_token(token_id, now), now)
 

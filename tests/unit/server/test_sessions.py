@@ -1,0 +1,81 @@
+"""Logging in: how often somebody may fail, how long it lasts, and what a token gives away."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tailrace.errors import ApiError
+from tailrace.server.auth.passwords import Passwords, hash_password
+from tailrace.server.auth.sessions import Sessions, csrf_token
+from tailrace.server.db.accounts import Accounts
+from tailrace.server.db.database import open_database
+from tailrace.server.db.records import User
+from tailrace.server.db.transactions import Transactions
+from tailrace.server.fleet.attempts import MOST_FAILURES
+from tailrace.server.settings import Settings
+
+PASSWORD = "correct horse battery"
+
+
+class Doors:
+    def __init__(self, home: Path) -> None:
+        self.transactions = Transactions(open_database(home / "meta.db"))
+        self.accounts, self.passwords = Accounts(self.transactions), Passwords()
+        self.sessions = Sessions(self.accounts, self.passwords, Settings(home=home))
+
+
+@pytest.fixture
+async def doors(tmp_path: Path):
+    doors = Doors(tmp_path)
+    await doors.accounts.create_user(User("anna", hash_password(PASSWORD), {"web": "reader"}, 1, 1))
+    yield doors
+    doors.passwords.close()
+    doors.transactions.close()
+
+
+async def refusal(doors: Doors, name: str, password: str, address: str) -> str:
+    with pytest.raises(ApiError) as caught:
+        await doors.sessions.login(name, password, address)
+    return caught.value.error_code
+
+
+async def test_who_guesses_at_many_names_is_held_up_by_address(doors: Doors) -> None:
+    codes = [await refusal(doors, f"user-{number}", "wrong password", "10.0.0.1") for number in range(MOST_FAILURES + 1)]
+    assert codes == ["LoginFailed"] * MOST_FAILURES + ["TooManyAttempts"]
+    assert await refusal(doors, "anna", PASSWORD, "10.0.0.1") == "TooManyAttempts"
+    token, _ = await doors.sessions.login("anna", PASSWORD, "10.0.0.2")
+    assert doors.sessions.principal(token).user == "anna"
+
+
+async def test_who_guesses_from_many_addresses_is_held_up_by_name(doors: Doors) -> None:
+    codes = [await refusal(doors, "anna", "wrong password", f"10.0.1.{number}") for number in range(MOST_FAILURES + 1)]
+    assert codes == ["LoginFailed"] * MOST_FAILURES + ["TooManyAttempts"]
+    assert await refusal(doors, "anna", PASSWORD, "10.0.2.1") == "TooManyAttempts"
+
+
+async def test_a_session_ends_by_itself_and_survives_a_restart(doors: Doors) -> None:
+    token, login = await doors.sessions.login("anna", PASSWORD, "10.0.0.1")
+    again = Accounts(doors.transactions)
+    await again.open()
+    kept = Sessions(again, doors.passwords, Settings(home=Path("/nowhere")))
+    assert kept.principal(token).roles == {"web": "reader"}
+    await doors.accounts.end_sessions("anna")
+    await doors.accounts.add_session(replace(login, expires=int(time.time()) - 1), 0)
+    with pytest.raises(ApiError, match="has ended"):
+        doors.sessions.principal(token)
+
+
+async def test_the_database_holds_no_token(doors: Doors, tmp_path: Path) -> None:
+    token, _ = await doors.sessions.login("anna", PASSWORD, "10.0.0.1")
+    raw = b"".join(file.read_bytes() for file in tmp_path.glob("meta.db*"))
+    assert token.rpartition(".")[2].encode() not in raw
+    assert csrf_token(token) not in token
+
+
+async def test_so_many_sessions_of_one_user_and_no_more(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.server.auth.sessions.MOST_PER_USER", 2)
+    tokens = [(await doors.sessions.login("anna", PASSWORD, "10.0.0.1"))[0] for _ in range(3)]
+    assert len(doors.accounts.sessions("anna")) == 2
+    assert doors.sessions.principal(tokens[-1]).user == "anna"
