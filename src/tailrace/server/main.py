@@ -145,11 +145,8 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
         roster, collection = Roster(transactions), Collection(transactions, vault, waking.changed)
         accounts, audit = Accounts(transactions), Audit(transactions)
         membership = Membership(collection, roster, reports)
-        await roster.open()
-        await accounts.open()
-        await collection.open()
-        await catalog.open()
-        await audit.open()
+        for part in (roster, accounts, collection, catalog, audit):
+            await part.open()
         new_key = _ensure_admin_key(roster.admin_key(), vault, secret / ADMIN_KEY)
         if new_key is not None:
             await roster.add_key(new_key)

@@ -20,20 +20,15 @@ from tailrace.server.api.sls import (
     configs,
     consumer_groups,
     documents,
-)
     index,
     logstores,
     machine_groups,
     projects,
     pulls,
     reads,
-<<<<<<< HEAD
-    shards,
-    tags,
-=======
     recording,
     shards,
->>>>>>> 7ba0a0a (auth: users, roles, sessions and scoped keys; every change is in an audit log)
+    tags,
     writes,
 )
 from tailrace.server.auth.authenticate import Authenticator
