@@ -5,7 +5,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
+from cryptography.x509 import load_pem_x509_certificate
 
 from tailrace.cli.main import main
 from tests.conftest import running_server
@@ -75,6 +79,31 @@ def test_an_agent_delivers_through_renewed_keys_and_certificates_and_another_roo
             wait_for(lambda: (home / "ca.pem").read_text() == remote.identity["servers"][0]["roots"][0], "the file with the roots", 30)
         finally:
             remote.kill()
+
+
+@pytest.mark.long
+def test_a_server_that_was_away_until_its_certificate_expired_has_a_new_one_when_it_is_back(tmp_path: Path) -> None:
+    home, port = tmp_path / "home", free_port()
+    home.mkdir()
+    (home / "server.yaml").write_text(json.dumps({"tls_port": port, "agent_key_secs": 10, "agent_poll_secs": 1, "certificate_secs": 4}))
+    with running_server(home) as server:
+        remote = Remote(tmp_path / "remote", server, "shop").joined()
+        remote.start()
+        remote.write("before")
+        wait_for(lambda: found(remote) == ["before"], remote.log(), 60)
+    try:
+        old = load_pem_x509_certificate((home / "secret" / "server.pem").read_bytes())
+        remote.write("while it was away")
+        wait_for(lambda: datetime.now(UTC) > old.not_valid_after_utc, "it has expired", 30)
+        with running_server(home) as remote.server:
+            remote.write("after")
+            wait_for(lambda: len(found(remote)) == 3, remote.log(), 60)
+            assert found(remote) == ["after", "before", "while it was away"]
+            new = load_pem_x509_certificate((home / "secret" / "server.pem").read_bytes())
+            assert new.serial_number != old.serial_number
+            assert "is not the server that enrolled this agent" not in remote.log()
+    finally:
+        remote.kill()
 
 
 def test_the_other_address_is_used_when_one_is_closed_for_data_and_for_keys(tmp_path: Path) -> None:
