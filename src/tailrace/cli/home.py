@@ -101,11 +101,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def become_owner(directory: Path) -> None:
-    """When root looks after the home of another user, as that of an installed agent: go on as that user, whose files they stay."""
+    """When root looks after the home of another user, as that of an installed agent: go on as that user, whose files they stay, and with
+    what the installed one may do."""
     from tailrace.agent.platform import users
 
     if directory.is_dir():
-        users().become_owner(directory)
+        users().become_owner(directory, reads_all=directory == INSTALLED)
 
 
 def _read(directory: Path) -> Home:

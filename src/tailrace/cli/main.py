@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError
 from tailrace import __version__
 from tailrace.cli.mistakes import mistake, unknown_command
 from tailrace.cli.output import Exit, exit_code, print_error
-from tailrace.errors import StaleKernelError, TailraceError
+from tailrace.errors import StaleKernelError, StateError, TailraceError
 
 COMMANDS: Final = {
     "up": "Start everything on this machine and collect its logs.",
@@ -50,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         return exit_code(error)
+    except PermissionError as error:
+        if debug:
+            raise
+        print_error(StateError(f"this user may not use `{error.filename}`: permission denied", hint="ask as its owner, or as root"))
+        return Exit.FAILED
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:

@@ -52,6 +52,11 @@ def say(message: str = "") -> None:
     sys.stdout.write(f"{plain(message, keep_lines=True)}\n")
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2,000 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def plain(value: object, *, keep_lines: bool = False) -> str:
     """`value` as text that cannot steer a terminal: control and direction-changing characters are shown as escapes."""
     text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else "" if value is None else str(value)

@@ -48,7 +48,18 @@ def test_installed_it_runs_as_its_user_with_one_capability_and_leaves_what_it_sa
     assert re.findall(r"^Cap(?:Prm|Eff|Bnd|Amb):\t(\w+)$", status, re.MULTILINE) == [CAPABILITY] * 8
     assert re.findall(r"^NoNewPrivs:\t(\d)$", status, re.MULTILINE) == ["1", "1"]
     machine.run("for try in $(seq 100); do grep -q 'a line' /var/lib/tailrace/out/lines && exit 0; sleep 0.1; done; exit 1")
-    assert "1 pipelines, 1 targets; 1 events in" in machine.run("tailrace agent status")  # the installed home is found by itself
+    assert "1 pipeline, 1 target; 1 event in" in machine.run("tailrace agent status")  # the installed home is found by itself
+    asked = machine.run("tailrace agent doctor")  # as the agent, with its capability: the log is for root only
+    assert "[ OK ] files: pipeline `app`: files that fit and can be read: 1" in asked
+    assert "another user" not in asked
+    assert machine.run("find /var/lib/tailrace /var/log/tailrace ! -user tailrace ! -path '*/versions/*'") == ""
+    stranger = machine.run(
+        "setpriv --reuid nobody --regid nogroup --clear-groups sh -c 'tailrace agent status; tailrace agent doctor'", code=1
+    )
+    assert "error: this user may not ask the agent of `/var/lib/tailrace`" in stranger
+    assert "[Warning] home: this user may not look into `/var/lib/tailrace`" in stranger
+    machine.run("tailrace agent stop; chmod 600 /run/app/a.log; tailrace agent import --again /run/app/a.log; tailrace agent start")
+    assert machine.run("find /var/lib/tailrace /var/log/tailrace ! -user tailrace ! -path '*/versions/*'") == ""
     assert machine.run("/etc/init.d/tailrace-agent status") == "tailrace-agent is running\n"
     machine.run("tailrace agent restart")
     machine.run("tailrace agent stop")
@@ -113,6 +124,19 @@ def test_an_agent_that_cannot_start_says_why(machine: Machine):
     said = machine.run("tailrace agent start", code=1)
     assert "error: the agent does not start" in said
     assert "there is no pipeline in `/var/lib/tailrace/pipelines`" in said
+
+
+def test_what_keeps_it_from_starting_is_what_is_said(machine: Machine):
+    machine.tailrace("agent install")
+    machine.run("tailrace agent start", code=1)
+    machine.run(PIPELINE + "echo 'cpu_usage_limt: 3' > /etc/tailrace/agent.yaml")
+    said = machine.run("tailrace agent start", code=2)
+    assert "agent.yaml:1 cpu_usage_limt: unknown key" in said
+    assert "there is no pipeline" not in said
+    machine.run("rm /etc/tailrace/agent.yaml; rm -r /var/lib/tailrace/agent; touch /var/lib/tailrace/agent")
+    said = machine.run("tailrace agent start", code=1)
+    assert "there is no pipeline" not in said
+    machine.run("rm /var/lib/tailrace/agent; tailrace agent uninstall; ls /usr/local/bin/tailrace", code=2)
 
 
 def test_a_second_installation_keeps_what_there_is_and_root_is_a_choice(machine: Machine):

@@ -50,7 +50,7 @@ def test_files_and_pipelines_are_told_as_they_are(agent, sink):
     (alarm,) = [row for row in rows(agent, "alarms") if row["alarm"] == "REGEX_MATCH_ALARM"]
     assert (alarm["count"], alarm["sample"]["sample"]) == (1, "something else")
     assert "tailrace_agent_read_events_total" in ask(agent, "metrics").stdout
-    assert "1 pipelines" in ask(agent).stdout
+    assert "1 pipeline" in ask(agent).stdout
 
 
 def test_what_is_not_acknowledged_is_not_committed_and_shows_as_retried(agent, sink):

@@ -34,6 +34,15 @@ def test_a_home_that_is_not_the_users(patient: Patient) -> None:
     assert "chown -R" in told["home"]
 
 
+def test_a_home_that_this_user_may_not_look_into(patient: Patient) -> None:
+    patient.home.chmod(0)
+    told = patient.told(*POWERLESS)
+    patient.home.chmod(0o700)
+    assert told == {
+        "home": f"this user may not look into `{patient.home}`: ask as the agent's user, or as root: `sudo tailrace agent doctor`"
+    }
+
+
 def test_a_secret_that_others_may_read(patient: Patient, authority: Authority) -> None:
     patient.known_as(joined(authority, "https://127.0.0.1:1"))
     (patient.home / "secret" / "agent.json").chmod(0o644)

@@ -8,7 +8,7 @@ from tailrace.agent.doctor.configs import check_pipelines, check_settings
 from tailrace.agent.doctor.delivery import check_delivery
 from tailrace.agent.doctor.files import check_files
 from tailrace.agent.doctor.finding import Finding
-from tailrace.agent.doctor.home import check_disk, check_home
+from tailrace.agent.doctor.home import check_disk, check_home, closed
 from tailrace.agent.doctor.keys import check_keys
 from tailrace.agent.doctor.limits import check_open_files, check_time_zone, check_watching
 from tailrace.agent.doctor.membership import check_membership
@@ -38,6 +38,10 @@ CHECKS: Final[Sequence[tuple[str, Check]]] = (
 
 def examine(scene: Scene) -> Iterator[Finding]:
     """All that there is to say of the scene, one after the other: some of it takes seconds."""
+    hidden = closed(scene)
+    if hidden is not None:
+        yield replace(hidden, check="home")
+        return
     for name, check in CHECKS:
         for finding in check(scene):
             yield replace(finding, check=name)

@@ -42,7 +42,7 @@ def check_delivery(scene: Scene) -> Iterator[Finding]:
         elif row["waiting_bytes"] >= row["limit_bytes"] > 0:
             yield info(f"`{row['target']}` is slower than what comes{told}: its queue is full", "the agent reads on when there is room")
     if rows and not any(row["trouble"] for row in rows):
-        yield ok(f"{len(rows)} targets take what they are sent{told}")
+        yield ok(f"all targets ({len(rows)}) take what they are sent{told}")
 
 
 def _targets(scene: Scene) -> tuple[Sequence[Row], str]:

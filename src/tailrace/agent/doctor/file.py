@@ -31,7 +31,7 @@ def examine_file(path: str, pipelines: Sequence[PipelineConfig], reach: Reach, s
                 fitting[pipeline.name] = rank
                 sharing |= {pipeline.name} if config.allowing_included_by_multi_configs else set()
     findings += _belongs(fitting, sharing)
-    if fitting:
+    if fitting and os.path.lexists(path):
         findings += _at_work(seen)
     return findings
 
@@ -44,6 +44,9 @@ def _file(path: str, reach: Reach) -> Iterator[Finding]:
         yield warning(f"the agent's own policy forbids to read `{real}`", remedy)
     try:
         status = Path(path).stat()
+    except FileNotFoundError:
+        yield warning("there is no such file", "check the path; a file is found when it appears")
+        return
     except OSError as error:
         remedy = "check the path, and the rights on its directories"
         yield warning(f"this user cannot look at it: {(error.strerror or str(error)).lower()}", remedy)

@@ -57,7 +57,7 @@ def _told(name: str, seen: _Seen) -> Iterator[Finding]:
     readable = seen.files - len(seen.closed_files)
     if readable:
         more = " or more" if seen.entries >= MAX_ENTRIES else ""
-        yield ok(f"{name}: {readable}{more} files fit and can be read")
+        yield ok(f"{name}: files that fit and can be read: {readable}{more}")
     elif not (seen.closed_files or seen.closed_directories or seen.missing or seen.forbidden):
         yield info(f"{name}: no file fits yet", "check `FilePaths`; `tailrace agent doctor --file PATH` says why a file does not fit")
 
@@ -89,9 +89,18 @@ def _directory(directory: str, pattern: PathPattern, depth: int, reach: Reach, s
             below += [entry.path] if reach.leads_on(os.path.realpath(entry.path)) else []
         elif entry.is_file() and depth >= len(pattern.steps) and pattern.name.match(entry.name):
             seen.files += 1
-            seen.closed_files += [] if os.access(entry.path, os.R_OK) else [entry.path]
+            seen.closed_files += [] if _opens(entry.path) else [entry.path]
     seen.entries += len(entries)
     return below
+
+
+def _opens(path: str) -> bool:
+    """Tried: access(2) does not count what the agent's capability gives it."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def _some(paths: Sequence[str]) -> str:

@@ -28,12 +28,19 @@ def check_home(scene: Scene) -> Iterator[Finding]:
     if owner and scene.home.stat().st_uid != os.geteuid():
         yield info(
             f"the home belongs to `{owner}`, this is another user: what follows holds for this one",
-            f"run it as the agent's user: `sudo -u {owner} tailrace agent doctor`",
+            "run it as root, who asks as the agent: `sudo tailrace agent doctor`",
         )
     for directory in [scene.home, *(scene.home / name for name in STATE)]:
         if directory.is_dir():
             yield from _writable(directory, scene)
     yield from _secret(scene.home / "secret")
+
+
+def closed(scene: Scene) -> Finding | None:
+    """A home that this user may not look into hides all that there is to say."""
+    if not scene.home.is_dir() or os.access(scene.home, os.R_OK | os.X_OK, effective_ids=True):
+        return None
+    return warning(f"this user may not look into `{scene.home}`", "ask as the agent's user, or as root: `sudo tailrace agent doctor`")
 
 
 def check_disk(scene: Scene) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from tailrace.agent.doctor.finding import Finding, info, ok, warning
 from tailrace.agent.doctor.scene import Scene
 from tailrace.agent.supervisor import record
 
-NOT_RUNNING: Final = "start it: `tailrace agent run`, or its service; if it runs elsewhere, name its home with `--home`"
+NOT_RUNNING: Final = "start it: `tailrace agent start` where it is installed, else `tailrace agent run`; `--home` names another home"
 OWN_STATES: Final = {
     "identity_conflict": (
         "another agent has this one's id: its home was copied; this one sends nothing",
@@ -65,7 +65,7 @@ def _at_work(summary: Any, worker: int) -> Iterator[Finding]:
     if summary["state"] in OWN_STATES:
         yield warning(*OWN_STATES[summary["state"]])
     else:
-        yield ok(f"the agent runs: process {worker}, version {summary['version']}, {summary['pipelines']} pipelines")
+        yield ok(f"the agent runs: process {worker}, version {summary['version']}, pipelines: {summary['pipelines']}")
     if summary["limited_by"]:
         remedy = "give it more, where the machine has it: `tailrace agent settings` names the limits"
         yield info(f"it is slowed down by its limit of {', '.join(summary['limited_by'])}", remedy)

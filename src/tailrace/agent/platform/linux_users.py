@@ -1,12 +1,21 @@
 """Linux: the user that the agent runs as, and whose files are whose. Needs root."""
 
+import ctypes
 import os
 import pwd
 import shutil
+import struct
 import subprocess
 from pathlib import Path
+from typing import Final
 
 from tailrace.errors import StateError
+
+PR_SET_KEEPCAPS: Final = 8
+CAPABILITY_HEADER: Final = struct.pack("=Ii", 0x20080522, 0)
+"""_LINUX_CAPABILITY_VERSION_3, of this thread (capset(2))."""
+CAP_DAC_READ_SEARCH: Final = struct.pack("=6I", 1 << 2, 1 << 2, 0, 0, 0, 0)
+"""Effective, permitted and inheritable of the first 32 capabilities, then of the others."""
 
 
 class LinuxUsers:
@@ -40,14 +49,27 @@ class LinuxUsers:
         user = pwd.getpwnam(name)
         os.lchown(path, user.pw_uid, user.pw_gid)
 
-    def become_owner(self, path: Path) -> None:
-        """When root looks after another user's files: go on as that user, for good, so that what is written stays the user's."""
+    def become_owner(self, path: Path, *, reads_all: bool = False) -> None:
+        """When root looks after another user's files: go on as that user, for good, so that what is written stays the user's. `reads_all`
+        leaves the one capability that an installed agent has, CAP_DAC_READ_SEARCH."""
         owner = path.stat()
         if not self.is_root or owner.st_uid == 0:
             return
-        os.setgroups([])
+        libc = ctypes.CDLL(None, use_errno=True)
+        if reads_all:
+            libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        os.setgroups(_groups(owner))
         os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
         os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)
+        if reads_all:
+            libc.capset(CAPABILITY_HEADER, CAP_DAC_READ_SEARCH)  # all others go; without it in the bounding set, this one, too
+
+
+def _groups(owner: os.stat_result) -> list[int]:
+    try:
+        return os.getgrouplist(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
+    except KeyError:
+        return []
 
 
 def _no_shell() -> str:

@@ -112,8 +112,8 @@ class Users(Protocol):
         """Make a user the owner of one file, directory or link."""
         ...
 
-    def become_owner(self, path: Path) -> None:
-        """When root looks after another user's files: go on as that user."""
+    def become_owner(self, path: Path, *, reads_all: bool = False) -> None:
+        """When root looks after another user's files: go on as that user, who may read whatever an installed agent may, or not."""
         ...
 
 

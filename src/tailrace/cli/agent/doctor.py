@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from tailrace.cli.home import AGENT_HOME
+from tailrace.cli.home import AGENT_HOME, become_owner
 from tailrace.cli.output import Exit, Output, note, print_table, say
 from tailrace.errors import StateError, UnreachableError
 
@@ -36,7 +36,7 @@ def doctor(
     tailrace agent doctor --file /var/log/nginx/access.log        which pipeline a file belongs to, how far it is, why it is not collected
     tailrace agent doctor --output json
 
-    Run it as the agent's user. It needs no agent that runs, asks the one that does, and changes nothing.
+    Run it as the agent's user, or as root, who asks as the agent. It needs no agent that runs, asks the one that does, and changes nothing.
 
     Exit code 0: nothing stands in the way; 1: a line marked [Warning] says what does; 2: all that does are settings and pipelines; 3: all
     that does are servers that cannot be reached.
@@ -45,7 +45,9 @@ def doctor(
     from tailrace.wire.outward import use as use_outward
     from tailrace.wire.proxy import use
 
-    scene = look(home.expanduser().absolute(), pipelines.expanduser().absolute() if pipelines else None)
+    home = home.expanduser().absolute()
+    become_owner(home)
+    scene = look(home, pipelines.expanduser().absolute() if pipelines else None)
     use(scene.settings.proxies)
     use_outward(scene.settings.outward)
     if file is not None:

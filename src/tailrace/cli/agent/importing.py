@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from tailrace.cli.home import AGENT_HOME
+from tailrace.cli.home import AGENT_HOME, become_owner
 from tailrace.cli.output import Exit, note
 from tailrace.cli.period import moment
 from tailrace.errors import UnreachableError, UsageError
@@ -78,6 +78,7 @@ def _here(home: Path, asked: Mapping[str, Any]) -> int:
     from tailrace.agent.worker import Worker
     from tailrace.pipeline.loading import load_directory
 
+    become_owner(home)
     telemetry.setup("agent", level="warning", directory=home / "logs")
     note("no agent runs on this home: the import is done here")
     begun: list[Row] = []

@@ -109,8 +109,17 @@ def uninstall(
     say(f"removed: {', '.join(removed)}")
     if left:
         say(f"kept: {', '.join(left)}")
-        note("`tailrace agent uninstall --purge` removes that, too")
+        note(f"{_how_to_purge(layout)} removes that, too")
     return Exit.FINE
+
+
+def _how_to_purge(layout: "Layout") -> str:
+    """By a command that is still there."""
+    here = Path(sys.argv[0])
+    if not here.is_relative_to(layout.prefix) and here.exists():
+        return f"`{here} agent uninstall --purge`"
+    directories = f"`rm -r {layout.home} {layout.config} {layout.logs}`"
+    return directories if layout.user == "root" else f"{directories}, then `userdel {layout.user}`,"
 
 
 def _must_be_root(enough: bool) -> None:

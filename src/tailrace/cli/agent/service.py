@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from tailrace.agent.installation.layout import Layout
 
 LAST_LINES = 5
+REFUSED = "the worker cannot run: "
+"""What the supervisor says before a worker's own words."""
 
 
 def start() -> int:
@@ -28,12 +30,17 @@ def restart() -> int:
 
 
 def started(layout: "Layout", verb: str) -> int:
-    """`start` or `restart` it. StateError with what the agent said last when it does not run then."""
+    """`start` or `restart` it. StateError with what the agent said about that when it does not run then; ConfigErrors of its settings."""
+    log = layout.logs / "supervisor.log"
+    before = log.stat().st_size if log.exists() else 0
     try:
         return _done(layout, verb, "at work")
     except StateError as error:
-        said = _last_lines(layout.logs / "supervisor.log")
-        raise StateError(f"the agent does not start: {error.message}", hint=said or error.hint) from error
+        _must_have_good_settings(layout)
+        said = _said_since(before, log)
+        why = next((text.removeprefix(REFUSED) for text in reversed(said) if text.startswith(REFUSED)), error.message)
+        hint = f"it said last: {' / '.join(said[-LAST_LINES:])}" if said and why == error.message else f"`{log}` may say more"
+        raise StateError(f"the agent does not start: {why}", hint=hint) from error
 
 
 def _done(layout: "Layout", verb: str, state: str) -> int:
@@ -58,9 +65,18 @@ def _installed() -> "Layout":
     return known.layout(usual.destdir)
 
 
-def _last_lines(path: Path) -> str:
+def _must_have_good_settings(layout: "Layout") -> None:
+    """An agent that reads mistakes there ends before it has a log."""
+    from tailrace.agent.settings import startup
+
+    startup.load(layout.home, environment={})
+
+
+def _said_since(before: int, log: Path) -> list[str]:
+    """Without their times and levels. All of it where the log was renewed meanwhile."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        data = log.read_bytes()
     except OSError:
-        return ""
-    return "it said last: " + " / ".join(lines[-LAST_LINES:]) if lines else ""
+        return []
+    lines = data[before if before <= len(data) else 0 :].decode("utf-8", "replace").splitlines()
+    return [line.split(" ", 2)[-1] for line in lines]

@@ -1,5 +1,6 @@
 """`tailrace agent settings`: what the agent of this machine may use, and where each value comes from."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,8 +24,15 @@ def settings(
     from tailrace.agent.settings import startup
 
     rows = [_shown(row) for row in startup.load(home.expanduser().absolute(), flags=set_).rows()]
+    rows = [_readable(row) for row in rows] if output == "table" else rows
     print_table(rows, columns=("key", "value", "unit", "default", "origin"), output=output)
     return Exit.FINE
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    """Values as they are written in the file; a default only beside another value."""
+    value, default = (json.dumps(row[name], ensure_ascii=False) if row[name] is not None else "" for name in ("value", "default"))
+    return {**row, "value": value, "default": "" if value == default else default}
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

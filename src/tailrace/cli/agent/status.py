@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from tailrace.cli.home import AGENT_HOME, read_json
 from tailrace.cli.mistakes import listed
-from tailrace.cli.output import Exit, Output, note, print_table, say
+from tailrace.cli.output import Exit, Output, counted, note, print_table, say
 from tailrace.errors import StateError, UnreachableError, UsageError
 
 Row = Mapping[str, Any]
@@ -91,6 +91,7 @@ def status(
     return Exit.FINE
 
 
+HOW_TO_START: Final = "start it: `tailrace agent start` where it is installed, else `tailrace agent run`; `--home` names another home"
 EMPTY: Final = {
     "files": "no file is read: `tailrace agent doctor --file PATH` says why one is not",
     "alarms": "no alarms since the agent started",
@@ -106,13 +107,15 @@ def _rows(home: Path, what: str, question: Mapping[str, Any]) -> list[Row]:
     try:
         return list(ask(home / "run", {"ask": what, **question}))
     except UnreachableError as unreachable:
+        if isinstance(unreachable.__cause__, PermissionError):
+            raise StateError(f"this user may not ask the agent of `{home}`", hint="ask as the agent's user, or as root") from unreachable
         if what == "imports":
             return list(Jobs(home).rows())
         last = read_json(home / "run" / "status.json")
         if what not in last:
             raise StateError(
-                f"no agent runs on `{home}`, and none has left a status of `{what}` there",
-                hint="start it with `tailrace agent run`, or name its home with `--home`",
+                f"no agent runs on `{home}`, and none has said there how it was",
+                hint=HOW_TO_START,
             ) from unreachable
         note(f"the agent does not run; this is its state of {_instant(last['at'])}, {_ago(last['at'])} ago")
         return list(last[what])
@@ -121,8 +124,9 @@ def _rows(home: Path, what: str, question: Mapping[str, Any]) -> list[Row]:
 def _summary(rows: Sequence[Row]) -> None:
     for row in rows:
         say(f"agent {row['version']}, pid {row['pid']}: {row['state']}, since {_instant(row['began_at'])}")
-        say(f"{row['pipelines']} pipelines, {row['targets']} targets; {row['in_events']:,} events in, {row['out_events']:,} acknowledged, "
-            f"{row['waiting_bytes']:,} bytes wait")  # fmt: skip
+        here = f"{counted(row['pipelines'], 'pipeline')}, {counted(row['targets'], 'target')}"
+        done = f"{counted(row['in_events'], 'event')} in, {row['out_events']:,} acknowledged"
+        say(f"{here}; {done}, {counted(row['waiting_bytes'], 'byte')} waiting")
         if limited := row.get("limited_by"):
             say(f"limited by {' and '.join(limited)}: it keeps to the limits of its settings (`tailrace agent settings`)")
         for trouble in row["troubles"]:
