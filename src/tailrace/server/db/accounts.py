@@ -46,12 +46,12 @@ class Accounts:
                 raise ApiError(400, "UserAlreadyExist", f"user `{user.name}` already exists")
             await self._put(user)
 
-    async def change_user(self, name: str, change: Callable[[User], User]) -> User:
-        """`change` makes the new record of the present one."""
+    async def change_user(self, name: str, change: Callable[[User], User], *, project: str = "") -> User:
+        """`change` makes the new record of the present one. With `project`, the audit log shows no more than the role in it."""
         async with self._changing:
             before = self.known_user(name)
             after = change(before)
-            changed(before=_shown(before), after=_shown(after))
+            changed(before=_shown(before, project), after=_shown(after, project))
             await self._put(after)
             return after
 
@@ -103,5 +103,7 @@ class Accounts:
         self._sessions = {one.id: one for one in statements.sessions(session)}
 
 
-def _shown(user: User) -> dict[str, object]:
+def _shown(user: User, project: str) -> dict[str, object]:
+    if project:
+        return {"name": user.name, "role": user.roles.get(project)}
     return {"name": user.name, "roles": dict(user.roles), "enabled": user.enabled}

@@ -76,7 +76,8 @@ async def revoke_project(agent_id: AgentId, project: Name, caller: Caller, serve
     """Take one project from an agent."""
     authorize(caller, "tailrace:RevokeAgent", Resource(project))
     await server.roster.revoke_grant(agent_id, project)
-    return _known(server.roster.known_agent(agent_id), server.roster.grants(agent_id))
+    agent = server.roster.known_agent(agent_id)
+    return _known(agent, _seen(server, agent, caller))
 
 
 @router.get("/streams")

@@ -156,7 +156,10 @@ async def set_role(project: Project, name: UserName, wanted: RoleChange, caller:
     """Give a user a role in a project."""
     authorize(caller, "tailrace:SetRole", Resource(project))
     _check_projects(server, [project])
-    await server.accounts.change_user(name, lambda one: replace(one, roles={**one.roles, project: wanted.role}, modified=int(time.time())))
+    now = int(time.time())
+    await server.accounts.change_user(
+        name, lambda one: replace(one, roles={**one.roles, project: wanted.role}, modified=now), project=project
+    )
     return Holder(user=name, role=wanted.role)
 
 
@@ -167,10 +170,11 @@ async def remove_role(project: Project, name: UserName, caller: Caller, server: 
     _check_projects(server, [project])
     if project not in server.accounts.known_user(name).roles:
         raise ApiError(404, "RoleNotExist", f"user `{name}` has no role in project `{project}`")
-    await server.accounts.change_user(
-        name,
-        lambda one: replace(one, roles={other: role for other, role in one.roles.items() if other != project}, modified=int(time.time())),
-    )
+    await server.accounts.change_user(name, lambda one: _without(one, project), project=project)
+
+
+def _without(user: User, project: str) -> User:
+    return replace(user, roles={name: role for name, role in user.roles.items() if name != project}, modified=int(time.time()))
 
 
 def _check_projects(server: Services, names: object) -> None:
