@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "plugin": "List and describe inputs, processors and flushers.",
     "agent": "Run the agent, see how it is, import history.",
     "server": "Run the server.",
+    "store": "What the server keeps: how much there is, whether all of it is there, copies of it.",
     "ca": "Show and replace the root certificates of a server.",
 }
 

@@ -49,12 +49,15 @@ from tailrace.server.fleet.waking import Waking
 from tailrace.server.ingest import Ingest
 from tailrace.server.listening import Listeners, run_file
 from tailrace.server.quota import Quotas
+from tailrace.server.reserve import Reserve
+from tailrace.server.retention import Retention
 from tailrace.server.settings import Settings
 from tailrace.server.store.embedded import EmbeddedStore
 
 log = telemetry.logger("server")
 
 DATABASE, ADMIN_KEY, SERVER_ID = "meta.db", "admin.json", "id"
+RESERVE = "reserve"
 AUTHORITY, CERTIFICATE, UPGRADE_ROOT, BUNDLE = "ca", "server.pem", "upgrade-root.key", "ca.pem"
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 # Longer than the pauses of SDKs and agents between two requests on a connection.
@@ -84,11 +87,12 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
             timeout_keep_alive=KEEP_ALIVE_SECS,
             timeout_graceful_shutdown=int(settings.stop_grace_secs),
         )
-        fresh = asyncio.create_task(services.certificates.keep_fresh())
+        chores = [asyncio.create_task(chore) for chore in (services.certificates.keep_fresh(), services.retention.keep())]
         with run_file(settings, listeners, services.addresses):
             log.info("the server listens", host=settings.host, port=listeners.port, tls_port=listeners.tls_port, home=str(settings.home))
             await _Server(config, listeners, services.certificates.context).serve()
-        fresh.cancel()
+        for chore in chores:
+            chore.cancel()
         log.info("the server stops")
 
 
@@ -137,7 +141,8 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
     settings.server_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     transactions = Transactions(open_database(settings.server_directory / DATABASE), threads=settings.database_threads)
     store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs, max_lag_secs=settings.max_lag_secs)
-    ingest, catalog, passwords = Ingest(store, settings), Catalog(transactions, store), Passwords()
+    reserve = Reserve(settings.server_directory / RESERVE)
+    ingest, catalog, passwords = Ingest(store, settings), Catalog(transactions, store, reserve.release), Passwords()
     try:
         waking, reports = Waking(), Reports()
         secret = settings.secret_directory
@@ -161,6 +166,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             store=store,
             ingest=ingest,
             quotas=Quotas(settings),
+            retention=Retention(settings, catalog, store, reserve),
             vault=vault,
             roster=roster,
             accounts=accounts,

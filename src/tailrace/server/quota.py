@@ -1,4 +1,5 @@
 """Write quotas: how many bytes and writes per second a project, a logstore and each of its shards take (sls-api §1.4, WriteQuotaExceed).
+`max_bytes` stands beside them and is `retention`'s business.
 
 Counted are log groups that are new, by their size before compression: a repeat costs nothing, as it stores nothing. Each bound is a bucket
 that holds a few seconds' worth; a write is let in while there is something in it, whatever its own size, so that no bound is smaller than a
@@ -39,6 +40,9 @@ class LogstoreQuota(Quota):
     """Those of a logstore, and of each of its shards."""
 
     shard_write_bytes_per_sec: int | None = Field(None, ge=0, le=1 << 50, description="The same for each shard.")
+    max_bytes: int | None = Field(
+        None, ge=0, le=1 << 60, description="Bytes on disk that events and their indexes may take: beyond it the oldest go. 0 is no bound."
+    )
 
 
 @dataclass(slots=True)

@@ -78,6 +78,10 @@ class Settings(BaseModel):
     logstore_write_bytes_per_sec: int = Field(0, ge=0, description="Log bytes that a logstore takes per second; 0 is no bound.")
     logstore_writes_per_sec: int = Field(0, ge=0, description="Writes that a logstore takes per second; 0 is no bound.")
     shard_write_bytes_per_sec: int = Field(268_435_456, ge=0, description="Log bytes that a shard takes per second; 0 is no bound.")
+    store_max_bytes: int = Field(
+        0, ge=0, description="Bytes on disk that all events and their indexes may take: beyond it the oldest go; 0 is no bound."
+    )
+    retention_check_secs: float = Field(10.0, ge=0.1, le=3600, description="How often bounds of bytes are looked at.")
     internal_log_ttl_days: int = Field(7, ge=1, le=3650, description="How long what agents say about themselves is kept.")
     internal_log_write_bytes_per_sec: int = Field(
         4_194_304, ge=0, description="Log bytes that agents say about themselves, per second and project; 0 is no bound."

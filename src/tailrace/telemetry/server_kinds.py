@@ -42,6 +42,10 @@ RAISED_BY_SERVERS: Final = (
         f"{_STORE}test_index_changes.py::test_an_index_that_cannot_be_filled_says_why",
     ),
     _kind(
+        "STORE_SPACE_ALARM", "warning", "the oldest events were dropped, because a bound of bytes was reached", "raise the bound or shorten a ttl",
+        "tests/integration/server/test_retention.py::test_the_oldest_events_go_when_a_logstore_has_too_many_bytes",
+    ),
+    _kind(
         "STORE_QUARANTINE_ALARM", "critical", "a block that can never be inserted was set aside", "keep the directory that it names",
         f"{_STORE}test_embedded.py::test_a_block_that_can_never_be_inserted_is_set_aside_and_the_rest_goes_on",
     ),

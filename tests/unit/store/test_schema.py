@@ -64,7 +64,7 @@ def test_all_that_is_new_comes_in_one_statement_and_nothing_goes() -> None:
         "ADD COLUMN IF NOT EXISTS l4 Array(String) ALIAS arraySlice(mapValues(fields), 1, 1099511627780)",
         "ADD INDEX IF NOT EXISTS i_l4 l4",
         "MODIFY COMMENT",
-        "MODIFY TTL toDateTime(recv) + INTERVAL 7 DAY DELETE",
+        "MODIFY TTL toDateTime(recv) + INTERVAL 7 DAY DELETE SETTINGS alter_sync = 0",
     ]
     assert schema.comment(CHANGED).startswith('{"format":3')
     assert changing.fill(CHANGED, SPEC) == ["MATERIALIZE COLUMN c3", "MATERIALIZE INDEX i_l4"]
@@ -121,4 +121,4 @@ def test_kept_for_ever_means_no_ttl() -> None:
     assert "TTL " not in schema.create_statement(replace(SPEC, ttl_days=3650)).replace("ttl", "")
     first, second = changing.widen(replace(SPEC, ttl_days=3650), held(SPEC))
     assert first.startswith("ALTER TABLE ls_5 MODIFY TTL")
-    assert changes(second)[-1] == "REMOVE TTL"
+    assert changes(second)[-1] == "REMOVE TTL SETTINGS alter_sync = 0"

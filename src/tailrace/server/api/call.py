@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tailrace.server.fleet.waking import Waking
     from tailrace.server.ingest import Ingest
     from tailrace.server.quota import Quotas
+    from tailrace.server.retention import Retention
     from tailrace.server.settings import Settings
     from tailrace.server.store.port import Store
 
@@ -54,6 +55,7 @@ class Services:
     store: "Store"
     ingest: "Ingest"
     quotas: "Quotas"
+    retention: "Retention"
     vault: "Vault"
     roster: "Roster"
     accounts: "Accounts"

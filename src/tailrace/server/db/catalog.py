@@ -26,9 +26,11 @@ log = telemetry.logger("server.catalog")
 class Catalog:
     """Reading never waits and never fails; changing raises ApiError with the SLS codes."""
 
-    def __init__(self, transactions: Transactions, store: Store) -> None:
+    def __init__(self, transactions: Transactions, store: Store, make_room: Callable[[], None] = lambda: None) -> None:
+        """`make_room` is called before anything is deleted: on a full disk that needs some."""
         self._run = transactions.run
         self._store = store
+        self._make_room = make_room
         self._changing = asyncio.Lock()
         self.builds = IndexBuilds(store, self.index_built)
         self._projects: dict[str, Project] = {}
@@ -84,6 +86,7 @@ class Catalog:
     async def delete_project(self, name: str) -> None:
         """With everything inside."""
         async with self._changing:
+            self._make_room()
             gone = await self._run(statements.delete_project, self._known_project(name).id)
             del self._projects[name]
             del self._logstores[name]
@@ -138,6 +141,7 @@ class Catalog:
     async def delete_logstore(self, project: str, name: str) -> None:
         async with self._changing:
             logstore = self._known_logstore(project, name)
+            self._make_room()
             await self._run(statements.delete_logstore, logstore.id)
             del self._logstores[project][name]
             await self.builds.give_up(logstore.id)

@@ -23,7 +23,7 @@ the other, read beforehand which index there is."""
 RETRY_SECS = 5.0
 
 log = telemetry.logger("server.index")
-_building = telemetry.gauge("tailrace_index_builds", "Logstores whose index is being built.")
+_left = telemetry.gauge("tailrace_index_unbuilt_rows", "Rows from before that new indexes do not hold yet.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,7 @@ class IndexBuilds:
     async def _build(self, old: TableSpec, wanted: TableSpec, job: _Job) -> None:
         def note(filling: Filling) -> None:
             job.build = replace(job.build, filling=filling)
+            self._count()
 
         await self._store.widen(wanted)
         await self._store.fill(wanted, old, note)
@@ -119,4 +120,5 @@ class IndexBuilds:
         self._count()
 
     def _count(self) -> None:
-        _building.set(sum(not job.in_use.is_set() for job in self._jobs.values()))
+        fillings = [job.build.filling for job in self._jobs.values() if not job.in_use.is_set()]
+        _left.set(sum(filling.rows - filling.done for filling in fillings))

@@ -2,13 +2,17 @@
 changes something notes that, too (`db.changes`)."""
 
 import asyncio
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from tailrace.errors import BusyError
 from tailrace.server.db.changes import CURRENT, insert
 
 Result = TypeVar("Result")
@@ -26,11 +30,11 @@ class Transactions:
         self._engine.dispose()
 
     async def run(self, statement: Callable[..., Result], *arguments: object, **keywords: object) -> Result:
-        """`statement(session, …)`; what it raises undoes all of it."""
+        """`statement(session, …)`; what it raises undoes all of it. Raises BusyError where the disk is full."""
         change = CURRENT.get()
 
         def transaction() -> Result:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            with _full_disk(), Session(self._engine, expire_on_commit=False) as session, session.begin():
                 row = insert(session, change) if change is not None and change.action and change.row is None else None
                 result = statement(session, *arguments, **keywords)
             if change is not None and row is not None:
@@ -38,3 +42,13 @@ class Transactions:
             return result
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, transaction)
+
+
+@contextmanager
+def _full_disk() -> Generator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise BusyError("the metadata cannot be written: the disk is full", hint="free some space") from error
+        raise

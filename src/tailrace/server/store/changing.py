@@ -87,11 +87,12 @@ def narrow(tables: Sequence[TableSpec], has: Held) -> list[str]:
         *(f"DROP INDEX IF EXISTS {name}" for name in sorted(indexes)),
         *(f"DROP COLUMN IF EXISTS {name}" for name in sorted(columns)),
     ]
-    return [f"{statement} SETTINGS alter_sync = 0" for statement in _alter(tables[0], changes)]
+    return _alter(tables[0], changes)
 
 
 def _alter(table: TableSpec, changes: Sequence[str]) -> list[str]:
-    return [f"ALTER TABLE {schema.table_name(table.logstore)} {', '.join(changes)}"] if changes else []
+    """In force when it returns; what it makes of parts on disk goes on in the background."""
+    return [f"ALTER TABLE {schema.table_name(table.logstore)} {', '.join(changes)} SETTINGS alter_sync = 0"] if changes else []
 
 
 def _outdated(table: TableSpec, has: Held) -> list[str]:

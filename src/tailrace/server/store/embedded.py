@@ -8,7 +8,7 @@ DIRECTORY/quarantine/   blocks that could not be inserted, each a journal
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -24,9 +24,10 @@ from tailrace.server.store.engine import Engine
 from tailrace.server.store.engine_settings import EngineSettings
 from tailrace.server.store.identities import ENDED_MS, Identities
 from tailrace.server.store.intake import Intake
-from tailrace.server.store.port import Committed, EngineQuery, Filling, Found, Frontier, Rows, TableSpec, Write
+from tailrace.server.store.port import Committed, Dropped, EngineQuery, Filling, Found, Frontier, Rows, TableSpec, Usage, Write
 from tailrace.server.store.recovery import Recovered, recover
 from tailrace.server.store.sealing import Sealer
+from tailrace.server.store.space import Space
 from tailrace.server.store.tables import Tables
 
 SEGMENT_BYTES = 64 << 20
@@ -55,6 +56,7 @@ class EmbeddedStore:
         self._segment_bytes = segment_bytes
         self._max_lag_secs = max_lag_secs
         self._engine_tables = Tables(self.engine)
+        self._space = Space(self.engine)
         self._tables: dict[int, TableSpec] = {}
         """What the engine's tables hold: where indexes are being built, these as well."""
         self._dropped: set[int] = set()
@@ -121,6 +123,12 @@ class EmbeddedStore:
 
         await self._commits.submit(lambda: [records.encode(dropped)], applied=applied)
         await self._engine_tables.drop(logstore)
+
+    async def usage(self) -> dict[int, Usage]:
+        return await self._space.usage()
+
+    async def trim(self, bounds: Mapping[int, int], whole: int) -> list[Dropped]:
+        return await self._space.trim(bounds, whole)
 
     # --- data -------------------------------------------------------------------------------------------------------------------
     async def commit(self, write: Write) -> list[Committed]:

@@ -185,6 +185,27 @@ class Filling:
     """Why it does not go on at present."""
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a logstore's events take on disk, in bytes; `index_bytes` of them text indexes."""
+
+    rows: int = 0
+    bytes: int = 0
+    index_bytes: int = 0
+    oldest_day: str = ""
+    """Of receipt, in UTC: `20260131`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Events of one logstore, received on one day, that had to go."""
+
+    logstore: int
+    day: str
+    rows: int
+    bytes: int
+
+
 class Store(Protocol):
     """Guarantees: `commit` returns after the write is durable; a repeat of a committed identity is DUPLICATE and stores nothing; rows of a
     committed write are readable within seconds, once each, whatever was killed in between."""
@@ -211,6 +232,15 @@ class Store(Protocol):
         ...
 
     async def drop(self, logstore: int) -> None: ...
+    async def usage(self) -> dict[int, Usage]:
+        """By logstore, of what has come into the engine; without those that have nothing there."""
+        ...
+
+    async def trim(self, bounds: Mapping[int, int], whole: int) -> list[Dropped]:
+        """Drop the oldest events of each logstore above its bound of bytes, then the oldest of all while they are above `whole` (0: no
+        bound). Days go as a whole, of the newest one of a logstore as little as the engine can; what came last always stays."""
+        ...
+
     async def commit(self, write: Write) -> list[Committed]:
         """One answer per package. Nothing is stored when it raises DecodeError (bad body), ForkError, BusyError (back-pressure, full disk),
         ApiError PostBodyInvalid (outside `window`) or StateError (the journal cannot go on)."""

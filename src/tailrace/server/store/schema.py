@@ -55,6 +55,8 @@ _BASE_INDEXES: tuple[str, ...] = (
 
 _SETTINGS = (
     "ttl_only_drop_parts = 1",
+    # A changed retention is noted per part: no event is read or written for it.
+    "materialize_ttl_recalculate_only = 1",
     "fsync_after_insert = 1",
     "fsync_part_directory = 1",
     "min_rows_to_fsync_after_merge = 1",
