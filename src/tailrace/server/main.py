@@ -152,9 +152,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
         membership = Membership(collection, roster, reports)
         for part in (roster, accounts, collection, catalog, audit):
             await part.open()
-        new_key = _ensure_admin_key(roster.admin_key(), vault, secret / ADMIN_KEY)
-        if new_key is not None:
-            await roster.add_key(new_key)
+        await _add_admin_key(roster, vault, secret / ADMIN_KEY)
         authority = open_authority(secret / AUTHORITY, timedelta(seconds=settings.ca_overlap_secs))
         addresses = settings.addresses or _addresses(settings, tls_port)
         certificates, names = _certificates(settings, authority, addresses)
@@ -198,6 +196,12 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
         ingest.close()
         await store.close()
         transactions.close()
+
+
+async def _add_admin_key(roster: Roster, vault: Vault, path: Path) -> None:
+    key = _ensure_admin_key(roster.admin_key(), vault, path)
+    if key is not None:
+        await roster.add_key(key)
 
 
 def _certificates(settings: Settings, authority: Authority, addresses: Sequence[str]) -> tuple[Certificates, frozenset[str]]:
