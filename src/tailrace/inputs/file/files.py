@@ -80,6 +80,7 @@ class Files:
         self._look_for_missed()
         news = {path: look for path, look in scan.files.items() if not self._is_as_noted(look)}
         again = [path for path, look in live_first(news) if not self.look(path, look, first_seen_by=scan.first_pattern[path])]
+        again += [path for path, look in scan.files.items() if look[:2] in self._table.expected] if self.crowded else []
         self._table.notes.save()
         self._marks.settle(self._context)
         self._scanned(scan)
@@ -97,11 +98,19 @@ class Files:
         for generation in [one for one in self.generations if not one.is_open and one.file not in here]:
             if _is_gone(generation.location, generation.file):
                 self.end(generation)
+            elif found := find_file(str(Path(generation.location).parent), generation.file):
+                self._look_at_rotated(generation, found)
         self._close_idle(here)
         self._table.notes.prune(here)
         self._table.notes.save()
         self._scanned(scan)
         return again
+
+    def _look_at_rotated(self, generation: Generation, path: str) -> None:
+        """A closed file that no pattern finds: whoever writes to it has it open still."""
+        generation.location = path
+        if (look := look_at(path)) is not None and look[:2] == generation.file:
+            self._grown(generation, look, changed=False)
 
     def _is_as_noted(self, look: Look) -> bool:
         note = self._table.notes.get(look[:2])
@@ -172,7 +181,7 @@ class Files:
 
     def _opened(self, path: str, file: FileId) -> bool:
         """Open a file to read it, unless it is none of ours to read after all."""
-        content = self._table.open(path)
+        content = None if self.crowded else self._table.open(path)
         if content is None:
             return False
         if content.file != file or self._is_no_log(path, content):
@@ -331,7 +340,7 @@ class Files:
 
     def look_after(self, generation: Generation) -> None:
         """A file has changed that cannot be read yet: hold it, and where it was truncated, the copy of what it held. OSError."""
-        if generation.ended or generation.is_unpacked or not (generation.is_open or self.reopen(generation)):
+        if generation.ended or generation.is_unpacked or not (generation.is_open or (not self.crowded and self.reopen(generation))):
             return
         seen = generation.sight
         if not generation.offset and generation.may_have_changed() and self.came_before(generation):
@@ -451,6 +460,15 @@ class Files:
         self._deleted.close()
 
     # --- for the schedule -------------------------------------------------------------------------------------------------------
+    @property
+    def crowded(self) -> bool:
+        """Whether no further file may be taken up before others are closed."""
+        return self._table.crowded
+
+    @crowded.setter
+    def crowded(self, value: bool) -> None:
+        self._table.crowded = value
+
     @property
     def leaving(self) -> list[Generation]:
         return [one for one in self._table.generations.values() if one.leaving_by]

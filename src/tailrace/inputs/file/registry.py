@@ -19,6 +19,8 @@ from tailrace.inputs.file.rotation import open_content
 from tailrace.inputs.file.walk import Look
 from tailrace.pipeline.contract import InputContext, Position
 
+SPARE_HANDLES = 8
+"""So many are left when a file is taken up, for the copies and the rotated files that are compared with it."""
 LAST_KEPT = 10_000
 """Paths whose last generation is remembered: dated names never come back."""
 
@@ -52,6 +54,8 @@ class Registry:
     """Files that the checkpoint knows and that were not taken up yet, with their birth time: the inode may be another file's by now."""
     awaited: Callable[[], list[Position]] = list
     """Of the streams that the checkpoint knows and that were not taken up yet: where they stand."""
+    crowded: bool = False
+    """The last file that was opened left few handles, or there was none for it."""
     scanned_at: int = 0
     """Wall clock in ns at which the last completed scan began; 0 before: what came while no agent ran counts as just found."""
 
@@ -92,7 +96,14 @@ class Registry:
     # --- opening ----------------------------------------------------------------------------------------------------------------
     def content(self, path: str, *, unpack: bool = True) -> Content:
         """`open_content` within the bounds of the root that the path lies in, whatever its links lead to by now. OSError."""
-        return open_content(self.context.platform, path, beneath=self.roots.beneath(path), unpack=unpack)
+        platform = self.context.platform
+        try:
+            content = open_content(platform, path, beneath=self.roots.beneath(path), unpack=unpack)
+        except OSError as error:
+            self.crowded = self.crowded or error.errno == errno.EMFILE
+            raise
+        self.crowded = self.crowded or content.descriptor >= platform.file_handles - SPARE_HANDLES
+        return content
 
     def open(self, path: str) -> Content | None:
         """The file at `path`, as it is; None, with an alarm where that is called for, when it cannot be opened."""
