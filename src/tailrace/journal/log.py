@@ -9,6 +9,7 @@ Opening never fails over damage: a torn tail is cut, a damaged stretch is skippe
 into `set-aside/` and reported. Only a segment of a newer release refuses to open, because skipping it would lose what it holds.
 """
 
+import contextlib
 import os
 import shutil
 import struct
@@ -118,13 +119,15 @@ class Journal:
                     yield record
 
     def read_at(self, place: Place) -> Record:
-        """The record that lies there. DamagedError when it does not check out, or is there no more."""
+        """The record that lies there. DamagedError when it does not check out or is there no more, BusyError when it cannot be read now."""
         path = self.path(place.segment)
         try:
             with path.open("rb", buffering=0) as file:
                 data = os.pread(file.fileno(), _RECORD.size + place.length, place.offset)
+        except FileNotFoundError as error:
+            raise DamagedError(f"journal segment `{path}` is gone") from error
         except OSError as error:
-            raise DamagedError(f"cannot read journal segment `{path}`: {error}") from error
+            raise BusyError(f"cannot read journal segment `{path}` now: {error}", hint="check the disk") from error
         record = _record_at(data, 0) if data.startswith(_RECORD_MAGIC) else None
         if record is None or len(record.payload) != place.length:
             raise DamagedError(f"journal segment `{path}` does not hold what its checksums promise at {place.offset}")
@@ -204,7 +207,8 @@ class Journal:
 
     def _open_directory(self) -> None:
         make_directory(self.directory)
-        paths = sorted(path for path in self.directory.glob("*.seg") if path.stem.isdigit())
+        there = self.directory.iterdir()  # not `glob`: to that, a directory which cannot be read is an empty one
+        paths = sorted(path for path in there if path.suffix == ".seg" and path.stem.isdigit())
         for path in paths:
             self._check_version(path)
         for path in paths:
@@ -251,15 +255,17 @@ class Journal:
             self.set_aside(path)
 
     def set_aside(self, path: Path) -> None:
-        """Link a segment into `set-aside/`, where it outlives its use here."""
+        """Link a segment into `set-aside/`, where it outlives its use here. It is for people: what keeps it from being put there, a full
+        disk, must not keep the journal from being opened."""
         aside = self.directory / "set-aside"
-        aside.mkdir(mode=0o700, exist_ok=True)
-        try:
-            os.link(path, aside / path.name)
-        except FileExistsError:
-            return
-        except OSError:  # a file system without hard links
-            shutil.copy2(path, aside / path.name)
+        with contextlib.suppress(OSError):
+            aside.mkdir(mode=0o700, exist_ok=True)
+            try:
+                os.link(path, aside / path.name)
+            except FileExistsError:
+                return
+            except OSError:  # a file system without hard links
+                shutil.copy2(path, aside / path.name)
 
     def _open_last(self) -> int:
         if not self._segments:

@@ -1,9 +1,13 @@
 """The spool gives back what was synced, to whoever has the key and nobody else, and goes on whatever happened to its bytes."""
 
+import errno
 import os
 import random
+import resource
+import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -188,6 +192,91 @@ def test_what_a_newer_release_wrote_is_left_alone(tmp_path: Path, monkeypatch: p
     with pytest.raises(NewerFormatError, match="layout 2"):
         Spool(tmp_path).load()
     assert segments(tmp_path)[0].read_bytes() == before
+
+
+# --- what passes --------------------------------------------------------------------------------------------------------------------
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Within it the process may open none."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_without_a_free_descriptor_nothing_is_set_aside_and_nothing_counts_as_lost(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.shelf("sls:there").write([kept(1), kept(2)])
+    spool.close()
+    before = {path: path.read_bytes() for path in segments(tmp_path)}
+    again = Spool(tmp_path)
+    with no_more_files():
+        assert again.load() == {}
+        assert "cannot list" in again.closed(["sls:there"])
+        assert not again.may_open()
+    assert again.is_closed
+    assert again.may_open()
+    assert {path: path.read_bytes() for path in segments(tmp_path)} == before
+    assert sequences(Spool(tmp_path)) == [1, 2]
+    assert [path.name for path in (tmp_path / "agent" / "spool").iterdir()] == [next(iter(before)).parent.name]
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EACCES, errno.EIO, errno.ENOSPC])
+def test_a_shelf_that_cannot_be_read_now_is_closed_and_the_others_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    spool = Spool(tmp_path)
+    [ref] = spool.shelf("sls:there").write([kept(1)])
+    spool.shelf("sls:here").write([kept(7, target="sls:here", stream="00000000000000BB")])
+    spool.close()
+    reading = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path.parent == ref.shelf.directory:
+            raise OSError(code, os.strerror(code), str(path))
+        return reading(path)
+
+    again = Spool(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_bytes", read_bytes)
+        assert sequences(again) == [7]
+        assert os.strerror(code) in again.closed(["sls:elsewhere", "sls:there"])
+        assert again.closed(["sls:here"]) == ""
+        assert not again.may_open()
+        with pytest.raises(BusyError, match="cannot open"):
+            again.shelf("sls:there").write([kept(2)])
+    assert "SECONDARY_READ_WRITE_ALARM" in alarms()
+    assert again.may_open()
+    assert not again.is_closed
+    again.close()
+    assert sorted(sequences(Spool(tmp_path))) == [1, 7]
+
+
+def test_a_range_that_cannot_be_read_now_is_not_a_damaged_one(tmp_path: Path) -> None:
+    shelf = Spool(tmp_path).shelf("sls:there")
+    [ref] = shelf.write([kept(1)])
+    with no_more_files(), pytest.raises(BusyError, match="cannot read"):
+        shelf.read(ref)
+    assert shelf.read(ref).range.sequence == 1
+
+
+def test_a_disk_without_room_for_what_is_set_aside_keeps_no_spool_from_opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path)
+    refs = spool.shelf("sls:there").write([kept(number) for number in range(3)])
+    spool.close()
+    [segment] = segments(tmp_path)
+    data = bytearray(segment.read_bytes())
+    data[refs[1].place.offset + 60] ^= 1
+    segment.write_bytes(data)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "link", full)
+    monkeypatch.setattr(shutil, "copy2", full)
+    assert sequences(Spool(tmp_path)) == [0, 2]
 
 
 def mutations(data: bytes, count: int | None, seed: int = 1) -> list[bytes]:

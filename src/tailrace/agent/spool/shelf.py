@@ -10,7 +10,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +51,8 @@ class Shelf:
         self._live: Counter[int] = Counter()
         self._unreadable: dict[int, str] = {}
         """Segment → why something in it cannot be deciphered."""
+        self.closed = ""
+        """Why it is not known what lies here, or nothing. Nothing is written until it is."""
 
     @property
     def size(self) -> int:
@@ -70,7 +71,20 @@ class Shelf:
         return max(0, self._room(self))
 
     def load(self) -> list[tuple[Ref, Kept]]:
-        """What lies here from before, in the order of writing, without bodies. Damage is set aside and alarmed. NewerFormatError."""
+        """What lies here from before, in the order of writing, without bodies. Only what is proven to be damaged, by checksum or form, is
+        set aside. BusyError when it cannot be read now: then it is `closed`, and another call tries again. NewerFormatError."""
+        with self._lock:
+            self._unreadable.clear()
+            try:
+                found = self._loaded()
+            except (OSError, BusyError) as error:
+                self._close()
+                self.closed = f"cannot open the spool `{self.directory}`: {error}"
+                raise BusyError(self.closed, hint="check the disk, its permissions and the limit of open files") from error
+            self.closed = ""
+            return found
+
+    def _loaded(self) -> list[tuple[Ref, Kept]]:
         found: list[tuple[Ref, Kept]] = []
 
         def take(place: Place, record: Record) -> None:
@@ -81,21 +95,18 @@ class Shelf:
             except DamagedError as error:
                 self._unreadable[place.segment] = error.message
 
-        with self._lock:
-            if not any(self.directory.glob("*.seg")):
-                return []
-            try:
-                self._journal = Journal(self.directory, segment_bytes=self._segment_bytes, found=take)
-            except (OSError, BusyError) as error:
-                self._give_up(str(error))
-                return []
-            self._live.update(ref.place.segment for ref, _ in found)
-            self._tell_damage(self._journal)
-            self._tidy(self._journal)
+        if not self._segments():
+            return []
+        journal = self._journal = Journal(self.directory, segment_bytes=self._segment_bytes, found=take)
+        self._live = Counter(ref.place.segment for ref, _ in found)
+        self._tell_damage(journal)
+        self._tidy(journal)
         return found
 
     def write(self, ranges: Sequence[Kept]) -> list[Ref]:
         """Keep ranges, all or none: durable on return. BusyError when there is no room, on the disk or in the share."""
+        if self.closed:
+            raise BusyError(self.closed)
         try:
             cipher = self._cipher()
         except OSError as error:
@@ -115,21 +126,26 @@ class Shelf:
         return [Ref(self, place) for place in places]
 
     def read(self, ref: Ref) -> Kept:
-        """The range with its bodies. DamagedError."""
-        with self._lock:
-            try:
+        """The range with its bodies. DamagedError; BusyError when it cannot be read now."""
+        try:
+            with self._lock:
                 journal = self._usable()
-            except (BusyError, StateError, OSError) as error:
-                raise DamagedError(f"cannot open the spool `{self.directory}`: {error}") from error
-        record = journal.read_at(ref.place)
-        return opened(record.type, record.payload, self._cipher(), whole=True)
+            record = journal.read_at(ref.place)
+            return opened(record.type, record.payload, self._cipher(), whole=True)
+        except OSError as error:
+            raise BusyError(f"cannot read the spool `{self.directory}` now: {error}", hint="check the disk") from error
 
     def release(self, refs: Iterable[Ref]) -> None:
         """These are acknowledged, and the checkpoint says so; or they are of no use."""
         with self._lock:
             self._live.subtract(ref.place.segment for ref in refs)
-            if self._journal is not None:
+            if self._journal is None:
+                return
+            try:
                 self._tidy(self._journal)
+            except OSError as error:  # what stays there is known to be acknowledged: the next start removes it
+                message = "cannot remove a segment of the spool that nobody needs any more"
+                telemetry.alarm("SECONDARY_READ_WRITE_ALARM", message, path=str(self.directory), reason=str(error))
 
     def close(self) -> None:
         with self._lock:
@@ -145,7 +161,7 @@ class Shelf:
         """Unlink what nobody wants any more."""
         if not +self._live:
             self._close()
-            for path in self.directory.glob("*.seg"):
+            for path in self._segments():
                 path.unlink(missing_ok=True)
             self._live.clear()
             return
@@ -160,14 +176,12 @@ class Shelf:
             with contextlib.suppress(StateError):  # what is synced stays, and nothing else was promised
                 journal.close()
 
-    def _give_up(self, reason: str) -> None:
-        """The directory itself cannot be used: it goes out of the way as a whole."""
-        aside = self.directory.with_name(f"{self.directory.name}.damaged-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S.%f')}")
-        with contextlib.suppress(OSError):
-            self.directory.rename(aside)
-        telemetry.alarm(
-            "SECONDARY_READ_WRITE_ALARM", "a part of the spool cannot be opened; it is set aside", path=str(aside), reason=reason
-        )
+    def _segments(self) -> list[Path]:
+        """OSError: one that cannot be listed is not an empty one."""
+        try:
+            return [path for path in self.directory.iterdir() if path.suffix == ".seg"]
+        except FileNotFoundError:
+            return []
 
     def _tell_damage(self, journal: Journal) -> None:
         for damage in journal.damage:
@@ -181,9 +195,10 @@ class Shelf:
             telemetry.alarm("ENCRYPT_DECRYPT_FAIL_ALARM", message, path=str(self.directory), reason=next(iter(self._unreadable.values())))
             for segment in self._unreadable:
                 journal.set_aside(journal.path(segment))
-        aside = sorted((self.directory / "set-aside").glob("*.seg"), key=lambda path: path.stat().st_mtime)
-        for path in aside[:-KEPT_ASIDE]:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there is a little more to look at, then
+            aside = sorted((self.directory / "set-aside").glob("*.seg"), key=lambda path: path.stat().st_mtime)
+            for path in aside[:-KEPT_ASIDE]:
+                path.unlink(missing_ok=True)
 
 
 def free_bytes(directory: Path) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from tailrace import telemetry
 from tailrace.agent.spool.cipher import Cipher, cipher_of
 from tailrace.agent.spool.record import Kept
 from tailrace.agent.spool.shelf import OVERHEAD, Ref, Shelf, free_bytes
+from tailrace.errors import BusyError
 
 SEGMENT_BYTES: Final = 20_971_520
 SEGMENTS: Final = 50
@@ -38,22 +39,55 @@ class Spool:
         self._cipher: Cipher | None = None
         self._shelves: dict[str, Shelf] = {}
         self._writing: set[str] = set()
+        self._unlisted = ""
+        """Why it is not known which shelves there are, or nothing."""
 
     def load(self) -> Found:
-        """What lies here from before. Of a range that was written twice the later record counts. NewerFormatError."""
+        """What lies here from before, but for shelves that cannot be read now (`Shelf.closed`). Of a range that was written twice the later
+        record counts. NewerFormatError."""
         found: Found = {}
-        for directory in sorted(self.directory.glob("*")):
-            if directory.is_dir() and "." not in directory.name:
-                for ref, kept in self._shelf(directory.name).load():
-                    before = found.pop((kept.stream.id, kept.range.sequence), None)
-                    found[kept.stream.id, kept.range.sequence] = ref, kept
-                    if before is not None:
-                        release([before[0]])
+        for shelf in self._there():
+            try:
+                lying = shelf.load()
+            except BusyError as error:
+                _tell_closed(shelf.directory, error.message)
+                continue
+            for ref, kept in lying:
+                before = found.pop((kept.stream.id, kept.range.sequence), None)
+                found[kept.stream.id, kept.range.sequence] = ref, kept
+                if before is not None:
+                    release([before[0]])
         return found
+
+    def closed(self, destinations: Iterable[str]) -> str:
+        """Why it is not known what lies here for a target, by any of its names; nothing when it is."""
+        reasons = (self._shelves[name].closed for one in destinations if (name := _name(one)) in self._shelves)
+        return self._unlisted or next(filter(None, reasons), "")
+
+    def may_open(self) -> bool:
+        """Whether something can be read by now that could not be before: who begins anew with another spool finds it."""
+        if self._unlisted:
+            self._there()
+            return not self._unlisted
+        for shelf in [one for one in self._shelves.values() if one.closed]:
+            try:
+                shelf.load()
+            except BusyError as error:
+                _tell_closed(shelf.directory, error.message)
+            else:
+                shelf.close()
+                telemetry.resolved("SECONDARY_READ_WRITE_ALARM", path=str(shelf.directory))
+                return True
+        return False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether something of it cannot be read."""
+        return bool(self._unlisted) or any(shelf.closed for shelf in self._shelves.values())
 
     def shelf(self, destination: str) -> Shelf:
         """Where a target's ranges are kept; from now on it has a share."""
-        name = hashlib.sha256(destination.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        name = _name(destination)
         with self._lock:
             self._writing.add(name)
         telemetry.gauge("tailrace_agent_spool_limit_bytes", "How many bytes all targets together may keep on the disk.").set(self.limit)
@@ -75,6 +109,19 @@ class Spool:
                 self._cipher = cipher_of(self._key_path)
             return self._cipher
 
+    def _there(self) -> list[Shelf]:
+        """The shelves that have a directory."""
+        try:
+            names = [path.name for path in sorted(self.directory.iterdir()) if "." not in path.name and path.is_dir()]
+        except FileNotFoundError:
+            names = []
+        except OSError as error:
+            self._unlisted = f"cannot list the spool `{self.directory}`: {error}"
+            _tell_closed(self.directory, self._unlisted)
+            return []
+        self._unlisted = ""
+        return [self._shelf(name) for name in names]
+
     # --- for the shelves --------------------------------------------------------------------------------------------------------
     def _shelf(self, name: str) -> Shelf:
         with self._lock:
@@ -95,6 +142,16 @@ class Spool:
         free, whole = free_bytes(self.directory)
         spare = free - min(RESERVED_BYTES, whole // RESERVED_SHARE)
         return min(self._share() - shelf.size, self.limit - self.size, spare) - OVERHEAD
+
+
+def _name(destination: str) -> str:
+    """Of a target's shelf."""
+    return hashlib.sha256(destination.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _tell_closed(directory: Path, reason: str) -> None:
+    message = "a part of the spool cannot be opened now; its target waits until it can"
+    telemetry.alarm("SECONDARY_READ_WRITE_ALARM", message, path=str(directory), reason=reason)
 
 
 def release(refs: Iterable[Ref]) -> None:
