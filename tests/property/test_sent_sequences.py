@@ -71,7 +71,7 @@ async def test_what_is_refused_for_long_is_no_repeat_when_it_comes(tmp_path: Pat
     chance = random.Random(seed)
     keeper = Keeper()
     bench = Bench(tmp_path, keeper, share_limit=chance.choice([2_000, 1 << 20]))
-    bench.target._backoff = Backoff(first=0.0001, ceiling=0.0002)
+    bench.target._attempts._backoff = Backoff(first=0.0001, ceiling=0.0002)
     sources: dict[tuple[str, int], tuple[Entry, list]] = {}
     take = bench.target.submit
 
@@ -118,7 +118,7 @@ def failing():
 async def test_later_ranges_wait_for_one_that_is_stuck_and_no_other_stream_does(tmp_path: Path) -> None:
     keeper = Keeper()
     bench = Bench(tmp_path, keeper)
-    bench.target._backoff = Backoff(first=0.0001, ceiling=0.0002)
+    bench.target._attempts._backoff = Backoff(first=0.0001, ceiling=0.0002)
     first = submit(bench, b"stuck").next_sequence - 1
     keeper.stuck[first] = 1 << 30
     await bench.until(lambda: keeper.stuck[first] < 1 << 30)  # alone in its request

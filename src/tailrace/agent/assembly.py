@@ -48,6 +48,8 @@ class Assembly:
         self.targets: dict[str, Target] = {}
         """By the flusher's whole document: pipelines with the same one share the target."""
         self.groups: dict[tuple[str, str], Group] = {}
+        self.replaying: dict[tuple[str, str], Lane] = {}
+        """By (target, input key): lanes of former pipelines (`lanes.orphans`). They are none of `lanes`."""
 
     @property
     def lanes(self) -> list[Lane]:
@@ -93,7 +95,7 @@ class Assembly:
 
     def take_idle_targets(self) -> list[Target]:
         """Those that no pipeline has any more, and that have delivered all that they had: they are taken out."""
-        used = {lane.target for lane in self.lanes}
+        used = {lane.target for lane in (*self.lanes, *self.replaying.values())}
         gone = {name: target for name, target in self.targets.items() if target not in used and target.idle}
         self.targets = {name: target for name, target in self.targets.items() if name not in gone}
         self.share()

@@ -12,29 +12,33 @@ import os
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tailrace import telemetry
-from tailrace.agent.assembly import TARGET_BYTES, Assembly, Built, Group, name_of
-from tailrace.agent.checkpoint import CheckpointWriter, Opened
+from tailrace.agent.assembly import TARGET_BYTES, Assembly, Built, name_of
+from tailrace.agent.checkpoint import CheckpointWriter, Content, Opened
 from tailrace.agent.control.desk import Desk
-from tailrace.agent.control.stored import stored_ranges
+from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.letters import DeadLetters
+from tailrace.agent.delivery.missing import Missing
+from tailrace.agent.delivery.resending import INPUT as LETTERS
+from tailrace.agent.delivery.resending import Resending
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.guard import Guard
 from tailrace.agent.identity.identity import AgentIdentity
 from tailrace.agent.jobs.onetime import Runs
 from tailrace.agent.lanes.adoption import Adoption, read_again
+from tailrace.agent.lanes.catching_up import CatchingUp
 from tailrace.agent.lanes.claims import Claims
-from tailrace.agent.lanes.inquiry import Inquiry, nothing_stored
+from tailrace.agent.lanes.inquiry import inquiry_of
 from tailrace.agent.lanes.lane import Lane, Surroundings
+from tailrace.agent.lanes.orphans import FormerConfigs, Orphans
 from tailrace.agent.lanes.replay import Replay
 from tailrace.agent.lanes.slots import Slots
-from tailrace.agent.lanes.starting import Starting, ask_stored_ends
+from tailrace.agent.lanes.starting import Starting
 from tailrace.agent.lanes.streams import Entry, Stream, StreamTable
 from tailrace.agent.platform import AgentPlatform
 from tailrace.agent.spool import Spool
@@ -54,14 +58,16 @@ from tailrace.pipeline.sharing import FileBounds
 STOP_SECS = 5.0
 FINISH_SECS = 3.0
 DRAIN_CHECK_SECS = 0.05
-LETTERS = "dead-letters"
-"""Input and key of the streams in which dead letters are sent again."""
-LETTERS_SECS = 60.0
 LOOK_SECS = 0.5
 """How often targets are looked at for trouble."""
+ORPHANS_SECS = 10.0
+"""How often it is looked for what pipelines have left behind."""
 EXPIRE_CHECK_SECS = 3600.0
 EXPIRE_SECS = 30 * 86_400
 """How long the checkpoint keeps a stream that nobody reads any more (the manual's 30 days)."""
+
+
+T = TypeVar("T")
 
 
 class End(enum.Enum):
@@ -102,7 +108,6 @@ class Session:
         self._desk = desk
         self._runs = runs
         self._identity = identity
-        self._rolled_back = content.rolled_back
         self._configs = content.configs
         self._streams = StreamTable(identity.agent_id, content.streams.values(), content.ranges)
         self._checkpoint = CheckpointWriter(opened.database, content.streams, content.configs)
@@ -124,10 +129,9 @@ class Session:
         self._spool = spool
         self._concurrency = concurrency
         self._letters = DeadLetters(home, spool.cipher)
-        self._adoption = Adoption(spool.load(), self._streams, self._checkpoint, content.rolled_back)
-        self._starting = Starting(self._replay, self._around.claims)
+        self._take_over(content)
         self._deliveries: dict[Target, asyncio.Task[None]] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
         self._identified: set[str] = set()
         self._failures: dict[str, TailraceError] = {}
         """Why pipelines do not run that should, or not in the version that they should."""
@@ -138,6 +142,29 @@ class Session:
         self.started = threading.Event()
         self._asked: End | None = None
         """How it was told to end."""
+
+    def _take_over(self, content: Content) -> None:
+        """What the last session has left, in the checkpoint and in the spool. NewerFormatError."""
+        spool = self._spool
+        self._missing = Missing(content.missing, self._checkpoint.missing)
+        self._catching_up = CatchingUp(
+            self._identity, self._streams, self._checkpoint, rolled_back=content.rolled_back, caught_up=content.caught_up
+        )
+        self._adoption = Adoption(spool.load(), self._streams, self._checkpoint, self._catching_up.is_behind)
+        self._resending = Resending(self._letters, self._streams, self._checkpoint, self._target_of)
+        self._resending.settle(self._adoption.left, lambda name: spool.closed([name]))
+        self._starting = Starting(self._replay, self._around.claims, lambda lane: spool.closed(_names(lane.target)))
+        self._orphans = Orphans(
+            self.parts,
+            self._around,
+            FormerConfigs(content.configs, self._identity, self._around),
+            self._adoption,
+            spool=spool,
+            catching_up=self._catching_up,
+            make_target=self._target,
+            take_in=self.take_in,
+            replay=self._replay,
+        )
 
     @property
     def lanes(self) -> list[Lane]:
@@ -161,7 +188,7 @@ class Session:
         self._build()
         for target in self.parts.targets.values():
             self._deliveries[target] = self._spawn(target.run())
-        for part in (self._start(), self._expire(), self._look(), self._runs.watch(self)):
+        for part in (self._start(), self._expire(), self._look(), self._open_spool(), self._runs.watch(self)):
             self._spawn(part)
         if self._around.finite:
             self._spawn(self._watch_drained())
@@ -173,7 +200,7 @@ class Session:
         finally:
             await self._shut_down()
 
-    def _spawn(self, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, part: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task whose end by an error is the session's end."""
         task = asyncio.create_task(part)
         self._tasks.append(task)
@@ -222,7 +249,6 @@ class Session:
                 self.refuse(pipeline.name, error)
         if self._failures and not self.parts.groups and not self._identity.servers:
             raise next(iter(self._failures.values()))
-        self._build_for_the_spool()
         self._show()
 
     def machine_is(self, machine: Machine) -> None:
@@ -238,14 +264,6 @@ class Session:
         """It runs as it should."""
         if self._failures.pop(pipeline, None) is not None:
             telemetry.resolved("USER_CONFIG_ALARM", pipeline=pipeline)
-
-    def _build_for_the_spool(self) -> None:
-        """Targets that no pipeline has any more, but the spool has ranges for."""
-        known = {name for target in self.parts.targets.values() for name in (target.flusher.destination, *target.flusher.formerly)}
-        for destination, version in self._adoption.orphans(known).items():
-            plugin = self._adoption.flusher_of(destination, self._configs.get(version), self._identity, self._around.policy)
-            if plugin is not None:
-                self._put(Built([], {name_of(plugin): self._target(plugin.build())}))
 
     def _put(self, built: Built) -> None:
         for target in built.targets.values():
@@ -271,11 +289,8 @@ class Session:
             if target not in self._deliveries:
                 await target.flusher.open()
                 self._deliveries[target] = self._spawn(target.run())
-        if self._rolled_back and any(lane.target.flusher.recognises_repeats for lane in built.lanes):
-            self._spawn(self._start_asking([Group([lane]) for lane in built.lanes]))
-            return
         for lane in built.lanes:
-            self._starting.start([lane])
+            self._spawn(self._start_lanes([lane]))
 
     async def remove(self, pipeline: str) -> list[Lane]:
         """Stop a pipeline. What it has put in is still sent; its lanes know when that is done."""
@@ -335,37 +350,34 @@ class Session:
             ended=self._ended,
             unreadable=self._read_again,
             bandwidth=self._around.guard.bandwidth,
+            missing=self._missing,
         )
 
     def _read_again(self, entry: Entry) -> None:
-        """A range cannot be read from the spool: a lane of its streams reads it from its source; without one, the next start does."""
+        """A range cannot be read from the spool: a lane of its streams reads it from its source."""
         group = self.parts.groups.get((entry.stream.row.target, entry.stream.row.input))
-        if group is not None and group.lanes:
+        if entry.stream.row.input == LETTERS:
+            self._resending.lost(entry)
+        elif group is not None and group.lanes:
             read_again(self._replay(group.lanes[0]), group.lanes[0], entry)
+        else:
+            self._orphans.read_again(entry)
 
     def _replay(self, lane: Lane) -> Replay:
-        return Replay(lane, self._streams, self._configs, self._identity, self._inquiry(lane), self._adoption.left)
+        inquiry = inquiry_of(lane, self._identity, self._around.epoch)
+        return Replay(lane, self._streams, self._configs, self._identity, inquiry, self._adoption.left)
+
+    def _target_of(self, name: str) -> Target | None:
+        """The one that has, or had, this name."""
+        return next((one for one in self.parts.targets.values() if name in _names(one)), None)
 
     def dead_letters(self, question: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What targets refused for what it is; with `resend` it is sent again. On a thread of the desk. BusyError, StateError."""
-        if question.get("resend"):
-            asyncio.run_coroutine_threadsafe(self._send_letters(), self._loop).result(LETTERS_SECS)
-        return self._letters.rows()
-
-    async def _send_letters(self) -> None:
-        for ref, letter in await asyncio.to_thread(self._letters.letters):
-            name = letter.stream.target
-            target = next((one for one in self.parts.targets.values() if name in (one.flusher.destination, *one.flusher.formerly)), None)
-            if target is None:
-                raise StateError(f"no pipeline sends to `{name}` any more", hint="run one that does, then send the dead letters again")
-            stream = self._streams.open(self, target.flusher.destination, LETTERS, LETTERS, {"v": 1})
-            assert stream is not None, "nobody else opens it"
-            await target.send_letter(stream, letter)
-            await asyncio.to_thread(self._letters.remove, ref)
+        return self._resending.rows(loop=self._loop, resend=bool(question.get("resend")))
 
     async def _look(self) -> None:
         """Whether targets are in trouble, and the agent at its limits."""
-        held = Held()
+        held, orphans_at = Held(), time.monotonic() + ORPHANS_SECS
         while True:
             await asyncio.sleep(LOOK_SECS)
             held.look(self._around.guard.limited_by, time.monotonic())
@@ -373,6 +385,9 @@ class Session:
                 target.look()
             if not self.changing.locked():
                 await self._let_targets_go()
+                if self._orphans.looked and time.monotonic() >= orphans_at:
+                    orphans_at = time.monotonic() + ORPHANS_SECS
+                    await self._orphans.look()
 
     async def _let_targets_go(self) -> None:
         """Those that no pipeline has any more, and that have delivered all that they had."""
@@ -388,33 +403,29 @@ class Session:
 
     # --- starting ---------------------------------------------------------------------------------------------------------------
     async def _start(self) -> None:
-        """Start all groups; those whose server must be asked first wait for its answer, the others do not."""
-        asking = [group for group in self.parts.groups.values() if self._rolled_back and group.target.flusher.recognises_repeats]
-        for group in self.parts.groups.values():
-            if group not in asking:
-                self._starting.start(group.lanes)
+        """Start all lanes; those whose server must be asked first wait for its answer, the others do not."""
+        groups = list(self.parts.groups.values())
+        starting = [self._spawn(self._start_lanes(group.lanes)) for group in groups]
+        await asyncio.sleep(0)  # all that need not wait are being started
         self._around.supervision.at_work()
-        if asking:
-            await self._start_asking(asking)
-        elif self._rolled_back and self.parts.groups:
-            self._checkpoint.caught_up()
+        await self._orphans.look()
         self._log.info("agent is at work", pipelines=len(self._pipelines), targets=len(self.parts.targets))
+        if all(await asyncio.gather(*starting)) and groups:
+            self._catching_up.over()
 
-    async def _start_asking(self, groups: Sequence[Group]) -> None:
-        """Start lanes when the server has said where their streams end."""
-        await ask_stored_ends(self._identity, self._streams)
-        for started in [self._starting.start(group.lanes) for group in groups if group.lanes]:
-            await started.wait()
-        self._rolled_back = False
-        self._checkpoint.caught_up()
+    async def _start_lanes(self, lanes: Sequence[Lane]) -> bool:
+        """Of one group. Whether they have taken up what was known of their streams."""
+        await self._catching_up.asked(lanes[0].target.flusher)
+        await self._starting.start(lanes).wait()
+        return await self._catching_up.taken_up(lanes)
 
-    def _inquiry(self, lane: Lane) -> Inquiry:
-        if not lane.target.flusher.recognises_repeats:
-            return Inquiry(lane, nothing_stored)
-        project, _ = lane.address
-        enrolments = [one for one in self._identity.enrolments if one.project == project]
-        ask = partial(stored_ranges, self._identity)
-        return Inquiry(lane, lambda stream: [part for one in enrolments for part in ask(one, self._around.epoch, stream)])
+    async def _open_spool(self) -> None:
+        """What of the spool could not be read at the start: as soon as it can be, another session begins with it."""
+        wait = Backoff()
+        while self._spool.is_closed:
+            await asyncio.sleep(wait.failed())
+            if await asyncio.to_thread(self._spool.may_open):
+                self._end(End.RELOADED)
 
     async def _expire(self) -> None:
         """From time to time; the first time late enough for inputs to have taken up what is theirs."""
@@ -433,7 +444,7 @@ class Session:
 
     async def _idle(self) -> bool:
         await asyncio.sleep(0)  # what threads handed over before is queued behind this
-        return all(target.idle for target in self.parts.targets.values())
+        return self._orphans.idle and all(target.idle for target in self.parts.targets.values())
 
     async def _shut_down(self) -> None:
         """Stop reading, send what can be sent at once, make everything durable."""
@@ -441,8 +452,10 @@ class Session:
             self._change.cancel()
             await asyncio.gather(self._change, return_exceptions=True)
         deadline = time.monotonic() + STOP_SECS
-        for lane in self.lanes:
+        self._catching_up.stop()
+        for lane in [*self.lanes, *self._orphans.stop()]:
             await asyncio.to_thread(lane.stop, deadline)
+        await self._resending.stop()
         await asyncio.gather(*(target.finish(FINISH_SECS) for target in self.parts.targets.values()))
         for task in self._tasks:
             task.cancel()
@@ -472,6 +485,11 @@ class Session:
         """A part of the agent died: nothing may go on half alive. What is not acknowledged is read again at the next start."""
         self._log.error("the agent stops because a part of it failed", exc_info=error)
         self._end(End.FAILED)
+
+
+def _names(target: Target) -> Sequence[str]:
+    """That a target has, and had."""
+    return [target.flusher.destination, *target.flusher.formerly]
 
 
 def _stop(lane: Lane, deadline: float) -> None:

@@ -278,7 +278,7 @@ class Journal:
 
     def path(self, first: int) -> Path:
         """Of the segment with this first id."""
-        return self.directory / f"{first:020d}.seg"
+        return segment_path(self.directory, first)
 
     def _create(self, first: int) -> int:
         """A new, empty, durable segment."""
@@ -330,6 +330,11 @@ class Journal:
         for _, record in _records(self._segments[-1].path.read_bytes()):
             newest = record.id
         return newest
+
+
+def segment_path(directory: Path, first: int) -> Path:
+    """Of the segment with this first id."""
+    return directory / f"{first:020d}.seg"
 
 
 def _header(first: int) -> bytes:

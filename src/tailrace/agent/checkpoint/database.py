@@ -3,6 +3,7 @@
 Layout: schema.sql. Every commit is durable when it returns; there is nothing half in it.
 """
 
+import json
 import os
 import secrets
 import sqlite3
@@ -21,6 +22,10 @@ WAL_PAGES = 4000
 """So many pages (16 MB) gather before they go into the file: with thousands of files at work a commit changes a thousand of them, the same
 ones again and again."""
 ROLLED_BACK = "rolled back"
+CAUGHT_UP = "caught up"
+"""Names of the targets whose server has been asked since the checkpoint was rolled back, and whose inputs know the answer; JSON."""
+MISSING = "missing since"
+"""Targets that do not exist, with the time since when (Unix seconds); JSON."""
 FORMAT_NAME = "format"
 """The number of the format, once more and with a checksum: a flipped bit makes no newer release."""
 
@@ -98,6 +103,8 @@ class Database:
         meta = self._meta()
         epoch = meta.get("epoch")
         content = Content(epoch or self.renew_epoch(rolled_back=False), rolled_back=bool(meta.get(ROLLED_BACK)))
+        content.caught_up = json.loads(meta.get(CAUGHT_UP) or b"[]")
+        content.missing = json.loads(meta.get(MISSING) or b"{}")
         if len(content.epoch) != EPOCH_SIZE:
             raise DamagedError(f"the checkpoint `{self.path}` has no epoch")
         self._connection.execute(DROP_UNUSED_CONFIGS)
@@ -115,12 +122,9 @@ class Database:
     def renew_epoch(self, *, rolled_back: bool) -> bytes:
         """A new random epoch, durable on return. `rolled_back` stays set until `caught_up`."""
         epoch = secrets.token_bytes(EPOCH_SIZE)
-        self._connection.executemany(PUT_META, [sealed(("epoch", epoch)), sealed((ROLLED_BACK, b"1" if rolled_back else b""))])
+        meta = {"epoch": epoch, ROLLED_BACK: b"1" if rolled_back else b"", CAUGHT_UP: b""}
+        self._connection.executemany(PUT_META, [sealed(item) for item in meta.items()])
         return epoch
-
-    def caught_up(self) -> None:
-        """The server has been asked, and what it said is durable."""
-        self._connection.execute(PUT_META, sealed((ROLLED_BACK, b"")))
 
     def fork(self, targets: Iterable[str]) -> None:
         """The server has other data under our identities: a new epoch, and the streams of these targets go back to what is acknowledged.
@@ -145,6 +149,7 @@ class Database:
         prepared: Iterable[Values],
         acknowledged: Iterable[tuple[str, int]],
         forgotten: Iterable[str],
+        notes: Mapping[str, bytes],
     ) -> None:
         """One transaction. `forgotten` streams go with their ranges, before anything else is done."""
         run = self._connection
@@ -157,6 +162,7 @@ class Database:
             run.executemany(PUT_RANGE, prepared)
             run.executemany(DROP_RANGE, acknowledged)
             run.executemany(PUT_STREAM, streams)
+            run.executemany(PUT_META, [sealed(item) for item in notes.items()])
             run.execute("COMMIT")
         except sqlite3.DatabaseError:
             if run.in_transaction:

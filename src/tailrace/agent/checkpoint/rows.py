@@ -109,3 +109,7 @@ class Content:
     configs: dict[str, str] = field(default_factory=dict[str, str])
     rolled_back: bool = False
     """It may be older than what the server has of our streams: the server must be asked."""
+    caught_up: list[str] = field(default_factory=list[str])
+    """Targets whose server has been asked since."""
+    missing: dict[str, float] = field(default_factory=dict[str, float])
+    """Targets that do not exist, and since when they did not (Unix seconds)."""

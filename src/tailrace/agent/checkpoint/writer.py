@@ -6,16 +6,17 @@ than most of what it is told.
 """
 
 import contextlib
+import json
 import math
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tailrace import telemetry
-from tailrace.agent.checkpoint.database import Database
+from tailrace.agent.checkpoint.database import CAUGHT_UP, MISSING, ROLLED_BACK, Database
 from tailrace.agent.checkpoint.opening import COPY
 from tailrace.agent.checkpoint.rows import StreamRow, Values
 from tailrace.pipeline.contract import Position, Range
@@ -37,7 +38,7 @@ class _Batch:
     acknowledged: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     forgotten: list[str] = field(default_factory=list[str])
     callbacks: list[Callback] = field(default_factory=list[Callback])
-    caught_up: bool = False
+    notes: dict[str, bytes] = field(default_factory=dict[str, bytes])
     urgent: bool = False
     pending: bool = False
 
@@ -138,10 +139,19 @@ class CheckpointWriter:
         with self._lock:
             self._hurry(done)
 
-    def caught_up(self) -> None:
-        """What the server said of our streams has been remembered."""
+    def caught_up(self, targets: Iterable[str] | None = None) -> None:
+        """What the servers of these targets said of our streams has been remembered; None: all that there is to ask was asked."""
+        if targets is None:
+            self._note(ROLLED_BACK, b"")
+        self._note(CAUGHT_UP, json.dumps(sorted(targets)).encode() if targets is not None else b"")
+
+    def missing(self, targets: Mapping[str, float]) -> None:
+        """All targets that do not exist, each with the time since when."""
+        self._note(MISSING, json.dumps(targets).encode())
+
+    def _note(self, name: str, value: bytes) -> None:
         with self._lock:
-            self._batch.caught_up = True
+            self._batch.notes[name] = value
             self._wait_for_company()
 
     def _row(self, opened: StreamRow) -> StreamRow:
@@ -218,9 +228,8 @@ class CheckpointWriter:
                     acknowledged=batch.acknowledged,
                     streams=rows,
                     forgotten=batch.forgotten,
+                    notes=batch.notes,
                 )
-                if batch.caught_up:
-                    self._database.caught_up()
                 break
             except sqlite3.DatabaseError as error:
                 # Nothing may be sent before it is durable: the whole agent waits for the disk.

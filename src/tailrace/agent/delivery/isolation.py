@@ -110,11 +110,15 @@ class Isolation:
 
     async def _unacknowledged(self, entry: Entry) -> Sequence[Payload]:
         """What of an entry may have to be sent again after a crash."""
-        if entry.kept is not None:
+        while entry.kept is not None:
             try:
                 return (await asyncio.to_thread(entry.kept.shelf.read, entry.kept)).payloads
             except DamagedError as error:
                 telemetry.alarm("SECONDARY_READ_WRITE_ALARM", "a range in the spool cannot be read", reason=error.message)
+                break
+            except BusyError as error:
+                telemetry.alarm("SECONDARY_READ_WRITE_ALARM", "a range in the spool cannot be read now", reason=error.message)
+                await asyncio.sleep(FULL_SECS)
         under_way = chain.from_iterable(request.items for request in self._requests)
         return [item.payload for item in chain(under_way, self._pending, self._spooling.held) if item.entry is entry]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from tailrace import telemetry
+from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.queue import Queue
 from tailrace.agent.delivery.request import Item
 from tailrace.agent.lanes.streams import Entry, Stream
@@ -22,6 +23,8 @@ READ_BYTES: Final = 262_144
 """Read from the spool at a time: about what one request holds once it is compressed."""
 FULL_SECS: Final = 2.0
 """How long a full spool or disk is left alone before the next try."""
+FIRST_REST_SECS: Final = 0.5
+"""How long one that cannot be read is left alone; doubles up to the ceiling of all back-offs."""
 
 
 class Spooling:
@@ -37,15 +40,17 @@ class Spooling:
         self._read = Queue(one_topic=one_topic)
         self._behind: Counter[Stream] = Counter()
         self._held: dict[Stream, deque[Item]] = {}
-        self._full_until = 0.0
+        self._full_until = self._rest_until = 0.0
+        self._backoff = Backoff(FIRST_REST_SECS)
         self._bytes = telemetry.gauge("tailrace_agent_spool_bytes", "Bytes that a target keeps on the disk.", "target").labels(target)
         self._count = telemetry.counter("tailrace_agent_spooled_ranges_total", "Ranges that went into the spool.", "target").labels(target)
         self.tell_size()
 
-    @property
-    def waiting(self) -> bool:
-        """Whether something in the spool has not gone into a request."""
-        return bool(self._queue or self._read)
+    def due_in(self) -> float | None:
+        """Seconds until something that lies in the spool may go into a request; None when nothing waits there."""
+        if self._read:
+            return 0.0
+        return max(0.0, self._rest_until - time.monotonic()) if self._queue else None
 
     @property
     def room(self) -> int:
@@ -106,7 +111,7 @@ class Spooling:
 
         `read` is told of payloads that come into memory.
         """
-        while self._queue and not self._read.is_full(limits):
+        while self._queue and not self._read.is_full(limits) and time.monotonic() >= self._rest_until:
             items = await self._read_on()
             read(items)
             self._read.put(items)
@@ -125,9 +130,13 @@ class Spooling:
             size += entry.kept.size if entry.kept is not None else 0
             entries.append(entry)
         ranges = await asyncio.to_thread(_read_all, entries)
+        if len(ranges) < len(entries):
+            self._rest(entries[len(ranges) :])
+        elif entries:
+            self._readable()
         items: list[Item] = []
         now = time.monotonic()
-        for entry, kept in zip(entries, ranges, strict=True):
+        for entry, kept in zip(entries, ranges, strict=False):
             if isinstance(kept, str):
                 self._cannot_read(entry, kept)
             else:
@@ -138,6 +147,18 @@ class Spooling:
         """The oldest range of a stream that is not acknowledged is another one now: what was put aside of it may go."""
         self._queue.extendleft(reversed(self._aside.pop(stream, ())))
         self._read.look_again(stream)
+
+    def _rest(self, entries: Sequence[Entry]) -> None:
+        """These cannot be read now, and nothing says that they are damaged: their turn comes again."""
+        self._queue.extendleft(reversed(entries))
+        self._rest_until = time.monotonic() + self._backoff.failed()
+        message = "the spool cannot be read now; what lies there waits"
+        telemetry.alarm("SECONDARY_READ_WRITE_ALARM", message, target=self._target, path=str(self.shelf.directory))
+
+    def _readable(self) -> None:
+        if self._backoff.failing:
+            self._backoff.succeeded()
+            telemetry.resolved("SECONDARY_READ_WRITE_ALARM", target=self._target, path=str(self.shelf.directory))
 
     def _cannot_read(self, entry: Entry, reason: str) -> None:
         message = "a range in the spool cannot be read; it is read again from its source"
@@ -167,7 +188,7 @@ class Spooling:
 
 
 def _read_all(entries: Iterable[Entry]) -> list[Kept | str]:
-    """Of each entry what the spool holds, or why it cannot be read."""
+    """Of each entry what the spool holds, or why it never can be read again; only of those before the first that cannot be read now."""
     found: list[Kept | str] = []
     for entry in entries:
         try:
@@ -175,4 +196,6 @@ def _read_all(entries: Iterable[Entry]) -> list[Kept | str]:
             found.append(entry.kept.shelf.read(entry.kept))
         except DamagedError as error:
             found.append(error.message)
+        except BusyError:
+            break
     return found

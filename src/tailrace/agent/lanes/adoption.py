@@ -6,21 +6,16 @@ spool knows better.
 """
 
 import threading
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
-from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.lanes.lane import Lane
 from tailrace.agent.lanes.replay import Replay
 from tailrace.agent.lanes.streams import Entry, StreamTable
 from tailrace.agent.spool import Found, Kept, Ref, release
-from tailrace.errors import ConfigError, TailraceError
-from tailrace.pipeline.contract import Flusher, FlusherContext
-from tailrace.pipeline.loading import from_canonical, resolve
-from tailrace.pipeline.model import ConfiguredPlugin
-from tailrace.pipeline.policy import ConfigPolicy
+from tailrace.errors import TailraceError
 
 
 @dataclass(slots=True)
@@ -31,7 +26,8 @@ class Adoption:
     """What lies in the spool and has not been taken on by a target."""
     streams: StreamTable
     checkpoint: CheckpointWriter
-    rolled_back: bool
+    is_behind: Callable[[str], bool]
+    """Whether the checkpoint may know less of a target than what has arrived there: it was lost or rolled back."""
 
     def adopt(self, target: Target) -> None:
         """Let a target take on what the spool has for it; what has been acknowledged is removed there.
@@ -40,7 +36,7 @@ class Adoption:
         """
         names = (target.flusher.destination, *target.flusher.formerly)
         for key, (ref, kept) in [one for one in self.left.items() if one[1][1].stream.target in names]:
-            if self.rolled_back:
+            if self.is_behind(target.flusher.destination):
                 self._restore(target, kept, ref)
             elif (stream := self.streams.take_kept(kept)) is not None:
                 target.adopt(stream, kept, ref)
@@ -53,22 +49,6 @@ class Adoption:
     def orphans(self, known: Container[str]) -> dict[str, str]:
         """Destinations that are not `known`, each with the version of a config that sent there."""
         return {kept.stream.target: kept.range.config_version for _, kept in self.left.values() if kept.stream.target not in known}
-
-    def flusher_of(self, destination: str, config: str | None, context: FlusherContext, policy: ConfigPolicy) -> ConfiguredPlugin | None:
-        """The flusher of a former config that delivered there; without one, an alarm: the ranges are kept."""
-        reason = "its config is not known any more"
-        try:
-            plugins = resolve(from_canonical(config), policy).flushers if config is not None else ()
-            for plugin in plugins:
-                flusher: Flusher = plugin.build()
-                flusher.start(context)
-                if destination in (flusher.destination, *flusher.formerly):
-                    return plugin
-        except ConfigError as error:
-            reason = error.message
-        message = "the spool has ranges for a target that no pipeline names; they are kept until one does"
-        telemetry.alarm("SECONDARY_READ_WRITE_ALARM", message, target=destination, reason=reason)
-        return None
 
     def _restore(self, target: Target, kept: Kept, ref: Ref) -> None:
         """Its old name is kept: should the server have it already, it knows that."""

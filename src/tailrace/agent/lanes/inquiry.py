@@ -7,7 +7,10 @@ and only what it does not have is counted as lost.
 import threading
 from collections.abc import Callable, Sequence
 
+from tailrace.agent.control.stored import stored_ranges
 from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.identity.identity import AgentIdentity
+from tailrace.agent.lanes.catching_up import enrolment_of
 from tailrace.agent.lanes.lane import Lane
 from tailrace.agent.lanes.streams import Entry, Stream
 from tailrace.errors import ApiError, UnreachableError
@@ -23,7 +26,7 @@ def nothing_stored(_stream: str) -> Sequence[tuple[int, int]]:
 
 
 class Inquiry:
-    """Of one lane."""
+    """Of one lane. `ask`: what the server says that the lane sends to."""
 
     def __init__(self, lane: Lane, ask: Ask) -> None:
         self._lane = lane
@@ -40,9 +43,10 @@ class Inquiry:
     def start(self) -> None:
         """Ask, on a thread of its own. The lane's input must have been started: it keeps the count of what is lost."""
         if self._open:
-            threading.Thread(target=self._run, name=f"ask {self._lane.pipeline}", daemon=True).start()
+            threading.Thread(target=self.run, name=f"ask {self._lane.pipeline}", daemon=True).start()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Ask, here, until there is an answer or the lane stops."""
         for stream, entries in self._open.items():
             stored = self._answer(stream.id)
             if stored is None:
@@ -63,6 +67,14 @@ class Inquiry:
                 self._lane.alarm("CHECKPOINT_ALARM", message, stream=stream, reason=error.message)
             if self._lane.pause(wait.failed()):
                 return None
+
+
+def inquiry_of(lane: Lane, identity: AgentIdentity, epoch: bytes) -> Inquiry:
+    """At the server that the lane sends to, and at no other one: those that do not answer are none of its business."""
+    enrolment = enrolment_of(lane.target.flusher, identity)
+    if enrolment is None or not lane.target.flusher.recognises_repeats:
+        return Inquiry(lane, nothing_stored)
+    return Inquiry(lane, lambda stream: stored_ranges(identity, enrolment, epoch, stream))
 
 
 def _covers(stored: Sequence[tuple[int, int]], done: Range) -> bool:

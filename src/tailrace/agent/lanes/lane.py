@@ -307,7 +307,7 @@ class Lane:
     def lost(self, stream: Stream, done: Range) -> None:
         """Count a prepared range as lost: neither its source nor the target has its bytes."""
         reason = "they were gone or had changed when they were to be sent again"
-        if isinstance(self.input, KeepsLosses):
+        if self.started and isinstance(self.input, KeepsLosses):
             self.input.lost(stream.row.key, done, reason)
             return
         self.count("unread_bytes_deleted", done.end - done.start)

@@ -7,13 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from tailrace import telemetry
-from tailrace.agent.control.stored import stored_ends
-from tailrace.agent.delivery.backoff import Backoff
-from tailrace.agent.identity.identity import AgentIdentity
 from tailrace.agent.lanes.lane import Lane
 from tailrace.agent.lanes.replay import Replay
-from tailrace.agent.lanes.streams import StreamTable
-from tailrace.errors import ApiError, TailraceError, UnreachableError
+from tailrace.errors import TailraceError
 from tailrace.pipeline.sharing import Claims
 
 START_AGAIN_SECS: Final = 5.0
@@ -25,9 +21,11 @@ log = telemetry.logger("agent")
 class Starting:
     """One per session, on its event loop."""
 
-    def __init__(self, replay: Callable[[Lane], Replay], claims: Claims) -> None:
+    def __init__(self, replay: Callable[[Lane], Replay], claims: Claims, closed: Callable[[Lane], str]) -> None:
+        """`closed`: why it is not known what the spool has of a lane, or nothing."""
         self._replay = replay
         self._claims = claims
+        self._closed = closed
 
     def start(self, lanes: Sequence[Lane]) -> asyncio.Event:
         """Of lanes that share streams. Set when each has been started. Replaying may wait for the target, so each group has a thread."""
@@ -64,6 +62,9 @@ class Starting:
     def _start(self, replay: Replay) -> bool:
         """Replay and start one. False when the system is short of something (descriptors, watches, room on the disk): it is tried again."""
         lane = replay.lane
+        if closed := self._closed(lane):  # the spool has said so
+            lane.waits_for = closed
+            return False
         try:
             if replayed := replay.run():
                 log.info("ranges of the last run are sent again", pipeline=lane.pipeline, ranges=replayed)
@@ -82,21 +83,3 @@ class Starting:
         for kind in ("USER_CONFIG_ALARM", "PROCESSOR_INIT_ALARM"):
             telemetry.resolved(kind, pipeline=lane.pipeline)
         return True
-
-
-async def ask_stored_ends(identity: AgentIdentity, streams: StreamTable) -> None:
-    """Where the servers say that our streams end; for as long as it takes."""
-    for enrolment in identity.enrolments:
-        wait = Backoff()
-        while True:
-            try:
-                streams.stored_ends.update(await asyncio.to_thread(stored_ends, identity, enrolment))
-                break
-            except (UnreachableError, ApiError) as error:
-                telemetry.alarm(
-                    "CHECKPOINT_ALARM",
-                    "cannot ask the server where our streams end; its pipelines wait",
-                    endpoint=enrolment.endpoint,
-                    reason=error.message,
-                )
-                await asyncio.sleep(wait.failed())

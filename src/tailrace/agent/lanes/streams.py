@@ -174,6 +174,31 @@ class StreamTable:
                 self._drop_prepared(stream.id, 1)
             return stream
 
+    def prepared_of(self, input_key: str) -> list[tuple[Stream, Range]]:
+        """All prepared ranges of an input that are not under way, in the order of their streams."""
+        with self._lock:
+            groups = [group for (_, key), group in self._streams.items() if key == input_key]
+            return [(stream, one) for group in groups for stream in group.values() for one in self._prepared.get(stream.id, ())]
+
+    def prepared_groups(self) -> dict[tuple[str, str], list[str]]:
+        """(target, input key) → config versions of its prepared ranges, the oldest first, where there are some that nobody has taken on."""
+        with self._lock:
+            found: dict[tuple[str, str], list[str]] = {}
+            for key, group in self._streams.items() if self._prepared else ():
+                versions = [one.config_version for stream in group.values() for one in self._prepared.get(stream.id, ())]
+                if versions:
+                    found[key] = list(dict.fromkeys(versions))
+            return found
+
+    def withdraw(self, stream: Stream, done: Range) -> None:
+        """A prepared range that nobody takes on any more."""
+        with self._lock:
+            left = [one for one in self._prepared.get(stream.id, ()) if one.sequence != done.sequence]
+            if left:
+                self._prepared[stream.id] = left
+            else:
+                self._prepared.pop(stream.id, None)
+
     def is_prepared(self, kept: Kept) -> bool:
         """Whether a range in the spool is not acknowledged, as far as the checkpoint knows."""
         with self._lock:

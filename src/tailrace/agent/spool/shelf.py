@@ -17,7 +17,7 @@ from tailrace import telemetry
 from tailrace.agent.spool.cipher import Cipher
 from tailrace.agent.spool.record import LAYOUT, Kept, opened, sealed
 from tailrace.errors import BusyError, DamagedError, NewerFormatError, StateError
-from tailrace.journal import Journal, Place, Record
+from tailrace.journal import Journal, Place, Record, segment_path
 
 OVERHEAD: Final = 1_200
 """About what a record takes beside its bodies: the range's position, identities, framing."""
@@ -147,6 +147,10 @@ class Shelf:
                 message = "cannot remove a segment of the spool that nobody needs any more"
                 telemetry.alarm("SECONDARY_READ_WRITE_ALARM", message, path=str(self.directory), reason=str(error))
 
+    def holds(self, ref: Ref) -> bool:
+        """Whether the segment of something is still on the disk, wanted or not."""
+        return segment_path(self.directory, ref.place.segment).exists()
+
     def close(self) -> None:
         with self._lock:
             self._close()
@@ -161,7 +165,7 @@ class Shelf:
         """Unlink what nobody wants any more."""
         if not +self._live:
             self._close()
-            for path in self._segments():
+            for path in sorted(self._segments()):
                 path.unlink(missing_ok=True)
             self._live.clear()
             return

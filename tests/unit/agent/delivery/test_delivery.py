@@ -9,7 +9,7 @@ import pytest
 
 from tailrace.agent.checkpoint import CheckpointWriter, open_checkpoint
 from tailrace.agent.delivery import farewell
-from tailrace.agent.delivery import target as targets
+from tailrace.agent.delivery.attempts import ALARMS
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.letters import DeadLetters
@@ -174,7 +174,7 @@ async def test_every_failure_is_tried_again_and_nothing_dropped(tmp_path, monkey
 
 async def test_while_a_target_fails_one_request_at_a_time_probes_it(tmp_path):
     bench = Bench(tmp_path, ScriptedFlusher(*[Outcome.RETRY] * 6, limits=BatchLimits(max_payloads=1, linger=0.0), seconds=0.01))
-    bench.target._backoff = Backoff(first=0.01)
+    bench.target._attempts._backoff = Backoff(first=0.01)
     for number in range(8):
         bench.submit(number)
     await asyncio.sleep(0.03)
@@ -353,7 +353,7 @@ def test_back_off_doubles_with_jitter_up_to_its_ceiling():
 
 
 def test_all_outcomes_are_accounted_for():
-    assert set(Outcome) == {*targets.ALARMS, Outcome.ACKNOWLEDGED, Outcome.FORK}
+    assert set(Outcome) == {*ALARMS, Outcome.ACKNOWLEDGED, Outcome.FORK}
 
 
 async def test_a_rate_spreads_requests_over_time(tmp_path):

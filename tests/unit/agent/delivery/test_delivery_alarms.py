@@ -6,6 +6,8 @@ import time
 import pytest
 
 from tailrace import telemetry
+from tailrace.agent.checkpoint import CheckpointWriter, open_checkpoint
+from tailrace.agent.delivery import attempts, missing
 from tailrace.agent.delivery import target as targets
 from tailrace.pipeline.contract import BatchLimits, Outcome
 from tests.unit.agent.delivery.test_delivery import Bench, ScriptedFlusher
@@ -43,8 +45,8 @@ async def test_each_refusal_has_its_alarm_which_ends_with_the_first_success(tmp_
 
 
 async def test_an_answer_after_more_than_ten_seconds_is_told(tmp_path, monkeypatch):
-    assert targets.LONG_SECS == 10
-    monkeypatch.setattr(targets, "LONG_SECS", 0.05)
+    assert attempts.LONG_SECS == 10
+    monkeypatch.setattr(attempts, "LONG_SECS", 0.05)
     bench = Bench(tmp_path, flusher("slow to answer", seconds=0.1))
     bench.submit(0)
     await bench.idle()
@@ -71,3 +73,61 @@ async def test_what_waits_for_more_than_ten_seconds_is_told_until_it_does_not(tm
     bench.target.look()
     assert alarms("full") == {"LOG_GROUP_WAIT_TOO_LONG_ALARM": "resolved"}
     await bench.close()
+
+
+class Clock:
+    """The wall clock, as one may set it."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+def reopened(directory) -> tuple[missing.Missing, CheckpointWriter]:
+    """As a session that begins has it."""
+    opened = open_checkpoint(directory)
+    writer = CheckpointWriter(opened.database, opened.content.streams, opened.content.configs)
+    writer.start()
+    return missing.Missing(opened.content.missing, writer.missing), writer
+
+
+def test_a_target_that_does_not_exist_is_parked_after_a_day_however_often_the_agent_is_restarted(tmp_path, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(missing, "time", clock)
+    found = []
+    for hours in (0, 6, 12, 23, 25, 26):
+        known, writer = reopened(tmp_path)
+        clock.now = 1_800_000_000.0 + hours * 3600
+        found.append(known.is_parked("sls:gone"))
+        writer.stop()
+    assert found == [False, False, False, False, True, True]
+    known, writer = reopened(tmp_path)
+    known.is_there("sls:gone")
+    writer.stop()
+    known, writer = reopened(tmp_path)
+    assert not known.is_parked("sls:gone")
+    writer.stop()
+
+
+def test_a_clock_that_is_turned_back_parks_nothing_early(monkeypatch):
+    clock, kept = Clock(), []
+    monkeypatch.setattr(missing, "time", clock)
+    known = missing.Missing({"sls:gone": clock.now + 1e6}, lambda since: kept.append(dict(since)))
+    assert not known.is_parked("sls:gone")
+    clock.now += missing.PARKED_SECS + 1
+    assert known.is_parked("sls:gone")
+    assert kept == [{"sls:gone": 1_800_000_000.0}]
+
+
+async def test_after_a_day_the_alarm_says_so(tmp_path, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(missing, "time", clock)
+    bench = Bench(tmp_path, flusher("long gone", Outcome.MISSING, Outcome.MISSING))
+    bench.target._attempts._missing = missing.Missing({"long gone": clock.now - missing.PARKED_SECS - 1}, lambda _: None)
+    bench.submit(0)
+    await bench.idle()
+    await bench.close()
+    [alarm] = [alarm for alarm in telemetry.recent_alarms() if alarm.values.get("target") == "long gone"]
+    assert "for a day" in alarm.message

@@ -126,24 +126,6 @@ async def test_a_crash_in_the_midst_of_it_neither_loses_nor_repeats(tmp_path, di
     await again.end()
 
 
-async def test_dead_letters_are_sent_again_and_may_come_back(tmp_path):
-    gate = Picky()
-    bench = Bench(tmp_path, gate)
-    submit(bench, *texts(10, 2, 6))
-    await bench.done()
-    stream = bench.table.open(bench, "gate", "dead-letters", "dead-letters", {"v": 1})
-    for attempt in ("refused again", "taken"):
-        gate.bad = {b"bad"} if attempt == "refused again" else set()
-        for ref, letter in bench.letters.letters():
-            await bench.target.send_letter(stream, letter)
-            bench.letters.remove(ref)
-        await bench.done()
-        assert len(bench.letters.rows()) == (2 if attempt == "refused again" else 0)
-    assert gate.events.count(b"bad") == 2
-    assert len(gate.events) == 10
-    await bench.end()
-
-
 def test_dead_letters_outlive_the_process_and_are_not_doubled(tmp_path):
     letters = DeadLetters(tmp_path, Spool(tmp_path).cipher)
     from tests.unit.agent.test_spool import SECRET, kept

@@ -7,7 +7,7 @@ import pytest
 
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter, open_checkpoint
-from tailrace.agent.delivery import relief
+from tailrace.agent.delivery import relief, spooling
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.letters import DeadLetters
@@ -16,6 +16,7 @@ from tailrace.agent.delivery.target import Target
 from tailrace.agent.lanes.adoption import Adoption
 from tailrace.agent.lanes.streams import Entry, StreamTable
 from tailrace.agent.spool import Spool
+from tailrace.errors import BusyError
 from tailrace.pipeline.contract import BatchLimits, Delivery, Identity, Outcome, Payload, Range
 
 
@@ -60,7 +61,7 @@ class Bench:
         self.writer.start()
         self.table = StreamTable("agent", opened.content.streams.values(), opened.content.ranges)
         self.spool = Spool(home, segments=segments, segment_bytes=1 << 16)
-        self.adoption = Adoption(self.spool.load(), self.table, self.writer, opened.content.rolled_back)
+        self.adoption = Adoption(self.spool.load(), self.table, self.writer, lambda _: opened.content.rolled_back)
         self.letters = DeadLetters(home, self.spool.cipher)
         self.unreadable: list[Entry] = []
         self.target = Target(
@@ -75,9 +76,12 @@ class Bench:
             ended=self.table.drop,
             unreadable=self.unreadable.append,
         )
-        self.target._backoff = Backoff(first=0.01, ceiling=0.02)
-        self.adoption.adopt(self.target)
+        self.target._attempts._backoff = Backoff(first=0.01, ceiling=0.02)
+        self.adopt()
         self.tasks = [asyncio.create_task(self.target.run()), asyncio.create_task(self._look())]
+
+    def adopt(self):
+        self.adoption.adopt(self.target)
 
     async def _look(self):
         while True:
@@ -117,6 +121,9 @@ class Bench:
             await self.target.keep_rest()
         self.writer.stop()
         self.spool.close()
+
+    def alarms(self):
+        return {alarm.kind for alarm in telemetry.recent_alarms() if alarm.values.get("target") == "gate"}
 
     def segments(self):
         return list((self.home / "agent" / "spool").glob("*/*.seg"))
@@ -205,7 +212,7 @@ async def test_a_stop_keeps_what_is_not_acknowledged(tmp_path):
     gate = Gate(down=True)
     bench = Bench(tmp_path, gate)
     stream = bench.submit(10)
-    await bench.until(lambda: bench.target._backoff.failing)
+    await bench.until(lambda: bench.target._attempts.failing)
     await bench.end(keep=True)
     gate.down = False
     again = Bench(tmp_path, gate)
@@ -262,6 +269,32 @@ async def test_a_range_that_rots_in_the_spool_goes_back_to_its_source(tmp_path):
     content = open_checkpoint(tmp_path / "agent").content
     assert content.ranges == {}
     assert content.streams[stream.id].committed == content.streams[stream.id].next
+
+
+async def test_a_spool_that_cannot_be_read_for_a_while_is_waited_for_and_no_other_stream_waits_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(spooling, "FIRST_REST_SECS", 0.01)
+    gate = Gate(down=True, max_payloads=1)
+    bench = Bench(tmp_path, gate)
+    stream = bench.submit(30)
+    await bench.spooled(30)
+    read, tried = bench.target._spooling.shelf.read, []
+
+    def cannot(ref):
+        tried.append(ref)
+        raise BusyError("too many open files")
+
+    bench.target._spooling.shelf.read = cannot
+    gate.down = False
+    await bench.until(lambda: len(tried) > 2)
+    other = bench.submit(1, key="two")
+    await bench.until(lambda: in_order(gate, other))
+    assert len(in_order(gate, stream)) <= 4, "what was under way, and nothing of what lies in the spool"
+    bench.target._spooling.shelf.read = read
+    await bench.done()
+    assert sorted(in_order(gate, stream)) == list(range(30))
+    assert in_order(gate, stream)[4:] == list(range(4, 30))
+    assert bench.unreadable == []
+    await bench.end()
 
 
 async def test_a_damaged_range_is_read_again_before_what_follows_it_in_the_spool(tmp_path):

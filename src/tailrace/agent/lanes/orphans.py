@@ -1,0 +1,240 @@
+"""What pipelines have left behind that were removed, or send elsewhere now: it is sent all the same, to where it was to go.
+
+Ranges in the spool need nothing but their target. Ranges that are prepared and have no lane any more, because neither the network nor the
+spool has taken them, get a *replay-only lane*: it is made from the config that they were made with, which the checkpoint keeps; it reads
+them again, puts them in, and ends. It opens no stream and starts no input.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tailrace import telemetry
+from tailrace.agent.aside import aside
+from tailrace.agent.assembly import Assembly, Built, name_of
+from tailrace.agent.delivery.resending import INPUT as LETTERS
+from tailrace.agent.delivery.target import Target
+from tailrace.agent.lanes.adoption import Adoption
+from tailrace.agent.lanes.catching_up import CatchingUp
+from tailrace.agent.lanes.lane import Lane, Surroundings
+from tailrace.agent.lanes.replay import Replay
+from tailrace.agent.lanes.streams import Entry
+from tailrace.agent.spool import Spool
+from tailrace.errors import ConfigError, TailraceError
+from tailrace.pipeline.contract import Flusher, FlusherContext
+from tailrace.pipeline.loading import from_canonical, resolve
+from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
+
+AGAIN_SECS: Final = 5.0
+"""How long a replay is left alone when the system is short of something."""
+
+Key = tuple[str, str]
+"""(target, input key)."""
+
+log = telemetry.logger("agent")
+
+
+@dataclass(frozen=True, slots=True)
+class FormerConfigs:
+    """The configs that the checkpoint keeps, canonical, by version."""
+
+    texts: dict[str, str]
+    context: FlusherContext
+    around: Surroundings
+
+    def leading_to(self, target: str, versions: Sequence[str], input_key: str = "") -> tuple[PipelineConfig, ConfiguredPlugin]:
+        """The first of these that sends there, from an input of that kind where one is named; and its flusher. ConfigError."""
+        reason = "its config is not known any more"
+        for version in versions:
+            text = self.texts.get(version)
+            if text is None:
+                continue
+            try:
+                config = resolve(from_canonical(text), self.around.policy)
+                plugin = self._flusher(config, target)
+            except ConfigError as error:
+                reason = error.message
+                continue
+            if self.around.supervision.quarantine.holds(config.name, version):
+                reason = "its pipeline is set aside, because the worker died of it again and again"
+            elif plugin is None or (input_key and input_key not in [one.build().key for one in config.inputs]):
+                reason = "its config leads elsewhere"
+            else:
+                return config, plugin
+        raise ConfigError(reason)
+
+    def _flusher(self, config: PipelineConfig, target: str) -> ConfiguredPlugin | None:
+        for plugin in config.flushers:
+            flusher: Flusher = plugin.build()
+            flusher.start(self.context)
+            if target in (flusher.destination, *flusher.formerly):
+                return plugin
+        return None
+
+
+class Orphans:
+    """Of one session, on its event loop. `take_in` starts a target that was built; `replay` is made for a lane."""
+
+    def __init__(
+        self,
+        parts: Assembly,
+        around: Surroundings,
+        former: FormerConfigs,
+        adoption: Adoption,
+        *,
+        spool: Spool,
+        catching_up: CatchingUp,
+        make_target: Callable[[Flusher], Target],
+        take_in: Callable[[Built], Awaitable[None]],
+        replay: Callable[[Lane], Replay],
+    ) -> None:
+        self._parts = parts
+        self._around = around
+        self._former = former
+        self._adoption = adoption
+        self._spool = spool
+        self._catching_up = catching_up
+        self._make_target = make_target
+        self._take_in = take_in
+        self._replay = replay
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._given_up: set[Key] = set()
+        """They stay prepared; the next start tries again."""
+        self.looked = False
+        """Whether all that there was at the start is at work."""
+
+    @property
+    def idle(self) -> bool:
+        return self.looked and not self._tasks
+
+    async def look(self) -> None:
+        """Take on whatever nobody else does."""
+        for target, version in self._adoption.orphans(self._known()).items():
+            await self._target(target, [version], "the spool has ranges")
+        for key, versions in self._around.streams.prepared_groups().items():
+            if not (key[1] == LETTERS or key in self._given_up or key in self._parts.replaying or self._is_cared_for(key)):
+                await self._begin(key, versions)
+        self.looked = True
+
+    def read_again(self, entry: Entry) -> None:
+        """A range of a stream without a lane was to come from the spool, and cannot: it goes back to its source."""
+        key = entry.stream.row.target, entry.stream.row.input
+        self._spawn(self._again(key, entry))
+
+    def stop(self) -> list[Lane]:
+        """No lane is made any more; those that are at work are to be stopped."""
+        for task in self._tasks:
+            task.cancel()
+        return list(self._parts.replaying.values())
+
+    # --- inside -----------------------------------------------------------------------------------------------------------------
+    def _known(self) -> set[str]:
+        """Names of all targets that are at work, or cannot be made."""
+        flushers = [target.flusher for target in self._parts.targets.values()]
+        return {name for one in flushers for name in (one.destination, *one.formerly)} | {target for target, _ in self._given_up}
+
+    def _is_cared_for(self, key: Key) -> bool:
+        """Whether a lane of a pipeline has these ranges, or will have them; or nobody may touch them now."""
+        if self._spool.closed([key[0]]):
+            return True
+        group = self._parts.groups.get(key)
+        return group is not None and not all(lane.start_over.is_set() and not lane.stopping for lane in group.lanes)
+
+    async def _target(self, name: str, versions: Sequence[str], what: str) -> Target | None:
+        """The target that has this name, at work; None, with an alarm, when it cannot be made."""
+        for target in self._parts.targets.values():
+            if name in (target.flusher.destination, *target.flusher.formerly):
+                return target
+        try:
+            _, plugin = self._former.leading_to(name, versions)
+            made = self._make_target(plugin.build())
+        except ConfigError as error:
+            self._give_up((name, ""), f"{what} for a target that no pipeline names; they are kept until one does", error.message)
+            return None
+        await self._take_in(Built([], {name_of(plugin): made}))
+        return made
+
+    async def _lane(self, key: Key, versions: Sequence[str]) -> Lane | None:
+        name, input_key = key
+        target = await self._target(name, versions, "there are prepared ranges")
+        if target is None:
+            return None
+        try:
+            config, _ = self._former.leading_to(name, versions, input_key)
+            input_ = next(one for plugin in config.inputs if (one := plugin.build()).key == input_key)
+            processors = [plugin.build() for plugin in config.processors]
+        except ConfigError as error:
+            self._give_up(key, "prepared ranges of a former pipeline cannot be sent; they are kept", error.message)
+            return None
+        return Lane(config, input_, processors, target, self._around)
+
+    async def _begin(self, key: Key, versions: Sequence[str]) -> None:
+        lane = await self._lane(key, versions)
+        if lane is not None:
+            self._parts.replaying[key] = lane
+            self._spawn(self._run(key, lane))
+
+    async def _run(self, key: Key, lane: Lane) -> None:
+        try:
+            await self._catching_up.asked(lane.target.flusher)
+            replay = self._replay(lane)
+            count = await aside(lambda: self._replayed(key, lane, replay), f"replay {lane.pipeline}")
+            log.info("ranges of a former pipeline are sent", pipeline=lane.pipeline, target=lane.target.flusher.target, ranges=count)
+        finally:
+            lane.stop(0.0)
+            del self._parts.replaying[key]
+
+    def _replayed(self, key: Key, lane: Lane, replay: Replay) -> int:
+        """On a thread, until all is put in, and what is gone was asked about."""
+        count = 0
+        try:
+            while not lane.stopping:
+                try:
+                    count += replay.run()
+                    replay.inquiry.run()
+                    break
+                except OSError as error:
+                    message = "cannot read prepared ranges of a former pipeline now; it is tried again"
+                    telemetry.alarm("CHECKPOINT_ALARM", message, target=key[0], pipeline=lane.pipeline, reason=str(error))
+                    lane.pause(AGAIN_SECS)
+        except TailraceError as error:
+            self._give_up(key, "prepared ranges of a former pipeline cannot be read again; they are kept", error.message)
+        replay.give_back()
+        if not lane.stopping and key in self._around.streams.prepared_groups():
+            self._give_up(key, "prepared ranges of a former pipeline are left; they are kept", "they belong to no target that is at work")
+        elif lane.failure:
+            self._given_up.add(key)
+        return count
+
+    async def _again(self, key: Key, entry: Entry) -> None:
+        lane = await self._lane(key, [entry.range.config_version])
+        if lane is None:
+            return
+        replay = self._replay(lane)
+
+        def once() -> None:
+            try:
+                replay.once(entry.stream, entry.range)
+                replay.inquiry.run()
+            except TailraceError as error:
+                self._give_up(key, "a range of the spool cannot be read again; it is kept", error.message)
+
+        try:
+            await aside(once, f"read again {lane.pipeline}")
+        finally:
+            lane.stop(0.0)
+
+    def _give_up(self, key: Key, message: str, reason: str) -> None:
+        self._given_up.add(key)
+        telemetry.alarm("CHECKPOINT_ALARM", message, target=key[0], reason=reason)
+
+    def _spawn(self, part: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(part)
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            raise error
