@@ -101,7 +101,9 @@ def test_one_server_that_is_out_holds_back_no_streams_but_its_own(agent, sink):
     ]  # fmt: skip
     (agent.home / "secret" / "agent.json").write_text(json.dumps({"format": 2, "agent_id": "a" * 32, "enrolments": enrolments}))
     agent.pipeline(FilePaths=[f"{agent.logs}/a.log"])
-    agent.pipeline("gone", FilePaths=[f"{agent.logs}/gone.log"], flushers=[{**agent.to_sink(), "Endpoint": dead.endpoint, "Project": "gone"}])
+    agent.pipeline(
+        "gone", FilePaths=[f"{agent.logs}/gone.log"], flushers=[{**agent.to_sink(), "Endpoint": dead.endpoint, "Project": "gone"}]
+    )
     log = agent.logs / "a.log"
     log.write_text(numbered(200))
     (agent.logs / "gone.log").write_text(numbered(10))
