@@ -207,6 +207,21 @@ def test_a_range_that_kills_three_workers_is_delivered_raw_and_all_else_runs(tmp
         assert any("50 abort" in json.dumps(event) for event in raw)
 
 
+def test_a_pipeline_whose_input_fails_three_times_is_set_aside_and_all_else_runs(tmp_path: Path):
+    with SupervisedAgent(tmp_path) as agent:
+        agent.agent.pipeline("bad", flushers=[{"Type": "flusher_file", "FilePath": f"{agent.out}.bad"}], Type="input_faulty")
+        agent.write(0, 100)
+        agent.agent.start()
+        agent.wait_for_lines(100)
+        wait_for(lambda: "`bad` 3 times: it is set aside" in agent.agent.log(), agent.agent.log(), 60)
+        agent.write(100, 100)
+        agent.wait_for_lines(200)
+        assert sorted(agent.found()) == list(range(200))
+        why = "exit code 1, because the input of the pipeline `bad` failed: ValueError: nobody expected this"
+        assert [report["why"] for report in agent.reports()] == [why] * 3
+        assert [one.pipeline for one in quarantine.load(agent.home).pipelines] == ["bad"]
+
+
 @pytest.mark.long
 def test_a_processor_that_never_returns_is_hung_and_named(tmp_path: Path):
     with SupervisedAgent(tmp_path, [FAULTY], settings="hang_secs: 5\n") as agent:

@@ -479,7 +479,13 @@ class Session:
         self._fail(error if isinstance(error, BaseException) else RuntimeError(str(context.get("message"))))
 
     def _thread_crashed(self, args: "threading.ExceptHookArgs") -> None:
-        self._loop.call_soon_threadsafe(self._fail, args.exc_value or RuntimeError("a thread ended"))
+        self._loop.call_soon_threadsafe(self._thread_failed, args.thread, args.exc_value or RuntimeError("a thread ended"))
+
+    def _thread_failed(self, thread: threading.Thread | None, error: BaseException) -> None:
+        """A pipeline whose input fails again and again is set aside by the supervisor."""
+        for lane in [one for one in self.lanes if thread is not None and one.runs_on(thread)]:
+            self._around.supervision.failed(lane.pipeline, lane.version, f"{type(error).__name__}: {error}")
+        self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         """A part of the agent died: nothing may go on half alive. What is not acknowledged is read again at the next start."""

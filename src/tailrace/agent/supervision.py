@@ -141,6 +141,10 @@ class Supervision:
         """This worker cannot run, and has said why on stderr; the supervisor's log keeps it."""
         self._send("refused", exit=exit_code, why=why[:MOST_WHY])
 
+    def failed(self, pipeline: str, version: str, why: str) -> None:
+        """This worker is about to end because of a pipeline."""
+        self._send("failed", pipeline=pipeline[:MOST_WHY], version=version, why=why[:MOST_WHY])
+
     @contextmanager
     def beating(
         self, report: Callable[[], Mapping[str, object]], stop: Callable[[], None], behind: Callable[[Container[str]], bool]

@@ -12,6 +12,7 @@ Guarantees the agent gives to plugins
 
 import enum
 import ssl
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
@@ -215,6 +216,10 @@ class Turning(Protocol):
     @property
     def turned_at(self) -> float:
         """When the thread began its present turn (monotonic seconds); 0 while it is not at work."""
+        ...
+
+    def runs_on(self, thread: threading.Thread) -> bool:
+        """Whether a thread is its own: when that fails, the input is to blame."""
         ...
 
 

@@ -26,7 +26,7 @@ _REASONS: Final[dict[str, str]] = {
     "HOLD_ON_TOO_SLOW_ALARM": "a new config holds on only the pipelines that differ, for seconds; all others read on",
     "CHECKPOINT_V2_ALARM": _CHECKPOINT,
     "CHECKPOINT_INVALID_ALARM": _CHECKPOINT,
-    "INPUT_COLLECT_ALARM": "what an input cannot read has an alarm of its own; an input that fails altogether ends the worker: `LOGTAIL_CRASH_ALARM`",
+    "INPUT_COLLECT_ALARM": "what an input cannot read has an alarm of its own; an input that fails altogether ends the worker, and is set aside the third time: `LOGTAIL_CRASH_ALARM`",
     "FILTER_INIT_ALARM": "a filter is a processor: `PROCESSOR_INIT_ALARM`",
     "LZ4_COMPRESS_FAIL_ALARM": "compression works on memory that is there, and cannot fail",
     **dict.fromkeys(("HTTP_LOAD_ADDRESS_ALARM", "HTTP_COLLECT_ALARM", "HTTP_INIT_ALARM", "HTTP_PARSE_ALARM"), f"`metric_http`: {_INPUT}"),

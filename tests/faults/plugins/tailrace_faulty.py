@@ -1,12 +1,15 @@
-"""A processor that does on certain words what no processor should: it is a user's plugin, found by its entry point."""
+"""A processor that does on certain words what no processor should, and an input whose thread fails: a user's plugins, found by their
+entry points."""
 
 import os
 import threading
 from typing import Any
 
 from tailrace.batch import EventBatch
+from tailrace.inputs.file.plugin import InputFile
 from tailrace.pipeline.config import PluginConfig, option
-from tailrace.pipeline.registry import processor
+from tailrace.pipeline.contract import InputContext
+from tailrace.pipeline.registry import input_plugin, processor
 from tailrace.processors.base import BatchProcessor
 
 kept: list[bytearray] = []
@@ -39,3 +42,16 @@ class Faulty(BatchProcessor[FaultyConfig]):
     @classmethod
     def sample(cls) -> dict[str, Any]:
         return {}
+
+
+@input_plugin("input_faulty")
+class FaultyInput(InputFile):
+    """Like `input_file`, until its thread begins."""
+
+    def start(self, context: InputContext) -> None:
+        self._thread = threading.Thread(target=fail, daemon=True)
+        self._thread.start()
+
+
+def fail() -> None:
+    raise ValueError("nobody expected this")

@@ -29,7 +29,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["quer"], "error: unknown command `quer`\nhint: did you mean `query`?\n"),
         (["zzz"], "error: unknown command `zzz`\nhint: the commands are `up`, `query`, `tail`,"),
         (["agent", "statu"], "error: unknown command `statu`\nhint: did you mean `status`?\n"),
-        (["server", "zzz"], "error: unknown command `zzz`\nhint: the commands are `run`\n"),
+        (["server", "zzz"], "error: unknown command `zzz`\nhint: the commands are `run`"),
         (["--hel"], "error: unknown option `--hel`\nhint: did you mean `--help`?\n"),
         (["query", "--sinc=1h"], "error: unknown option `--sinc`\nhint: did you mean `--since`?\n"),
         (["tail", "--zzz"], "error: unknown option `--zzz`\nhint: `tailrace tail --help` shows how to call it\n"),

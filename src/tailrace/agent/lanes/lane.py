@@ -223,6 +223,10 @@ class Lane:
         """Whether everything that it put in is acknowledged."""
         return not self._outstanding
 
+    def runs_on(self, thread: threading.Thread) -> bool:
+        """Whether a thread is its input's."""
+        return isinstance(self.input, Turning) and self.input.runs_on(thread)
+
     def stands_still_for(self, now: float) -> float:
         """Seconds that its reader has been in one turn; 0 while it waits for its target, or is not at work."""
         input_ = self.input

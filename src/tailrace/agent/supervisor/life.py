@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from tailrace.agent.platform import Processes
@@ -21,6 +22,15 @@ HANDOVER_SECS: Final = 5.0
 """How long a new worker may take to fetch one handle."""
 TRACE_SECS: Final = 2.0
 """How long a hung worker may take to write its trace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Of a pipeline's input, which the worker cannot go on after."""
+
+    pipeline: str
+    version: str
+    why: str
 
 
 class Life:
@@ -46,6 +56,8 @@ class Life:
         """Since when it is at work (monotonic); None before."""
         self.refused: int | None = None
         """The exit code of a worker that said why it cannot run."""
+        self.failed: Failure | None = None
+        """What it ends of, as it says itself."""
         self.ending = ""
         """Why the supervisor ends it, or nothing."""
         self.standstill: Standstill | None = None
@@ -117,6 +129,8 @@ class Life:
         """What is known about its end."""
         code = self.exit_code or 0
         why = self.ending or (f"killed by {_name_of(-code)}" if code < 0 else f"exit code {code}")
+        if self.failed is not None and not self.ending:
+            why += f", because the input of the pipeline `{self.failed.pipeline}` failed: {self.failed.why}"
         trace, work = crash.read_trace(self._trace), self._box.at_work()
         return crash.Crash(self.pid, self.version, why, time.monotonic() - self.began_at, trace, work, self._pulse.last)
 

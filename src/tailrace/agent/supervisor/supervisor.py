@@ -15,7 +15,7 @@ from tailrace.agent.platform.systemd import Notifier
 from tailrace.agent.supervisor import crash, quarantine, record
 from tailrace.agent.supervisor.channel import close
 from tailrace.agent.supervisor.keeper import MOST, Keeper
-from tailrace.agent.supervisor.life import OVER, Life
+from tailrace.agent.supervisor.life import OVER, Failure, Life
 from tailrace.agent.supervisor.order import Order
 from tailrace.agent.supervisor.pauses import Pauses
 from tailrace.agent.supervisor.quarantine import Suspect
@@ -128,6 +128,8 @@ class Supervisor:
         elif kind == "refused":
             life.refused = int(message.get("exit", 1))
             self._said.kept(f"the worker cannot run: {message.get('why', '')}")
+        elif kind == "failed":
+            life.failed = Failure(str(message["pipeline"]), str(message["version"]), str(message.get("why", "")))
 
     def _greet(self, life: Life, hello: Mapping[str, Any]) -> None:
         aside = self._quarantine()
@@ -300,5 +302,7 @@ def _suspects(life: Life, report: crash.Crash) -> list[Suspect]:
         of, version = life.standstill.pipeline, life.standstill.version
         found = [Suspect.of(work) for work in report.at_work if of and work.pipeline == of]
         return found or ([Suspect(of, version, at=time.time())] if of else [])
+    if life.failed is not None and life.exit_code and not life.ending:
+        return [Suspect(life.failed.pipeline, life.failed.version, at=time.time())]
     died = life.exit_code is not None and life.exit_code < 0 and life.exit_code != -signal.SIGKILL
     return [Suspect.of(work) for work in report.culprits] if died and not life.ending else []

@@ -97,6 +97,9 @@ class InputFile:
     def turned_at(self) -> float:
         return self._follower.turned_at if self._follower is not None else 0.0
 
+    def runs_on(self, thread: threading.Thread) -> bool:
+        return thread is self._thread
+
     @property
     def drained(self) -> bool:
         return self._follower is not None and self._follower.drained
