@@ -99,8 +99,8 @@ def test_a_worker_that_lost_its_supervisor_reads_deleted_files_to_their_ends_fir
 
 def test_a_pipeline_that_was_set_aside_goes_on_when_it_is_released(tmp_path: Path):
     with SupervisedAgent(tmp_path) as agent:
-        pipeline = load_file(tmp_path / "pipelines" / "app.json")
-        [at_work] = Worker(agent.home, [pipeline])._at_work()
+        worker = Worker(agent.home, [load_file(tmp_path / "pipelines" / "app.json")])
+        [at_work] = worker._at_work(worker._pipelines())
         (agent.home / "agent").mkdir(exist_ok=True)
         quarantine.save(Quarantine(pipelines=[Suspect("app", at_work.version)]), agent.home)
         agent.also("other")
