@@ -36,6 +36,14 @@ class Quota(BaseModel):
     writes_per_sec: int | None = Field(None, ge=0, le=1_000_000_000, description="Requests that write.")
 
 
+class ProjectQuota(Quota):
+    """Those of a project, and how many things it may hold."""
+
+    max_logstores: int | None = Field(None, ge=0, le=1_000_000, description="How many logstores there may be.")
+    max_configs: int | None = Field(None, ge=0, le=1_000_000, description="How many collection configs there may be.")
+    max_machine_groups: int | None = Field(None, ge=0, le=1_000_000, description="How many machine groups there may be.")
+
+
 class LogstoreQuota(Quota):
     """Those of a logstore, and of each of its shards."""
 
@@ -136,7 +144,7 @@ class Quotas:
     def _of_project(self, project: Project) -> tuple[list[Bucket], list[Bucket]]:
         known = self._projects.get(project.id)
         if known is None or known[0] is not project.quota:
-            settings, own, name = self._settings, Quota.model_validate(project.quota), f"project `{project.name}`"
+            settings, own, name = self._settings, ProjectQuota.model_validate(project.quota), f"project `{project.name}`"
             known = self._projects[project.id] = (
                 project.quota,
                 self._bucket_of(f"bytes: {name}", "project", own.write_bytes_per_sec, settings.project_write_bytes_per_sec),

@@ -82,6 +82,10 @@ class Settings(BaseModel):
         0, ge=0, description="Bytes on disk that all events and their indexes may take: beyond it the oldest go; 0 is no bound."
     )
     retention_check_secs: float = Field(10.0, ge=0.1, le=3600, description="How often bounds of bytes are looked at.")
+    max_projects: int = Field(1000, ge=0, description="How many projects there may be; 0 is no bound.")
+    max_logstores: int = Field(200, ge=0, description="How many logstores a project may have, where its quota says nothing; 0 is no bound.")
+    max_configs: int = Field(1000, ge=0, description="How many collection configs a project may have, likewise.")
+    max_machine_groups: int = Field(1000, ge=0, description="How many machine groups a project may have, likewise.")
     internal_log_ttl_days: int = Field(7, ge=1, le=3650, description="How long what agents say about themselves is kept.")
     internal_log_write_bytes_per_sec: int = Field(
         4_194_304, ge=0, description="Log bytes that agents say about themselves, per second and project; 0 is no bound."

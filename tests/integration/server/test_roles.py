@@ -9,8 +9,6 @@ from tests.integration.server.served import Operation, operations
 ROLES = ("none", "reader", "operator", "admin")
 ADMINS = {
     "log:DeleteProject",
-    "own PUT /projects/{project}/quota",
-    "own PUT /projects/{project}/logstores/{logstore}/quota",
     "own GET /projects/{project}/roles",
     "own PUT /projects/{project}/roles/{name}",
     "own DELETE /projects/{project}/roles/{name}",
@@ -22,7 +20,12 @@ EVERYBODYS = {"own GET /agents", "own GET /tokens", "own GET /keys"}
 """Lists that hold what the caller may see."""
 UNKNOWN = {"own GET /keys/{key_id}", "own POST /keys/{key_id}/reset", "own DELETE /keys/{key_id}"}
 """A key of others does not exist for those who may not manage it."""
-SERVERS = {"log:CreateProject", "own POST /keys"}
+SERVERS = {
+    "log:CreateProject",
+    "own POST /keys",
+    "own PUT /projects/{project}/quota",
+    "own PUT /projects/{project}/logstores/{logstore}/quota",
+}
 """These concern no project, although their host or body may name one."""
 AGENTS = {"own GET /agents/streams", "own GET /agents/streams/{stream}"}
 

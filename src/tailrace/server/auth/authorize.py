@@ -18,6 +18,9 @@ ANYBODYS_ACTIONS = frozenset(
     {"log:ListProject", "tailrace:GetSelf", "tailrace:SetOwnPassword", "tailrace:CreateOwnKey", "tailrace:ChangeOwnKey", "tailrace:Logout"}
 )
 
+SERVERS_ACTIONS = frozenset({"log:CreateProject", "tailrace:SetQuota"})
+"""Administrators of the server decide, whatever project it is about: one that has no administrator yet, or how much one may take."""
+
 SYSTEM_PROJECT = "tailrace-system"
 """Holds what the server itself writes, such as the changes that were made; nobody writes there, and nobody deletes."""
 SYSTEM_CHANGES = frozenset({"log:UpdateLogStore"})
@@ -56,7 +59,7 @@ def is_allowed(principal: Principal, action: str, resource: Resource) -> bool:
         return True
     if resource.project == SYSTEM_PROJECT:
         action, resource = "tailrace:GetChanges", Resource()
-    if action == "log:CreateProject":  # it has no administrator yet
+    if action in SERVERS_ACTIONS:
         resource = Resource()
     return _reaches(principal, action, resource) and covers(principal.roles, action, resource.project)
 

@@ -17,6 +17,7 @@ from tailrace.server.db import sharding, statements
 from tailrace.server.db.index_builds import IndexBuilds
 from tailrace.server.db.records import Logstore, Project, Shard
 from tailrace.server.db.transactions import Transactions
+from tailrace.server.limits import check_room
 from tailrace.server.store.port import Found, Indexes, ShardRange, Store, TableSpec
 from tailrace.server.store.schema import table_name
 
@@ -103,12 +104,14 @@ class Catalog:
         shard_count: int,
         options: Mapping[str, Any],
         index: Mapping[str, Any] | None = None,
+        most: int = 0,
     ) -> Logstore:
         """With `index` its table is made at once as that wants it, which is faster than to change it."""
         async with self._changing:
             owner = self._known_project(project)
             if name in self._logstores[project]:
                 raise ApiError(400, "LogStoreAlreadyExist", f"logstore `{name}` already exists")
+            check_room(self._logstores[project], most, f"logstores in project `{project}`")
             logstore = await self._run(
                 statements.insert_logstore, owner, name, ttl=ttl, shard_count=shard_count, options=options, now=_now()
             )

@@ -17,6 +17,7 @@ from tailrace.server.db import collection_statements as statements
 from tailrace.server.db.records import Config, ConfigVersion, MachineGroup, Project
 from tailrace.server.db.sealing import seal_clear_documents
 from tailrace.server.db.transactions import Transactions
+from tailrace.server.limits import check_room
 
 log = telemetry.logger("server.collection")
 
@@ -55,11 +56,13 @@ class Collection:
         return [found[name] for name in sorted(found)]
 
     async def create_config(
-        self, project: Project, name: str, form: Literal["classic", "pipeline"], document: Mapping[str, Any], author: str
+        self, project: Project, name: str, form: Literal["classic", "pipeline"], document: Mapping[str, Any], author: str, *, most: int = 0
     ) -> Config:
+        """`most` is how many there may be in the project; 0 is no bound."""
         async with self._changing:
             if name in self._configs.get(project.name, {}):
                 raise ApiError(400, "ConfigAlreadyExist", f"config `{name}` already exists")
+            check_room(self._configs.get(project.name, {}), most, f"configs in project `{project.name}`")
             now = _now()
             new = Config(0, project.name, name, form, 1, document, author, now, now)
             config = await self._run(statements.insert_config, self._vault, project.id, new)
@@ -105,11 +108,12 @@ class Collection:
         found = self._groups.get(project, {})
         return [found[name] for name in sorted(found)]
 
-    async def create_group(self, project: Project, group: MachineGroup) -> None:
-        """The group's id and times are set here."""
+    async def create_group(self, project: Project, group: MachineGroup, *, most: int = 0) -> None:
+        """The group's id and times are set here. `most` is how many there may be in the project; 0 is no bound."""
         async with self._changing:
             if group.name in self._groups.get(project.name, {}):
                 raise ApiError(400, "MachineGroupAlreadyExist", f"machine group `{group.name}` already exists")
+            check_room(self._groups.get(project.name, {}), most, f"machine groups in project `{project.name}`")
             now = _now()
             made = await self._run(statements.insert_group, project.id, replace(group, created=now, modified=now))
             self._groups.setdefault(project.name, {})[group.name] = made

@@ -9,6 +9,7 @@ from tailrace.server.api.call import Call, Response, Route, json_response, ok
 from tailrace.server.api.sls.paging import page_of, text_in
 from tailrace.server.db.records import Config
 from tailrace.server.fleet.pipelines import NAME, check_config, logstores_of
+from tailrace.server.limits import most_of
 
 CLASSIC, PIPELINE = "classic", "pipeline"
 Form = Literal["classic", "pipeline"]
@@ -20,7 +21,8 @@ async def create_config(call: Call, *, form: Form) -> Response:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise _invalid(f"config name `{name}` is not 2 to 128 of letters, digits, - _ and ., with a letter or digit at both ends")
     _check(call, name, document, form)
-    await call.collection.create_config(project, name, form, document, call.principal.key_id)
+    most = most_of("configs", project, call.settings)
+    await call.collection.create_config(project, name, form, document, call.principal.key_id, most=most)
     return ok()
 
 

@@ -9,6 +9,7 @@ from tailrace.server.api.call import Call, Response, Route, json_response, ok
 from tailrace.server.api.sls.paging import page_of, text_in
 from tailrace.server.db.records import Logstore
 from tailrace.server.fleet.pipelines import logstores_of
+from tailrace.server.limits import most_of
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,61}[a-z0-9]")
 MAX_TTL, MAX_SHARDS = 3650, 256  # 3650 days stand for "for ever"
@@ -38,7 +39,9 @@ async def create_logstore(call: Call) -> Response:
         raise _invalid(f"logstore name `{name}` is not 2 to 63 of a-z, 0-9, - and _, with a letter or digit at both ends")
     shards = _number(body, "shardCount", DEFAULT_SHARDS, 1, MAX_SHARDS)
     ttl = _number(body, "ttl", DEFAULT_TTL, 1, MAX_TTL)
-    await call.catalog.create_logstore(call.require_project().name, name, ttl=ttl, shard_count=shards, options=_options(body))
+    project, options = call.require_project(), _options(body)
+    most = most_of("logstores", project, call.settings)
+    await call.catalog.create_logstore(project.name, name, ttl=ttl, shard_count=shards, options=options, most=most)
     return ok()
 
 

@@ -10,6 +10,7 @@ from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, json_response, ok
 from tailrace.server.api.sls.paging import page_of, text_in
 from tailrace.server.db.records import MachineGroup
+from tailrace.server.limits import most_of
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,126}[a-z0-9]")
 MACHINE_ID = re.compile(r"[^\s\x00-\x1f\x7f]{1,256}")
@@ -22,7 +23,8 @@ async def create_group(call: Call) -> Response:
     name = body.get("groupName")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise _invalid(f"group name `{name}` is not 2 to 128 of a-z, 0-9, - and _, with a letter or digit at both ends")
-    await call.collection.create_group(project, _group(body, project.name, name))
+    most = most_of("machine_groups", project, call.settings)
+    await call.collection.create_group(project, _group(body, project.name, name), most=most)
     return ok()
 
 

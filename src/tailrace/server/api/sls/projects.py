@@ -10,6 +10,7 @@ from tailrace.server.api.sls.paging import page_of, text_in
 from tailrace.server.api.sls.parameters import known_zone
 from tailrace.server.auth.authorize import SYSTEM_PROJECT, may_see
 from tailrace.server.db.records import Project
+from tailrace.server.limits import check_room
 from tailrace.server.settings import Settings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
@@ -28,6 +29,8 @@ async def create_project(call: Call) -> Response:
     if name == SYSTEM_PROJECT:
         raise ApiError(400, "ProjectAlreadyExist", f"project `{name}` is the server's own")
     options = {option: body[option] for option in KEPT_OPTIONS if isinstance(body.get(option), str)} | _time_zone(body)
+    present = [one for one in call.catalog.projects() if one.name != SYSTEM_PROJECT]
+    check_room(present, call.settings.max_projects, "projects")
     await call.catalog.create_project(name, _description(body.get("description")), options)
     return ok()
 

@@ -14,6 +14,7 @@ from tailrace.server.auth.authorize import Resource, authorize
 from tailrace.server.auth.principal import Principal
 from tailrace.server.db.records import Config, Project
 from tailrace.server.fleet.pipelines import NAME, check_config, logstores_of
+from tailrace.server.limits import most_of
 
 router = APIRouter(prefix="/projects/{project}", tags=["collection"])
 
@@ -102,7 +103,8 @@ async def save_pipeline(project: ProjectName, name: ConfigName, body: PipelineTe
         if server.catalog.logstore(project, logstore) is None:
             raise ApiError(404, "LogStoreNotExist", f"logstore `{logstore}` does not exist")
     if known is None:
-        return _saved(server, await server.collection.create_config(owner, name, "pipeline", document, caller.key_id))
+        most = most_of("configs", owner, server.settings)
+        return _saved(server, await server.collection.create_config(owner, name, "pipeline", document, caller.key_id, most=most))
     if known.form != "pipeline":
         raise ApiError(400, "ConfigAlreadyExist", f"config `{name}` has the classic form")
     return _saved(server, await server.collection.change_config(project, name, document, caller.key_id))

@@ -1,4 +1,4 @@
-"""Write quotas of projects and logstores."""
+"""Write quotas of projects and logstores, and how many things a project may hold."""
 
 from fastapi import APIRouter
 
@@ -7,20 +7,20 @@ from tailrace.server.api.call import Services
 from tailrace.server.api.v1.signed import Caller, Server
 from tailrace.server.auth.authorize import Resource, authorize
 from tailrace.server.db.records import Logstore, Project
-from tailrace.server.quota import LogstoreQuota, Quota
+from tailrace.server.quota import LogstoreQuota, ProjectQuota
 
 router = APIRouter(prefix="/projects/{project}", tags=["quotas"])
 
 
 @router.get("/quota")
-async def project_quota(project: str, caller: Caller, server: Server) -> Quota:
+async def project_quota(project: str, caller: Caller, server: Server) -> ProjectQuota:
     """What was set for a project; what is null follows the server's settings."""
     authorize(caller, "tailrace:GetQuota", Resource(project))
-    return Quota.model_validate(_project(server, project).quota)
+    return ProjectQuota.model_validate(_project(server, project).quota)
 
 
 @router.put("/quota")
-async def set_project_quota(project: str, quota: Quota, caller: Caller, server: Server) -> Quota:
+async def set_project_quota(project: str, quota: ProjectQuota, caller: Caller, server: Server) -> ProjectQuota:
     """Set a project's quota, in force at once."""
     authorize(caller, "tailrace:SetQuota", Resource(project))
     _project(server, project)
