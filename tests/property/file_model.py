@@ -108,7 +108,7 @@ class Agent:
     def sweep(self) -> None:
         """What happens to deleted files that are read to their end, once they have been quiet for a while."""
         for generation in self.files.open_generations:
-            if not os.fstat(generation.descriptor).st_nlink and generation.drained and not generation.queued:
+            if generation.is_open and not os.fstat(generation.descriptor).st_nlink and generation.drained and not generation.queued:
                 self.files.end(generation)
 
     def holds(self, inode: int) -> bool:
@@ -401,10 +401,12 @@ class World:
     def _looks_like_another(self, one: Incarnation) -> bool:
         """Whether it came within a tick of the clock before or after another one of which two thirds of it are the beginning."""
 
+        left = b"".join(line + b"\n" for line in one.lines if line not in one.excused)
+
         def is_alike(other: Incarnation) -> bool:
             apart = max(one.began_at - other.ended_at, other.began_at - one.ended_at)
-            same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one.content, other.content, strict=False)))
-            return apart <= TICK_NS and same * 3 >= min(len(one.content), len(other.content)) * 2
+            same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(left, other.content, strict=False)))
+            return apart <= TICK_NS and same * 3 >= min(len(left), len(other.content)) * 2
 
         return self.clock is not None and any(is_alike(other) for other in self.all if other is not one and other.content)
 

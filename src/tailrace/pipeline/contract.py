@@ -85,7 +85,9 @@ class InputContext(Protocol):
         ...
 
     def remember(self, stream: str, position: Position) -> None:
-        """Make a position durable that no range led to (a file that stood there already, a mark). Not while ranges are under way."""
+        """Make a position durable that no range led to: a file that stood there already, a mark, what was seen beyond the last range.
+        While ranges of the stream are under way that are not prepared yet, it becomes durable with them: the stream must go on with them
+        until then."""
         ...
 
     def stored_end(self, key: str) -> int | None:

@@ -50,6 +50,8 @@ class StreamRow:
     updated: int = 0
     _text: tuple[Position, str] | None = field(default=None, init=False, repr=False, compare=False)
     """The position that was written last, and its text: most are written twice, as prepared and as acknowledged."""
+    _remembered: tuple[int, Position] | None = field(default=None, init=False, repr=False, compare=False)
+    """The position to go on at when all sequences below the number are prepared or acknowledged."""
 
     def values(self) -> Values:
         committed = self._text[1] if self._text is not None and self._text[0] is self.committed else dump(self.committed)
@@ -72,7 +74,24 @@ class StreamRow:
 
     def goes_on_behind(self, prepared: Range) -> None:
         if prepared.sequence >= self.next_sequence:
-            self.next, self.next_sequence = prepared.position, prepared.sequence + 1
+            self.goes_on(prepared.position, prepared.sequence + 1)
+
+    def goes_on(self, position: Position, following: int) -> None:
+        """All sequences below `following` are prepared or acknowledged: it goes on at `position`, or at what was remembered then."""
+        self.next, self.next_sequence = position, following
+        if self._remembered is not None and self._remembered[0] <= following:
+            self.next, self._remembered = self._remembered[1], None
+
+    def remember(self, position: Position, below: int) -> bool:
+        """The stream is to go on at `position` when all sequences `below` that number are prepared; whether they are."""
+        if self.next_sequence < below:
+            self._remembered = below, position
+            return False
+        acknowledged = self.committed is self.next or self.committed == self.next
+        self.next = position
+        if acknowledged:
+            self.committed = position
+        return True
 
 
 def _range_values(prepared: Range, position: str, parts: int) -> Values:

@@ -88,6 +88,8 @@ class CheckpointWriter:
             for opened, prepared, parts in ranges:
                 row = self._streams.get(opened.id) or self._row(opened)  # what the range says of a row that is durable need not be written
                 self._batch.prepared.append(row.prepared(prepared, parts))
+                if row.next is not prepared.position:
+                    self._batch.streams[row.id] = row
             self._hurry(done)
 
     def reserve(self, opened: StreamRow, following: int, done: Callback) -> None:
@@ -104,7 +106,7 @@ class CheckpointWriter:
             if prefix is not None:
                 through, row.committed = prefix
                 if through >= row.next_sequence:  # its end was never prepared, because nothing of it was to be sent
-                    row.next, row.next_sequence = row.committed, through + 1
+                    row.goes_on(row.committed, through + 1)
             self._batch.acknowledged.extend((row.id, sequence) for sequence in sequences)
             self._batch.callbacks.append(done)
             self._wait_for_company()
@@ -116,12 +118,13 @@ class CheckpointWriter:
                 self._batch.streams[row.id] = row
                 self._wait_for_company()
 
-    def remember(self, opened: StreamRow, position: Position) -> None:
-        """A position that no range led to."""
+    def remember(self, opened: StreamRow, position: Position, below: int = 0) -> None:
+        """A position that no range led to. Where ranges with sequences `below` that number are still to be prepared, it is kept when they
+        are: until then the stream must go on before them."""
         with self._lock:
             row = self._row(opened)
-            row.committed = row.next = position
-            self._wait_for_company()
+            if row.remember(position, below):
+                self._wait_for_company()
 
     def forget(self, id_: str, done: Callback | None = None) -> None:
         """A stream that ended and is acknowledged to its end. Then `done`, when that is durable."""

@@ -275,7 +275,7 @@ class Lane:
     def remember(self, stream: str, position: Position) -> None:
         if not self.failure and (taken := self._taken.get(stream)) is not None:
             taken.left_at = position
-            self._around.checkpoint.remember(taken.row, position)
+            self._around.checkpoint.remember(taken.row, position, taken.next_sequence)
 
     def stored_end(self, key: str) -> int | None:
         table, flusher = self._around.streams, self.target.flusher

@@ -1,12 +1,13 @@
 """The rotated files beside a live one: which of them may be looked into, and which holds what was read of a known one."""
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.copies import holds, lies_in, seen
+from tailrace.inputs.file.copies import holds, is_copy_of, lies_in, may_be, seen
 from tailrace.inputs.file.generation import FileId, Generation, born_of
 from tailrace.inputs.file.registry import Registry
 from tailrace.inputs.file.rotation import Rotated, family, rotated_from
@@ -33,6 +34,17 @@ class Beside:
 
     def __init__(self, table: Registry) -> None:
         self._table = table
+        self._sought: Position | None = None
+
+    @contextlib.contextmanager
+    def seeking(self, position: Position) -> Generator[bool]:
+        """While a stream that was read up to `position` is sought; whether it is the only one."""
+        only = self._sought is None
+        self._sought = self._sought or position
+        try:
+            yield only
+        finally:
+            self._sought = None if only else self._sought
 
     def find(self, path: str, key: str, position: Position, modified: int = 0) -> Copy | None:
         """The first of the files beside `path` that holds what was seen of the stream `key` up to `position`."""
@@ -75,7 +87,7 @@ class Beside:
             return True
         if content.reaches(seen(position)) and candidate.modified < int(position.get("seen", (0, 0))[1]):
             return False
-        if any(int(one["offset"]) and holds(content, one) for one in self.awaited(path)):
+        if any(int(one["offset"]) and holds(content, one) for one in self._awaited(path)):
             return False
         known = [one.content for other, one, _ in self.known(path) if one is not None and other != key]
         return not any(one is not None and lies_in(content, one) for one in known)
@@ -110,19 +122,27 @@ class Beside:
         ]
         return [*((one.key, one, one.proof) for one in near), *((str(note.get("of", "")), None, note) for note in notes)]
 
-    def awaited(self, path: str) -> list[Position]:
+    def is_awaited(self, content: Content, path: str) -> bool:
+        """Whether a file is a copy of what a stream that is sought, or one of the former run that is not taken up yet, has read beside
+        `path`, or holds it."""
+        sought = [self._sought] if self._sought else []
+        return any(holds(content, one) or is_copy_of(content, None, one) for one in [*sought, *self._awaited(path)])
+
+    def _awaited(self, path: str) -> list[Position]:
         """Where streams of the former run stand that came from beside `path` and are not taken up yet."""
         stem = _stem(path)
         return [one for one in self._table.awaited() if "head" in one and "copy" not in one and str(one["path"]).startswith(stem)]
 
-    def open(self, candidate: Rotated) -> Content | None:
-        """None when it cannot be read, is another file by now, or one that the checkpoint knows and that will be taken up."""
+    def open(self, candidate: Rotated, *, unknown: bool = False) -> Content | None:
+        """None when it cannot be read, is another file by now, or one that the checkpoint knows and that will be taken up; with `unknown`
+        also when it only has the inode and birth time of such a one."""
         try:
             content = self._table.content(candidate.path)
         except OSError:
             return None
-        known = self._table.expected.get(content.file) == content.identity.born
-        if content.file == candidate.file and not known and _can_be_read(content):
+        born, position = self._table.expected.get(content.file, (None, {}))
+        expected = born == content.identity.born and (unknown or may_be(content, position))
+        if content.file == candidate.file and not expected and _can_be_read(content):
             return content
         content.close()  # renamed just now: the next look finds it
         return None

@@ -3,10 +3,12 @@
 Of what is gone only signatures are left: a hash of the head, and one of the last bytes that were read.
 """
 
+import os
+
 from tailrace.batch import fingerprint
-from tailrace.inputs.file.content import Content
+from tailrace.inputs.file.content import Content, is_compressed
 from tailrace.inputs.file.generation import SIGNATURE_SIZE, Generation, fits, has_head
-from tailrace.inputs.file.packing import STEP_BYTES
+from tailrace.inputs.file.packing import HEAD_BYTES, STEP_BYTES
 from tailrace.inputs.file.trail import trail_at
 from tailrace.pipeline.contract import Position
 
@@ -35,6 +37,13 @@ def holds(content: Content, position: Position) -> bool:
         return found and (content.reaches(seen(position)) or _was_made_before(content, position))
     except OSError:
         return False  # a damaged compressed file
+
+
+def may_be(content: Content, position: Position) -> bool:
+    """Whether a file with the inode and birth time of a known one may be that: another one can have both within a tick of the clock."""
+    if "head" not in position:
+        return True
+    return holds(content, position) if content.is_unpacked else fits(content, position)
 
 
 def seen(position: Position) -> int:
@@ -66,10 +75,26 @@ def is_front_of(copy: Content, live: Content) -> bool:
     return live.read_at(len(head), 0) == head and live.read_at(size - begin, begin) == copy.read_at(SIGNATURE_SIZE, begin)
 
 
-def proof_of_end(content: Content, size: int) -> Position:
-    """What another file must hold, and end with, to be a copy of this one."""
+def proof_of_copy(content: Content, size: int) -> Position:
+    """What shows that a file of `size` bytes is still the copy that it was; where it is not compressed, what another file must hold, and
+    end with, to be a copy of it."""
+    if content.is_unpacked:
+        return {"packed": [size, _packed_head(content)]}
     head, tail = content.read_at(SIGNATURE_SIZE, 0), content.read_at(min(SIGNATURE_SIZE, size), max(0, size - SIGNATURE_SIZE))
     return {"offset": size, "head": [len(head), fingerprint(head).hex()], "tail": [len(tail), fingerprint(tail).hex()]}
+
+
+def is_still(content: Content, note: Position) -> bool:
+    """Whether a file is the copy that was noted: another one may have got its inode, and be born, within the same tick of the clock."""
+    if "head" in note:
+        return holds(content, note)
+    if "packed" not in note:  # as releases before 0.1.0 noted compressed copies
+        return is_compressed(os.pread(content.descriptor, HEAD_BYTES, 0))
+    return [content.status().st_size, _packed_head(content)] == list(note["packed"])
+
+
+def _packed_head(content: Content) -> str:
+    return fingerprint(os.pread(content.descriptor, SIGNATURE_SIZE, 0)).hex()
 
 
 def _agree(one: Content, other: Content) -> bool:

@@ -29,6 +29,8 @@ from tailrace.pipeline.platform import FileIdentity, is_below
 
 ROTATED_SECS = 3600.0
 """So long a rotated file is held that no path leads to any more: its writer may still have it open."""
+TELL_SECS = 10.0
+"""More often than this the checkpoint is not told of the growth of a file that is not read."""
 
 
 class Files:
@@ -80,7 +82,6 @@ class Files:
         self._look_for_missed()
         news = {path: look for path, look in scan.files.items() if not self._is_as_noted(look)}
         again = [path for path, look in live_first(news) if not self.look(path, look, first_seen_by=scan.first_pattern[path])]
-        again += [path for path, look in scan.files.items() if look[:2] in self._table.expected] if self.crowded else []
         self._table.notes.save()
         self._marks.settle(self._context)
         self._scanned(scan)
@@ -98,19 +99,11 @@ class Files:
         for generation in [one for one in self.generations if not one.is_open and one.file not in here]:
             if _is_gone(generation.location, generation.file):
                 self.end(generation)
-            elif found := find_file(str(Path(generation.location).parent), generation.file):
-                self._look_at_rotated(generation, found)
         self._close_idle(here)
         self._table.notes.prune(here)
         self._table.notes.save()
         self._scanned(scan)
         return again
-
-    def _look_at_rotated(self, generation: Generation, path: str) -> None:
-        """A closed file that no pattern finds: whoever writes to it has it open still."""
-        generation.location = path
-        if (look := look_at(path)) is not None and look[:2] == generation.file:
-            self._grown(generation, look, changed=False)
 
     def _is_as_noted(self, look: Look) -> bool:
         note = self._table.notes.get(look[:2])
@@ -181,7 +174,7 @@ class Files:
 
     def _opened(self, path: str, file: FileId) -> bool:
         """Open a file to read it, unless it is none of ours to read after all."""
-        content = None if self.crowded else self._table.open(path)
+        content = self._table.open(path)
         if content is None:
             return False
         if content.file != file or self._is_no_log(path, content):
@@ -191,15 +184,17 @@ class Files:
 
     def _begin(self, path: str, content: Content) -> bool:
         """Read a file from its beginning, or from where the server or a note says."""
-        stored, note = self._context.stored_end(stream_key(content.identity)), self._table.notes.get(content.file)
+        note = self._table.notes.get(content.file)
         self._table.is_known_copy(content)  # forgets a former file with its inode; what that was packed into is a copy still
         self._table.left_alone.pop(content.file, None)
-        self._table.copies.pop(content.file, None)
+        if copy := self._table.copies.pop(content.file, None):
+            self._table.end_stream(*copy)
         previous = self._table.at.get(path)
         before = (previous.born, previous.modified) if previous is not None else self._table.last.get(path, (0, 0))
         generation = self._table.new(content, path, before=before)
         if generation is None:
             return False
+        stored = self._context.stored_end(generation.key)
         if stored is not None and content.reaches(stored):
             generation.seek(stored)
             self._context.remember(generation.stream, generation.position())
@@ -287,11 +282,11 @@ class Files:
     def _follow_on(self, generation: Generation, path: str, before: tuple[int, int]) -> None:
         """`generation` stands at `path` now: it is read after what stood there before, and after what came and went in between."""
         previous = self._table.at.get(path)
+        if previous is not None and previous is not generation and previous.is_open:
+            previous = self._as_it_is(previous)
+            generation.opened = time.time_ns()
+            self._context.remember(generation.stream, generation.position())
         if previous is not None and previous is not generation:
-            if previous.is_open:
-                previous = self._as_it_is(previous)
-                generation.opened = time.time_ns()
-                self._context.remember(generation.stream, generation.position())
             previous.displaced, previous.drained = True, False
             self._keep_nameless(previous)
             self._table.wanted(previous)
@@ -302,8 +297,9 @@ class Files:
             previous = next_
             self._table.wanted(next_)
 
-    def _as_it_is(self, generation: Generation) -> Generation:
-        """What an open file holds now: what it held before is found first, where it was copied away, before what came after it."""
+    def _as_it_is(self, generation: Generation) -> Generation | None:
+        """What an open file holds now: what it held before is found first, where it was copied away, before what came after it. None when
+        nothing of it is to be read."""
         if not generation.unchanged():
             return self.truncated(generation)
         if not generation.offset and generation.may_have_changed():
@@ -315,7 +311,7 @@ class Files:
         for path, born, modified in self._unsearched.paths(self._table):
             self._succession.missed.take(path, born, modified, self._standing(path))
 
-    def truncated(self, generation: Generation) -> Generation:
+    def truncated(self, generation: Generation) -> Generation | None:
         """What the reader found: the open file is no longer what was read of it."""
         return self._succession.truncated(generation, generation.proof, generation.size)
 
@@ -340,7 +336,7 @@ class Files:
 
     def look_after(self, generation: Generation) -> None:
         """A file has changed that cannot be read yet: hold it, and where it was truncated, the copy of what it held. OSError."""
-        if generation.ended or generation.is_unpacked or not (generation.is_open or (not self.crowded and self.reopen(generation))):
+        if generation.ended or generation.is_unpacked or not (generation.is_open or self.reopen(generation)):
             return
         seen = generation.sight
         if not generation.offset and generation.may_have_changed() and self.came_before(generation):
@@ -358,24 +354,24 @@ class Files:
             self._remember_sight(generation)
 
     def _remember_sight(self, generation: Generation) -> None:
-        """Of a file that nothing was read of no range tells how large it was: were it gone at the next start, its bytes would be lost
-        uncounted."""
-        if not generation.offset and generation.size > int(generation.saved.get("seen", (0, 0))[0]):
-            generation.saved = generation.position()
-            self._context.remember(generation.stream, generation.saved)
+        """What was seen beyond the last range: were it gone at the next start, its bytes would be lost uncounted. Of a file that may soon
+        be gone at once, of others now and then: many files may grow while their target is away."""
+        size, at = generation.told
+        now = time.monotonic()
+        if generation.size > size and (generation.displaced or now - at >= TELL_SECS):
+            generation.told = generation.size, now
+            self._context.remember(generation.stream, generation.position())
 
     def end(self, generation: Generation, why: str = "the file was deleted") -> None:
         """Its file is gone, and it is read as far as it could be."""
-        position, seen = generation.proof, generation.size
-        generation.close()
-        if not self._succession.removed(generation, position):
-            self._table.losses.add(generation.key, int(position["offset"]), seen, path=generation.path, why=why)
-            self._table.forget(generation)
+        self._succession.end(generation, why)
 
     def give_up_deleted(self) -> None:
         """Close deleted files beyond the agent's bounds, read or not."""
         displaced = [one for one in self._table.generations.values() if one.displaced and one.content is not None]
         for generation, bound in self._deleted.beyond(displaced, time.monotonic()):
+            if not generation.is_open:  # the end of another one has shown what became of it
+                continue
             generation.look(time.time_ns())
             if unread := generation.unread:
                 message = "a deleted file is held open no longer, though not all of it was read"
@@ -460,15 +456,6 @@ class Files:
         self._deleted.close()
 
     # --- for the schedule -------------------------------------------------------------------------------------------------------
-    @property
-    def crowded(self) -> bool:
-        """Whether no further file may be taken up before others are closed."""
-        return self._table.crowded
-
-    @crowded.setter
-    def crowded(self, value: bool) -> None:
-        self._table.crowded = value
-
     @property
     def leaving(self) -> list[Generation]:
         return [one for one in self._table.generations.values() if one.leaving_by]

@@ -16,7 +16,8 @@ from tailrace.inputs.file.trail import Trail, trail_at, trail_from
 from tailrace.pipeline.contract import Position
 from tailrace.pipeline.platform import FileIdentity
 
-LAYOUT = 1
+LAYOUT = 2
+"""Of positions. 1 had pairs of mark and hash as its trail; those prove nothing any more, the rest is as it was."""
 SIGNATURE_SIZE = 1024
 """Bytes of the head, and before the offset, that prove a file to be the one that was read."""
 TICK_NS = 20_000_000
@@ -76,6 +77,8 @@ class Generation:
     """At the last look, in bytes of the log."""
     modified: int = 0
     """mtime in ns at the last look."""
+    told: tuple[int, float] = (0, 0.0)
+    """The size of which the checkpoint knows, and when it was told so beyond what was read (monotonic seconds)."""
     settled: bool = False
     """The last look came so long after the last change that no other can hide in the same tick of the clock."""
     before: tuple[int, int] = (0, 0)
@@ -233,6 +236,7 @@ class Generation:
         self.trail = self.trail.passing(self.tail, piece, self.offset)
         self.offset += len(piece)
         self.size = max(self.size, self.offset)
+        self.told = self.size, self.told[1]  # by the range that ends here
         self.tail = (piece if len(piece) >= SIGNATURE_SIZE else self.tail + piece)[-SIGNATURE_SIZE:]
         self.unfinished = unfinished
 
@@ -316,6 +320,11 @@ def file_of(key: str) -> FileId:
 
 def born_of(key: str) -> int:
     return int(key.split("~", maxsplit=1)[0].split(":")[2], 16)
+
+
+def is_key_of(key: str, identity: FileIdentity) -> bool:
+    """Whether a stream began in a file; its device may have had another number then."""
+    return (file_of(key)[1], born_of(key)) == (identity.inode, identity.born)
 
 
 def ahead_of(position: Position) -> tuple[int, bytes]:

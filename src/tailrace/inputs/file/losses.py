@@ -26,6 +26,10 @@ class Losses:
         self.total = int(note.get("unread_bytes_deleted", 0))
         self._counted: dict[str, tuple[int, int]] = {str(key): (int(start), int(end)) for key, start, end in note.get("counted", [])}
 
+    def __contains__(self, key: object) -> bool:
+        """Whether bytes of a stream were counted lately."""
+        return key in self._counted
+
     def add(self, key: str, start: int, end: int, *, path: str, why: str) -> None:
         """Bytes `[start, end)` of the stream `key` are gone. What was counted of it before is not counted again."""
         with self._lock:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tailrace.inputs.file.beside import LOOKS, Beside, Known, file_at
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.copies import holds, is_copy_of
+from tailrace.inputs.file.copies import is_copy_of
 from tailrace.inputs.file.generation import TICK_NS, Generation
 from tailrace.inputs.file.order import line_up, put_between
 from tailrace.inputs.file.registry import Registry
@@ -63,7 +63,7 @@ class Missed:
             return False
         times = generation.modified, generation.written_at
         rotated = [one for one in rotated_from(generation.path) if times[0] <= one.modified <= times[1]]
-        earlier = {one.file for one in itertools.takewhile(lambda one: one.file != generation.file, rotated)}
+        earlier = {one.file: None for one in itertools.takewhile(lambda one: one.file != generation.file, rotated)}
         for one in map(self._table.generations.get, earlier):
             if one is not None and one.path != generation.path and _is_untouched(one):
                 self._line_up(one, [one, generation])
@@ -100,11 +100,11 @@ class Missed:
         earlier = [one.opened for one in self._table.generations.values() if one.path == path and one.opened < before]
         opened = max(before - MISSED_NS, *earlier, 0) + 1
         for candidate in candidates:
-            if candidate.file in self._table.generations or (content := self._beside.open(candidate)) is None:
+            if candidate.file in self._table.generations or (content := self._beside.open(candidate, unknown=True)) is None:
                 continue
             if self._table.is_known_copy(content) or not _came_between(content, candidate, born, modified, until):
                 content.close()
-            elif any(holds(content, position) for position in self._beside.awaited(path)):
+            elif self._beside.is_awaited(content, path):
                 content.close()  # who goes on in it comes soon
             elif originals := [key for key, one, position in known if is_copy_of(content, one, position)]:
                 self._table.leave_copy(candidate.path, content, originals[0])

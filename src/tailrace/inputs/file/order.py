@@ -13,13 +13,16 @@ def read_after(first: Generation, second: Generation) -> None:
 
 def line_up(generation: Generation, chain: Sequence[Generation], last: Sequence[Generation]) -> None:
     """The chain takes the place that `generation` had; `last` is read after the whole of it."""
-    if generation.after is not None and chain[0] is not generation:
-        generation.after.followers.remove(generation)
-        generation.after.followers.append(chain[0])
-        chain[0].after, generation.after = generation.after, None
+    if generation.after is not None and generation not in chain[:1]:
+        first, generation.after = generation.after, None
+        first.followers.remove(generation)
+        chain = [first, *chain]
+    if not chain:
+        for follower in last:
+            follower.after = None
     for first, second in itertools.pairwise(chain):
         read_after(first, second)
-    for follower in last:
+    for follower in last if chain else ():
         read_after(chain[-1], follower)
 
 

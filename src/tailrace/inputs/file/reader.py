@@ -123,9 +123,7 @@ class Reader:
         """Whether it is still to be read, and open."""
         if generation.ended or generation.after is not None:  # since it was queued
             return False
-        if generation.is_open or self._files.reopen(generation):
-            return True
-        return not self._files.crowded and self._pause(generation)  # else it may only have lacked a handle
+        return generation.is_open or self._files.reopen(generation) or self._pause(generation)
 
     def _block(self, generation: Generation, looked_at: int) -> tuple[bool, bytes | None]:
         """The next bytes, and whether they end with a record; None when others must be read instead."""

@@ -10,17 +10,16 @@ from pathlib import Path
 
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.copies import holds, proof_of_end
-from tailrace.inputs.file.generation import LAYOUT, FileId, Generation, stream_key
+from tailrace.inputs.file.copies import is_still, proof_of_copy
+from tailrace.inputs.file.generation import LAYOUT, FileId, Generation, is_key_of, stream_key
 from tailrace.inputs.file.losses import Losses
 from tailrace.inputs.file.notes import Notes
 from tailrace.inputs.file.roots import Roots
 from tailrace.inputs.file.rotation import open_content
 from tailrace.inputs.file.walk import Look
 from tailrace.pipeline.contract import InputContext, Position
+from tailrace.pipeline.platform import FileIdentity
 
-SPARE_HANDLES = 8
-"""So many are left when a file is taken up, for the copies and the rotated files that are compared with it."""
 LAST_KEPT = 10_000
 """Paths whose last generation is remembered: dated names never come back."""
 
@@ -40,6 +39,10 @@ class Registry:
     generations: dict[FileId, Generation] = field(default_factory=dict[FileId, Generation])
     at: dict[str, Generation] = field(default_factory=dict[str, Generation])
     """By path, the generation that was seen there last."""
+    keys: set[str] = field(default_factory=set[str])
+    """Of the streams that are at work, that say what is a copy, or that the checkpoint knows and that were not taken up yet."""
+    originals: set[str] = field(default_factory=set[str])
+    """Keys of the streams that copies are known to be of; they may have ended."""
     left_alone: dict[FileId, tuple[int, int]] = field(default_factory=dict[FileId, tuple[int, int]])
     """Compressed files and copies: their size and mtime, at which they are no logs."""
     taken_elsewhere: set[FileId] = field(default_factory=set[FileId])
@@ -47,15 +50,14 @@ class Registry:
     copies: dict[FileId, tuple[str, Position]] = field(default_factory=dict[FileId, tuple[str, Position]])
     """Copies of what is read from elsewhere: stream key of the note, and the note. The position in it is that of the end."""
     copies_gone: list[tuple[str, Position]] = field(default_factory=list[tuple[str, Position]])
-    """Those whose inodes other files have now: what a copy was packed into is still to be found."""
+    """Notes of those whose inodes other files have now: what a copy was packed into is still to be found."""
     last: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """Of paths whose last generation has ended: its birth time and last writing, so that what came after it is not missed."""
-    expected: dict[FileId, int] = field(default_factory=dict[FileId, int])
-    """Files that the checkpoint knows and that were not taken up yet, with their birth time: the inode may be another file's by now."""
+    expected: dict[FileId, tuple[int, Position]] = field(default_factory=dict[FileId, tuple[int, Position]])
+    """Files that the checkpoint knows and that were not taken up yet, with their birth time and what is known of them last: the inode may
+    be another file's by now."""
     awaited: Callable[[], list[Position]] = list
     """Of the streams that the checkpoint knows and that were not taken up yet: where they stand."""
-    crowded: bool = False
-    """The last file that was opened left few handles, or there was none for it."""
     scanned_at: int = 0
     """Wall clock in ns at which the last completed scan began; 0 before: what came while no agent ran counts as just found."""
 
@@ -64,46 +66,45 @@ class Registry:
         return self.left_alone.get(look[:2]) == look[2:]
 
     # --- copies -----------------------------------------------------------------------------------------------------------------
-    def leave_copy(self, path: str, content: Content, of: str) -> None:
-        """Keep in mind, durably, that a file is a copy of what is read from elsewhere, as the stream with the key `of`."""
+    def leave_copy(self, path: str, content: Content, of: str, *, key: str = "") -> None:
+        """Keep in mind, durably, that a file is a copy of what is read from elsewhere, as the stream with the key `of`. `key`: of a stream
+        that is nothing but this note from now on."""
         status = content.status()
         look = status.st_size, status.st_mtime_ns
         self.left_alone[content.file] = look
         if look[0]:
-            key = stream_key(content.identity)
-            position: Position = {"v": LAYOUT, "copy": list(look), "path": path, "of": of}
-            if not content.is_unpacked:  # it may be compressed later
-                position |= proof_of_end(content, look[0])
+            key = key or self._note_key(content) or self.free_key(content.identity)
+            position: Position = {"v": LAYOUT, "copy": list(look), "path": path, "of": of, **proof_of_copy(content, look[0])}
             if (stream := self.context.open_stream(key, position)) is not None:
                 self.context.remember(stream, position)
-                self.copies[content.file] = key, position
+                self.note_copy(content.file, key, position)
+
+    def note_copy(self, file: FileId, key: str, position: Position) -> None:
+        """The stream `key` says at `position` that a file is a copy."""
+        self.keys.add(key)
+        self.originals.add(str(position.get("of", "")))
+        self.copies[file] = key, position
+
+    def _note_key(self, content: Content) -> str:
+        """Key of the note that there is of a file already; empty when there is none."""
+        key = self.copies[content.file][0] if content.file in self.copies else ""
+        return key if key and is_key_of(key, content.identity) else ""
 
     def is_known_copy(self, content: Content) -> bool:
         """Whether an open file is one that was found to be a copy. What is known of a former file with its inode is forgotten."""
         note = self.copies.get(content.file)
         if note is None:
             return False
-        if note[0] == stream_key(content.identity) and ("head" not in note[1] or holds(content, note[1])):
+        if self._note_key(content) and is_still(content, note[1]):
             return True
         self.left_alone.pop(content.file, None)
-        key, position = self.copies.pop(content.file)
-        if key == stream_key(content.identity):  # the other one's stream has this key
-            self.end_stream(key, {})
-            key = ""
-        self.copies_gone.append((key, position))
+        self.copies_gone.append(self.copies.pop(content.file))
         return False
 
     # --- opening ----------------------------------------------------------------------------------------------------------------
     def content(self, path: str, *, unpack: bool = True) -> Content:
         """`open_content` within the bounds of the root that the path lies in, whatever its links lead to by now. OSError."""
-        platform = self.context.platform
-        try:
-            content = open_content(platform, path, beneath=self.roots.beneath(path), unpack=unpack)
-        except OSError as error:
-            self.crowded = self.crowded or error.errno == errno.EMFILE
-            raise
-        self.crowded = self.crowded or content.descriptor >= platform.file_handles - SPARE_HANDLES
-        return content
+        return open_content(self.context.platform, path, beneath=self.roots.beneath(path), unpack=unpack)
 
     def open(self, path: str) -> Content | None:
         """The file at `path`, as it is; None, with an alarm where that is called for, when it cannot be opened."""
@@ -125,7 +126,7 @@ class Registry:
         self, content: Content, path: str, *, location: str = "", opened: int = 0, before: tuple[int, int] = (0, 0)
     ) -> Generation | None:
         """A generation from the beginning of an open file; None, and the file closed, when it is not ours to read."""
-        key = stream_key(content.identity)
+        key = self.free_key(content.identity)
         generation = Generation(key, content.file, content.identity.born, path, location or path, content=content)
         generation.known_as(self.roots.of(path))
         generation.opened, generation.before = opened or time.time_ns(), before
@@ -148,9 +149,17 @@ class Registry:
             self.leave_to_other(generation.file, generation.location)
             return False
         self.taken_elsewhere.discard(generation.file)
+        self.keys.add(generation.key)
         generation.stream = stream
         self.generations[generation.file] = generation
         return True
+
+    def free_key(self, identity: FileIdentity) -> str:
+        """The key of a new stream of a file; one of its own also where what began in this file goes on elsewhere, or where something is
+        known of another file with its inode that was born within the same tick of the clock."""
+        key = stream_key(identity)
+        is_free = not (key in self.keys or key in self.originals or key in self.losses)
+        return key if is_free else stream_key(identity, f"~{time.time_ns():x}")
 
     # --- letting go -------------------------------------------------------------------------------------------------------------
     def let_go(self, path: str) -> None:
@@ -172,8 +181,14 @@ class Registry:
     def forget(self, generation: Generation) -> None:
         """Nothing more will come from it."""
         generation.close()
-        self.context.end_stream(generation.stream)
+        self.end(generation)
         self.drop(generation)
+
+    def end(self, generation: Generation) -> None:
+        """Its stream is over."""
+        self.context.end_stream(generation.stream)
+        self.keys.discard(generation.key)
+        generation.ended = True
 
     def drop(self, generation: Generation) -> None:
         """It is no longer ours to read."""
@@ -193,6 +208,7 @@ class Registry:
 
     def end_stream(self, key: str, position: Position) -> None:
         """End a stream that no generation reads."""
+        self.keys.discard(key)
         if stream := self.context.open_stream(key, position):
             self.context.end_stream(stream)
 
@@ -206,14 +222,16 @@ class Registry:
         """Forget what was left alone and is not there any more: its inode may come back as another file. The notes of copies that went."""
         self.taken_elsewhere &= here
         gone = [note for _, note in self.copies_gone]
-        for key in [key for key, _ in self.copies_gone if key]:
+        for key, _ in self.copies_gone:
             self.end_stream(key, {})
         self.copies_gone.clear()
-        for file in self.left_alone.keys() - here:
+        for file in [file for file in self.left_alone if file not in here]:
             if file in self.copies and standing(str(self.copies[file][1]["path"]), file):
                 continue
             del self.left_alone[file]
             if note := self.copies.pop(file, None):
                 gone.append(note[1])
                 self.end_stream(note[0], {})
+        if gone:
+            self.originals = {str(note.get("of", "")) for _, note in self.copies.values()}
         return gone

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tailrace.inputs.file import notes, standing
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.copies import holds, seen
+from tailrace.inputs.file.copies import holds, may_be, seen
 from tailrace.inputs.file.generation import TICK_NS, FileId, Generation, born_of, file_of
 from tailrace.inputs.file.kept import kept_content
 from tailrace.inputs.file.losses import LOSS_PREFIX
@@ -36,10 +36,10 @@ class Restoring:
         self._states: dict[FileId, list[StreamState]] = {}
         self._others: set[FileId] = set()
         """Files that another lane of the same target goes on with."""
-        for state in sorted(states, key=lambda one: one.key):
-            if not state.key.startswith(NOTES) and "standing" not in state.next:
-                self._states.setdefault(file_at(state.key, state.next)[0], []).append(state)
-        table.expected.update({file: _born(states) for file, states in self._states.items()})
+        for state in sorted(filter(_is_file, states), key=_in_order):
+            self._states.setdefault(file_at(state.key, state.next)[0], []).append(state)
+            table.keys.add(state.key)
+        table.expected.update({file: _expected(states[-1]) for file, states in self._states.items()})
         self._going_on: list[StreamState] = []
         """Those of the file that is being taken up."""
         table.awaited = lambda: [state.next for states in [*self._states.values(), self._going_on] for state in states]
@@ -48,11 +48,12 @@ class Restoring:
 
     def expect(self, file: FileId) -> None:
         """Another lane may have let go of a file: look up what is known of it now."""
-        states = [state for state in self._context.streams if not state.key.startswith(NOTES)]
+        states = filter(_is_file, self._context.streams)
         self._others.discard(file)
         if found := [state for state in states if file_at(state.key, state.next)[0] == file]:
-            self._states[file] = sorted(found, key=lambda one: one.key)
-            self._table.expected[file] = _born(found)
+            self._states[file] = sorted(found, key=_in_order)
+            self._table.expected[file] = _expected(self._states[file][-1])
+            self._table.keys.update(state.key for state in found)
         elif file in self._states:
             self._forget(file)
 
@@ -63,7 +64,7 @@ class Restoring:
     def prune(self) -> None:
         """What another lane is done with is expected no longer: its inode may come back as a file of ours."""
         if self._others:
-            known = {file_at(state.key, state.next)[0] for state in self._context.streams if not state.key.startswith(NOTES)}
+            known = {file_at(state.key, state.next)[0] for state in filter(_is_file, self._context.streams)}
             for file in self._others - known:
                 self._others.discard(file)
                 self._forget(file)
@@ -139,8 +140,10 @@ class Restoring:
         self._forget(file)
         last = states[-1]
         same = content.file == file and content.identity.born == file_at(last.key, last.next)[1]
-        if same and content.is_unpacked and "head" in last.next:  # else it got the inode, and was born, within the same tick of the clock
-            same = holds(content, last.next)
+        if same and "copy" not in last.next:  # else it got the inode, and was born, within the same tick of the clock
+            table = self._table
+            same = not (content.file in table.generations or table.is_known_copy(content))
+            same = same and (not content.is_unpacked or may_be(content, last.next))
         self._going_on = states[:-1]
         taken = same and self._resume(last, content, location)  # first: what was there before is not in it
         self._going_on = []
@@ -173,7 +176,7 @@ class Restoring:
     def _resume_kept(self, file: FileId, path: str) -> bool:
         """A file without a name goes on through the handle that the supervisor has kept: before what stands at its path now."""
         states = self._states[file]
-        content = kept_content(self._context, states[-1].id)
+        content = next(filter(None, (kept_content(self._context, state.id) for state in states)), None)  # a truncated one keeps its handle
         if content is None:
             return False
         if content.file != file:
@@ -252,7 +255,7 @@ class Restoring:
         self._context.open_stream(state.key, state.next)
         size, modified = state.next["copy"]
         self._table.left_alone[content.file] = int(size), int(modified)
-        self._table.copies[content.file] = state.key, state.next
+        self._table.note_copy(content.file, state.key, state.next)
 
     def _without_file(self, state: StreamState) -> None:
         """Its file is gone, or holds something else now: it goes on in a copy, or ends."""
@@ -290,14 +293,23 @@ class Restoring:
                 self._table.at[path] = generations[-1]
 
 
+def _is_file(state: StreamState) -> bool:
+    return not state.key.startswith(NOTES) and "standing" not in state.next
+
+
+def _in_order(state: StreamState) -> tuple[int, int, str, str]:
+    """As they came; what a copy was noted of before what its file held later. Nothing here may hang on the numbers of inodes."""
+    return file_at(state.key, state.next)[1], int(state.next.get("opened", 0)), str(state.next["path"]), state.key
+
+
 def file_at(key: str, position: Position) -> tuple[FileId, int]:
     """File and birth time that a stream was last read from."""
     device, inode, born = position.get("file", (*file_of(key), born_of(key)))
     return (int(device), int(inode)), int(born)
 
 
-def _born(states: Sequence[StreamState]) -> int:
-    return file_at(states[-1].key, states[-1].next)[1]
+def _expected(state: StreamState) -> tuple[int, Position]:
+    return file_at(state.key, state.next)[1], state.next
 
 
 def _generation(state: StreamState, location: str) -> Generation:

@@ -72,7 +72,7 @@ def rotated_from(path: str, *, relatives: bool = False) -> list[Rotated]:
         except OSError:
             continue
     done = [one for name, one in found.items() if not _is_being_packed(name, one, directory)]
-    return sorted(done, key=lambda one: (one.modified, _age(one.path)))
+    return sorted(done, key=lambda one: (one.modified, _age(one.path), one.path))
 
 
 def _is_being_packed(name: str, file: Rotated, directory: str) -> bool:

@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 from tailrace.inputs.file.beside import Beside, Copy
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.copies import holds, is_copy_of, is_front_of
-from tailrace.inputs.file.generation import Generation, stream_key
+from tailrace.inputs.file.copies import holds, is_copy_of, is_front_of, may_be, seen
+from tailrace.inputs.file.generation import Generation, is_key_of, stream_key
 from tailrace.inputs.file.missed import Missed
 from tailrace.inputs.file.order import line_up
 from tailrace.inputs.file.registry import Registry
-from tailrace.inputs.file.rotation import live_names
+from tailrace.inputs.file.rotation import Rotated, live_names, rotated_from
 from tailrace.pipeline.contract import Position
 
 
@@ -28,35 +28,65 @@ class Succession:
         self.missed = Missed(table, self._beside)
 
     # --- truncated --------------------------------------------------------------------------------------------------------------
-    def truncated(self, generation: Generation, position: Position, seen: int) -> Generation:
-        """The open file does not hold any more what was read of it: a new generation begins on it, from its beginning.
+    def truncated(self, generation: Generation, position: Position, size: int) -> Generation | None:
+        """The open file does not hold any more what was read of it: a new generation begins on it, from its beginning, unless what it holds
+        now is a copy of another one.
 
-        The old one, read up to `position` of the `seen` bytes, goes on in a copy where there is one (copytruncate); otherwise what was not
-        read is lost. Then comes what was rotated away in between.
+        The old one, read up to `position` of the `size` bytes that were seen, goes on in a copy where there is one (copytruncate);
+        otherwise what was not read is lost. Then comes what was rotated away in between. Returns what is read last of all that, if
+        anything is.
         """
         self._context.count("truncations")
         self._context.source_goes(generation.stream)
-        fresh = self._begin_anew(generation)
+        fresh = None if self._is_anothers(generation) else self._begin_anew(generation)
+        if fresh is None:
+            self._let_file_go(generation)
+        self._verify_rotated(generation.path, position)
         before, generation.followers = generation.followers, []
-        modified = int(position.get("seen", (0, 0))[1])
+        chain = self._what_was_in_it(generation, position, fresh.opened if fresh is not None else time.time_ns())
+        if generation not in chain:
+            lost = int(position["offset"]), size
+            self._table.losses.add(generation.key, *lost, path=generation.path, why="it was truncated, and no copy of it is there")
+            self._table.end(generation)
+        if fresh is not None:
+            chain.append(fresh)
+        line_up(generation, chain, before)
+        for one in chain or before:
+            self._table.wanted(one)
+        return chain[-1] if chain else None
+
+    def _what_was_in_it(self, generation: Generation, position: Position, until: int) -> list[Generation]:
+        """The copy that a truncated file goes on in, and what was copied away after that and before `until` (wall clock in ns)."""
+        path, modified = generation.path, int(position.get("seen", (0, 0))[1])
         self._leave_cut_copies(generation, position)
-        candidates = self._beside.candidates(generation.path, modified)
-        copy = self._beside.find(generation.path, generation.key, position, modified)
+        candidates = self._beside.candidates(path, modified)
+        copy = self._beside.find(path, generation.key, position, modified)
         if copy is not None:
             self._go_on_in(generation, copy, position)
             modified = copy.rotated.modified
-        chain = [generation] if copy is not None else []
-        known = [(generation.key, generation, position), *self._beside.known(generation.path)]
-        chain += self.missed.unknown(candidates, generation.path, born=generation.born, modified=modified, known=known, before=fresh.opened)
-        if copy is None:
-            lost = int(position["offset"]), seen
-            self._table.losses.add(generation.key, *lost, path=generation.path, why="it was truncated, and no copy of it is there")
-            self._context.end_stream(generation.stream)
-            generation.ended = True
-        line_up(generation, [*chain, fresh], before)
-        for one in [*chain, fresh]:
-            self._table.wanted(one)
-        return fresh
+        known = [(generation.key, generation, position), *self._beside.known(path)]
+        missed = self.missed.unknown(candidates, path, born=generation.born, modified=modified, known=known, before=until)
+        return [generation, *missed] if copy is not None else missed
+
+    def _is_anothers(self, generation: Generation) -> bool:
+        """Whether a file under a rotated name was written anew with a copy of another one, known or about to be taken up."""
+        content = generation.content
+        assert content is not None, "it was looked at just now"
+        if next(live_names(generation.location.rpartition("/")[2]), None) is None:
+            return False
+        if self._beside.is_awaited(content, generation.path):
+            return True
+        known = [one for one in self._beside.known(generation.path) if one[1] is not generation]
+        originals = [key for key, one, position in known if is_copy_of(content, one, position)]
+        if originals:
+            self._table.leave_copy(generation.location, content, originals[0])
+        return bool(originals)
+
+    def _let_file_go(self, generation: Generation) -> None:
+        generation.close()
+        for path in [path for path, one in self._table.at.items() if one is generation]:
+            del self._table.at[path]
+        del self._table.generations[generation.file]
 
     def is_copied_away(self, generation: Generation) -> bool:
         """Whether a file of which nothing was read, and which is shorter now, was copied as it was at the last look."""
@@ -67,7 +97,8 @@ class Succession:
         return copied
 
     def _begin_anew(self, generation: Generation) -> Generation:
-        key = f"{generation.key.split('~')[0]}~{time.time_ns():x}"
+        assert generation.content is not None, "it was looked at just now"
+        key = stream_key(generation.content.identity, f"~{time.time_ns():x}")
         fresh = Generation(key, generation.file, generation.born, generation.path, generation.location, content=generation.content)
         fresh.read_to_end_at, fresh.displaced = generation.read_to_end_at, generation.displaced
         fresh.before = generation.born, generation.modified
@@ -83,9 +114,43 @@ class Succession:
         self._table.take_stream(fresh)
         return fresh
 
+    def _verify_rotated(self, path: str, position: Position) -> None:
+        """Before what was read up to `position` is sought: what is known of rotated files beside `path` that have changed. A copy may have
+        been written over one, or have got its inode."""
+        with self._beside.seeking(position) as is_first:
+            for rotated in rotated_from(path, relatives=True) if is_first else ():
+                known = self._table.generations.get(rotated.file)
+                if known is not None and known.differs(rotated.size, rotated.modified):
+                    self._verify(known, rotated)
+
+    def _verify(self, generation: Generation, rotated: Rotated) -> None:
+        if generation.is_open:
+            if not generation.unchanged():
+                self.truncated(generation, generation.proof, generation.size)
+        elif (content := self._beside.open(rotated)) is not None:
+            position = generation.proof
+            if content.identity.born == generation.born and not may_be(content, position):
+                generation.content = content
+                self.truncated(generation, position, seen(position))
+                return
+            content.close()
+            if content.identity.born != generation.born:
+                self.end(generation, "the file was deleted")
+
+    def end(self, generation: Generation, why: str) -> None:
+        """Its file is gone, and it is read as far as it could be: it goes on in a copy, or is over."""
+        position, size = generation.proof, generation.size if generation.is_open else seen(generation.proof)
+        generation.close()
+        if self._table.generations.get(generation.file) is generation:
+            del self._table.generations[generation.file]
+        if not self.removed(generation, position):
+            self._table.losses.add(generation.key, int(position["offset"]), size, path=generation.path, why=why)
+            self._table.forget(generation)
+
     # --- removed, copied --------------------------------------------------------------------------------------------------------
     def removed(self, generation: Generation, position: Position) -> bool:
         """Its file is gone: whether a copy is there that holds more than what was read, in which it goes on."""
+        self._verify_rotated(generation.path, position)
         copy = self._beside.find(generation.path, generation.key, position)
         if copy is None:
             self._leave_cut_copies(generation, position)
@@ -111,8 +176,8 @@ class Succession:
     def read_through(self, generation: Generation) -> None:
         """A compressed copy has been read to its end."""
         assert generation.content is not None, "it was read just now"
-        own = generation.key == stream_key(generation.content.identity)
-        self._table.leave_copy(generation.location, generation.content, generation.key)
+        own = is_key_of(generation.key, generation.content.identity)
+        self._table.leave_copy(generation.location, generation.content, generation.key, key=generation.key if own else "")
         if own:  # its stream is the note now
             generation.close()
             self._table.drop(generation)
@@ -155,6 +220,5 @@ class Succession:
         generation.go_on(position)
         self._table.generations[file] = generation
         self._table.at.setdefault(copy.rotated.path, generation)
-        if not generation.offset:  # else the next range says where it lies now
-            self._context.remember(generation.stream, generation.position())
+        self._context.remember(generation.stream, generation.position())
         self._context.count("copies_read_on")

@@ -58,8 +58,11 @@ def trail_from(offset: int) -> Trail:
 
 
 def trail_at(position: Position) -> Trail:
-    begin, hashes = position.get("trail", (None, ""))
-    return trail_from(int(position["offset"])) if begin is None else Trail(int(begin), bytes.fromhex(hashes))
+    match position.get("trail"):
+        case [int(begin), str(hashes)]:
+            return Trail(begin, bytes.fromhex(hashes))
+        case _:  # too short for a mark, or pairs of mark and hash, as layout 1 had them
+            return trail_from(int(position["offset"]))
 
 
 def _hash(before: bytes) -> bytes:

@@ -405,3 +405,31 @@ def test_a_damaged_row_of_an_older_format_is_not_made_whole_by_the_migration(tmp
     opened.database.close()
     assert list(tmp_path.glob("checkpoint.db.damaged-*"))
     assert opened.content.rolled_back
+
+
+def test_what_is_remembered_while_ranges_are_on_their_way_waits_until_they_are_prepared(tmp_path):
+    opened = Opened(tmp_path)
+    opened.prepare(0)
+    beyond = {"v": 1, "at": 30, "seen": 99}
+    opened.writer.remember(opened.row, beyond, 3)  # 1 and 2 have been taken, and are not prepared yet
+    opened.prepare(1)
+    opened.acknowledge(0, prefix=0)
+    copy = tmp_path / "as a crash leaves it"
+    copy.mkdir()
+    for path in tmp_path.glob("checkpoint.db*"):
+        (copy / path.name).write_bytes(path.read_bytes())
+    assert state(copy) == (10, 20, 2, [1])
+    opened.prepare(2)
+    opened.writer.stop()
+    assert state(tmp_path) == (10, 30, 3, [1, 2])
+    again = open_checkpoint(tmp_path)
+    again.database.close()
+    assert again.content.streams[STREAM].next == beyond
+
+
+def test_what_is_remembered_behind_ranges_counts_none_of_them_as_acknowledged(tmp_path):
+    opened = Opened(tmp_path)
+    opened.prepare(0, 1)
+    opened.writer.remember(opened.row, {"v": 1, "at": 20, "seen": 99}, 2)
+    opened.writer.stop()
+    assert state(tmp_path) == (0, 20, 2, [0, 1])

@@ -317,3 +317,20 @@ def test_a_shorter_file_that_begins_alike_is_no_copy_that_was_cut_short(world):
     world.settle()
     world.verify()
     assert len(numbered(world)) == 69
+
+
+def test_growth_behind_what_was_read_is_counted_when_it_was_deleted_while_no_agent_ran(world):
+    """No range tells of it: a full target keeps it from being read."""
+    world.write(3)
+    world.look()
+    world.read(10)
+    world.write(5)
+    world.look()
+    size = world.live.stat().st_size
+    for generation in world.agent.files.open_generations:
+        world.agent.files.look_after(generation)
+    read = sum(len(line) + 1 for line in world.contents)
+    world.stop()
+    world.delete_live()
+    world.settle()
+    assert world.lane.counts["unread_bytes_deleted"] == size - read > 0

@@ -1,0 +1,54 @@
+"""The shortest lives that once lost a line, repeated one or mixed up their order: mostly, an inode came back within a tick of the clock."""
+
+import pytest
+
+from tests.property.file_model import World
+from tests.property.test_file_generations import FileLife, FileLifeOfAllNames
+
+LIVES = {
+    "what a key said of an ended file": "write+header scan rename stop compress start read write+header+partial restart delete_live stop",
+    "a compressed copy's inode": "write look copytruncate compress read write delete_oldest copytruncate",
+    "a key that another stream took elsewhere": "write copytruncate look restart stop compress restart delete_live write",
+    "the same, unseen": "write copytruncate restart stop write compress restart delete_live write",
+    "a copy on the inode of a copy": "write scan copytruncate write read stop delete_oldest copytruncate",
+    "a cut copy beside it": "write scan copytruncate write read copytruncate_late+seen stop delete_oldest copytruncate",
+    "a handle that held another by then": "write+partial look read copytruncate write delete_live look read restart stop",
+    "the compressed copy on the live inode": "stop write start read copytruncate look read stop delete_live compress",
+    "a copy on the inode of a closed file": (
+        "write rename+create copytruncate rename pause truncate delete_oldest delete_live write delete_oldest scan restart read "
+        "delete_oldest copytruncate_late"
+    ),
+    "a copy that is ended while others are looked at": "write scan delete_live write copytruncate_late+seen rename sweep",
+    "states in the order of their inodes": (
+        "write copytruncate restart write restart copytruncate copytruncate restart restart write copytruncate_late+seen pause write read"
+    ),
+    "a compressed file before a live one": "write rename write restart stop compress copytruncate_late+late write",
+    "a file on the inode of a restarted one": "write restart copytruncate stop delete_live start write read restart restart",
+}
+VALUES = {"write": {"count": 1}, "copytruncate_late": {"count": 1}, "compress": {"index": 1}, "read": {"turns": 5}}
+FLAGS = {"write": ("header", "partial"), "rename": ("create",), "copytruncate_late": ("seen",)}
+
+
+@pytest.mark.parametrize("machine", [FileLife, FileLifeOfAllNames])
+@pytest.mark.parametrize("life", LIVES)
+def test_each_line_comes_once_and_in_order(machine: type[FileLife], life: str) -> None:
+    world = machine().world
+    try:
+        for step in LIVES[life].split():
+            take(world, *step.split("+"))
+        world.settle()
+        world.verify()
+        assert world.contents
+    finally:
+        world.remove()
+
+
+def take(world: World, step: str, *flags: str) -> None:
+    if step == "pause":
+        world.pass_time(30_000_000)
+    elif step == "restart":
+        world.stop()
+        world.start()
+    else:
+        values = {**VALUES.get(step, {}), **{name: name in flags for name in FLAGS.get(step, ())}}
+        getattr(world, step)(**values, **({"pause": 2_000_000_000} if "late" in flags else {}))
