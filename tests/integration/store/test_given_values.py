@@ -15,6 +15,7 @@ INDEXED = (
     FieldIndex("c5", "__source__", "text", DELIMITERS),
     FieldIndex("c6", "__tag__:host", "text", DELIMITERS),
     FieldIndex("c7", 'it\'s \\ "odd" \xff', "text", DELIMITERS),
+    FieldIndex("c8", "text", "text", (" ",)),  # while its index is being changed
 )
 FROM_THE_ROW = (
     "toInt64OrNull(fields['n'])",
@@ -24,6 +25,7 @@ FROM_THE_ROW = (
     "source",
     "tags['host']",
     "fields['it\\'s \\\\ \"odd\" \\xC3\\xBF']",
+    "fields['text']",
 )
 NUMBERS = [word.encode() for word in ("", "1", "-7", "+7", " 7", "7 ", "1.5", "1e3", "nan", "inf", "0x1f", str(2**63 - 1), str(2**63))]
 

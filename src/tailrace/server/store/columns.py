@@ -50,12 +50,14 @@ def write_block(path: Path, groups: Iterable[tuple[Placement, EventBatch]], fiel
 
     What the file holds is written over, not thrown away first: its memory is still there then (`block_file`).
     """
-    names = [index.key.encode() for index in fields]
+    # While an index is being changed the same key may go to two columns.
+    names = list(dict.fromkeys(index.key.encode() for index in fields))
+    places = [names.index(index.key.encode()) for index in fields]
     heads = [native.column(name, kind) for name, kind in schema.block_columns(index.column for index in fields)]
     with open(path, "wb", opener=_open_as_it_is) as file:
         for at, group in groups:
             columns = group.store_columns(fields=names)
-            data = [*_columns(at, group, columns), *([values] for values in columns.fields)]
+            data = [*_columns(at, group, columns), *([columns.fields[place]] for place in places)]
             file.write(native.head(len(heads), len(group)))
             for head, parts in zip(heads, data, strict=True):
                 file.writelines([head, *parts])
