@@ -138,8 +138,13 @@ class Installation:
     def _admin_key(self) -> dict[str, str]:
         return json.loads((self.home / "secret" / "admin.json").read_text())
 
+    def output(self) -> str:
+        """What server and agent have written."""
+        return self._output.read_text(errors="replace")
+
     def tail(self) -> str:
-        return self._output.read_text(errors="replace")[-4000:]
+        return self.output()[-4000:]
 
     def _spawn(self, name: str, words: list[str]) -> None:
-        self._processes[name] = subprocess.Popen([*TAILRACE, *words], stdout=self._log, stderr=self._log, env={**os.environ, "TZ": "UTC"})
+        environment = {**os.environ, "TZ": "UTC", **(self.proxy.environment if self.proxy else {})}
+        self._processes[name] = subprocess.Popen([*TAILRACE, *words], stdout=self._log, stderr=self._log, env=environment)

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 Fault = str
 FAULTS = (
@@ -23,6 +24,11 @@ ERRORS = {
 class Proxy:
     """On a free port of its own. `fault` is asked with the number of each write of logs; None lets it through."""
 
+    tls: ssl.SSLContext | None = None
+    """How it is known to agents; None: by nothing, it speaks plain HTTP."""
+    environment: Mapping[str, str] = {}
+    """What an agent has to have in its environment to trust it."""
+
     def __init__(self, server_port: int) -> None:
         self.server_port = server_port
         self.fault: Callable[[int], Fault | None] = lambda _: None
@@ -30,6 +36,7 @@ class Proxy:
         """Writes of logs by what became of them."""
         self.answers: Counter[str] = Counter()
         """What the server answered to those that were flipped."""
+        self._open: set[asyncio.StreamWriter] = set()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
         self._ready = threading.Event()
@@ -39,7 +46,7 @@ class Proxy:
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._over.set)
@@ -47,18 +54,25 @@ class Proxy:
 
     async def _serve(self) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._client, sock=self._listening, limit=1 << 20)
+        server = await asyncio.start_server(self._client, sock=self._listening, limit=1 << 20, ssl=self.tls)
         self._ready.set()
         await self._over.wait()
         server.close()
 
+    def hang_up(self) -> None:
+        """End all connections: who comes back makes a new one."""
+        for writer in list(self._open):
+            self._loop.call_soon_threadsafe(writer.transport.abort)
+
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         try:
             while await self._exchange(reader, writer):
                 pass
         except (OSError, asyncio.IncompleteReadError, ValueError):
             pass
         finally:
+            self._open.discard(writer)
             writer.transport.abort()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

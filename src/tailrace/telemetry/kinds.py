@@ -158,8 +158,8 @@ SENDING: Final = (
     ),
     AlarmKind(
         "SECONDARY_READ_WRITE_ALARM", "error",
-        "the spool is full or cannot be written: what cannot be sent waits where it comes from; or a part of it is damaged: its ranges are "
-        "read again from their source", "look at the target and the disk ([outages](../howto/outages.md))",
+        "the spool is full or cannot be written: what cannot be sent waits where it comes from; or a part of it cannot be read now: its target waits; "
+        "or it is damaged: its ranges are read again from their source", "look at the target and the disk ([outages](../howto/outages.md))",
         "tests/unit/agent/test_spool.py::test_a_damaged_record_is_skipped_its_segment_set_aside_and_told",
     ),
     AlarmKind(
@@ -183,7 +183,9 @@ AGENT: Final = (
         "the crash reports of the version that is named; install another release", "tests/faults/test_versions.py::test_a_broken_version_is_left_for_the_last_good_one",
     ),
     AlarmKind(
-        "CHECKPOINT_ALARM", "error", "the checkpoint was damaged or lost, or cannot be written; the agent goes on by itself", "look at the disk",
+        "CHECKPOINT_ALARM", "error",
+        "the checkpoint was damaged or lost, or cannot be written; or a server cannot be asked where streams end, or ranges that a former pipeline had "
+        "prepared cannot be sent: the agent goes on by itself as soon as it can", "look at the disk, and at the server that is named",
         "tests/unit/agent/checkpoint/test_checkpoint.py::test_a_damaged_checkpoint_is_set_aside_and_its_copy_goes_on",
     ),
     AlarmKind(

@@ -3,8 +3,10 @@
 import json
 import os
 import secrets
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,41 @@ def test_through_a_quota_that_is_used_up(enrolled: Enrolled) -> None:
     wait_for(lambda: "SEND_QUOTA_EXCEED_ALARM" in enrolled.log(), "the server refuses what is over the quota")
     enrolled.quota(0)
     wait_for(lambda: enrolled.found("count(1) as c") == [{"c": "1000"}], "it asks again when the server told it to", 60)
+    enrolled.stop()
+    assert enrolled.found("count(distinct n) as d, min(n) as low, max(n) as high") == [{"d": "1000", "low": "0", "high": "999"}]
+    assert enrolled.in_order(1000) == list(range(1000))
+
+
+BUDGET, LARGEST = 268_435_456, 31_457_280
+"""`ingest_memory_bytes` and `max_raw_bytes` by default."""
+
+
+@contextmanager
+def overloaded(server: RunningServer, project: str) -> Iterator[None]:
+    """Within it writers that have said how much they bring, and bring nothing, hold all the memory that writes may have."""
+    rest = BUDGET - 4 * 2 * LARGEST
+    with ExitStack() as writers:
+        for wire, raw in [(LARGEST, LARGEST)] * 4 + [(1, rest - 1)]:
+            about = {"content-type": "application/x-protobuf", "x-log-bodyrawsize": str(raw), "x-log-compresstype": "lz4"}
+            signed = server.sign("POST", "/logstores/app/shards/lb", project=project, headers=about)
+            head = "".join(f"{name}: {value}\r\n" for name, value in {**signed, "content-length": str(wire)}.items())
+            writer = writers.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            writer.sendall(f"POST /logstores/app/shards/lb HTTP/1.1\r\n{head}\r\n".encode())
+        yield
+
+
+def test_through_a_server_that_sheds_load(enrolled: Enrolled) -> None:
+    enrolled.write(0, 50)
+    enrolled.start()
+    wait_for(lambda: enrolled.found("count(1) as c") == [{"c": "50"}])
+    with overloaded(enrolled.server, enrolled.project):
+        for step in range(1, 20):
+            enrolled.write(step * 50, step * 50 + 50)
+            time.sleep(0.05)
+        wait_for(lambda: "ServerBusy" in enrolled.log(), "the server sheds")
+        assert enrolled.found("count(1) as c") == [{"c": "50"}], "queries go on, writes do not"
+        assert "SEND_DATA_FAIL_ALARM" in enrolled.log()
+    wait_for(lambda: enrolled.found("count(1) as c") == [{"c": "1000"}], "all of it arrives afterwards", 60)
     enrolled.stop()
     assert enrolled.found("count(distinct n) as d, min(n) as low, max(n) as high") == [{"d": "1000", "low": "0", "high": "999"}]
     assert enrolled.in_order(1000) == list(range(1000))

@@ -76,3 +76,32 @@ def test_whatever_happens_to_the_bytes_of_its_state_the_agent_starts_and_deliver
         agent.run_to_the_end(timeout=100)
         assert {content[:13] for content in sink.contents()} == {text[:13] for text in numbered(3000).splitlines()}, (victim, at)
         must_be_each_once(sink, 3000)
+
+
+def test_a_spool_that_cannot_be_opened_for_a_while_holds_back_its_own_target_alone_and_nothing_of_it_is_lost(agent, sink):
+    sink.fault = lambda number: "500"
+    agent.enrol()
+    agent.pipeline(FilePaths=[f"{agent.logs}/a.log"])
+    log = agent.logs / "a.log"
+    log.write_text(numbered(2000))
+    agent.start()
+    wait_for(lambda: sink.requests, "the first attempt")
+    agent.stop()
+    sink.fault = lambda number: None
+    log.unlink()  # nothing but the spool has them now
+    [shelf] = [path for path in (agent.home / "agent" / "spool").iterdir() if path.is_dir()]
+    shelf.chmod(0)
+    out = agent.directory / "other.jsonl"
+    agent.pipeline("other", FilePaths=[f"{agent.logs}/b.log"], flushers=[{"Type": "flusher_file", "FilePath": str(out)}])
+    (agent.logs / "b.log").write_text("line of another target\n")
+    agent.command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *agent.command]  # even root may not look into it
+    agent.start()
+    wait_for(lambda: "a part of the spool cannot be opened now" in agent.log(), "the alarm")
+    wait_for(lambda: out.exists() and "line of another target" in out.read_text(), "the other target")
+    assert sink.events == []
+    shelf.chmod(0o700)
+    wait_for(lambda: len(sink.events) >= 2000, "everything arrives", 40)
+    agent.stop()
+    must_be_each_once(sink, 2000)
+    assert kept_bytes(agent.home) == 0
+    assert "DROP_LOG_ALARM" not in agent.log()

@@ -79,13 +79,14 @@ class CatchingUp:
                 async with asyncio.timeout(ANSWER_SECS):
                     ends = await aside(lambda: stored_ends(self._identity, enrolment), f"ask {enrolment.endpoint}")
             except (UnreachableError, ApiError, TimeoutError) as error:
-                reason = "it has not answered in time" if isinstance(error, TimeoutError) else error.message
+                reason, hint = ("it has not answered in time", "") if isinstance(error, TimeoutError) else (error.message, error.hint)
                 telemetry.alarm(
                     "CHECKPOINT_ALARM",
                     "cannot ask the server where our streams end; pipelines that send there wait",
                     endpoint=enrolment.endpoint,
                     project=enrolment.project,
                     reason=reason,
+                    hint=hint,
                 )
             else:
                 self._streams.stored_ends.update(ends)

@@ -64,7 +64,7 @@ class Inquiry:
                 return self._ask(stream)
             except (UnreachableError, ApiError) as error:
                 message = "cannot ask the server what it has of a stream whose bytes are gone here"
-                self._lane.alarm("CHECKPOINT_ALARM", message, stream=stream, reason=error.message)
+                self._lane.alarm("CHECKPOINT_ALARM", message, stream=stream, reason=error.message, hint=error.hint)
             if self._lane.pause(wait.failed()):
                 return None
 
