@@ -79,7 +79,7 @@ class Client:
         return True
 
     def sls(self, method: str, path: str, document: object = None, *, query: Mapping[str, str] | None = None) -> Any:
-        """An operation of the SLS API in the connection's project."""
+        """An operation of the SLS API in the connection's project; without one, of the server."""
         return self._request(method, path, query=query, body=document)
 
     def own(self, method: str, path: str, document: object = None) -> Any:
@@ -91,7 +91,8 @@ class Client:
 
         content = b"" if body is None else json.dumps(body).encode()
         pairs = list((query or {}).items())
-        host = self._host if path.startswith("/api/") else f"{self._connection.project}.{self._host}"
+        bare = path.startswith("/api/") or not self._connection.project
+        host = self._host if bare else f"{self._connection.project}.{self._host}"
         headers = {"host": host, **({"content-type": "application/json"} if content else {})}
         signed = SignedRequest(method, path, pairs, headers, content)
         added = sign_v4(signed, self._connection.key_id, self._connection.key_secret, "local", datetime.fromtimestamp(time.time(), UTC))

@@ -100,6 +100,19 @@ def read_json(path: Path) -> dict[str, Any]:
     return document
 
 
+def is_stopped_server(directory: Path) -> bool:
+    """Whether it is the home of a server that does not run."""
+    from tailrace.server.listening import RUN_FILE, refuse_second_server
+
+    if not (directory / "secret" / "master.key").exists():
+        return False
+    try:
+        refuse_second_server(directory / "run" / RUN_FILE)
+    except StateError:
+        return False
+    return True
+
+
 def become_owner(directory: Path) -> None:
     """When root looks after the home of another user, as that of an installed agent: go on as that user, whose files they stay, and with
     what the installed one may do."""

@@ -22,12 +22,17 @@ COMMANDS: Final = {
     "parse": "Show what a pipeline makes of sample lines.",
     "config": "Check, generate and translate pipeline files, and let agents run them.",
     "group": "Machine groups: which agents collect what.",
-    "index": "The index of a logstore: how far it is, build it anew.",
+    "project": "The projects of a server.",
+    "logstore": "The logstores of a project.",
+    "index": "The index of a logstore: what is in it, how far it is, build it anew.",
     "plugin": "List and describe inputs, processors and flushers.",
     "agent": "Run the agent, see how it is, import history.",
     "server": "Run the server.",
     "store": "What the server keeps: how much there is, whether all of it is there, copies of it.",
+    "user": "Who may use a server, and what they may do.",
+    "key": "Access keys of people and programs.",
     "ca": "Show and replace the root certificates of a server.",
+    "completion": "Print what a shell needs to complete commands.",
 }
 
 

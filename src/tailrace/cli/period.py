@@ -25,6 +25,13 @@ def moment(text: str, now: float, flag: str) -> int:
         raise UsageError(f"`{flag} {text}` is not a time", hint=hint) from None
 
 
+def seconds_of(text: str) -> int:
+    """A length of time: `30m`, `24h`, `7d`. Raises UsageError."""
+    if (length := _AGE.fullmatch(text)) is None:
+        raise UsageError(f"`{text}` is no length of time", hint="write it like `30m`, `24h` or `7d`")
+    return int(length[1]) * _SECONDS[length[2]]
+
+
 def period(since: str, until: str, now: float) -> tuple[int, int]:
     """`[start, end)` in Unix seconds; "now" includes the second that is not over. Raises UsageError."""
     start, end = moment(since, now, "--since"), moment(until, now, "--until") + (1 if until.strip() == "now" else 0)

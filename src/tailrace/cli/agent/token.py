@@ -1,6 +1,5 @@
 """`tailrace agent token`: make, list and revoke join tokens, on the server."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -9,12 +8,11 @@ from cyclopts import App, Parameter
 from tailrace.cli.client import Client
 from tailrace.cli.connection import NO_FLAGS, ConnectionFlags, connect_to_server
 from tailrace.cli.output import Output, note, print_table, say
-from tailrace.errors import UsageError
+from tailrace.cli.period import seconds_of
 
 app = App(name="token", help="Make, list and revoke join tokens, on the server.")
 
 COLUMNS: Final = ("id", "project", "logstores", "state", "used", "uses_left", "expires", "note")
-UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @app.command
@@ -34,7 +32,7 @@ def create(
         "project": to.project,
         "logstores": list(only) or ["*"],
         "uses": uses or None,
-        "expires_secs": _seconds(expires),
+        "expires_secs": seconds_of(expires),
         "note": remark,
     }
     with Client(to) as client:
@@ -61,13 +59,6 @@ def revoke(token: Annotated[str, Parameter(help="Its id.")], /, *, connection: C
     with Client(connect_to_server(connection)) as client:
         client.own("POST", f"/tokens/{token}/revoke")
     say(f"revoked {token}")
-
-
-def _seconds(text: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
-    if match is None:
-        raise UsageError(f"`{text}` is no length of time", hint="write it like `30m`, `24h` or `7d`")
-    return int(match[1]) * UNITS[match[2]]
 
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:

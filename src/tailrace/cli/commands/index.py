@@ -11,6 +11,9 @@ from tailrace.cli.output import Output, note, print_table
 
 app = App(name="index", help="The index of a logstore.")
 
+for _name in ("show", "set", "delete"):
+    app.command(f"tailrace.cli.commands.index_document:{_name if _name != 'set' else 'set_'}", name=_name)
+
 COLUMNS: Final = ("logstore", "state", "keys", "full_text", "events", "done", "trouble")
 OUTPUT = Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")]
 
