@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "up": "Start everything on this machine and collect its logs.",
     "query": "Search and analyse logs.",
     "tail": "Follow new logs.",
+    "export": "Write everything that a query finds to a file.",
     "parse": "Show what a pipeline makes of sample lines.",
     "config": "Check, generate and translate pipeline files, and let agents run them.",
     "group": "Machine groups: which agents collect what.",

@@ -48,6 +48,7 @@ from tailrace.server.fleet.upgrade_root import open_upgrade_root
 from tailrace.server.fleet.waking import Waking
 from tailrace.server.ingest import Ingest
 from tailrace.server.listening import Listeners, run_file
+from tailrace.server.query.exports import Exports
 from tailrace.server.quota import Quotas
 from tailrace.server.reserve import Reserve
 from tailrace.server.retention import Retention
@@ -59,6 +60,7 @@ log = telemetry.logger("server")
 DATABASE, ADMIN_KEY, SERVER_ID = "meta.db", "admin.json", "id"
 RESERVE = "reserve"
 AUTHORITY, CERTIFICATE, UPGRADE_ROOT, BUNDLE = "ca", "server.pem", "upgrade-root.key", "ca.pem"
+EXPORTS = "exports"
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 # Longer than the pauses of SDKs and agents between two requests on a connection.
 KEEP_ALIVE_SECS = 75
@@ -141,16 +143,14 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
     settings.server_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     transactions = Transactions(open_database(settings.server_directory / DATABASE), threads=settings.database_threads)
     store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs, max_lag_secs=settings.max_lag_secs)
-    reserve = Reserve(settings.server_directory / RESERVE)
+    reserve, exports = Reserve(settings.server_directory / RESERVE), Exports(settings.server_directory / EXPORTS)
     ingest, catalog, passwords = Ingest(store, settings), Catalog(transactions, store, reserve.release), Passwords()
     try:
-        waking, reports = Waking(), Reports()
-        secret = settings.secret_directory
+        waking, reports, secret = Waking(), Reports(), settings.secret_directory
         vault = await open_current_vault(secret, transactions)
         roster, collection = Roster(transactions), Collection(transactions, vault, waking.changed)
-        accounts, audit = Accounts(transactions), Audit(transactions)
-        membership = Membership(collection, roster, reports)
-        for part in (roster, accounts, collection, catalog, audit):
+        accounts, audit, membership = Accounts(transactions), Audit(transactions), Membership(collection, roster, reports)
+        for part in (roster, accounts, collection, catalog, audit, exports):
             await part.open()
         await _add_admin_key(roster, vault, secret / ADMIN_KEY)
         authority = open_authority(secret / AUTHORITY, timedelta(seconds=settings.ca_overlap_secs))
@@ -174,6 +174,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             collection=collection,
             consumers=ConsumerGroups(transactions),
             documents=Documents(transactions),
+            exports=exports,
             authority=authority,
             certificates=certificates,
             fleet=Fleet(roster, vault, authority, settings),
@@ -191,6 +192,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             yield services
         await store.flush()
     finally:
+        await exports.close()
         await catalog.stop()
         passwords.close()
         ingest.close()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tailrace.server.fleet.reports import Reports
     from tailrace.server.fleet.waking import Waking
     from tailrace.server.ingest import Ingest
+    from tailrace.server.query.exports import Exports
     from tailrace.server.quota import Quotas
     from tailrace.server.retention import Retention
     from tailrace.server.settings import Settings
@@ -65,6 +66,7 @@ class Services:
     collection: "Collection"
     consumers: "ConsumerGroups"
     documents: "Documents"
+    exports: "Exports"
     authority: "Authority"
     certificates: "Certificates"
     fleet: "Fleet"

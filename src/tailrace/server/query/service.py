@@ -52,6 +52,16 @@ class Answer:
     elapsed: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What is new. `behind`: how many events after the cursor can be read, whether they match or not; `newest` is the cursor after them."""
+
+    rows: list[dict[str, str]]
+    cursor: str
+    behind: int = 0
+    newest: str = ""
+
+
 class Queries:
     """Over one store; holds no state. `time_zone` is that of SQL's functions and literals, an IANA name."""
 
@@ -145,23 +155,33 @@ class Queries:
         )
         return [as_text(topic) for (topic,) in (await self.run(EngineQuery(text, binder.parameters, limits=LIGHT))).rows]
 
-    async def tail(self, table: TableSpec, search: str, after: str, limit: int) -> tuple[list[dict[str, str]], str]:
+    async def tail(
+        self, table: TableSpec, search: str, after: str, limit: int, frontiers: Mapping[int, int] | None = None
+    ) -> tuple[list[dict[str, str]], str]:
         """Events that arrived after the cursor `after`, in the order of arrival, and the next cursor. "" is now: it gives no events."""
+        arrivals = await self.arrivals(table, search, after, limit, frontiers)
+        return arrivals.rows, arrivals.cursor
+
+    async def arrivals(self, table: TableSpec, search: str, after: str, limit: int, frontiers: Mapping[int, int] | None = None) -> Arrivals:
+        """As `tail`. `frontiers`: the row up to which each shard can be read (`Frontier.row`), asked before; without them a hole is waited
+        for as long as it may still be filled."""
         binder = Binder()
         matching = Predicates(table, binder).write(parse_search(search))
         if not after:
             found = await self.run(EngineQuery(tailing.newest(table, binder), binder.parameters, limits=LIGHT))
-            return [], tailing.start(found.rows).text
+            return Arrivals([], tailing.start(found.rows).text)
         cursor = tailing.Cursor.parse(after)
         progress = await self.run(EngineQuery(cursor.progress(table, binder), binder.parameters, limits=LIGHT))
-        ends = tailing.ends(progress.rows)
+        ends = tailing.ends(progress.rows) if frontiers is None else tailing.readable(progress.rows, frontiers)
         if not ends:
-            return [], after
+            return Arrivals([], after)
         statement = cursor.rows(table, matching, ends, binder, limit)
         found = await self.run(EngineQuery(statement, binder.parameters, limits=LIGHT))
         oldest = min(tailing.number(row[2]) for row in progress.rows)
         moved = cursor.moved(ends, found.rows, limit, oldest)
-        return [rows.event(row) for row in sorted(found.rows, key=tailing.arrival)], moved.text
+        behind = sum(end - moved.next[shard] for shard, end in ends.items())
+        rest = replace(moved, next={**moved.next, **ends}).text if behind else moved.text
+        return Arrivals([rows.event(row) for row in sorted(found.rows, key=tailing.arrival)], moved.text, behind, rest)
 
     async def run(self, query: EngineQuery, names: Mapping[str, str] | None = None) -> Rows:
         """One statement under an id of its own; cancelled in the engine when the caller goes away."""

@@ -110,6 +110,12 @@ def ends(found: Iterable[Sequence[object]]) -> dict[int, int]:
     return made
 
 
+def readable(found: Iterable[Sequence[object]], frontiers: Mapping[int, int]) -> dict[int, int]:
+    """Per shard that has unseen rows, the end of what can be read, from the rows of `progress`."""
+    unseen = {number(shard): number(begin) for shard, _, _, _, begin in found}
+    return {shard: frontiers[shard] for shard, begin in unseen.items() if frontiers.get(shard, 0) > begin}
+
+
 def arrival(row: Sequence[object]) -> tuple[int, int, int]:
     """(receive time, shard, place): sorts rows by arrival."""
     return number(row[-3]), number(row[-2]), number(row[-1])

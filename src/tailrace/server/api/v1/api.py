@@ -15,6 +15,8 @@ from tailrace.server.api.v1 import (
     authority,
     changes,
     collection,
+    export,
+    fields,
     indexes,
     joining,
     keys,
@@ -49,7 +51,24 @@ def create_api(services: Services, authenticator: Authenticator) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _answer_invalid)
     api.add_exception_handler(HTTPException, _answer_http)
     api.add_exception_handler(Exception, answer_crash)
-    parts = (joining, agents, tokens, authority, quotas, status, tail, collection, indexes, storage, sessions, users, keys, changes)
+    parts = (
+        joining,
+        agents,
+        tokens,
+        authority,
+        quotas,
+        status,
+        tail,
+        collection,
+        export,
+        fields,
+        indexes,
+        storage,
+        sessions,
+        users,
+        keys,
+        changes,
+    )
     for part in parts:
         api.include_router(part.router)
     return api

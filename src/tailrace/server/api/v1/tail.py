@@ -1,16 +1,20 @@
 """New events as they arrive, for those who follow a logstore."""
 
+import json
+from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from tailrace.errors import ApiError
-from tailrace.server.api.v1.signed import Caller, Server
-from tailrace.server.auth.authorize import Resource, authorize
-from tailrace.server.query.service import Queries
+from tailrace.server.api.call import Services
+from tailrace.server.api.v1.places import Readable
+from tailrace.server.db.records import Logstore
+from tailrace.server.query.following import Turn, follow
 
-router = APIRouter(tags=["logs"])
+router = APIRouter(prefix="/projects/{project}/logstores/{logstore}", tags=["logs"])
 
 
 class Arrivals(BaseModel):
@@ -28,12 +32,41 @@ class Wanted(BaseModel):
     limit: int = Field(100, ge=1, le=1000, description="Events per shard and call.")
 
 
-@router.get("/projects/{project}/logstores/{logstore}/tail")
-async def tail(project: str, logstore: str, wanted: Annotated[Wanted, Query()], caller: Caller, server: Server) -> Arrivals:
+@router.get("/tail")
+async def tail(place: Readable, wanted: Annotated[Wanted, Query()]) -> Arrivals:
     """What has arrived since the cursor and matches the search."""
-    authorize(caller, "log:GetLogStoreLogs", Resource(project, logstore))
-    found = server.catalog.logstore(project, logstore)
-    if found is None:
-        raise ApiError(404, "LogStoreNotExist", f"logstore `{logstore}` does not exist")
-    rows, cursor = await Queries(server.store).tail(found.table, wanted.query, wanted.after, wanted.limit)
+    frontiers = await _frontiers(place.server, place.logstore)
+    rows, cursor = await place.queries.tail(place.logstore.table, wanted.query, wanted.after, wanted.limit, frontiers)
     return Arrivals(rows=rows, cursor=cursor)
+
+
+@router.get("/tail/stream", response_class=StreamingResponse)
+async def stream(place: Readable, request: Request, query: str = "", after: str = "") -> StreamingResponse:
+    """Server-sent events: each `data` is `{"rows": […], "dropped": n, "waiting": false}`, each `id` the cursor to go on from (`after`, or
+    the header `Last-Event-ID`). `dropped` is 0 as long as the listener keeps up; else it says how many events were passed."""
+    after = after or request.headers.get("last-event-id", "")
+    now = partial(_now, place.server, place.project.name, place.logstore.name)
+    turns = follow(place.queries, place.logstore.table, query, after, now)
+    first = await anext(turns)
+    return StreamingResponse(_events(first, turns), media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+
+async def _events(first: Turn, turns: AsyncIterator[Turn]) -> AsyncIterator[str]:
+    yield _event(first)
+    async for turn in turns:
+        yield _event(turn)
+
+
+def _event(turn: Turn) -> str:
+    data = {"rows": turn.rows, "dropped": turn.dropped, "waiting": turn.waiting}
+    return f"id: {turn.cursor}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
+
+
+async def _now(server: Services, project: str, logstore: str) -> dict[int, int]:
+    """Of shards that are there now: new ones come while somebody listens."""
+    found = server.catalog.logstore(project, logstore)
+    return {} if found is None else await _frontiers(server, found)
+
+
+async def _frontiers(server: Services, logstore: Logstore) -> dict[int, int]:
+    return {shard.id: (await server.store.frontier(logstore.id, shard.id)).row for shard in logstore.shards}

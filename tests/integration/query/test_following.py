@@ -1,0 +1,202 @@
+"""Live tail by server-sent events, fields for a side bar, and completion: our own read API against a running server."""
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from aliyun.log import LogItem, PutLogsRequest
+
+from tailrace.server.query import following
+from tailrace.server.query.following import Turn, follow
+from tests.conftest import RunningServer
+from tests.integration.query.logs import TOKENS, EngineThread, Log
+
+KEYS = {
+    "level": {"type": "text", "token": list(TOKENS), "doc_value": True},
+    "cost": {"type": "long", "doc_value": True, "alias": "price"},
+    "user name": {"type": "text", "token": list(TOKENS), "doc_value": True},
+}
+INDEX = {"line": {"token": list(TOKENS)}, "keys": KEYS}
+
+
+class Followed:
+    """A logstore, what is written to it, and its listeners."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self.server, self.client = server, server.client()
+        self.project, self.began = server.fresh_name("follow"), int(time.time())
+        server.make_logstore(self.project, "logs", INDEX)
+
+    @property
+    def base(self) -> str:
+        return f"/projects/{self.project}/logstores/logs"
+
+    def put(self, *events: dict[str, str]) -> None:
+        items = [LogItem(int(time.time()), contents=list(event.items())) for event in events]
+        self.client.put_logs(PutLogsRequest(self.project, "logs", "", "10.0.0.1", items, logtags=[("host", "a")]))
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.server.call("GET", f"{self.base}{path}?{urlencode(query)}").json()
+
+    def in_range(self, path: str, **query: Any) -> Any:
+        return self.get(path, **{"from": self.began - 60, "to": self.began + 3600, **query})
+
+    def listen(self, **query: Any) -> Iterator[tuple[str, Any]]:
+        """(id, data) of each server-sent event."""
+        target = f"/api/v1{self.base}/tail/stream?{urlencode(query)}"
+        with closing(http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)) as connection:
+            connection.request("GET", target, headers=self.server.sign("GET", target))
+            with closing(connection.getresponse()) as answer:
+                yield from _events(answer)
+
+
+def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, Any]]:
+    if answer.status != 200:
+        yield "", json.loads(answer.read())
+        return
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    lines: dict[str, str] = {}
+    while line := answer.readline().decode():
+        name, _, value = line.rstrip("\n").partition(": ")
+        if name:
+            lines[name] = value
+        else:
+            yield lines["id"], json.loads(lines["data"])
+
+
+@pytest.fixture(scope="module")
+def followed(server: RunningServer) -> Followed:
+    made = Followed(server)
+    made.put(
+        *({"level": "info" if n % 4 else "error", "cost": str(n), "path": f"/{n}"} for n in range(8)), {"level": "in fo", "user name": "x"}
+    )
+    deadline = time.monotonic() + 30
+    while made.in_range("/fields")["events"] < 9:
+        assert time.monotonic() < deadline
+    return made
+
+
+def test_all_that_matches_comes_once_while_shards_change(server: RunningServer):
+    followed = Followed(server)
+    events = followed.listen(query="level: error")
+    _, first = next(events)
+    assert first == {"rows": [], "dropped": 0, "waiting": False}
+
+    def write() -> None:
+        for n in range(60):
+            followed.put({"level": "error" if n % 3 else "info", "n": str(n)})
+            if n == 20:
+                followed.client.split_shard(followed.project, "logs", 0, "4" + "0" * 31)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    found: list[int] = []
+    while len(found) < 40:
+        _, data = next(events)
+        assert data["dropped"] == 0
+        found += [int(row["n"]) for row in data["rows"]]
+    writer.join()
+    assert sorted(found) == [n for n in range(60) if n % 3]
+
+
+def test_a_listener_goes_on_where_it_was(server: RunningServer):
+    followed = Followed(server)
+    events = followed.listen()
+    cursor, _ = next(events)
+    followed.put({"n": "1"})
+    while not (data := next(events)[1])["rows"]:
+        assert not data["dropped"]
+    events.close()
+    again = followed.listen(after=cursor)
+    rows: list[dict[str, str]] = []
+    while not rows:
+        cursor, data = next(again)
+        rows = data["rows"]
+    assert [row["n"] for row in rows] == ["1"]
+    followed.put({"n": "2"})
+    rest = followed.listen(after=cursor)
+    while not (data := next(rest)[1])["rows"]:
+        pass
+    assert [row["n"] for row in data["rows"]] == ["2"]
+
+
+def test_a_search_that_cannot_be_read_is_refused_at_once(followed: Followed):
+    (refused,) = followed.listen(query="a and", after="0;")
+    assert refused[1]["errorCode"] == "ParameterInvalid"
+    (refused,) = followed.listen(after="no cursor")
+    assert refused[1]["errorCode"] == "InvalidCursor"
+
+
+def test_who_falls_far_behind_is_told_how_much_was_passed(engine: EngineThread, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(following, "PER_TURN", 5)
+    monkeypatch.setattr(following, "MOST_BEHIND", 20)
+    logstore = engine.logstore([Log({"n": str(n)}) for n in range(100)])
+
+    async def turns() -> list[Turn]:
+        async def frontiers() -> dict[int, int]:
+            return {0: 100}
+
+        made = follow(logstore.queries, logstore.table, "", "0;0:0", frontiers)
+        return [await anext(made), await anext(made)]
+
+    first, second = engine.run(turns())
+    assert (first.rows, first.dropped) == ([], 0)
+    assert ([row["n"] for row in second.rows], second.dropped) == (["0", "1", "2", "3", "4"], 95)
+
+
+def test_fields_come_with_how_many_events_have_them(followed: Followed):
+    found = followed.in_range("/fields", query="cost >= 0")
+    assert found["events"] == 8
+    assert {(each["name"], each["type"], each["events"]) for each in found["fields"]} == {
+        ("level", "text", 8), ("cost", "long", 8), ("path", "", 8), ("__tag__:host", "", 8),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("level", {"present": 9, "null_share": 0.0, "distinct": 3, "top": [("info", 6), ("error", 2), ("in fo", 1)]}),
+        ("user name", {"present": 1, "null_share": 8 / 9, "distinct": 1, "top": [("x", 1)]}),
+        ("__tag__:host", {"present": 9, "null_share": 0.0, "distinct": 1, "top": [("a", 9)]}),
+        ("__source__", {"present": 9, "null_share": 0.0, "distinct": 1, "top": [("10.0.0.1", 9)]}),
+        ("nobody has/it", {"present": 0, "null_share": 1.0, "distinct": 0, "top": []}),
+    ],
+)
+def test_a_field_has_its_most_frequent_values(followed: Followed, field: str, expected: dict[str, Any]):
+    found = followed.in_range(f"/fields/{field.replace(' ', '%20')}")
+    top = [(each["value"], each["events"]) for each in found.pop("top")]
+    assert found | {"top": top} == {"events": 9, **expected}
+
+
+@pytest.mark.parametrize(
+    ("typed", "start", "items"),
+    [
+        ("le", 0, [("level:", "field")]),
+        ("level: error and us", 17, [('"user name":', "field")]),
+        ("level: er", 7, [("error", "value")]),
+        ("level:", 6, [("info", "value"), ("error", "value"), ('"in fo"', "value")]),
+        ('"user name": ', 13, [("x", "value")]),
+        ("level: info an", 12, [("and", "operator")]),
+        ("* | select approx_di", 11, [("approx_distinct(", "function")]),
+        ("* | select pri", 11, [("price", "field")]),
+        ('* | select "us', 11, [('"user name"', "field")]),
+        ("* | sel", 4, [("select", "keyword")]),
+        ("* | select 'er", 14, []),
+    ],
+)
+def test_a_query_is_completed_at_its_cursor(followed: Followed, typed: str, start: int, items: list[tuple[str, str]]):
+    found = followed.get("/complete", query=f"{typed} rest", position=len(typed))
+    assert (found["start"], [(each["text"], each["kind"]) for each in found["items"]]) == (start, items)
+
+
+def test_who_may_not_read_gets_nothing(followed: Followed):
+    key = followed.server.enrol("follower", followed.project, ["logs"])
+    for path in ("/fields?from=1&to=2", "/export?from=1&to=2", "/tail/stream", "/complete?query=a", "/exports"):
+        target = f"/api/v1{followed.base}{path}"
+        assert followed.server.request("GET", target, key=key).status == 401, path
