@@ -203,11 +203,18 @@ def _is_pipeline(version: Version) -> bool:
     return True
 
 
+def _version(document: Mapping[str, Any]) -> Version:
+    number, detail = document["number"], document["detail"]
+    if not isinstance(number, int) or not isinstance(detail, str):
+        raise TypeError("a version is none")
+    return Version(number, detail)
+
+
 def _read(document: Mapping[str, Any]) -> RemoteConfig:
     """ValueError, KeyError, TypeError, ConfigErrors for what is no such file."""
     if document["format"] not in (1, FORMAT):
         raise ValueError(f"its format is {document['format']}")
-    runs, tried, refused = (Version(**document[name]) if document.get(name) else None for name in ("runs", "tried", "refused"))
+    runs, tried, refused = (_version(document[name]) if document.get(name) else None for name in ("runs", "tried", "refused"))
     for version in (runs, tried):
         if version is not None:
             version.pipeline()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from tailrace.agent.kinds import checked
 from tailrace.errors import DamagedError, NewerFormatError
 from tailrace.journal import write_private
 from tailrace.pipeline.contract import Credentials, ServerName
@@ -158,12 +159,12 @@ def load(path: Path) -> AgentIdentity:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["format"] > FORMAT:
             raise NewerFormatError(f"cannot use `{path}`: its format {document['format']} is newer than {FORMAT}")
-        enrolments = [Enrolment(**one) for one in document["enrolments"]]
-        servers = {one["id"]: JoinedServer(**one) for one in document.get("servers", [])}
-        return AgentIdentity(document["agent_id"], enrolments, servers, document.get("key", ""), document.get("taken", []))
+        enrolments = [checked(Enrolment(**one)) for one in document["enrolments"]]
+        servers = {server.id: server for server in (checked(JoinedServer(**one)) for one in document.get("servers", []))}
+        return checked(AgentIdentity(document["agent_id"], enrolments, servers, document.get("key", ""), document.get("taken", [])))
     except FileNotFoundError:
         return AgentIdentity(new_id(), [])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(
             f"cannot use `{path}`: it does not hold an agent's identity ({error})",
             hint="put the file back from a backup; without it the agent gets a new id and the server takes it for another machine",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tailrace.agent.installation.layout import Layout
+from tailrace.agent.kinds import checked
 from tailrace.errors import DamagedError, NewerFormatError
 
 FORMAT: Final = 1
@@ -37,7 +38,7 @@ def read(path: Path) -> Manifest | None:
         document = json.loads(path.read_bytes())
         if document.pop("format") > FORMAT:
             raise NewerFormatError(f"cannot use `{path}`: a newer release has installed this agent", hint="use that release's command")
-        return Manifest(**document)
+        return checked(Manifest(**document))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:

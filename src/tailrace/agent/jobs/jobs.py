@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from tailrace import telemetry
+from tailrace.agent.kinds import checked
 from tailrace.errors import StateError, TailraceError
 from tailrace.journal import write_private
 from tailrace.pipeline.contract import Progress
@@ -173,8 +174,8 @@ class Jobs:
             try:
                 document = json.loads(path.read_text(encoding="utf-8"))
                 if document.pop("format") == FORMAT:
-                    yield Job(**document)
-            except (OSError, ValueError, KeyError, TypeError) as error:
+                    yield _job(document)
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 telemetry.alarm("LOAD_LOCAL_EVENT_ALARM", "cannot read what is known of a one-time run", path=str(path), reason=str(error))
 
     def _path(self, id_: str) -> Path:
@@ -214,3 +215,13 @@ def _made_for(pipeline: PipelineConfig) -> str:
         return pipeline.version
     inputs = json.dumps([plugin.document() for plugin in pipeline.inputs], sort_keys=True)
     return hashlib.sha256(inputs.encode()).hexdigest()
+
+
+def _job(document: dict[str, Any]) -> Job:
+    """TypeError when its values are not what a run has."""
+    job = checked(Job(**document))
+    if job.state not in get_args(State):
+        raise TypeError("`state` is of another kind")
+    if job.progress:
+        job.row()
+    return job

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tailrace import telemetry
+from tailrace.agent.bystander import bystander
 from tailrace.agent.status.overview import Overview, alarm_rows
 
 INTERVAL_SECS = 1.0
@@ -27,15 +28,9 @@ SNAPSHOT: Final = "status.json"
 @contextmanager
 def status_file(path: Path, overview: Overview | None = None) -> Generator[None]:
     """Within it a thread keeps `path`, and `status.json` beside it, up to date; each is written as a whole."""
-    over = threading.Event()
-    thread = threading.Thread(target=_keep, args=(path, overview, over), name="status", daemon=True)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    thread.start()
-    try:
+    with bystander("status", lambda over: _keep(path, overview, over)):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def snapshot(overview: Overview) -> dict[str, Any]:

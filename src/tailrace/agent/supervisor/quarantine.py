@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tailrace.agent.kinds import checked
 from tailrace.agent.supervisor.blackbox import AtWork
 from tailrace.errors import DamagedError, NewerFormatError
 from tailrace.journal import write_private
@@ -20,8 +21,6 @@ LAYOUT: Final = 1
 CRASHES: Final = 3
 """So many of them of one range, or of one pipeline within PERIOD_SECS."""
 PERIOD_SECS: Final = 3600.0
-LATEST: Final = 1e11
-"""Unix seconds that can be shown: some thousand years ahead."""
 KEPT: Final = 100
 """Crashes, and ranges set aside, that are remembered."""
 MOST_TOLD: Final = 32_768
@@ -42,17 +41,6 @@ class Suspect:
     @classmethod
     def of(cls, work: AtWork) -> "Suspect":
         return cls(work.pipeline, work.version, work.stream, work.start, work.end, time.time())
-
-    @classmethod
-    def read(cls, one: dict[str, Any]) -> "Suspect":
-        """KeyError, TypeError, ValueError, AttributeError, OverflowError."""
-        pipeline, version, stream = one["pipeline"], one["version"], one.get("stream", "")
-        if not all(isinstance(name, str) for name in (pipeline, version, stream)):
-            raise TypeError("a name is no text")
-        start, end, at = int(one.get("start", 0)), int(one.get("end", 0)), float(one.get("at", 0.0))
-        if not 0.0 <= at < LATEST:
-            raise ValueError("a time is no time")
-        return cls(pipeline, version, stream, start, end, at)
 
     def overlaps(self, other: "Suspect") -> bool:
         same = (self.pipeline, self.version, self.stream) == (other.pipeline, other.version, other.stream)
@@ -134,8 +122,8 @@ class Quarantine:
         try:
             if document["v"] > LAYOUT:
                 raise NewerFormatError("the list of what is set aside was written by a newer release", hint="use that release")
-            return cls(*([Suspect.read(one) for one in document[name]] for name in ("crashes", "ranges", "pipelines")))
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            return cls(*([checked(Suspect(**one)) for one in document[name]] for name in ("crashes", "ranges", "pipelines")))
+        except (KeyError, TypeError) as error:
             raise DamagedError(f"the list of what is set aside cannot be understood: {error}") from error
 
 
