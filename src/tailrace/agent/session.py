@@ -479,16 +479,12 @@ class Session:
         self._fail(error if isinstance(error, BaseException) else RuntimeError(str(context.get("message"))))
 
     def _thread_crashed(self, args: "threading.ExceptHookArgs") -> None:
-        self._loop.call_soon_threadsafe(self._thread_failed, args.thread, args.exc_value or RuntimeError("a thread ended"))
+        self._loop.call_soon_threadsafe(self._fail, args.exc_value or RuntimeError("a thread ended"), args.thread)
 
-    def _thread_failed(self, thread: threading.Thread | None, error: BaseException) -> None:
-        """A pipeline whose input fails again and again is set aside by the supervisor."""
+    def _fail(self, error: BaseException, thread: threading.Thread | None = None) -> None:
+        """A part died: nothing goes on half alive, what is not acknowledged is read again. The supervisor is told whose it was."""
         for lane in [one for one in self.lanes if thread is not None and one.runs_on(thread)]:
             self._around.supervision.failed(lane.pipeline, lane.version, f"{type(error).__name__}: {error}")
-        self._fail(error)
-
-    def _fail(self, error: BaseException) -> None:
-        """A part of the agent died: nothing may go on half alive. What is not acknowledged is read again at the next start."""
         self._log.error("the agent stops because a part of it failed", exc_info=error)
         self._end(End.FAILED)
 
