@@ -5,6 +5,7 @@ Offsets always count the bytes of the log, so that a stream goes on inside the c
 
 import contextlib
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tailrace.inputs.file.packing import GZIP, HEAD_BYTES, STEP_BYTES, ZSTD, Packing, Raw, packing_of
@@ -72,18 +73,20 @@ def is_compressed(head: bytes) -> bool:
     return head.startswith(COMPRESSED)
 
 
-def unpacking(descriptor: int) -> "Unpacked | None":
-    """A reader of what is packed in an open file; None when it is not packed, or in a way that cannot be read."""
+def unpacking(descriptor: int, meanwhile: Callable[[], None]) -> "Unpacked | None":
+    """A reader of what is packed in an open file; None when it is not packed, or in a way that cannot be read. `meanwhile` is called after
+    each step of unpacking."""
     packing = packing_of(os.pread(descriptor, HEAD_BYTES, 0))
-    return None if packing is None else Unpacked(descriptor, packing)
+    return None if packing is None else Unpacked(descriptor, packing, meanwhile)
 
 
 class Unpacked:
     """Reads a compressed file forward and keeps the last KEPT_BYTES; a read from before them begins anew."""
 
-    def __init__(self, descriptor: int, packing: Packing) -> None:
+    def __init__(self, descriptor: int, packing: Packing, meanwhile: Callable[[], None]) -> None:
         self._descriptor = descriptor
         self._packing = packing
+        self._meanwhile = meanwhile
         self._stream: BufferedIOBase | None = None
         self._kept = bytearray()
         self._begin = 0
@@ -121,6 +124,7 @@ class Unpacked:
     def _step(self, size: int = STEP_BYTES) -> bool:
         assert self._stream is not None, "read_at opens it"
         piece = self._stream.read1(size)
+        self._meanwhile()
         self._kept += piece
         if len(self._kept) > 2 * KEPT_BYTES:
             surplus = len(self._kept) - KEPT_BYTES

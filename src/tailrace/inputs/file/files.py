@@ -18,6 +18,7 @@ from tailrace.inputs.file.losses import Losses
 from tailrace.inputs.file.notes import Notes, note_of
 from tailrace.inputs.file.order import read_after
 from tailrace.inputs.file.registry import Registry
+from tailrace.inputs.file.reopening import content_at, go_on_where_it_stood
 from tailrace.inputs.file.restore import Restoring
 from tailrace.inputs.file.roots import Roots
 from tailrace.inputs.file.rotation import family, find_file, live_first
@@ -48,6 +49,12 @@ class Files:
         self._table.scanned_at = self._marks.scanned_at
         self._unsearched = Unsearched()
         self._deleted = Deleted(context.bounds.deleted)
+        self.is_searching = False
+        """A search among the files is half done: nothing is begun or ended now, what calls for that is looked at afterwards."""
+
+    def while_unpacking(self, meanwhile: Callable[[], None]) -> None:
+        """`meanwhile` is called again and again while a compressed file is unpacked."""
+        self._table.meanwhile = meanwhile
 
     # --- scans ------------------------------------------------------------------------------------------------------------------
     def go_on(self, is_ours: Callable[[str], bool]) -> Iterator[None]:
@@ -313,6 +320,9 @@ class Files:
 
     def truncated(self, generation: Generation) -> Generation | None:
         """What the reader found: the open file is no longer what was read of it."""
+        if self.is_searching:
+            self._table.wanted(generation)
+            return generation
         return self._succession.truncated(generation, generation.proof, generation.size)
 
     def came_before(self, generation: Generation) -> bool:
@@ -324,6 +334,9 @@ class Files:
         it shows that it began anew instead."""
         now = generation.sight
         generation.see(seen)
+        if self.is_searching:
+            self._table.wanted(generation)
+            return False
         if self._succession.is_copied_away(generation):
             self._succession.truncated(generation, generation.proof, seen.size)
             return False
@@ -405,10 +418,10 @@ class Files:
     def reopen(self, generation: Generation) -> bool:
         """Open a closed generation, wherever it is now; False when that is not possible. It may turn out to have been truncated."""
         location = generation.location
-        content = self._open_same(generation, location)
+        content = content_at(self._table, generation, location)
         if content is None and (found := find_file(str(Path(location).parent), generation.file)):
             generation.location = found
-            content = self._open_same(generation, found)
+            content = content_at(self._table, generation, found)
         if content is None:
             self._came_back_as_another(generation)
             return False
@@ -417,6 +430,9 @@ class Files:
             self._succession.truncated(generation, generation.saved, generation.size)
             return False
         return True
+
+    def open_same(self, generation: Generation) -> bool:
+        return go_on_where_it_stood(self._table, generation)
 
     def _came_back_as_another(self, generation: Generation) -> None:
         """A closed file that was deleted, and whose inode another one has got since, is gone; that one is new."""
@@ -432,15 +448,6 @@ class Files:
             self.end(generation)
             self.look(path, look, changed=True)
 
-    def _open_same(self, generation: Generation, path: str) -> Content | None:
-        content = self._table.open(path)
-        if content is None:
-            return None
-        if content.file == generation.file and content.identity.born == generation.born:
-            return content
-        content.close()
-        return None
-
     def _close_idle(self, here: set[FileId]) -> None:
         now = time.monotonic()
         for generation in self.open_generations:
@@ -454,6 +461,10 @@ class Files:
         for generation in self._table.generations.values():
             generation.close()
         self._deleted.close()
+
+    def known_at(self, path: str) -> Generation | None:
+        """What stood at a path when it was looked at last."""
+        return self._table.at.get(path)
 
     # --- for the schedule -------------------------------------------------------------------------------------------------------
     @property

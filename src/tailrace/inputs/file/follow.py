@@ -16,6 +16,7 @@ from tailrace.inputs.file.discover import Discovery
 from tailrace.inputs.file.files import Files
 from tailrace.inputs.file.generation import Generation
 from tailrace.inputs.file.lag import Lag
+from tailrace.inputs.file.meanwhile import Meanwhile
 from tailrace.inputs.file.reader import Reader
 from tailrace.inputs.file.report import source_status
 from tailrace.inputs.file.roots import Root, Roots
@@ -55,12 +56,16 @@ class Follower:
         self._turns = Turns()
         self._changed: dict[Generation, None] = {}
         """Known files that have changed and were not read since: their turn has not come, or there is no room for more."""
+        self._later: dict[Change, None] = {}
+        """Changes that were told while a compressed file was unpacked."""
         self._is_blocked = False
         self._watcher = context.platform.watcher()
         self._discovery = Discovery(config, context, roots, watch=self._watcher.add, unwatch=self._watcher.remove)
         self._files = Files(config, context, roots, self._want)
         self._lag = Lag(config, context)
         self._reader = Reader(config, context, self._files)
+        self._meanwhile = Meanwhile(context, self._files, self._reader, self._watcher.wake)
+        self._files.while_unpacking(self._while_unpacking)
         self._walking: Generator[Directory | None, None, Scan] | None = None
         self._walked_for = 0.0
         self._gone: list[tuple[Root, float]] = []
@@ -84,8 +89,10 @@ class Follower:
                 if self._watcher.wait(0 if busy else min(self._scan_at, self._hot_at) - time.monotonic()):
                     if not busy:
                         self._stopping.wait(SETTLE_SECS)
-                    for change in self._watcher.changes():
-                        self._notice(change)
+                    self._later.update(dict.fromkeys(self._watcher.changes()))
+                later, self._later = self._later, {}
+                for change in later:
+                    self._notice(change)
                 self._keep_time()
                 if self._is_blocked:
                     self._look_after_changed()
@@ -114,6 +121,18 @@ class Follower:
         """From any thread: `roots` holds others now."""
         self._scan_at = 0.0
         self._watcher.wake()
+
+    def _while_unpacking(self) -> None:
+        if self.turned_at:  # a large file takes long; that is not being stuck
+            self.turned_at = time.monotonic()
+        if not self._meanwhile.is_due():
+            return
+        if self._watcher.wait(0):
+            for change in self._watcher.changes():
+                self._later[change] = None
+                self._meanwhile.changed(child(change.directory, change.name))
+        self._watcher.wake()  # for what was told to the one who waits
+        self._meanwhile.read()
 
     # --- reading ----------------------------------------------------------------------------------------------------------------
     def _want(self, generation: Generation) -> None:

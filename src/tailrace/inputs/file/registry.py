@@ -61,6 +61,9 @@ class Registry:
     scanned_at: int = 0
     """Wall clock in ns at which the last completed scan began; 0 before: what came while no agent ran counts as just found."""
 
+    meanwhile: Callable[[], None] | None = None
+    """Called again and again while a compressed file is unpacked."""
+
     def is_left(self, look: Look) -> bool:
         """Whether a file is one that is left alone, and still is what it was then."""
         return self.left_alone.get(look[:2]) == look[2:]
@@ -104,7 +107,12 @@ class Registry:
     # --- opening ----------------------------------------------------------------------------------------------------------------
     def content(self, path: str, *, unpack: bool = True) -> Content:
         """`open_content` within the bounds of the root that the path lies in, whatever its links lead to by now. OSError."""
-        return open_content(self.context.platform, path, beneath=self.roots.beneath(path), unpack=unpack)
+        beneath = self.roots.beneath(path)
+        return open_content(self.context.platform, path, beneath=beneath, unpack=unpack, meanwhile=self.do_meanwhile)
+
+    def do_meanwhile(self) -> None:
+        if self.meanwhile is not None:
+            self.meanwhile()
 
     def open(self, path: str) -> Content | None:
         """The file at `path`, as it is; None, with an alarm where that is called for, when it cannot be opened."""

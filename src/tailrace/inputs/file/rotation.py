@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -107,17 +107,21 @@ def _found(directory: str, file: FileId) -> str | None:
     return None
 
 
-def open_content(platform: Platform, path: str, *, beneath: str, unpack: bool = True) -> Content:
-    """Open a file that lies, all links followed, below the real directory `beneath`; with `unpack` as the log that is packed in it.
-    OSError, also when it is packed in a way that cannot be read."""
-    return content_of(platform, platform.open_file(path, beneath=beneath), unpack=unpack)
+def _nothing() -> None:
+    """There is nothing to do meanwhile."""
 
 
-def content_of(platform: Platform, descriptor: int, *, unpack: bool = True) -> Content:
+def open_content(platform: Platform, path: str, *, beneath: str, unpack: bool = True, meanwhile: Callable[[], None] = _nothing) -> Content:
+    """Open a file that lies, all links followed, below the real directory `beneath`; with `unpack` as the log that is packed in it, and
+    `meanwhile` called again and again while it is unpacked. OSError, also when it is packed in a way that cannot be read."""
+    return content_of(platform, platform.open_file(path, beneath=beneath), unpack=unpack, meanwhile=meanwhile)
+
+
+def content_of(platform: Platform, descriptor: int, *, unpack: bool = True, meanwhile: Callable[[], None] = _nothing) -> Content:
     """The same of a file that is open already; its handle is the content's, or closed."""
     content: Content | None = None
     try:
-        unpacked = unpacking(descriptor) if unpack else None
+        unpacked = unpacking(descriptor, meanwhile) if unpack else None
         if unpacked is not None or not unpack or not is_compressed(os.pread(descriptor, 8, 0)):
             content = Content(descriptor, platform.identity(descriptor), unpacked)
     finally:

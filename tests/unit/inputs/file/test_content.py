@@ -20,7 +20,7 @@ def opened(tmp_path):
     def open_(data: bytes) -> Content:
         (tmp_path / "a").write_bytes(data)
         descriptor = os.open(tmp_path / "a", os.O_RDONLY)
-        made.append(Content(descriptor, RememberingLane().platform.identity(descriptor), unpacking(descriptor)))
+        made.append(Content(descriptor, RememberingLane().platform.identity(descriptor), unpacking(descriptor, lambda: None)))
         return made[-1]
 
     yield open_
