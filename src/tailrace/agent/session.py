@@ -17,29 +17,21 @@ from typing import Any, TypeVar
 
 from tailrace import telemetry
 from tailrace.agent.assembly import TARGET_BYTES, Assembly, Built, name_of
-from tailrace.agent.checkpoint import CheckpointWriter, Content, Opened
+from tailrace.agent.checkpoint import CheckpointWriter, Opened
 from tailrace.agent.control.desk import Desk
-from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.letters import DeadLetters
-from tailrace.agent.delivery.missing import Missing
-from tailrace.agent.delivery.resending import INPUT as LETTERS
-from tailrace.agent.delivery.resending import Resending
 from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.guard import Guard
 from tailrace.agent.identity.identity import AgentIdentity
+from tailrace.agent.inheritance import Inheritance
 from tailrace.agent.jobs.onetime import Runs
-from tailrace.agent.lanes.adoption import Adoption, read_again
-from tailrace.agent.lanes.catching_up import CatchingUp
 from tailrace.agent.lanes.claims import Claims
-from tailrace.agent.lanes.inquiry import inquiry_of
 from tailrace.agent.lanes.lane import Lane, Surroundings
-from tailrace.agent.lanes.orphans import FormerConfigs, Orphans
-from tailrace.agent.lanes.replay import Replay
 from tailrace.agent.lanes.slots import Slots
 from tailrace.agent.lanes.starting import Starting
-from tailrace.agent.lanes.streams import Entry, Stream, StreamTable
+from tailrace.agent.lanes.streams import Stream, StreamTable
 from tailrace.agent.platform import AgentPlatform
 from tailrace.agent.spool import Spool
 from tailrace.agent.status.held import Held
@@ -129,7 +121,10 @@ class Session:
         self._spool = spool
         self._concurrency = concurrency
         self._letters = DeadLetters(home, spool.cipher)
-        self._take_over(content)
+        self._left = Inheritance(
+            content, spool, self._letters, self._around, identity, parts=self.parts, make_target=self._target, take_in=self.take_in
+        )
+        self._starting = Starting(self._left.replay, self._around.claims, self._left.closed)
         self._deliveries: dict[Target, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[Any]] = []
         self._identified: set[str] = set()
@@ -142,29 +137,6 @@ class Session:
         self.started = threading.Event()
         self._asked: End | None = None
         """How it was told to end."""
-
-    def _take_over(self, content: Content) -> None:
-        """What the last session has left, in the checkpoint and in the spool. NewerFormatError."""
-        spool = self._spool
-        self._missing = Missing(content.missing, self._checkpoint.missing)
-        self._catching_up = CatchingUp(
-            self._identity, self._streams, self._checkpoint, rolled_back=content.rolled_back, caught_up=content.caught_up
-        )
-        self._adoption = Adoption(spool.load(), self._streams, self._checkpoint, self._catching_up.is_behind)
-        self._resending = Resending(self._letters, self._streams, self._checkpoint, self._target_of)
-        self._resending.settle(self._adoption.left, lambda name: spool.closed([name]))
-        self._starting = Starting(self._replay, self._around.claims, lambda lane: spool.closed(_names(lane.target)))
-        self._orphans = Orphans(
-            self.parts,
-            self._around,
-            FormerConfigs(content.configs, self._identity, self._around),
-            self._adoption,
-            spool=spool,
-            catching_up=self._catching_up,
-            make_target=self._target,
-            take_in=self.take_in,
-            replay=self._replay,
-        )
 
     @property
     def lanes(self) -> list[Lane]:
@@ -268,7 +240,7 @@ class Session:
     def _put(self, built: Built) -> None:
         for target in built.targets.values():
             if target not in self._deliveries:
-                self._adoption.adopt(target)
+                self._left.adoption.adopt(target)
         self._identified |= {one.flusher.destination for one in built.targets.values() if one.flusher.recognises_repeats}
         self.parts.put(built)
 
@@ -348,32 +320,14 @@ class Session:
             concurrency=Concurrency(self._concurrency),
             forked=lambda: self._end(End.FORKED),
             ended=self._ended,
-            unreadable=self._read_again,
+            unreadable=self._left.read_again,
             bandwidth=self._around.guard.bandwidth,
-            missing=self._missing,
+            missing=self._left.missing,
         )
-
-    def _read_again(self, entry: Entry) -> None:
-        """A range cannot be read from the spool: a lane of its streams reads it from its source."""
-        group = self.parts.groups.get((entry.stream.row.target, entry.stream.row.input))
-        if entry.stream.row.input == LETTERS:
-            self._resending.lost(entry)
-        elif group is not None and group.lanes:
-            read_again(self._replay(group.lanes[0]), group.lanes[0], entry)
-        else:
-            self._orphans.read_again(entry)
-
-    def _replay(self, lane: Lane) -> Replay:
-        inquiry = inquiry_of(lane, self._identity, self._around.epoch)
-        return Replay(lane, self._streams, self._configs, self._identity, inquiry, self._adoption.left)
-
-    def _target_of(self, name: str) -> Target | None:
-        """The one that has, or had, this name."""
-        return next((one for one in self.parts.targets.values() if name in _names(one)), None)
 
     def dead_letters(self, question: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What targets refused for what it is; with `resend` it is sent again. On a thread of the desk. BusyError, StateError."""
-        return self._resending.rows(loop=self._loop, resend=bool(question.get("resend")))
+        return self._left.resending.rows(loop=self._loop, resend=bool(question.get("resend")))
 
     async def _look(self) -> None:
         """Whether targets are in trouble, and the agent at its limits."""
@@ -385,9 +339,9 @@ class Session:
                 target.look()
             if not self.changing.locked():
                 await self._let_targets_go()
-                if self._orphans.looked and time.monotonic() >= orphans_at:
+                if self._left.orphans.looked and time.monotonic() >= orphans_at:
                     orphans_at = time.monotonic() + ORPHANS_SECS
-                    await self._orphans.look()
+                    await self._left.orphans.look()
 
     async def _let_targets_go(self) -> None:
         """Those that no pipeline has any more, and that have delivered all that they had."""
@@ -408,24 +362,21 @@ class Session:
         starting = [self._spawn(self._start_lanes(group.lanes)) for group in groups]
         await asyncio.sleep(0)  # all that need not wait are being started
         self._around.supervision.at_work()
-        await self._orphans.look()
+        await self._left.orphans.look()
         self._log.info("agent is at work", pipelines=len(self._pipelines), targets=len(self.parts.targets))
         if all(await asyncio.gather(*starting)) and groups:
-            self._catching_up.over()
+            self._left.catching_up.over()
 
     async def _start_lanes(self, lanes: Sequence[Lane]) -> bool:
         """Of one group. Whether they have taken up what was known of their streams."""
-        await self._catching_up.asked(lanes[0].target.flusher)
+        await self._left.catching_up.asked(lanes[0].target.flusher)
         await self._starting.start(lanes).wait()
-        return await self._catching_up.taken_up(lanes)
+        return await self._left.catching_up.taken_up(lanes)
 
     async def _open_spool(self) -> None:
-        """What of the spool could not be read at the start: as soon as it can be, another session begins with it."""
-        wait = Backoff()
-        while self._spool.is_closed:
-            await asyncio.sleep(wait.failed())
-            if await asyncio.to_thread(self._spool.may_open):
-                self._end(End.RELOADED)
+        """As soon as more of the spool can be read, another session begins with it."""
+        if await self._left.more_can_be_read():
+            self._end(End.RELOADED)
 
     async def _expire(self) -> None:
         """From time to time; the first time late enough for inputs to have taken up what is theirs."""
@@ -444,7 +395,7 @@ class Session:
 
     async def _idle(self) -> bool:
         await asyncio.sleep(0)  # what threads handed over before is queued behind this
-        return self._orphans.idle and all(target.idle for target in self.parts.targets.values())
+        return self._left.orphans.idle and all(target.idle for target in self.parts.targets.values())
 
     async def _shut_down(self) -> None:
         """Stop reading, send what can be sent at once, make everything durable."""
@@ -452,10 +403,10 @@ class Session:
             self._change.cancel()
             await asyncio.gather(self._change, return_exceptions=True)
         deadline = time.monotonic() + STOP_SECS
-        self._catching_up.stop()
-        for lane in [*self.lanes, *self._orphans.stop()]:
+        self._left.catching_up.stop()
+        for lane in [*self.lanes, *self._left.orphans.stop()]:
             await asyncio.to_thread(lane.stop, deadline)
-        await self._resending.stop()
+        await self._left.resending.stop()
         await asyncio.gather(*(target.finish(FINISH_SECS) for target in self.parts.targets.values()))
         for task in self._tasks:
             task.cancel()
@@ -487,11 +438,6 @@ class Session:
             self._around.supervision.failed(lane.pipeline, lane.version, f"{type(error).__name__}: {error}")
         self._log.error("the agent stops because a part of it failed", exc_info=error)
         self._end(End.FAILED)
-
-
-def _names(target: Target) -> Sequence[str]:
-    """That a target has, and had."""
-    return [target.flusher.destination, *target.flusher.formerly]
 
 
 def _stop(lane: Lane, deadline: float) -> None:

@@ -1,0 +1,100 @@
+"""What the last session has left, in the checkpoint and in the spool, and who takes it on now."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from tailrace.agent.assembly import Assembly, Built
+from tailrace.agent.checkpoint import Content
+from tailrace.agent.delivery.backoff import Backoff
+from tailrace.agent.delivery.letters import DeadLetters
+from tailrace.agent.delivery.missing import Missing
+from tailrace.agent.delivery.resending import INPUT as LETTERS
+from tailrace.agent.delivery.resending import Resending
+from tailrace.agent.delivery.target import Target
+from tailrace.agent.identity.identity import AgentIdentity
+from tailrace.agent.lanes.adoption import Adoption, read_again
+from tailrace.agent.lanes.catching_up import CatchingUp
+from tailrace.agent.lanes.inquiry import inquiry_of
+from tailrace.agent.lanes.lane import Lane, Surroundings
+from tailrace.agent.lanes.orphans import FormerConfigs, Orphans
+from tailrace.agent.lanes.replay import Replay
+from tailrace.agent.lanes.streams import Entry
+from tailrace.agent.spool import Spool
+from tailrace.pipeline.contract import Flusher
+
+
+class Inheritance:
+    """Of one session, on its event loop. `take_in` starts a target that was built."""
+
+    def __init__(
+        self,
+        content: Content,
+        spool: Spool,
+        letters: DeadLetters,
+        around: Surroundings,
+        identity: AgentIdentity,
+        *,
+        parts: Assembly,
+        make_target: Callable[[Flusher], Target],
+        take_in: Callable[[Built], Awaitable[None]],
+    ) -> None:
+        """NewerFormatError when a newer release has left something."""
+        self._configs = content.configs
+        self._spool = spool
+        self._around = around
+        self._identity = identity
+        self._parts = parts
+        streams, checkpoint = around.streams, around.checkpoint
+        self.missing = Missing(content.missing, checkpoint.missing)
+        self.catching_up = CatchingUp(identity, streams, checkpoint, rolled_back=content.rolled_back, caught_up=content.caught_up)
+        self.adoption = Adoption(spool.load(), streams, checkpoint, self.catching_up.is_behind)
+        self.resending = Resending(letters, streams, checkpoint, self._target_of)
+        self.resending.settle(self.adoption.left, lambda name: spool.closed([name]))
+        self.orphans = Orphans(
+            parts,
+            around,
+            FormerConfigs(content.configs, identity, around),
+            self.adoption,
+            spool=spool,
+            catching_up=self.catching_up,
+            make_target=make_target,
+            take_in=take_in,
+            replay=self.replay,
+        )
+
+    def replay(self, lane: Lane) -> Replay:
+        """Of what a lane's streams have prepared."""
+        inquiry = inquiry_of(lane, self._identity, self._around.epoch)
+        return Replay(lane, self._around.streams, self._configs, self._identity, inquiry, self.adoption.left)
+
+    def read_again(self, entry: Entry) -> None:
+        """A range cannot be read from the spool: a lane of its streams reads it from its source."""
+        group = self._parts.groups.get((entry.stream.row.target, entry.stream.row.input))
+        if entry.stream.row.input == LETTERS:
+            self.resending.lost(entry)
+        elif group is not None and group.lanes:
+            read_again(self.replay(group.lanes[0]), group.lanes[0], entry)
+        else:
+            self.orphans.read_again(entry)
+
+    def closed(self, lane: Lane) -> str:
+        """Why it is not known what the spool has of a lane, or nothing."""
+        return self._spool.closed(_names(lane.target))
+
+    async def more_can_be_read(self) -> bool:
+        """Waits until something of the spool can be read that could not be at the start; False at once when all of it could."""
+        wait = Backoff()
+        while self._spool.is_closed:
+            await asyncio.sleep(wait.failed())
+            if await asyncio.to_thread(self._spool.may_open):
+                return True
+        return False
+
+    def _target_of(self, name: str) -> Target | None:
+        """The one that has, or had, this name."""
+        return next((one for one in self._parts.targets.values() if name in _names(one)), None)
+
+
+def _names(target: Target) -> Sequence[str]:
+    """That a target has, and had."""
+    return [target.flusher.destination, *target.flusher.formerly]
