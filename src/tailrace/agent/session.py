@@ -100,7 +100,6 @@ class Session:
         self._desk = desk
         self._runs = runs
         self._identity = identity
-        self._configs = content.configs
         self._streams = StreamTable(identity.agent_id, content.streams.values(), content.ranges)
         self._checkpoint = CheckpointWriter(opened.database, content.streams, content.configs)
         self._around = Surroundings(
