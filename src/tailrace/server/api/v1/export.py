@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from tailrace.server.api.v1.places import Place, Readable
+from tailrace.server.api.v1.places import Exportable, Place, Readable
 from tailrace.server.query.exporting import Export
 from tailrace.server.query.exports import Job
 from tailrace.server.query.formats import MEDIA_TYPES, Format
@@ -51,7 +51,7 @@ async def export(place: Readable, wanted: Annotated[Wanted, Query()]) -> Streami
 
 
 @router.post("/exports")
-async def start_export(place: Readable, wanted: Wanted) -> Exporting:
+async def start_export(place: Exportable, wanted: Wanted) -> Exporting:
     """Write the file on the server, in the background."""
     return _answer(place.server.exports.start(place.project.name, place.logstore.name, _export(place, wanted)))
 
@@ -77,7 +77,7 @@ async def fetch_export(place: Readable, job: str) -> FileResponse:
 
 
 @router.delete("/exports/{job}")
-async def delete_export(place: Readable, job: str) -> None:
+async def delete_export(place: Exportable, job: str) -> None:
     """End it if it still runs, and remove its file."""
     await place.server.exports.delete(_job(place, job))
 

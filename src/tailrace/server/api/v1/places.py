@@ -12,7 +12,7 @@ from tailrace.server.auth.authorize import Resource, authorize
 from tailrace.server.db.records import Logstore, Project
 from tailrace.server.query.service import Queries
 
-READ = "log:GetLogStoreLogs"
+READ, EXPORT = "log:GetLogStoreLogs", "log:CreateExport"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +39,11 @@ def readable(project: str, logstore: str, caller: Caller, server: Server) -> Pla
     return Place(server, owner, found)
 
 
+def exportable(place: Annotated[Place, Depends(readable)], caller: Caller) -> Place:
+    """Jobs take room on the server's disk: reading alone is not enough. Raises ApiError 401, 404."""
+    authorize(caller, EXPORT, Resource(place.project.name, place.logstore.name))
+    return place
+
+
 Readable = Annotated[Place, Depends(readable)]
+Exportable = Annotated[Place, Depends(exportable)]

@@ -1,6 +1,8 @@
 """New events as they arrive, for those who follow a logstore."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated
@@ -15,6 +17,9 @@ from tailrace.server.db.records import Logstore
 from tailrace.server.query.following import Turn, follow
 
 router = APIRouter(prefix="/projects/{project}/logstores/{logstore}", tags=["logs"])
+
+
+LONGEST_SECS = 3600.0
 
 
 class Arrivals(BaseModel):
@@ -41,19 +46,29 @@ async def tail(place: Readable, wanted: Annotated[Wanted, Query()]) -> Arrivals:
 
 
 @router.get("/tail/stream", response_class=StreamingResponse)
-async def stream(place: Readable, request: Request, query: str = "", after: str = "") -> StreamingResponse:
+async def stream(
+    place: Readable, request: Request, query: str = "", after: str = "", secs: Annotated[float, Query(gt=0, le=LONGEST_SECS)] = LONGEST_SECS
+) -> StreamingResponse:
     """Server-sent events: each `data` is `{"rows": […], "dropped": n, "waiting": false}`, each `id` the cursor to go on from (`after`, or
-    the header `Last-Event-ID`). `dropped` is 0 as long as the listener keeps up; else it says how many events were passed."""
+    the header `Last-Event-ID`). `dropped` is 0 as long as the listener keeps up; else it says how many events were passed. The stream ends
+    after `secs`; who wants more goes on from there, as browsers do."""
     after = after or request.headers.get("last-event-id", "")
     now = partial(_now, place.server, place.project.name, place.logstore.name)
     turns = follow(place.queries, place.logstore.table, query, after, now)
     first = await anext(turns)
-    return StreamingResponse(_events(first, turns), media_type="text/event-stream", headers={"cache-control": "no-store"})
+    return StreamingResponse(
+        _events(first, turns, time.monotonic() + secs), media_type="text/event-stream", headers={"cache-control": "no-store"}
+    )
 
 
-async def _events(first: Turn, turns: AsyncIterator[Turn]) -> AsyncIterator[str]:
+async def _events(first: Turn, turns: AsyncIterator[Turn], until: float) -> AsyncIterator[str]:
+    """`until` is in monotonic seconds."""
     yield _event(first)
-    async for turn in turns:
+    while (left := until - time.monotonic()) > 0:
+        try:
+            turn = await asyncio.wait_for(anext(turns), left)
+        except TimeoutError:
+            return
         yield _event(turn)
 
 
