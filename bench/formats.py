@@ -101,9 +101,24 @@ def by_pair(data: bytes) -> Iterator[Fields]:
         yield [(key, quoted or plain) for key, quoted, plain in pair.findall(line)]
 
 
+CSV_KEYS = (b"time", b"level", b"host", b"message", b"took")
+
+
+def csv_line(r: random.Random) -> str:
+    return f'{clock(r)},{r.choice(["info", "warn"])},node-{r.randrange(99)},"{words(r, 4)}, ""{words(r, 3)}""",{r.randrange(999)}'
+
+
+def delimiter_format(
+    name: str, expected: Callable[[bytes], Iterator[Fields]], line: Callable[[random.Random], str], **options: str
+) -> Format:
+    keys = [key.decode() for key in CSV_KEYS]
+    processor = {"Type": "processor_parse_delimiter_native", "SourceKey": "content", "Keys": keys, **options}
+    return Format(name, "line", 3.0, expected=expected, line=line, processors=(processor,))
+
+
 def by_csv(data: bytes) -> Iterator[Fields]:
     for record in csv.reader(data.decode().splitlines()):
-        yield list(zip((b"time", b"level", b"host", b"message", b"took"), (text.encode() for text in record), strict=True))
+        yield list(zip(CSV_KEYS, (text.encode() for text in record), strict=True))
 
 
 def by_apsara(data: bytes) -> Iterator[Fields]:
@@ -132,8 +147,13 @@ def by_parts(begin: bytes) -> Callable[[bytes], Iterator[Fields]]:
     return expected
 
 
-def from_gbk(data: bytes) -> Iterator[Fields]:
-    return lines(data.decode("gb18030").encode())
+def from_codec(codec: str) -> Callable[[bytes], Iterator[Fields]]:
+    return lambda data: lines(data.decode(codec).encode())
+
+
+def by_long_separator(data: bytes) -> Iterator[Fields]:
+    for line in data.splitlines():
+        yield list(zip(CSV_KEYS, line.split(b"|&|"), strict=True))
 
 
 def regex_format(
@@ -279,10 +299,15 @@ SPLITTERS = (
         "line",
         3.0,
         expected=by_csv,
-        processors=({"Type": "processor_csv", "SplitKeys": ["time", "level", "host", "message", "took"]},),
-        line=lambda r: (
-            f'{clock(r)},{r.choice(["info", "warn"])},node-{r.randrange(99)},"{words(r, 4)}, ""{words(r, 3)}""",{r.randrange(999)}'
-        ),
+        processors=({"Type": "processor_csv", "SplitKeys": [key.decode() for key in CSV_KEYS]},),
+        line=csv_line,
+    ),
+    delimiter_format("quoted", by_csv, csv_line, Separator=",", Quote='"'),
+    delimiter_format(
+        "long-separator",
+        by_long_separator,
+        lambda r: "|&|".join([clock(r), r.choice(["info", "warn"]), f"node-{r.randrange(99)}", words(r, 8), str(r.randrange(999))]),
+        Separator="|&|",
     ),
     Format(
         "apsara",
@@ -338,8 +363,12 @@ RECORDS = (
     ),
     Format("json-records", "line", 3.0, input_options={"Multiline": {"Mode": "JSON"}}, expected=by_parts(b"{"), line=pretty),
     Format(
-        "gbk", "line", 8.0, input_options={"FileEncoding": "gbk"}, expected=from_gbk,
+        "gbk", "line", 8.0, input_options={"FileEncoding": "gbk"}, expected=from_codec("gb18030"),
         line=lambda r: f"2026-11-22 {clock(r)} 订单 {r.randrange(10**6)} 支付失败 {words(r, 9)} 请稍后重试", codec="gb18030",
+    ),
+    Format(
+        "utf16", "line", 8.0, input_options={"FileEncoding": "utf16"}, expected=from_codec("utf-16-le"),
+        line=lambda r: f"2026-11-22 {clock(r)} 订单 {r.randrange(10**6)} {words(r, 14)}", codec="utf-16-le",
     ),
 )  # fmt: skip
 

@@ -7,9 +7,10 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 
 from tailrace.agent.checkpoint.migrations import MIGRATIONS
@@ -21,6 +22,7 @@ EPOCH_SIZE = 16
 WAL_PAGES = 4000
 """So many pages (16 MB) gather before they go into the file: with thousands of files at work a commit changes a thousand of them, the same
 ones again and again."""
+ROWS_AT_ONCE = 50
 ROLLED_BACK = "rolled back"
 CAUGHT_UP = "caught up"
 """Names of the targets whose server has been asked since the checkpoint was rolled back, and whose inputs know the answer; JSON."""
@@ -159,15 +161,24 @@ class Database:
             run.executemany(DROP_STREAM, gone)
             run.executemany(DROP_STREAM_RANGES, gone)
             run.executemany(PUT_CONFIG, [sealed(item) for item in configs.items()])
-            run.executemany(PUT_RANGE, prepared)
+            self._put(PUT_RANGE, list(prepared))
             run.executemany(DROP_RANGE, acknowledged)
-            run.executemany(PUT_STREAM, streams)
+            self._put(PUT_STREAM, list(streams))
             run.executemany(PUT_META, [sealed(item) for item in notes.items()])
             run.execute("COMMIT")
         except sqlite3.DatabaseError:
             if run.in_transaction:
                 run.execute("ROLLBACK")
             raise
+
+    def _put(self, statement: str, rows: Sequence[Values]) -> None:
+        """Many rows by one statement: each gives the interpreter away and has to get it back, whatever it does in between."""
+        whole = len(rows) - len(rows) % ROWS_AT_ONCE
+        head, _, one = statement.rpartition("(")
+        many = head + ", ".join([f"({one}"] * ROWS_AT_ONCE)
+        for begin in range(0, whole, ROWS_AT_ONCE):
+            self._connection.execute(many, [*chain.from_iterable(rows[begin : begin + ROWS_AT_ONCE])])
+        self._connection.executemany(statement, rows[whole:])
 
     def copy(self, path: Path) -> None:
         """Write a consistent copy to `path`, durable on return. An older copy stays until the new one is whole."""
