@@ -64,7 +64,7 @@ class TimedPlatform:
 
     def __init__(self, platform: AgentPlatform, clock: Clock) -> None:
         self._platform, self._clock = platform, clock
-        self.reach, self.open_file = platform.reach, platform.open_file
+        self.reach, self.open_file, self.file_handles = platform.reach, platform.open_file, platform.file_handles
 
     def identity(self, descriptor: int) -> FileIdentity:
         status = os.fstat(descriptor)

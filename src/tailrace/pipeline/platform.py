@@ -83,6 +83,11 @@ class Platform(Protocol):
         (EINVAL), and where `reach` or `beneath`, a real directory, does not let the file that was opened be read (EPERM)."""
         ...
 
+    @property
+    def file_handles(self) -> int:
+        """Input files have handles below this number, given from below; from there on they are for the process's own needs."""
+        ...
+
     def identity(self, descriptor: int) -> FileIdentity: ...
     def born_at(self, path: str) -> int:
         """Birth time in ns of the file at a path, links followed; 0 where there is none. OSError when it is gone."""

@@ -73,4 +73,6 @@ class FileBounds:
     files_per_config: int
     wildcard_directories: int
     """Directories that one wildcard may stand for in one directory."""
+    lacking: Allowance
+    """Files that wait for a handle, of all inputs; without a bound."""
     deleted: DeletedBounds

@@ -1,5 +1,6 @@
 """Which pipeline a file belongs to when several name it, and what all file inputs of the agent may use together."""
 
+import sys
 import threading
 from collections.abc import Callable
 
@@ -85,5 +86,6 @@ def file_bounds(settings: AgentSettings) -> FileBounds:
         Allowance(settings.max_watched_directories),
         settings.files_per_config,
         settings.max_wildcard_directories,
+        Allowance(sys.maxsize),
         deleted,
     )

@@ -50,12 +50,19 @@ class Linux:
             if not stat.S_ISREG(os.fstat(held).st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", path)
             opened = os.open(handle, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-            if opened >= _room_for_files():
+            if opened >= self.file_handles:
                 os.close(opened)
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
             return opened
         finally:
             os.close(held)
+
+    @property
+    def file_handles(self) -> int:
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if most == resource.RLIM_INFINITY:
+            return sys.maxsize
+        return most - max(OWN_HANDLES[0], min(OWN_HANDLES[1], most // 4))
 
     def identity(self, descriptor: int) -> FileIdentity:
         status = os.fstat(descriptor)
@@ -104,14 +111,6 @@ class Linux:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
         if trim is not None:
             trim(0)
-
-
-def _room_for_files() -> int:
-    """Handles get the lowest free number: from this one on they are left for the agent's own needs, without which it could not go on."""
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most == resource.RLIM_INFINITY:
-        return sys.maxsize
-    return most - max(OWN_HANDLES[0], min(OWN_HANDLES[1], most // 4))
 
 
 def _keep_freed_memory() -> None:

@@ -18,7 +18,7 @@ from tailrace.inputs.file.losses import Losses
 from tailrace.inputs.file.notes import Notes, note_of
 from tailrace.inputs.file.order import read_after
 from tailrace.inputs.file.registry import Registry
-from tailrace.inputs.file.reopening import content_at, go_on_where_it_stood
+from tailrace.inputs.file.reopening import content_at, go_on_where_it_stood, look_where_it_is
 from tailrace.inputs.file.restore import Restoring
 from tailrace.inputs.file.roots import Roots
 from tailrace.inputs.file.rotation import family, find_file, live_first
@@ -44,6 +44,7 @@ class Files:
         self._marks = standing.Marks(config, states)
         self.losses = Losses(context, states)
         self._table = Registry(config, context, roots, wanted, self.losses, Notes(context, states))
+        self.handles = self._table.handles
         self._succession = Succession(self._table)
         self._restoring = Restoring(self._table, self._succession, states)
         self._table.scanned_at = self._marks.scanned_at
@@ -89,6 +90,7 @@ class Files:
         self._look_for_missed()
         news = {path: look for path, look in scan.files.items() if not self._is_as_noted(look)}
         again = [path for path, look in live_first(news) if not self.look(path, look, first_seen_by=scan.first_pattern[path])]
+        again += [path for path, look in scan.files.items() if look[:2] in self._table.expected] if self.handles.lacking else []
         self._table.notes.save()
         self._marks.settle(self._context)
         self._scanned(scan)
@@ -106,6 +108,8 @@ class Files:
         for generation in [one for one in self.generations if not one.is_open and one.file not in here]:
             if _is_gone(generation.location, generation.file):
                 self.end(generation)
+            elif (look := look_where_it_is(generation)) is not None:
+                self._grown(generation, look, changed=False)
         self._close_idle(here)
         self._table.notes.prune(here)
         self._table.notes.save()
@@ -181,7 +185,7 @@ class Files:
 
     def _opened(self, path: str, file: FileId) -> bool:
         """Open a file to read it, unless it is none of ours to read after all."""
-        content = self._table.open(path)
+        content = None if self.handles.lacking else self._table.open(path)
         if content is None:
             return False
         if content.file != file or self._is_no_log(path, content):
@@ -349,7 +353,7 @@ class Files:
 
     def look_after(self, generation: Generation) -> None:
         """A file has changed that cannot be read yet: hold it, and where it was truncated, the copy of what it held. OSError."""
-        if generation.ended or generation.is_unpacked or not (generation.is_open or self.reopen(generation)):
+        if generation.ended or generation.is_unpacked or not (generation.is_open or (not self.handles.lacking and self.reopen(generation))):
             return
         seen = generation.sight
         if not generation.offset and generation.may_have_changed() and self.came_before(generation):

@@ -15,6 +15,7 @@ from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.discover import Discovery
 from tailrace.inputs.file.files import Files
 from tailrace.inputs.file.generation import Generation
+from tailrace.inputs.file.handles import Handles
 from tailrace.inputs.file.lag import Lag
 from tailrace.inputs.file.meanwhile import Meanwhile
 from tailrace.inputs.file.reader import Reader
@@ -62,6 +63,7 @@ class Follower:
         self._watcher = context.platform.watcher()
         self._discovery = Discovery(config, context, roots, watch=self._watcher.add, unwatch=self._watcher.remove)
         self._files = Files(config, context, roots, self._want)
+        self._handles = Handles(self._files, context)
         self._lag = Lag(config, context)
         self._reader = Reader(config, context, self._files)
         self._meanwhile = Meanwhile(context, self._files, self._reader, self._watcher.wake)
@@ -85,7 +87,7 @@ class Follower:
             while not self._stopping.is_set():
                 self.turned_at = time.monotonic()
                 busy = self._read_ready()
-                busy = self._walk_on() or busy  # each has its turn, however much there is to read
+                busy = self._walk_on() or busy or self._handles.is_moving  # each has its turn, however much there is to read
                 if self._watcher.wait(0 if busy else min(self._scan_at, self._hot_at) - time.monotonic()):
                     if not busy:
                         self._stopping.wait(SETTLE_SECS)
@@ -96,12 +98,13 @@ class Follower:
                 self._keep_time()
                 if self._is_blocked:
                     self._look_after_changed()
-                if self._context.finite and not self._turns and not self.drained:
+                if self._context.finite and not self._turns and not self._handles and not self.drained:
                     self._walk_to_the_end()
-                    self.drained = not self._turns
+                    self.drained = not self._turns and not self._handles
         finally:
             self.turned_at = 0.0
             self._files.close()
+            self._handles.release()
             self._discovery.close()
             self._watcher.close()
 
@@ -151,6 +154,9 @@ class Follower:
         return bool(self._turns) and not self._is_blocked
 
     def _read(self, generation: Generation) -> None:
+        if not generation.is_open and not self._handles.room():
+            self._handles.wait(generation)
+            return
         self._changed.pop(generation, None)
         try:
             self._lag.skip(generation)
@@ -161,6 +167,8 @@ class Follower:
             more = False
         if more:
             self._turns.add(generation)
+        elif not (generation.is_open or generation.ended) and self._files.handles.lacking:  # another input took the last handle
+            self._handles.wait(generation)
 
     def _look_after_changed(self) -> None:
         """See what became of files that have changed and cannot be read yet, before what they held is gone. Where they only wait for their
@@ -193,10 +201,26 @@ class Follower:
             if self._discovery.gone(directory, name):
                 self._files.vanished(path)
         elif self._discovery.saw(directory, name, look) and not self._files.look(path, look, changed=changed):
-            self._discovery.forget(path)
+            self._not_taken_up(path)
+
+    def _not_taken_up(self, path: str) -> None:
+        """The next walk shows it again; sooner, when it only lacked a handle."""
+        self._discovery.forget(path)
+        if self._files.handles.lacking:
+            directory, _, name = path.rpartition("/")
+            self._handles.wait((directory or "/", name))
+
+    def _take_up_waiting(self) -> None:
+        for waiting in self._handles.next():
+            if isinstance(waiting, Generation):
+                self._want(waiting)
+            else:
+                self._look(*waiting, changed=True)
 
     def _keep_time(self) -> None:
         now = time.monotonic()
+        if self._handles:
+            self._take_up_waiting()
         if now >= self._scan_at and self._walking is None:
             self._begin_walk()
         if now >= self._hot_at:
@@ -204,6 +228,7 @@ class Follower:
                 self._scan_at = now
             self._look_at_hot(now)
             self._look_after_changed()
+            self._handles.give_way()
             if not self._turn % LAG_TURNS:
                 self._lag.look(self._files.open_generations)
             for path in self._some(self._discovery.polled(), POLL_LINKS):
@@ -314,7 +339,7 @@ class Follower:
         for path in scan.lost:
             self._files.let_go(path)
         for path in self._files.begin(scan) if scan.first else self._files.rescan(scan):
-            self._discovery.forget(path)
+            self._not_taken_up(path)
         now = time.monotonic()
         for root, until in self._gone:
             self._files.let_go_below(root.host, until, self._roots.covers)

@@ -123,7 +123,9 @@ class Reader:
         """Whether it is still to be read, and open."""
         if generation.ended or generation.after is not None:  # since it was queued
             return False
-        return generation.is_open or self._files.reopen(generation) or self._pause(generation)
+        if generation.is_open or self._files.reopen(generation):
+            return True
+        return not self._files.handles.lacking and self._pause(generation)  # else it may only have lacked a handle
 
     def _block(self, generation: Generation, looked_at: int) -> tuple[bool, bytes | None]:
         """The next bytes, and whether they end with a record; None when others must be read instead."""

@@ -20,8 +20,16 @@ from tailrace.inputs.file.walk import Look
 from tailrace.pipeline.contract import InputContext, Position
 from tailrace.pipeline.platform import FileIdentity
 
+SPARE_HANDLES = 8
+"""So many are left when a file is taken up, for the copies and the rotated files that are compared with it."""
 LAST_KEPT = 10_000
 """Paths whose last generation is remembered: dated names never come back."""
+
+
+@dataclass(slots=True)
+class HandleState:
+    lacking: bool = False
+    """The last file that was opened left few handles, or there was none for it: none is taken up before others are closed."""
 
 
 @dataclass(slots=True)
@@ -58,6 +66,7 @@ class Registry:
     be another file's by now."""
     awaited: Callable[[], list[Position]] = list
     """Of the streams that the checkpoint knows and that were not taken up yet: where they stand."""
+    handles: HandleState = field(default_factory=HandleState)
     scanned_at: int = 0
     """Wall clock in ns at which the last completed scan began; 0 before: what came while no agent ran counts as just found."""
 
@@ -107,8 +116,14 @@ class Registry:
     # --- opening ----------------------------------------------------------------------------------------------------------------
     def content(self, path: str, *, unpack: bool = True) -> Content:
         """`open_content` within the bounds of the root that the path lies in, whatever its links lead to by now. OSError."""
-        beneath = self.roots.beneath(path)
-        return open_content(self.context.platform, path, beneath=beneath, unpack=unpack, meanwhile=self.do_meanwhile)
+        platform, beneath = self.context.platform, self.roots.beneath(path)
+        try:
+            content = open_content(platform, path, beneath=beneath, unpack=unpack, meanwhile=self.do_meanwhile)
+        except OSError as error:
+            self.handles.lacking = self.handles.lacking or error.errno == errno.EMFILE
+            raise
+        self.handles.lacking = self.handles.lacking or content.descriptor >= platform.file_handles - SPARE_HANDLES
+        return content
 
     def do_meanwhile(self) -> None:
         if self.meanwhile is not None:
