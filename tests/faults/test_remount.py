@@ -118,6 +118,28 @@ def test_a_mount_that_changes_under_a_running_agent(disk: Disk) -> None:
         assert following.lane.counts == {}
 
 
+def test_a_mount_that_is_taken_from_under_open_files(disk: Disk) -> None:
+    """`umount -l`: the old handles still lead to the old mount while the files have a new device number. Nothing comes twice."""
+    log, idle = disk.at / "x.log", disk.at / "y.log"
+    write(log, "1\n")
+    write(idle, "idle\n")
+    with Following(disk.at, TailingAllMatchedFiles=True) as following:
+        wait_for(lambda: sorted(following.contents) == ["1", "idle"])
+        run("umount", "-l", str(disk.at))
+        disk.mount()
+        write(log, "2\n")
+        following.rescan()
+        wait_for(lambda: "2" in following.contents)
+        log.rename(disk.at / "x.log.1")
+        write(log, "3\n")
+        following.rescan()
+        wait_for(lambda: "3" in following.contents)
+        following.rescan()
+        assert [line for line in following.contents if line != "idle"] == ["1", "2", "3"]
+        assert following.contents.count("idle") == 1
+        assert following.lane.counts == {}
+
+
 def test_what_stood_there_before_the_config_is_still_not_read(disk: Disk) -> None:
     log = disk.at / "old.log"
     write(log, "old\n")

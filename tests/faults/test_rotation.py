@@ -16,10 +16,11 @@ from tests.faults.writer import Rotator, line
 
 STYLES = {
     "rename": ["rename"],
+    "dated": ["dated"],
     "copytruncate": ["copytruncate"],
     "gzip": ["gzip"],
     "delete": ["delete"],
-    "mixture": ["rename", "copytruncate", "gzip", "delete"],
+    "mixture": ["rename", "copytruncate", "gzip", "delete", "dated"],
 }
 BY_PACK = """* | select "__tag__:__pack_id__" as pack, min(n) as low, max(n) as high, count(1) as c, count(distinct n) as d
 from log group by pack limit 100000"""

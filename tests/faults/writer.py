@@ -51,9 +51,9 @@ class RotatingWriter(threading.Thread):
 class Rotator(threading.Thread):
     """Writes like `RotatingWriter`, and after a random number of lines rotates in one of `styles`, chosen at random each time.
 
-    rename: to `path.N`, with rising N; copytruncate: a copy is made there, then the file is emptied; gzip: what was renamed is compressed
-    at the next rotation, its mtime kept; delete: like rename, and the oldest rotated file is deleted, if `watched` is held by nobody else
-    and nothing was written to it for `DELETE_AFTER_SECS`.
+    rename: to `path.N`, with rising N; dated: to `path-DATE-N`; copytruncate: a copy is made there, then the file is emptied; gzip: what
+    was renamed is compressed at the next rotation, its mtime kept; delete: like rename, and the oldest rotated file is deleted, if
+    `watched` is held by nobody else and nothing was written to it for `DELETE_AFTER_SECS`.
     """
 
     FIRST = 100
@@ -91,7 +91,8 @@ class Rotator(threading.Thread):
     def _rotate(self, style: str) -> None:
         self._pack()
         self._generation += 1
-        target = self.path.with_name(f"{self.path.name}.{self._generation}")
+        dated = f"-20261123-{self._generation:06}"
+        target = self.path.with_name(self.path.name + (dated if style == "dated" else f".{self._generation}"))
         self._rotated.append((target, self._lines, time.monotonic()))
         self._lines = []
         if style == "copytruncate":

@@ -22,6 +22,9 @@ LIVES = {
     "states in the order of their inodes": (
         "write copytruncate restart write restart copytruncate copytruncate restart restart write copytruncate_late+seen pause write read"
     ),
+    "what was copied from a file that was empty when it was seen": (
+        "write copytruncate_late+seen look read write copytruncate look pause write delete_live"
+    ),
     "a compressed file before a live one": "write rename write restart stop compress copytruncate_late+late write",
     "a file on the inode of a restarted one": "write restart copytruncate stop delete_live start write read restart restart",
 }

@@ -34,11 +34,12 @@ class Missed:
         for candidate in self._beside.candidates(path, modified):
             if not candidate.size or self._table.left_alone.get(candidate.file) == (candidate.size, candidate.modified):
                 continue
+            others = self._beside.known(path)  # looks at what was empty: its times say what came before it
             at = next((index for index, one in enumerate(known) if one.modified > candidate.modified), len(known))
             if standing in known and standing.file == stands:
                 at = min(at, known.index(standing))
             before = known[at].opened if at < len(known) else time.time_ns() + MISSED_NS
-            for one in self.unknown([candidate], path, born=born, modified=modified, known=self._beside.known(path), before=before):
+            for one in self.unknown([candidate], path, born=born, modified=modified, known=others, before=before):
                 known.insert(at, one)
                 put_between(known, at)
                 if at + 1 == len(known):
