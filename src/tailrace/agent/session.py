@@ -267,7 +267,7 @@ class Session:
         """Stop a pipeline. What it has put in is still sent; its lanes know when that is done."""
         deadline = time.monotonic() + STOP_SECS
         lanes = [lane for lane in self.lanes if lane.pipeline == pipeline]
-        await asyncio.gather(*(asyncio.to_thread(_stop, lane, deadline) for lane in lanes))
+        await asyncio.gather(*(asyncio.to_thread(lane.make_way, deadline) for lane in lanes))
         self.parts.take_out(lanes)
         for lane in lanes:
             if lane.failure:
@@ -358,7 +358,7 @@ class Session:
     async def _start(self) -> None:
         """Start all lanes; those whose server must be asked first wait for its answer, the others do not."""
         groups = list(self.parts.groups.values())
-        starting = [self._spawn(self._start_lanes(group.lanes)) for group in groups]
+        starting = [self._spawn(self._start_lanes([*group.lanes])) for group in groups]
         await asyncio.sleep(0)  # all that need not wait are being started
         self._around.supervision.at_work()
         await self._left.orphans.look()
@@ -437,9 +437,3 @@ class Session:
             self._around.supervision.failed(lane.pipeline, lane.version, f"{type(error).__name__}: {error}")
         self._log.error("the agent stops because a part of it failed", exc_info=error)
         self._end(End.FAILED)
-
-
-def _stop(lane: Lane, deadline: float) -> None:
-    """On a thread: when it returns, another lane may take its place."""
-    lane.stop(deadline)
-    lane.start_over.wait(max(0.0, deadline - time.monotonic()))

@@ -37,6 +37,7 @@ from tailrace.agent.settings.policy import config_policy, own_state
 from tailrace.agent.spool import Spool
 from tailrace.agent.status.left import status_file
 from tailrace.agent.status.sampling import sampling
+from tailrace.agent.status.wellbeing import Wellbeing
 from tailrace.agent.supervision import Supervision
 from tailrace.agent.supervisor import quarantine
 from tailrace.agent.vitals import Vitals
@@ -125,7 +126,7 @@ class Worker:
                 self._supervision.beating(self._report, self.stop, overview.behind),
                 self._guard.watching(lambda: [target.share for target in overview.targets]),
                 keeper.at_work(),
-                self._management(identity, keeper.machine_id).at_work(),
+                self._management(identity, keeper).at_work(),
                 status_file(self._home / "run" / "agent.json", overview),
                 sampling(overview, self._home, self._bounds.files.bound),
                 self._reporting(identity, facts),
@@ -151,14 +152,15 @@ class Worker:
         boot = begin(self._home / "agent")
         return Keeper(identity, self._home, boot, renamed=lambda: self._again(End.FORKED), widened=lambda: self._again(End.RELOADED))
 
-    def _management(self, identity: AgentIdentity, machine_id: str) -> Management:
+    def _management(self, identity: AgentIdentity, keeper: Keeper) -> Management:
         return Management(
             identity,
             self._remote,
             self._machine,
-            machine_id=machine_id,
+            machine_id=keeper.machine_id,
             reload=self._reload,
             outcome=self._outcome,
+            vitals=Wellbeing(self._desk.overview, keeper.boot_id, ephemeral=self._settings.ephemeral).vitals,
         )
 
     def _outcome(self, pipeline: str) -> str | None:

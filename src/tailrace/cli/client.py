@@ -83,9 +83,9 @@ class Client:
         """An operation of the SLS API in the connection's project; without one, of the server."""
         return self._request(method, path, query=query, body=document)
 
-    def own(self, method: str, path: str, document: object = None) -> Any:
+    def own(self, method: str, path: str, document: object = None, *, query: Mapping[str, str] | None = None) -> Any:
         """An operation of our own API, `path` below `/api/v1`."""
-        return self._request(method, f"/api/v1{path}", body=document)
+        return self._request(method, f"/api/v1{path}", query=query, body=document)
 
     def export(self, query: str, start: int, end: int, *, kind: str, fields: str = "") -> Iterator[bytes]:
         """The parts of a file with everything that the query finds."""

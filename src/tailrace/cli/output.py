@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Literal, TextIO, TypeAlias
 
 from tailrace.errors import ConfigError, ConfigErrors, TailraceError, UnreachableError, UsageError
@@ -124,3 +125,8 @@ def _jsonable(value: object) -> object:
 
 def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode()
+
+
+def moment(seconds: int) -> str:
+    """Unix seconds in this machine's time zone."""
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(sep=" ", timespec="seconds")

@@ -41,9 +41,7 @@ from tailrace.server.db.records import Key
 from tailrace.server.db.roster import Roster
 from tailrace.server.db.transactions import Transactions
 from tailrace.server.fleet.fleet import Fleet
-from tailrace.server.fleet.heartbeats import Heartbeats
-from tailrace.server.fleet.membership import Membership
-from tailrace.server.fleet.reports import Reports
+from tailrace.server.fleet.management import open_management
 from tailrace.server.fleet.upgrade_root import open_upgrade_root
 from tailrace.server.fleet.waking import Waking
 from tailrace.server.ingest import Ingest
@@ -146,10 +144,10 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
     reserve, exports = Reserve(settings.server_directory / RESERVE), Exports(settings.server_directory / EXPORTS)
     ingest, catalog, passwords = Ingest(store, settings), Catalog(transactions, store, reserve.release), Passwords()
     try:
-        waking, reports, secret = Waking(), Reports(), settings.secret_directory
+        waking, secret = Waking(), settings.secret_directory
         vault = await open_current_vault(secret, transactions)
         roster, collection = Roster(transactions), Collection(transactions, vault, waking.changed)
-        accounts, audit, membership = Accounts(transactions), Audit(transactions), Membership(collection, roster, reports)
+        accounts, audit = Accounts(transactions), Audit(transactions)
         for part in (roster, accounts, collection, catalog, audit, exports):
             await part.open()
         await _add_admin_key(roster, vault, secret / ADMIN_KEY)
@@ -158,6 +156,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
         certificates, names = _certificates(settings, authority, addresses)
         server_id = _server_id(settings.server_directory / SERVER_ID)
         shipping = Shipping(audit, transactions, catalog, ingest, server_id=server_id, ttl_days=settings.audit_ttl_days)
+        management = await open_management(transactions, roster, collection, waking, addresses[0])
         services = Services(
             settings=settings,
             catalog=catalog,
@@ -178,17 +177,14 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             authority=authority,
             certificates=certificates,
             fleet=Fleet(roster, vault, authority, settings),
-            reports=reports,
-            membership=membership,
-            heartbeats=Heartbeats(collection, reports, membership, addresses[0]),
-            waking=waking,
+            management=management,
             server_id=server_id,
             addresses=addresses,
             domains=names,
             upgrade_root=open_upgrade_root(secret / UPGRADE_ROOT),
             keep_admin_key=partial(_keep_admin_key, secret / ADMIN_KEY),
         )
-        async with shipping.running():
+        async with shipping.running(), management.running():
             yield services
         await store.flush()
     finally:

@@ -34,5 +34,5 @@ def test_commands_know_the_server_by_its_roots_before_and_after_a_rotation(tmp_p
         both = (home / "ca.pem").read_text()
         assert both.startswith(shown.stdout)
         assert both.count("BEGIN CERTIFICATE") == 2
-        named = tailrace(server, "agent", "list", "--ca", str(before), endpoint=secure, home=elsewhere)
+        named = tailrace(server, "agent", "token", "list", "--ca", str(before), endpoint=secure, home=elsewhere)
         assert named.returncode == 0, named.stderr

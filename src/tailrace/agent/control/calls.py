@@ -3,7 +3,8 @@
 import http.client
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -21,6 +22,9 @@ BAD_REQUEST: Final = 400
 CLOCK: Final = (b"RequestTimeExpired", b"RequestTimeTooSkewed")
 MAX_ANSWER_BYTES: Final = 64 * 1_048_576
 """Stream ends of 100 000 files take 4 MB."""
+
+_Request = tuple[str, str, bytes, dict[str, str]]
+"""Method, target, body, headers."""
 
 
 def call(
@@ -54,40 +58,97 @@ def call(
     return _answer(status, text, f"{method} {path} at `{endpoint}`")
 
 
-def exchange(
-    endpoint: str, method: str, target: str, body: bytes, *, tls: ssl.SSLContext, media_type: str, timeout: float | None = None
-) -> bytes:
-    """The body of the answer to an agent that is known by its certificate. The errors of `call`."""
-    headers = {"host": urlsplit(endpoint).netloc, **({"content-type": media_type} if body else {})}
-    status, answer, _ = _exchange(endpoint, tls, (method, target, body, headers), timeout)
-    if status != 200:
-        _answer(status, answer, f"{method} {target} at `{endpoint}`")
+class Line:
+    """A connection to one address of a server that knows the agent by its certificate; it stays open between calls. For one thread."""
+
+    def __init__(self, endpoint: str, tls: ssl.SSLContext) -> None:
+        self._endpoint = endpoint
+        self._tls = tls
+        self._connection: http.client.HTTPConnection | None = None
+
+    def exchange(self, method: str, target: str, body: bytes, *, media_type: str, timeout: float | None = None) -> bytes:
+        """The body of the answer. The errors of `call`. What is asked may arrive twice, when the server has let the connection go."""
+        headers = {"host": urlsplit(self._endpoint).netloc, **({"content-type": media_type} if body else {})}
+        request = method, target, body, headers
+        status, answer = self._again(request, timeout) or self._afresh(request, timeout)
+        if status != 200:
+            _answer(status, answer, f"{method} {target} at `{self._endpoint}`")
+        return answer
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _again(self, request: _Request, timeout: float | None) -> tuple[int, bytes] | None:
+        """Over the connection that is open; None when it is no more."""
+        if self._connection is None or self._connection.sock is None:  # the server has said that it closes it
+            return None
+        try:
+            return self._kept(_asked(self._connection, request, timeout))
+        except (ConnectionError, ssl.SSLError, http.client.HTTPException):
+            self.close()
+            return None
+        except OSError as error:
+            self.close()
+            raise _unreachable(self._endpoint, error) from error
+
+    def _afresh(self, request: _Request, timeout: float | None) -> tuple[int, bytes]:
+        self._connection = _connection(self._endpoint, self._tls)
+        try:
+            with _explained(self._endpoint):
+                self._connection.connect()
+                return self._kept(_asked(self._connection, request, timeout))
+        except UnreachableError:
+            self.close()
+            raise
+
+    def _kept(self, answer: tuple[int, bytes, str]) -> tuple[int, bytes]:
+        status, text, _ = answer
+        if len(text) > MAX_ANSWER_BYTES:  # the rest of it is still to come
+            self.close()
+            raise _too_long(self._endpoint)
+        return status, text
+
+
+def _exchange(endpoint: str, tls: ssl.SSLContext | None, request: _Request) -> tuple[int, bytes, str]:
+    """Status, body and `Date` of the answer, over a connection of its own."""
+    connection = _connection(endpoint, tls)
+    try:
+        with _explained(endpoint):
+            connection.connect()
+            answer = _asked(connection, request, None)
+    finally:
+        connection.close()
+    if len(answer[1]) > MAX_ANSWER_BYTES:
+        raise _too_long(endpoint)
     return answer
 
 
-def _exchange(
-    endpoint: str, tls: ssl.SSLContext | None, request: tuple[str, str, bytes, dict[str, str]], timeout: float | None = None
-) -> tuple[int, bytes, str]:
-    """Status, body and `Date` of the answer."""
-    connection = _connection(endpoint, tls)
+def _asked(connection: http.client.HTTPConnection, request: _Request, timeout: float | None) -> tuple[int, bytes, str]:
+    connection.sock.settimeout(timeout or outward().request_secs)
+    connection.request(*request)
+    with connection.getresponse() as response:
+        return response.status, response.read(MAX_ANSWER_BYTES + 1), response.headers.get("date", "")
+
+
+@contextmanager
+def _explained(endpoint: str) -> Generator[None]:
     try:
-        connection.connect()
-        connection.sock.settimeout(timeout or outward().request_secs)
-        connection.request(*request)
-        with connection.getresponse() as response:
-            text = response.read(MAX_ANSWER_BYTES + 1)
+        yield
     except ssl.SSLError as error:
         message, hint = explain(error, endpoint)
         raise UnreachableError(message, hint=hint) from error
     except (OSError, http.client.HTTPException) as error:
-        raise UnreachableError(
-            f"cannot reach the server at `{endpoint}`: {error}", hint="check that it runs and that the address is right"
-        ) from error
-    finally:
-        connection.close()
-    if len(text) > MAX_ANSWER_BYTES:
-        raise UnreachableError(f"`{endpoint}` answers with more than {MAX_ANSWER_BYTES} bytes", hint="check that the address is right")
-    return response.status, text, response.headers.get("date", "")
+        raise _unreachable(endpoint, error) from error
+
+
+def _unreachable(endpoint: str, error: Exception) -> UnreachableError:
+    return UnreachableError(f"cannot reach the server at `{endpoint}`: {error}", hint="check that it runs and that the address is right")
+
+
+def _too_long(endpoint: str) -> UnreachableError:
+    return UnreachableError(f"`{endpoint}` answers with more than {MAX_ANSWER_BYTES} bytes", hint="check that the address is right")
 
 
 def _instant(date: str) -> datetime | None:

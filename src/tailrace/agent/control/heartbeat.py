@@ -1,4 +1,5 @@
-"""The agent's side of heartbeats with one server (`wire.control`): what it says, in full or in short, and what it makes of the answer."""
+"""The agent's side of heartbeats with one server (`wire.control`): what it says, in full or in short, and what it makes of the answer.
+How it is (`wire.vitals`) it says in each."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from tailrace.wire.control import (
     ServerCapability,
     Tag,
 )
+from tailrace.wire.vitals import Vitals, encode
 
 REMEMBERED: Final = ServerCapability.ATTRIBUTES | ServerCapability.CONTINUOUS
 """What a server has to remember of an agent before a beat may be short."""
@@ -36,8 +38,8 @@ class Dialogue:
         """What to send, given all that there is to say."""
         self._sequence += 1
         self._telling = state
-        if state == self._told:
-            return HeartbeatRequest(sequence_num=self._sequence, instance_id=state.instance_id)
+        if self._told is not None and replace(state, opaque=b"") == replace(self._told, opaque=b""):
+            return HeartbeatRequest(sequence_num=self._sequence, instance_id=state.instance_id, opaque=state.opaque)
         return replace(state, sequence_num=self._sequence, flags=RequestFlag.FULL_STATE)
 
     def answered(self, answer: HeartbeatResponse) -> bool:
@@ -58,7 +60,7 @@ class Dialogue:
 
 
 def full_state(
-    agent_id: str, attributes: Attributes, *, user_defined_ids: Sequence[str], started: int, configs: list[ConfigInfo]
+    agent_id: str, attributes: Attributes, *, user_defined_ids: Sequence[str], started: int, configs: list[ConfigInfo], vitals: Vitals
 ) -> HeartbeatRequest:
     return HeartbeatRequest(
         capabilities=AgentCapability.CONTINUOUS,
@@ -69,6 +71,7 @@ def full_state(
         running_status="running",
         startup_time=started,
         continuous_pipeline_configs=configs,
+        opaque=encode(vitals),
     )
 
 

@@ -4,7 +4,6 @@ One thread per server. Its pause is a long call, `/agent/v1/wait`, which the ser
 """
 
 import platform
-import ssl
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tailrace import __version__, telemetry
-from tailrace.agent.control.calls import exchange
+from tailrace.agent.control.calls import Line
 from tailrace.agent.control.heartbeat import Dialogue, full_state, to_fetch
 from tailrace.agent.control.remote import RemoteConfigs
 from tailrace.agent.identity.identity import AgentIdentity, JoinedServer
@@ -22,6 +21,7 @@ from tailrace.errors import TailraceError, UnreachableError
 from tailrace.pipeline.labels import Machine
 from tailrace.wire.control import Attributes, ConfigDetail, FetchConfigResponse, HeartbeatRequest, HeartbeatResponse, decode, encode
 from tailrace.wire.protobuf import WireError
+from tailrace.wire.vitals import Vitals
 
 BEAT_SECS: Final = 10.0
 RETRY_SECS: Final = 5.0
@@ -43,7 +43,8 @@ class _Contact:
     thread: threading.Thread
     dialogue: Dialogue = field(default_factory=Dialogue)
     made_of: JoinedServer | None = None
-    tls: ssl.SSLContext | None = None
+    lines: list[Line] = field(default_factory=list[Line])
+    """To each of its addresses, the best one first."""
     state: str = ""
     """What `wait` answered last."""
 
@@ -60,6 +61,7 @@ class Management:
         machine_id: str,
         reload: Callable[[], None],
         outcome: Callable[[str], str | None],
+        vitals: Callable[[], Vitals],
     ) -> None:
         self._identity = identity
         self._configs = configs
@@ -67,6 +69,7 @@ class Management:
         self._machine_id = machine_id
         self._reload = reload
         self._outcome = outcome
+        self._vitals = vitals
         self._started = int(time.time())
         self._contacts: dict[str, _Contact] = {}
         self._applying = threading.Lock()
@@ -173,16 +176,21 @@ class Management:
         )
         configs = self._configs.infos(server.id, self._outcome)
         ids = machine.user_defined_ids
-        return full_state(self._identity.agent_id, attributes, user_defined_ids=ids, started=self._started, configs=configs)
+        return full_state(
+            self._identity.agent_id, attributes, user_defined_ids=ids, started=self._started, configs=configs, vitals=self._vitals()
+        )
 
     def _call(self, server: JoinedServer, contact: _Contact, method: str, target: str, body: bytes) -> bytes:
         """The first address that answers. UnreachableError, ApiError."""
-        if contact.tls is None or contact.made_of != server:
-            contact.tls, contact.made_of = own_context(self._identity, server), server
+        if contact.made_of != server:
+            for line in contact.lines:
+                line.close()
+            tls = own_context(self._identity, server)
+            contact.lines, contact.made_of = [Line(address, tls) for address in server.addresses], server
         last: TailraceError = UnreachableError("the server has told no address")
-        for address in server.addresses:
+        for line in contact.lines:
             try:
-                return exchange(address, method, target, body, tls=contact.tls, media_type=PROTOBUF, timeout=BEAT_SECS * 2)
+                return line.exchange(method, target, body, media_type=PROTOBUF, timeout=BEAT_SECS * 2)
             except UnreachableError as error:
                 last = error
         raise last

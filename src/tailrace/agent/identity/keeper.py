@@ -94,6 +94,10 @@ class Keeper:
         """What is to follow the next round."""
 
     @property
+    def boot_id(self) -> str:
+        return self._boot.id
+
+    @property
     def machine_id(self) -> str:
         return self._boot.machine_id
 

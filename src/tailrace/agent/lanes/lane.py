@@ -205,6 +205,11 @@ class Lane:
         for stream in taken.values():
             self._around.streams.release(stream, self)
 
+    def make_way(self, deadline: float) -> None:
+        """As `stop`; when it returns, another lane may take its place."""
+        self.stop(deadline)
+        self.start_over.wait(max(0.0, deadline - time.monotonic()))
+
     def fail(self, kind: str, message: str, reason: str) -> None:
         """Stop it, alone. What it did not put in stays as it is, also what it had prepared: it is read again at the next start."""
         self.failure = f"{message}: {reason}"

@@ -45,6 +45,10 @@ class AgentSettings(OptionGroup):
         "health, `/healthz` (503 when a part stands still for `hang_secs`); empty: nowhere.",
         examples=["127.0.0.1:9483"],
     )  # fmt: skip
+    ephemeral: bool = option(
+        False, key="ephemeral", doc="Whether this machine comes and goes, as a container does: when it is silent, its servers give it up "
+        "after a day instead of after 30.",
+    )  # fmt: skip
     internal_logs: bool = option(
         True, key="internal_logs",
         doc="Whether the agent sends its alarms, its status and its profile to the logstore `internal-diagnostic_log` of each project that "

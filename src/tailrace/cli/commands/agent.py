@@ -21,6 +21,8 @@ app.command("tailrace.cli.agent.service:stop", name="stop")
 app.command("tailrace.cli.agent.service:restart", name="restart")
 app.command("tailrace.cli.agent.token:app", name="token", help="Make, list and revoke join tokens, on the server.")
 app.command("tailrace.cli.agent.fleet:list_", name="list")
+app.command("tailrace.cli.agent.fleet:why", name="why")
+app.command("tailrace.cli.agent.fleet:purge", name="purge")
 app.command("tailrace.cli.agent.fleet:revoke", name="revoke")
 app.command("tailrace.cli.agent.fleet:reinstate", name="reinstate")
 

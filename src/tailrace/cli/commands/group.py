@@ -64,7 +64,10 @@ def set_(
         list[str] | None,
         Parameter(name="--id", help="User-defined ids: agents carry them in `HOME/user_defined_id`.", negative="", consume_multiple=True),
     ] = None,
-    topic: Annotated[str, Parameter(help="Topic of what its agents collect, where a config asks for it.", show_default=False)] = "",
+    topic: Annotated[
+        str | None,
+        Parameter(help="Topic of what its agents collect, where a config asks for it; empty takes it away.", show_default=False),
+    ] = None,
     connection: ConnectionFlags = NO_FLAGS,
 ) -> None:
     """Make a machine group, or change who belongs to it."""
@@ -79,7 +82,10 @@ def set_(
     }
     with Client(connect_to_project(connection)) as client:
         if not client.create("/machinegroups", body, exists="MachineGroupAlreadyExist"):
-            client.sls("PUT", f"/machinegroups/{quote(name)}", body)
+            known = client.sls("GET", f"/machinegroups/{quote(name)}")
+            attribute = known["groupAttribute"] if topic is None else {**known["groupAttribute"], "groupTopic": topic}
+            kept = {"groupType": known["groupType"], "groupAttribute": {key: text for key, text in attribute.items() if text}}
+            client.sls("PUT", f"/machinegroups/{quote(name)}", {**body, **kept})
     say(f"saved the machine group {name}")
 
 

@@ -1,7 +1,6 @@
 """`tailrace config list|push|history|rollback|delete`: configs that a server keeps and agents run."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -10,7 +9,7 @@ from cyclopts import Parameter
 
 from tailrace.cli.client import Client
 from tailrace.cli.connection import NO_FLAGS, Connection, ConnectionFlags, connect_to_project
-from tailrace.cli.output import Output, note, print_table, say
+from tailrace.cli.output import Output, moment, note, print_table, say
 from tailrace.errors import ApiError, ConfigError, ConfigErrors
 
 OUTPUT = Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")]
@@ -53,7 +52,7 @@ def history(name: NAME, /, *, output: OUTPUT = "table", connection: ConnectionFl
     target = connect_to_project(connection)
     with Client(target) as client:
         rows = client.own("GET", f"{_path(target, name)}/versions")
-    readable = rows if output == "json" else [{**row, "saved": _moment(row["saved"])} for row in rows]
+    readable = rows if output == "json" else [{**row, "saved": moment(row["saved"])} for row in rows]
     print_table(readable, columns=("version", "saved", "author"), output=output)
 
 
@@ -104,11 +103,7 @@ def _path(target: Connection, name: str) -> str:
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
     return {
         **row,
-        "modified": _moment(row["modified"]),
+        "modified": moment(row["modified"]),
         "logstores": ", ".join(row["logstores"]),
         "groups": ", ".join(row["groups"]) or "none: `tailrace group apply`",
     }
-
-
-def _moment(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().isoformat(sep=" ", timespec="seconds")

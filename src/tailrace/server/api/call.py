@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from tailrace.server.db.roster import Roster
     from tailrace.server.fleet.fleet import Fleet
     from tailrace.server.fleet.heartbeats import Heartbeats
+    from tailrace.server.fleet.management import Management
     from tailrace.server.fleet.membership import Membership
     from tailrace.server.fleet.reports import Reports
+    from tailrace.server.fleet.roll import Roll
     from tailrace.server.fleet.waking import Waking
     from tailrace.server.ingest import Ingest
     from tailrace.server.query.exports import Exports
@@ -70,10 +72,7 @@ class Services:
     authority: "Authority"
     certificates: "Certificates"
     fleet: "Fleet"
-    reports: "Reports"
-    membership: "Membership"
-    heartbeats: "Heartbeats"
-    waking: "Waking"
+    management: "Management"
     server_id: str
     addresses: tuple[str, ...]
     """Where agents reach this server, `https://host:port`, the best one first."""
@@ -83,6 +82,26 @@ class Services:
     """The public root of trust for upgrades, as agents get it."""
     keep_admin_key: Callable[[str, str], None]
     """Writes id and secret of the server's own key to its file."""
+
+    @property
+    def reports(self) -> "Reports":
+        return self.management.reports
+
+    @property
+    def membership(self) -> "Membership":
+        return self.management.membership
+
+    @property
+    def heartbeats(self) -> "Heartbeats":
+        return self.management.heartbeats
+
+    @property
+    def waking(self) -> "Waking":
+        return self.management.waking
+
+    @property
+    def roll(self) -> "Roll":
+        return self.management.roll
 
 
 @dataclass

@@ -17,7 +17,15 @@ from tailrace.server.api.protocol import PEER_CERTIFICATE
 from tailrace.server.api.request import read_body
 from tailrace.server.db.records import Agent
 from tailrace.server.fleet.fleet import peer_certificate
-from tailrace.wire.control import CommonResponse, FetchConfigRequest, HeartbeatRequest, HeartbeatResponse, decode, encode
+from tailrace.wire.control import (
+    CommonResponse,
+    FetchConfigRequest,
+    FetchConfigResponse,
+    HeartbeatRequest,
+    HeartbeatResponse,
+    decode,
+    encode,
+)
 from tailrace.wire.protobuf import WireError
 
 PROTOBUF = "application/x-protobuf"
@@ -47,7 +55,7 @@ async def fetch_config(services: Services, agent: Agent, request: Request) -> Re
     try:
         asked = decode(FetchConfigRequest, await _body(services, request))
     except WireError as error:
-        return _protobuf(HeartbeatResponse(common_response=CommonResponse(BAD_REQUEST, str(error).encode())), BAD_REQUEST)
+        return _protobuf(FetchConfigResponse(common_response=CommonResponse(BAD_REQUEST, str(error).encode())), BAD_REQUEST)
     return _protobuf(services.heartbeats.fetch(agent.id, asked))
 
 

@@ -19,6 +19,8 @@ class Roster:
     def __init__(self, transactions: Transactions) -> None:
         self._run = transactions.run
         self._changing = asyncio.Lock()
+        self.changes = 0
+        """Counts what agents may do more or less, and agents that come and go."""
         self._keys: dict[str, Key] = {}
         self._agents: dict[str, Agent] = {}
         self._grants: dict[str, dict[str, Grant]] = {}
@@ -93,6 +95,7 @@ class Roster:
         async with self._changing:
             token = self._used(token_id, now) if token_id else None
             await self._run(statements.enrol, agent, grant, token)
+            self.changes += 1
             self._agents[agent.id] = agent
             self._grants.setdefault(agent.id, {})[grant.project] = grant
             if token is not None:
@@ -117,7 +120,18 @@ class Roster:
         async with self._changing:
             agent = replace(self.known_agent(agent_id), revoked=None)
             await self._run(statements.put_agent, agent)
+            self.changes += 1
             self._agents[agent_id] = agent
+
+    async def delete_agent(self, agent_id: str) -> None:
+        """With its keys and all that it may do. Should it come back, it has to join again, under the same id."""
+        async with self._changing:
+            self.known_agent(agent_id)
+            await self._run(statements.delete_agent, agent_id)
+            self.changes += 1
+            self._forget_keys(list(self._agent_keys.pop(agent_id, ())))
+            del self._agents[agent_id]
+            self._grants.pop(agent_id, None)
 
     async def revoke_grant(self, agent_id: str, project: str) -> None:
         async with self._changing:
@@ -126,10 +140,12 @@ class Roster:
                 raise ApiError(404, "GrantNotExist", f"agent `{agent_id}` may not write to project `{project}` anyway")
             await self._run(statements.delete_grant, agent_id, project)
             self._forget_keys([key.id for key in self.agent_keys(agent_id, project)])
+            self.changes += 1
             del self._grants[agent_id][project]
 
     def project_deleted(self, project: str) -> None:
         """The catalog has deleted it in the database, and with it all that names it."""
+        self.changes += 1
         self._forget_keys([key.id for key in self._keys.values() if key.project == project])
         for grants in self._grants.values():
             grants.pop(project, None)
@@ -166,6 +182,7 @@ class Roster:
 
     # --- memory -----------------------------------------------------------------------------------------------------------------
     async def _drop_keys(self, agent: Agent) -> None:
+        self.changes += 1
         await self._run(statements.delete_agent_keys, agent)
         self._agents[agent.id] = agent
         self._forget_keys(list(self._agent_keys.get(agent.id, ())))
@@ -178,7 +195,7 @@ class Roster:
     def _forget_keys(self, gone: list[str]) -> None:
         for key_id in gone:
             key = self._keys.pop(key_id, None)
-            if key is not None and key.agent:
+            if key is not None and key.agent in self._agent_keys:
                 self._agent_keys[key.agent].discard(key_id)
 
     def _load(self, session: Session) -> None:

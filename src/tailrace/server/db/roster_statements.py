@@ -80,6 +80,12 @@ def delete_agent_keys(session: Session, agent: Agent) -> None:
     session.execute(delete(KeyRow).where(KeyRow.agent_id == agent.id))
 
 
+def delete_agent(session: Session, agent: str) -> None:
+    for row in (KeyRow, GrantRow):
+        session.execute(delete(row).where(row.agent_id == agent))
+    session.execute(delete(AgentRow).where(AgentRow.id == agent))
+
+
 def delete_grant(session: Session, agent: str, project: str) -> None:
     session.execute(delete(GrantRow).where(GrantRow.agent_id == agent, GrantRow.project == project))
     session.execute(delete(KeyRow).where(KeyRow.agent_id == agent, KeyRow.project == project))

@@ -251,6 +251,56 @@ class MachineGroupRow(Base):
     modified: Mapped[int] = mapped_column(BigInteger)
 
 
+class ReportRow(Base):
+    """What an agent has said of itself, for a server that starts again. Any release may find it in another form, and forget it then."""
+
+    __tablename__ = "reports"
+
+    agent_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    last_beat: Mapped[int] = mapped_column(BigInteger)
+
+
+class CommandRow(Base):
+    """Something that agents do once. `detail` is what they are told."""
+
+    __tablename__ = "commands"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    project: Mapped[str] = mapped_column(String(63))
+    kind: Mapped[str] = mapped_column(String(32))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    author: Mapped[str] = mapped_column(String(64))
+    created: Mapped[int] = mapped_column(BigInteger)
+    expires: Mapped[int] = mapped_column(BigInteger)
+
+
+class CommandResultRow(Base):
+    """What became of a command on one agent."""
+
+    __tablename__ = "command_results"
+
+    command_id: Mapped[str] = mapped_column(ForeignKey("commands.id", ondelete="CASCADE"), primary_key=True)
+    agent_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    message: Mapped[str] = mapped_column(String)
+    result: Mapped[bytes | None] = mapped_column(LargeBinary)
+    changed: Mapped[int] = mapped_column(BigInteger)
+
+
+class RolloutRow(Base):
+    """A version of a config on its way to the agents, in stages. `document` is what `server.fleet.rollout` says of it."""
+
+    __tablename__ = "rollouts"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    config_id: Mapped[int] = mapped_column(ForeignKey("configs.id", ondelete="CASCADE"))
+    state: Mapped[str] = mapped_column(String(16))
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created: Mapped[int] = mapped_column(BigInteger)
+
+
 class BindingRow(Base):
     """That a config is applied to a machine group."""
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
@@ -158,6 +159,7 @@ class Fleet:
         return IssuedKey(key, secret, self._key_secs)
 
 
+@lru_cache(maxsize=20_000)
 def peer_certificate(der: bytes) -> PeerCertificate:
     """Of a certificate that the TLS handshake has verified."""
     certificate = x509.load_der_x509_certificate(der)

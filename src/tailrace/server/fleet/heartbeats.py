@@ -1,6 +1,7 @@
 """Answers heartbeats: compares what an agent runs with what it is to run, and sends what differs (`wire.control`)."""
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final
 
@@ -8,9 +9,12 @@ from tailrace import telemetry
 from tailrace.errors import ConfigErrors
 from tailrace.server.db.collection import Collection
 from tailrace.server.db.records import Config, MachineGroup
+from tailrace.server.db.roster import Roster
 from tailrace.server.fleet.membership import Membership
 from tailrace.server.fleet.pipelines import pipeline_of
-from tailrace.server.fleet.reports import Report, Reports
+from tailrace.server.fleet.report import Report
+from tailrace.server.fleet.reports import Reports
+from tailrace.server.fleet.waking import Waking
 from tailrace.wire.control import (
     DELETED,
     CommonResponse,
@@ -24,12 +28,16 @@ from tailrace.wire.control import (
     ResponseFlag,
     ServerCapability,
 )
+from tailrace.wire.vitals import decode
 
 REMEMBERS: Final = int(ServerCapability.ATTRIBUTES | ServerCapability.CONTINUOUS | ServerCapability.ONETIME)
 MAX_INLINE_BYTES: Final = 1_048_576
 """Of details in one answer; more of them are fetched apart."""
-MAX_KEPT: Final = 10_000
+MAX_KEPT_BYTES: Final = 64 * 1_048_576
+DETAIL_BYTES: Final = 500
+"""About what a kept detail takes beside its text."""
 BAD_REQUEST: Final = 400
+CONFLICT: Final = 409
 
 log = telemetry.logger("server.fleet")
 
@@ -37,20 +45,60 @@ log = telemetry.logger("server.fleet")
 class Heartbeats:
     """One per server."""
 
-    def __init__(self, collection: Collection, reports: Reports, membership: Membership, endpoint: str) -> None:
+    def __init__(
+        self, collection: Collection, reports: Reports, membership: Membership, endpoint: str, *, roster: Roster, waking: Waking
+    ) -> None:
         self._collection = collection
+        self._roster = roster
+        self._waking = waking
         self._reports = reports
         self._membership = membership
         self._endpoint = endpoint
-        self._details: dict[tuple[int, int, str], ConfigDetail | None] = {}
+        self._details: OrderedDict[tuple[int, int, str], ConfigDetail | None] = OrderedDict()
+        self._details_bytes = 0
+        self._content: dict[str, tuple[object, ...]] = {}
+        """Agents that have all that they are to have, and what that followed from."""
 
     def answer(self, agent: str, beat: HeartbeatRequest) -> HeartbeatResponse:
         """`agent` is who the sender was shown to be; a beat in another's name is refused."""
         if beat.instance_id.decode("utf-8", "replace") != agent:
             return HeartbeatResponse(beat.request_id, CommonResponse(BAD_REQUEST, b"instance_id is not the id of this agent"))
+        if intruder := self._intruder(agent, beat):
+            self._reports.intruded(agent, intruder)
+            return HeartbeatResponse(beat.request_id, CommonResponse(CONFLICT, b"another start of this agent holds its id"))
         report = self._reports.take(agent, beat, full=bool(beat.flags & RequestFlag.FULL_STATE))
         if report is None:
             return HeartbeatResponse(beat.request_id, capabilities=REMEMBERS, flags=ResponseFlag.REPORT_FULL_STATE)
+        follows_from = self._follows_from(report)
+        if not beat.flags & RequestFlag.FULL_STATE and self._content.get(agent) == follows_from:
+            return HeartbeatResponse(beat.request_id, capabilities=REMEMBERS)
+        answer = self._difference(beat, report)
+        if answer.continuous_pipeline_config_updates:
+            self._content.pop(agent, None)
+        else:
+            self._content[agent] = follows_from
+        return answer
+
+    def _intruder(self, agent: str, beat: HeartbeatRequest) -> str:
+        """Who beats in place of the start that holds the agent's id (`fleet.boots`); empty when it is that one, or does not say."""
+        holder, vitals = self._roster.agent(agent), decode(beat.opaque)
+        if holder is None or not holder.boot_id or vitals.boot_id in ("", holder.boot_id):
+            return ""
+        names = (beat.attributes.hostname, beat.attributes.ip, beat.attributes.hostid)
+        return " ".join(name[:255].decode("utf-8", "replace") for name in names if name) or vitals.boot_id[:64]
+
+    def _follows_from(self, report: Report) -> tuple[object, ...]:
+        """What an answer to a beat that says nothing new depends on."""
+        projects = [grant.project for grant in self._roster.grants(report.agent)]
+        return self._waking.state(projects), self._reports.is_mixed, self._roster.changes if self._reports.is_mixed else 0
+
+    def forget(self, agent: str) -> None:
+        """It was purged."""
+        self._content.pop(agent, None)
+        self._reports.forget(agent)
+
+    def _difference(self, beat: HeartbeatRequest, report: Report) -> HeartbeatResponse:
+        """Between what an agent runs and what it is to run."""
         updates = self._updates(report)
         flags = 0
         if sum(len(update.detail) for update in updates) > MAX_INLINE_BYTES:
@@ -88,9 +136,11 @@ class Heartbeats:
         topic = str(group.attribute.get("groupTopic", ""))
         key = (config.id, config.version, topic)
         if key not in self._details:
-            if len(self._details) >= MAX_KEPT:
-                self._details.clear()
-            self._details[key] = self._made(config, topic)
+            self._details[key] = made = self._made(config, topic)
+            self._details_bytes += _size(made)
+            while self._details_bytes > MAX_KEPT_BYTES and len(self._details) > 1:
+                self._details_bytes -= _size(self._details.popitem(last=False)[1])
+        self._details.move_to_end(key)
         return self._details[key]
 
     def _made(self, config: Config, topic: str) -> ConfigDetail | None:
@@ -106,6 +156,10 @@ class Heartbeats:
         version = int.from_bytes(hashlib.sha256(detail).digest()[:8], "big") >> 1 or 1
         extra = {"project": config.project.encode(), "config_version": str(config.version).encode()}
         return ConfigDetail(name, version, detail, extra)
+
+
+def _size(detail: ConfigDetail | None) -> int:
+    return DETAIL_BYTES + (len(detail.detail) if detail is not None else 0)
 
 
 def _differs(detail: ConfigDetail, held: ConfigInfo | None) -> bool:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from tailrace.server.db.collection import Collection
 from tailrace.server.db.records import MachineGroup
 from tailrace.server.db.roster import Roster
-from tailrace.server.fleet.reports import Report, Reports
+from tailrace.server.fleet.report import Report
+from tailrace.server.fleet.reports import Reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +31,39 @@ class Membership:
         self._collection = collection
         self._roster = roster
         self._reports = reports
+        self._systems: dict[int, tuple[tuple[object, ...], str]] = {}
+        """Group → what its system was found from, and the system."""
 
     def groups_of(self, report: Report) -> Iterator[MachineGroup]:
         """The groups whose member an agent is, by project and name."""
         for grant in self._roster.grants(report.agent):
-            for group in self._collection.groups(grant.project):
-                if _carries(report, group) and not self._objection(report, group):
+            for group in self._collection.groups_naming(grant.project, report.addresses, report.user_defined_ids):
+                if not self._objection(report, group):
                     yield group
 
     def kept_out(self, report: Report) -> Iterator[tuple[MachineGroup, str]]:
         """The groups of its projects that name an agent and do not have it, each with the reason."""
         for grant in self._roster.grants(report.agent):
-            for group in self._collection.groups(grant.project):
-                if _carries(report, group) and (reason := self._objection(report, group)):
+            for group in self._collection.groups_naming(grant.project, report.addresses, report.user_defined_ids):
+                if reason := self._objection(report, group):
                     yield group, reason
 
     def members(self, group: MachineGroup) -> list[Report]:
         """By agent."""
-        return [report for report in self._reports if _carries(report, group) and not self._objection(report, group)]
+        return [report for report in self._carriers(group) if not self._objection(report, group)]
+
+    def _carriers(self, group: MachineGroup) -> list[Report]:
+        """The agents that carry one of its labels, by agent."""
+        by_address = group.identify_by == "ip"
+        found = {one.agent: one for label in group.machines for one in self._reports.carriers(label, by_address=by_address)}
+        return [found[agent] for agent in sorted(found)]
 
     def unresolved(self, group: MachineGroup) -> list[Unresolved]:
         """In the group's order."""
         found: list[Unresolved] = []
         for machine in group.machines:
-            carriers = [one for one in self._reports if machine in _labels(one, group) and self._is_of(one, group.project)]
+            found_by_it = self._reports.carriers(machine, by_address=group.identify_by == "ip")
+            carriers = [one for one in found_by_it if self._is_of(one, group.project)]
             found += [Unresolved(machine, one.agent, reason) for one in carriers if (reason := self._objection(one, group))]
             if not carriers:
                 found.append(Unresolved(machine, "", f"no agent has reported this {_noun(group)}"))
@@ -66,38 +76,24 @@ class Membership:
         if self._roster.known_agent(report.agent).revoked is not None:
             return "it was revoked"
         system = self._system(group)
-        if system and _family(report) != system:
+        if system and report.family != system:
             return f"it runs {report.system or 'an unknown system'}, the group's agents run {system}"
         return ""
 
     def _system(self, group: MachineGroup) -> str:
         """Of the group's agent that was enrolled first; empty while all agents run the same."""
-        if len({_family(report) for report in self._reports}) < 2:
+        if not self._reports.is_mixed:
             return ""
-        ages = {
-            report.agent: (agent.created, report)
-            for report in self._reports
-            if _carries(report, group) and self._is_of(report, group.project)
-            if (agent := self._roster.known_agent(report.agent)).revoked is None
-        }
-        first = min(ages, key=lambda agent: (ages[agent][0], agent), default=None)
-        return _family(ages[first][1]) if first is not None else ""
+        known = group, self._reports.changes, self._roster.changes
+        if self._systems.get(group.id, ((), ""))[0] != known:
+            own = [one for one in self._carriers(group) if self._is_of(one, group.project)]
+            aged = [(agent.created, agent.id, one) for one in own if (agent := self._roster.known_agent(one.agent)).revoked is None]
+            self._systems[group.id] = known, min(aged)[2].family if aged else ""
+        return self._systems[group.id][1]
 
     def _is_of(self, report: Report, project: str) -> bool:
         """Agents of other projects are nobody's business here, whatever labels they carry."""
         return any(grant.project == project for grant in self._roster.grants(report.agent))
-
-
-def _labels(report: Report, group: MachineGroup) -> tuple[str, ...]:
-    return report.addresses if group.identify_by == "ip" else report.user_defined_ids
-
-
-def _carries(report: Report, group: MachineGroup) -> bool:
-    return any(label in group.machines for label in _labels(report, group))
-
-
-def _family(report: Report) -> str:
-    return "windows" if report.system.startswith("windows") else "linux"
 
 
 def _noun(group: MachineGroup) -> str:

@@ -1,108 +1,137 @@
-"""What agents have said of themselves, in their own heartbeats: as they are, not as they were told to be."""
+"""What agents have said of themselves, in their own heartbeats: as they are, not as they were told to be. Found by agent and by label.
+
+In memory for readers; `keeping` writes what has changed to the database, so that a server that starts again knows its agents.
+"""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
-from tailrace.wire.control import ConfigInfo, ConfigStatus, HeartbeatRequest
+from tailrace.server.fleet.report import Report, reported, seen_by
+from tailrace.server.fleet.status import Standing, condition, is_over, standing
+from tailrace.wire.control import HeartbeatRequest
+from tailrace.wire.vitals import decode
 
-USER_DEFINED_ID = "user_defined_id"
-"""Name of the tags that carry an agent's user-defined ids, one tag each."""
-MAX_IDS, MAX_TEXT = 100, 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """One agent's last full state. Times are Unix seconds."""
-
-    agent: str
-    sequence: int
-    capabilities: int
-    addresses: tuple[str, ...]
-    """The one that it goes by first."""
-    host_name: str
-    machine_id: str
-    system: str
-    """`linux`, `windows` …, empty when it does not say."""
-    version: str
-    kind: str
-    user_defined_ids: tuple[str, ...]
-    started: int
-    running_status: str
-    continuous: Mapping[str, ConfigInfo]
-    onetime: Mapping[str, ConfigInfo]
-    first_beat: int
-    last_beat: int
-
-    @property
-    def address(self) -> str:
-        return self.addresses[0] if self.addresses else ""
-
-    def outcomes(self, project: str) -> dict[str, str]:
-        """Of the project's configs, by name: `applied`, `applying`, or `failed: REASON`, as the agent says."""
-        ours = {name.partition("@")[2]: info for name, info in self.continuous.items() if name.startswith(f"{project}@")}
-        return {name: _outcome(info) for name, info in sorted(ours.items())}
+_Labels = dict[str, set[str]]
 
 
 class Reports:
-    """All of them, by agent. In memory: after a restart of the server every agent is asked for its full state again."""
+    """Belongs to the server's event loop."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self._began_at = clock()
         self._reports: dict[str, Report] = {}
+        self._by_address: _Labels = {}
+        self._by_id: _Labels = {}
+        self._families: Counter[str] = Counter()
+        self.changes = 0
+        """Counts what may move an agent from group to group."""
+        self.unsaved: set[str] = set()
+        """Agents whose report differs from what is kept of them, by more than the time of the last beat."""
 
     def __iter__(self) -> Iterator[Report]:
-        """By agent."""
+        """By agent; those that were given up as well."""
         return iter([self._reports[agent] for agent in sorted(self._reports)])
 
     def get(self, agent: str) -> Report | None:
         return self._reports.get(agent)
 
+    def carriers(self, label: str, *, by_address: bool) -> list[Report]:
+        """The agents that carry a label and were not given up, by agent."""
+        found = (self._by_address if by_address else self._by_id).get(label, ())
+        return [self._reports[agent] for agent in sorted(found)]
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether there are agents on Windows and on Linux."""
+        return len(self._families) > 1
+
+    def standing(self, report: Report, project: str = "") -> Standing:
+        """In the eyes of one project, which has no business with what the agent does for others; by default of all."""
+        now = self._clock()
+        if project and any(not name.startswith(f"{project}@") for name in report.continuous):
+            status, reason = condition(seen_by(report, project), now)
+            since = report.since if status == report.status else report.last_beat
+            report = replace(report, status=status, reason=reason, since=since)
+        return standing(report, now, self._began_at)
+
     def take(self, agent: str, beat: HeartbeatRequest, *, full: bool) -> Report | None:
         """The agent's state with this beat; None when only a full one can tell it: one before was lost, or the server is new."""
         known, now = self._reports.get(agent), int(self._clock())
         if full:
-            self._reports[agent] = _reported(agent, beat, known.first_beat if known else now, now)
-        elif known is None or beat.sequence_num != known.sequence + 1:
+            report = reported(agent, beat, known, now)
+        elif known is None or known.retired or beat.sequence_num != known.sequence + 1:
             return None
         else:
-            self._reports[agent] = replace(known, sequence=beat.sequence_num, last_beat=now)
-        return self._reports[agent]
+            vitals = decode(beat.opaque) if beat.opaque else known.vitals
+            report = replace(known, sequence=beat.sequence_num, last_beat=now, vitals=vitals)
+        return self._judged(known, report, now, full=full)
+
+    def intruded(self, agent: str, by: str) -> None:
+        """Another machine has claimed the agent's id."""
+        if (known := self._reports.get(agent)) is not None:
+            now = int(self._clock())
+            self._judged(known, replace(known, intruder=by, intruded=now), now, full=True)
+
+    def restore(self, reports: Iterable[Report]) -> None:
+        """What was kept when the server stopped."""
+        for report in reports:
+            self._put(report)
+
+    def retire(self) -> list[str]:
+        """Give up the agents that were silent for too long; which ones."""
+        now = self._clock()
+        gone = [one for one in self._reports.values() if not one.retired and is_over(one, now)]
+        for one in gone:
+            self._put(replace(one, retired=int(now)))
+            self.unsaved.add(one.agent)
+        return [one.agent for one in gone]
 
     def forget(self, agent: str) -> None:
-        self._reports.pop(agent, None)
+        if (known := self._reports.pop(agent, None)) is not None:
+            self._unlist(known)
+            self.unsaved.add(agent)
+
+    def _judged(self, known: Report | None, report: Report, now: int, *, full: bool) -> Report:
+        status, reason = condition(report, now)
+        if (status, reason) != (report.status, report.reason):
+            since = report.since if status == report.status else now
+            report, full = replace(report, status=status, reason=reason, since=since), True
+        if full:
+            self.unsaved.add(report.agent)
+        if known is not None and _listed(known) == _listed(report):
+            self._reports[report.agent] = report
+        else:
+            self._put(report)
+        return report
+
+    def _put(self, report: Report) -> None:
+        if (known := self._reports.get(report.agent)) is not None:
+            self._unlist(known)
+        self._reports[report.agent] = report
+        self.changes += 1
+        if report.retired:
+            return
+        self._families[report.family] += 1
+        for labels, index in ((report.addresses, self._by_address), (report.user_defined_ids, self._by_id)):
+            for label in labels:
+                index.setdefault(label, set()).add(report.agent)
+
+    def _unlist(self, report: Report) -> None:
+        self.changes += 1
+        if report.retired:
+            return
+        self._families[report.family] -= 1
+        self._families = +self._families
+        for labels, index in ((report.addresses, self._by_address), (report.user_defined_ids, self._by_id)):
+            for label in labels:
+                index[label].discard(report.agent)
+                if not index[label]:
+                    del index[label]
 
 
-def _reported(agent: str, beat: HeartbeatRequest, first_beat: int, now: int) -> Report:
-    attributes = beat.attributes
-    more = _text(attributes.extras.get("ips", b"")).split(",")
-    addresses = [_text(attributes.ip), *more]
-    ids = [tag.value for tag in beat.tags if tag.name == USER_DEFINED_ID]
-    return Report(
-        agent=agent,
-        sequence=beat.sequence_num,
-        capabilities=beat.capabilities,
-        addresses=tuple(dict.fromkeys(one for one in addresses if one))[:MAX_IDS],
-        host_name=_text(attributes.hostname),
-        machine_id=_text(attributes.hostid),
-        system=_text(attributes.extras.get("os", b"")).lower(),
-        version=_text(attributes.version),
-        kind=beat.agent_type[:MAX_TEXT],
-        user_defined_ids=tuple(dict.fromkeys(one[:MAX_TEXT] for one in ids if one))[:MAX_IDS],
-        started=beat.startup_time,
-        running_status=beat.running_status[:MAX_TEXT],
-        continuous={info.name: info for info in beat.continuous_pipeline_configs},
-        onetime={info.name: info for info in beat.onetime_pipeline_configs},
-        first_beat=first_beat,
-        last_beat=now,
-    )
-
-
-def _outcome(info: ConfigInfo) -> str:
-    if info.status == ConfigStatus.FAILED:
-        return f"failed: {info.message[:MAX_TEXT]}"
-    return "applying" if info.status == ConfigStatus.APPLYING else "applied"
-
-
-def _text(value: bytes) -> str:
-    return value[:MAX_TEXT].decode("utf-8", "replace")
+def _listed(report: Report) -> tuple[object, ...]:
+    """What it is found by."""
+    return report.addresses, report.user_defined_ids, report.family, bool(report.retired)

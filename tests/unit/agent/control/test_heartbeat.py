@@ -15,13 +15,15 @@ from tailrace.wire.control import (
     ResponseFlag,
     ServerCapability,
 )
+from tailrace.wire.vitals import Vitals, encode
 
 REMEMBERS = int(ServerCapability.ATTRIBUTES | ServerCapability.CONTINUOUS)
 YES = HeartbeatResponse(capabilities=REMEMBERS)
 
 
 def state(*configs: ConfigInfo) -> HeartbeatRequest:
-    return full_state("a1", Attributes(ip=b"10.0.0.1"), user_defined_ids=["web"], started=5, configs=list(configs))
+    attributes, vitals = Attributes(ip=b"10.0.0.1"), Vitals(boot_id="b1")
+    return full_state("a1", attributes, user_defined_ids=["web"], started=5, configs=list(configs), vitals=vitals)
 
 
 def is_full(beat: HeartbeatRequest) -> bool:
@@ -36,7 +38,7 @@ def test_the_first_beat_is_full_and_the_next_ones_are_short() -> None:
         assert dialogue.answered(YES)
     assert [is_full(beat) for beat in beats] == [True, False, False]
     assert [beat.sequence_num for beat in beats] == [1, 2, 3]
-    assert beats[1] == HeartbeatRequest(sequence_num=2, instance_id=b"a1")
+    assert beats[1] == HeartbeatRequest(sequence_num=2, instance_id=b"a1", opaque=encode(Vitals(boot_id="b1")))
 
 
 def test_a_change_is_told_in_full() -> None:

@@ -1,91 +1,19 @@
 """From saved configs and groups to what each agent is told to run."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from tailrace.server.auth.vault import open_vault
 from tailrace.server.db.collection import Collection
-from tailrace.server.db.database import open_database
-from tailrace.server.db.records import Agent, Grant, MachineGroup, Project
-from tailrace.server.db.roster import Roster
-from tailrace.server.db.statements import insert_project
-from tailrace.server.db.transactions import Transactions
-from tailrace.server.fleet.heartbeats import Heartbeats
-from tailrace.server.fleet.membership import Membership, Unresolved
-from tailrace.server.fleet.reports import Reports
-from tailrace.server.fleet.waking import Waking
+from tailrace.server.fleet.membership import Unresolved
 from tailrace.wire.control import (
     DELETED,
-    Attributes,
     ConfigInfo,
     FetchConfigRequest,
     HeartbeatRequest,
     HeartbeatResponse,
     RequestFlag,
     ResponseFlag,
-    Tag,
 )
-
-PIPELINE = {"inputs": [{"Type": "input_file", "FilePaths": ["/var/log/*.log"]}], "flushers": [{"Type": "flusher_sls", "Logstore": "app"}]}
-CLASSIC = {"inputType": "file", "inputDetail": {"logPath": "/a", "filePattern": "*"}, "outputDetail": {"logstoreName": "app"}}
-
-
-class Bench:
-    """A server's fleet without its network, on a real database."""
-
-    def __init__(self, path: Path) -> None:
-        self.transactions = Transactions(open_database(path))
-        self.waking, self.reports, self.now = Waking(), Reports(lambda: self.now), 1000.0
-        self.vault = open_vault(path.with_name("master.key"), create=True)
-        self.roster, self.collection = Roster(self.transactions), Collection(self.transactions, self.vault, self.waking.changed)
-        self.membership = Membership(self.collection, self.roster, self.reports)
-        self.heartbeats = Heartbeats(self.collection, self.reports, self.membership, "https://logs.example:9481")
-        self.projects: dict[str, Project] = {}
-        self.sequences: dict[str, int] = {}
-
-    async def project(self, name: str, *agents: str) -> None:
-        self.projects[name] = await self.transactions.run(insert_project, name, "", {}, 1)
-        for agent in agents:
-            known = self.roster.agent(agent) or Agent(agent, len(self.roster.agents()))
-            await self.roster.enrol(known, Grant(agent, name, ("*",), 1))
-
-    async def group(self, project: str, name: str, *machines: str, by: Any = "ip", topic: str = "") -> None:
-        attribute = {"groupTopic": topic} if topic else {}
-        await self.collection.create_group(self.projects[project], MachineGroup(0, project, name, by, machines, "", attribute, 0, 0))
-
-    async def config(self, project: str, name: str, *groups: str, document: Any = None, form: Any = "pipeline") -> None:
-        await self.collection.create_config(self.projects[project], name, form, document or PIPELINE, "key")
-        for group in groups:
-            await self.collection.apply(project, group, name)
-
-    def beat(
-        self, agent: str, *, ip: str = "", ids: tuple[str, ...] = (), system: str = "linux", held: Any = (), **more: Any
-    ) -> HeartbeatResponse:
-        """One in full."""
-        self.sequences[agent] = self.sequences.get(agent, -1) + 1
-        beat = HeartbeatRequest(
-            sequence_num=self.sequences[agent],
-            instance_id=agent.encode(),
-            attributes=Attributes(ip=ip.encode(), extras={"os": system.encode()}),
-            tags=[Tag("user_defined_id", one) for one in ids],
-            continuous_pipeline_configs=list(held),
-            flags=RequestFlag.FULL_STATE,
-        )
-        return self.heartbeats.answer(agent, beat)
-
-    def short_beat(self, agent: str, *, skip: int = 1) -> HeartbeatResponse:
-        self.sequences[agent] += skip
-        return self.heartbeats.answer(agent, HeartbeatRequest(sequence_num=self.sequences[agent], instance_id=agent.encode()))
-
-
-@pytest.fixture
-async def bench(tmp_path: Path):
-    bench = Bench(tmp_path / "meta.db")
-    await bench.project("shop", "a1", "a2")
-    yield bench
-    bench.transactions.close()
+from tests.unit.server.fleet.parts import CLASSIC, PIPELINE, Bench
 
 
 def names(answer: HeartbeatResponse) -> list[str]:

@@ -47,7 +47,8 @@ async def update_group(call: Call) -> Response:
     group, body = _known(call), call.json_object()
     if body.get("groupName", group.name) != group.name:
         raise _invalid(f"machine group `{group.name}` cannot be renamed to `{body['groupName']}`")
-    await call.collection.change_group(_group(body, group.project, group.name))
+    changed = _group(body, group.project, group.name)
+    await call.collection.change_group(group.project, group.name, lambda _: changed)
     return ok()
 
 
@@ -69,10 +70,15 @@ async def change_machines(call: Call) -> Response:
     group, action = _known(call), call.query.get("action", "")
     if action not in ("add", "delete"):
         raise _invalid(f"action `{action}` is not add or delete")
-    machines = _machines(call.json(), group.identify_by)
-    left = [one for one in group.machines if one not in machines]
-    kept = [*left, *machines] if action == "add" else left
-    await call.collection.change_group(replace(group, machines=_machines(kept, group.identify_by)))
+    body = call.json()
+
+    def changed(known: MachineGroup) -> MachineGroup:
+        machines = _machines(body, known.identify_by)
+        left = [one for one in known.machines if one not in set(machines)]
+        kept = [*left, *machines] if action == "add" else left
+        return replace(known, machines=_machines(kept, known.identify_by))
+
+    await call.collection.change_group(group.project, group.name, changed)
     return ok()
 
 

@@ -17,6 +17,7 @@ from tailrace.server.api.v1 import (
     collection,
     export,
     fields,
+    fleet,
     indexes,
     joining,
     keys,
@@ -54,6 +55,7 @@ def create_api(services: Services, authenticator: Authenticator) -> FastAPI:
     parts = (
         joining,
         agents,
+        fleet,
         tokens,
         authority,
         quotas,

@@ -1,0 +1,42 @@
+"""What manages the agents: one of each part, on the database and what it keeps of configs and groups."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from tailrace.server.db.collection import Collection
+from tailrace.server.db.roster import Roster
+from tailrace.server.db.transactions import Transactions
+from tailrace.server.fleet.heartbeats import Heartbeats
+from tailrace.server.fleet.keeping import ReportKeeper
+from tailrace.server.fleet.membership import Membership
+from tailrace.server.fleet.reports import Reports
+from tailrace.server.fleet.roll import Roll
+from tailrace.server.fleet.waking import Waking
+
+
+@dataclass(frozen=True, slots=True)
+class Management:
+    """Parts of a running server."""
+
+    waking: Waking
+    reports: Reports
+    membership: Membership
+    heartbeats: Heartbeats
+    roll: Roll
+    keeper: ReportKeeper
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        async with self.keeper.running():
+            yield
+
+
+async def open_management(transactions: Transactions, roster: Roster, collection: Collection, waking: Waking, endpoint: str) -> Management:
+    """`endpoint` is where agents are told to send to."""
+    reports = Reports()
+    membership = Membership(collection, roster, reports)
+    heartbeats = Heartbeats(collection, reports, membership, endpoint, roster=roster, waking=waking)
+    keeper = ReportKeeper(transactions, reports, roster)
+    await keeper.open()
+    return Management(waking, reports, membership, heartbeats, Roll(roster, collection, reports, membership, heartbeats), keeper)
