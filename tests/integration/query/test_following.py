@@ -126,6 +126,10 @@ def test_a_listener_goes_on_where_it_was(server: RunningServer):
     assert [row["n"] for row in data["rows"]] == ["2"]
 
 
+def test_a_stream_ends_when_it_was_asked_to(followed: Followed):
+    assert [data["rows"] for _, data in followed.listen(secs=0.3)] == [[]]
+
+
 def test_a_search_that_cannot_be_read_is_refused_at_once(followed: Followed):
     (refused,) = followed.listen(query="a and", after="0;")
     assert refused[1]["errorCode"] == "ParameterInvalid"

@@ -1,0 +1,1 @@
+"""Queries of typical dashboards, and what DuckDB says that their answers are."""
