@@ -103,6 +103,8 @@ class Worker:
         """Pipelines that lack something on this machine, and what."""
         self._stopped = False
         self._ran_before = False
+        self._wanted: list[str] = []
+        """Names of the pipelines that are to run."""
 
     def run(self, *, enrol_at: str = "") -> int:
         """Until everything is read (`finite`) or a signal comes; the exit code. `enrol_at`: endpoint of a server on this machine.
@@ -120,7 +122,7 @@ class Worker:
             self._tell_news()
             facts = self._facts(identity.agent_id, app_info.write(self._home, self._machine()))
             overview = self._desk.overview
-            overview.guard = self._guard
+            overview.guard, overview.idle = self._guard, self._idle
             keeper = self._desk.keeper = self._keeper(identity)
             with (
                 self._supervision.beating(self._report, self.stop, overview.behind),
@@ -172,6 +174,12 @@ class Worker:
         if job is not None and job.state != "running":  # it was to run once
             return "" if job.state == "done" else f"its run is over: {job.state}"
         return self._session.outcome(pipeline) if self._session is not None else None
+
+    def _idle(self) -> dict[str, str]:
+        """Those that are to run and do not, and why; but for what is set aside."""
+        overview = self._desk.overview
+        known = {*(lane.pipeline for lane in overview.lanes), *overview.set_aside}
+        return {name: why for name in self._wanted if name not in known and (why := self._outcome(name))}
 
     def _reload(self) -> None:
         """Returns when what is to run at this moment has been taken up, or the agent ends. Not from the main thread, nor the event loop."""
@@ -317,8 +325,8 @@ class Worker:
 
     def _identify(self, enrol_at: str) -> AgentIdentity:
         path = self._home / "secret" / "agent.json"
-        self._ran_before = path.exists()
         identity = identities.load(path)
+        self._ran_before, identity.ran = identity.ran, True
         if enrol_at:
             join_local(identity, self._home, enrol_at, self._targets())
         identities.save(identity, path)
@@ -335,6 +343,7 @@ class Worker:
     def _at_work(self, pipelines: Sequence[PipelineConfig]) -> list[PipelineConfig]:
         """Those that may run, with their references put in."""
         resolved = self._resolved(pipelines)
+        self._wanted = [one.name for one in pipelines]
         aside = [one.name for one in resolved if self._supervision.quarantine.holds(one.name, one.version)]
         for name in aside:
             message = "the pipeline is set aside, because the worker died of it again and again; its data is kept"

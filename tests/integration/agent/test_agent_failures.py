@@ -6,6 +6,7 @@ import sys
 
 from tailrace.agent.checkpoint.rows import sealed
 from tailrace.agent.control.socket import ask
+from tailrace.agent.doctor import examine, look
 from tests.integration.agent.running import wait_for
 
 
@@ -62,8 +63,15 @@ def test_a_pipeline_that_cannot_be_built_does_not_keep_the_others_from_running(a
     agent.pipeline()
     agent.pipeline("keyless", flushers=[{**agent.to_sink(), "Project": "another"}])
     (agent.logs / "a.log").write_text("fine\n")
-    agent.start("--exit-when-drained").wait(20)
-    assert sink.contents() == ["fine"]
+    agent.start()
+    wait_for(lambda: sink.contents() == ["fine"], agent.log())
+    (summary,) = ask(agent.home / "run", {"ask": "summary"})
+    assert (summary["state"], summary["pipelines"]) == ("degraded", 1)
+    assert [text for text in summary["troubles"] if text.startswith("keyless: does not run: there is no access key for project `another`")]
+    rows = {row["pipeline"]: row for row in ask(agent.home / "run", {"ask": "pipelines"})}
+    assert (rows["app"]["state"], rows["keyless"]["state"]) == ("ok", "refused")
+    assert [one.text for one in examine(look(agent.home)) if one.text.startswith("pipeline keyless: does not run: there is no access key")]
+    agent.stop()
     assert "cannot run the pipeline" in agent.log()
     assert "USER_CONFIG_ALARM" in agent.log()
 

@@ -102,6 +102,7 @@ def test_a_revoked_agent_stops_says_so_and_goes_on_when_it_is_let_in_again(remot
     remote.joined().start()
     remote.write("before")
     wait_for(lambda: remote.found("before"), remote.log(), 60)
+    assert "CHECKPOINT_ALARM" not in remote.log(), "it has joined, and had not run before"
     agent = remote.identity["agent_id"]
     fast_server.call("POST", f"/agents/{agent}/revoke")
     remote.write("after")

@@ -72,3 +72,5 @@ def _at_work(summary: Any, worker: int) -> Iterator[Finding]:
     for trouble in summary["troubles"]:
         if "set aside" in str(trouble):
             yield warning(f"{trouble}", "mend or remove the pipeline; `HOME/crash` has the reports")
+        elif "does not run: " in str(trouble):
+            yield warning(f"pipeline {trouble}", "mend the pipeline, or give it what it lacks; then restart the agent")

@@ -78,6 +78,8 @@ class AgentIdentity:
     """Digests of the invitations that were taken up."""
     states: dict[str, str] = field(default_factory=dict[str, str], compare=False)
     """Of joined servers by id: why none of their keys is used at present; "" where they are."""
+    ran: bool = False
+    """Whether an agent has run with it, so that there has to be a checkpoint; not only joined a server."""
     on_refusal: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
     _contexts: dict[str, tuple[Sequence[str], ssl.SSLContext]] = field(
         default_factory=dict[str, tuple[Sequence[str], ssl.SSLContext]], compare=False, repr=False
@@ -161,7 +163,8 @@ def load(path: Path) -> AgentIdentity:
             raise NewerFormatError(f"cannot use `{path}`: its format {document['format']} is newer than {FORMAT}")
         enrolments = [checked(Enrolment(**one)) for one in document["enrolments"]]
         servers = {server.id: server for server in (checked(JoinedServer(**one)) for one in document.get("servers", []))}
-        return checked(AgentIdentity(document["agent_id"], enrolments, servers, document.get("key", ""), document.get("taken", [])))
+        key, taken, ran = document.get("key", ""), document.get("taken", []), document.get("ran", True)
+        return checked(AgentIdentity(document["agent_id"], enrolments, servers, key, taken, ran=ran))
     except FileNotFoundError:
         return AgentIdentity(new_id(), [])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -176,7 +179,7 @@ def save(identity: AgentIdentity, path: Path) -> None:
     if path.exists() and (older := json.loads(path.read_text(encoding="utf-8"))["format"]) < FORMAT:
         write_private(path.with_name(f"{path.name}.format{older}"), path.read_text(encoding="utf-8"))
     enrolments, servers = ([asdict(one) for one in several] for several in (identity.enrolments, identity.servers.values()))
-    own = {"agent_id": identity.agent_id, "key": identity.key, "taken": identity.taken}
+    own = {"agent_id": identity.agent_id, "key": identity.key, "taken": identity.taken, "ran": identity.ran}
     write_private(path, json.dumps({"format": FORMAT, **own, "servers": servers, "enrolments": enrolments}, indent=1))
 
 

@@ -40,6 +40,8 @@ class Overview:
     guard: Guard | None = None
     set_aside: Sequence[str] = ()
     """Pipelines that do not run because the worker died of them."""
+    idle: Callable[[], Mapping[str, str]] = dict
+    """Pipelines that are to run and do not, and why."""
     servers: Callable[[], Sequence[Row]] = tuple
     """Rows of the servers that were joined."""
 
@@ -47,6 +49,7 @@ class Overview:
         """The whole agent in one row."""
         troubles = [*(f"{lane.pipeline}: {lane.degraded}" for lane in self.lanes if lane.degraded)]
         troubles += [f"{name}: set aside, the worker died of it again and again" for name in self.set_aside]
+        troubles += [f"{name}: does not run: {why}" for name, why in self.idle().items()]
         troubles += [f"{target.flusher.target}: {target.trouble}" for target in self.targets if target.trouble]
         servers = self.servers()
         troubles += [f"server {row['address']}: {row['state']}: {row['trouble']}" for row in servers if row["trouble"]]
@@ -82,7 +85,7 @@ class Overview:
                     "trouble": lane.degraded or lane.target.trouble,
                 }
             )
-        return rows
+        return rows + [_idle(name, why) for name, why in self.idle().items()]
 
     def target_rows(self) -> list[Row]:
         rows: list[Row] = []
@@ -176,3 +179,9 @@ def sources_of(lanes: Iterable[Lane]) -> Iterator[tuple[Lane, SourceStatus, Stre
         for source, stream in lane.sources():
             if stream is not None:
                 yield lane, source, stream
+
+
+def _idle(name: str, why: str) -> Row:
+    """Of a pipeline that does not run."""
+    nothing = dict.fromkeys(("in_bytes", "in_events", "out_events", "failed", "discarded", "outdated", "retried"), 0)
+    return {"pipeline": name, "target": "", "state": "refused", **nothing, "why": {}, "other": {}, "trouble": why}
