@@ -22,7 +22,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 BENCHES := $(foreach name,kernel agent ingest query latency,$(wildcard bench/$(name).py))
 # the yardstick in C that bench/agent.py runs beside the agent; programs whose real logs are read; what sees every write of a process;
 # what checks a service's unit
-PEER_PACKAGES := gcc libc6-dev liblz4-dev libssl-dev libzstd-dev nginx-light apache2 rsyslog strace systemd util-linux procps passwd init-system-helpers faketime tinyproxy
+PEER_PACKAGES := gcc libc6-dev liblz4-dev libssl-dev libzstd-dev nginx-light apache2 rsyslog strace systemd util-linux procps passwd init-system-helpers faketime tinyproxy libnss-myhostname nodejs
 
 ifeq ($(KERNEL),pure)
 export TAILRACE_PURE := 1
@@ -82,6 +82,10 @@ lock: $(DONE)/dev ## write constraints.txt anew from pyproject.toml
 setup-peers: ## install what benches and peer tests need beside Python and Rust (Debian, as root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PEER_PACKAGES)
+	python3 -m venv $(VENV)/peers/cli
+	$(VENV)/peers/cli/bin/pip install --quiet aliyun-log-cli==0.2.10
+	mkdir -p $(VENV)/peers/node
+	npm install --silent --no-audit --no-fund --prefix $(VENV)/peers/node @alicloud/log@1.2.6
 
 clean: ## remove what was built: .venv, caches, the kernel's target
 	rm -rf $(VENV) kernel/target .pytest_cache .ruff_cache .hypothesis dist build

@@ -153,7 +153,8 @@ class Rows:
     """Answer of the engine: column names, engine type names (`Nullable(Int64)`), and rows of Python values.
 
     Strings are str, or bytes where they are not UTF-8; times are the engine's text (`2026-01-02 03:04:05.000000000`); maps are dicts,
-    of a key that repeats only the last value is there (ask for mapKeys() and mapValues() to see all); NaN and infinities are None.
+    of a key that repeats only the last value is there (ask for mapKeys() and mapValues() to see all); what is no finite number is text:
+    `nan`, `inf`, `-inf`.
     """
 
     columns: list[str]

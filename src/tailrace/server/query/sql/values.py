@@ -17,7 +17,8 @@ def as_sls(value: object, engine_type: str, kind: Type = Type.UNKNOWN) -> str:
     """One cell of a SQL answer.
 
     `engine_type` is the engine's name of the type (`Nullable(Float64)`), `kind` what the query knows beyond it: the engine has no booleans
-    of its own in conditions. Doubles come in their shortest form, timestamps with milliseconds, arrays and maps as JSON text.
+    of its own in conditions. What is no finite number comes as the engine's text (`nan`, `-inf`). Doubles come in their shortest form,
+    timestamps with milliseconds, arrays and maps as JSON text.
     """
     if value is None:
         return NULL
@@ -28,8 +29,9 @@ def as_sls(value: object, engine_type: str, kind: Type = Type.UNKNOWN) -> str:
     inner = bare_type(engine_type)
     if inner.startswith("DateTime") or kind is Type.TIMESTAMP:
         return _timestamp(as_text(value))
-    if isinstance(value, int | float) and (inner in ("Float32", "Float64") or kind is Type.DOUBLE):
-        return _shortest_single(float(value)) if inner == "Float32" else _double(float(value))
+    is_float = inner in ("Float32", "Float64")
+    if (is_float and isinstance(value, str)) or (isinstance(value, int | float) and (is_float or kind is Type.DOUBLE)):
+        return _shortest_single(float(value)) if inner == "Float32" and not isinstance(value, str) else _double(float(value))
     return as_text(value)
 
 
@@ -73,4 +75,6 @@ def _plain(value: object, engine_type: str = "") -> object:
         return {as_text(key): _plain(item, inner) for key, item in value.items()}
     if isinstance(value, int) and kind == "Float64":
         return float(value)
+    if isinstance(value, str) and kind in ("Float32", "Float64"):
+        return _double(float(value))
     return as_text(value) if isinstance(value, bytes) else value
