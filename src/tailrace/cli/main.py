@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "parse": "Show what a pipeline makes of sample lines.",
     "config": "Check, generate and translate pipeline files, and let agents run them.",
     "group": "Machine groups: which agents collect what.",
+    "rollout": "Let a new version of a config out in stages.",
     "project": "The projects of a server.",
     "logstore": "The logstores of a project.",
     "index": "The index of a logstore: what is in it, how far it is, build it anew.",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tailrace.server.fleet.membership import Membership
     from tailrace.server.fleet.reports import Reports
     from tailrace.server.fleet.roll import Roll
+    from tailrace.server.fleet.rollouts import Rollouts
     from tailrace.server.fleet.waking import Waking
     from tailrace.server.ingest import Ingest
     from tailrace.server.query.exports import Exports
@@ -102,6 +103,10 @@ class Services:
     @property
     def roll(self) -> "Roll":
         return self.management.roll
+
+    @property
+    def rollouts(self) -> "Rollouts":
+        return self.management.rollouts
 
 
 @dataclass

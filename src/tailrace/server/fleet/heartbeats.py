@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from tailrace import telemetry
@@ -56,6 +56,8 @@ class Heartbeats:
         self._endpoint = endpoint
         self._details: OrderedDict[tuple[int, int, str], ConfigDetail | None] = OrderedDict()
         self._details_bytes = 0
+        self.version_for: Callable[[Config, str], Config | None] = lambda config, _agent: config
+        """What of a config an agent is to have, while a rollout is under way."""
         self._content: dict[str, tuple[object, ...]] = {}
         """Agents that have all that they are to have, and what that followed from."""
 
@@ -117,12 +119,19 @@ class Heartbeats:
         """What an agent is to run, by the name that it knows a config by: `project@config`."""
         return {name: detail for name, detail in self._applied(report).items() if detail is not None and detail.version != DELETED}
 
+    def number(self, report: Report, name: str) -> int | None:
+        """Of the version that an agent is to run of a config; None when it is to run none."""
+        wanted = self.wanted(report).get(name)
+        return wanted.version if wanted is not None else None
+
     def _applied(self, report: Report) -> dict[str, ConfigDetail | None]:
         """What is applied to an agent's groups. None: this release cannot make a pipeline of it, the agent keeps what it has."""
         applied: dict[str, ConfigDetail | None] = {}
         for group in self._membership.groups_of(report):
             for config in self._collection.configs_of(group):
-                applied.setdefault(f"{config.project}@{config.name}", self._detail(config, group))
+                version = self.version_for(config, report.agent)
+                if version is not None:
+                    applied.setdefault(f"{config.project}@{config.name}", self._detail(version, group))
         return applied
 
     def _updates(self, report: Report) -> list[ConfigDetail]:

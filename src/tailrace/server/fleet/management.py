@@ -12,6 +12,7 @@ from tailrace.server.fleet.keeping import ReportKeeper
 from tailrace.server.fleet.membership import Membership
 from tailrace.server.fleet.reports import Reports
 from tailrace.server.fleet.roll import Roll
+from tailrace.server.fleet.rollouts import Rollouts
 from tailrace.server.fleet.waking import Waking
 
 
@@ -25,10 +26,11 @@ class Management:
     heartbeats: Heartbeats
     roll: Roll
     keeper: ReportKeeper
+    rollouts: Rollouts
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        async with self.keeper.running():
+        async with self.keeper.running(), self.rollouts.running():
             yield
 
 
@@ -39,4 +41,8 @@ async def open_management(transactions: Transactions, roster: Roster, collection
     heartbeats = Heartbeats(collection, reports, membership, endpoint, roster=roster, waking=waking)
     keeper = ReportKeeper(transactions, reports, roster)
     await keeper.open()
-    return Management(waking, reports, membership, heartbeats, Roll(roster, collection, reports, membership, heartbeats), keeper)
+    rollouts = Rollouts(transactions, collection, reports, membership, waking)
+    await rollouts.open()
+    heartbeats.version_for, rollouts.runs = rollouts.version_for, heartbeats.number
+    roll = Roll(roster, collection, reports, membership, heartbeats)
+    return Management(waking, reports, membership, heartbeats, roll, keeper, rollouts)

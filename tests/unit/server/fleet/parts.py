@@ -14,6 +14,7 @@ from tailrace.server.fleet.heartbeats import Heartbeats
 from tailrace.server.fleet.membership import Membership
 from tailrace.server.fleet.reports import Reports
 from tailrace.server.fleet.roll import Roll
+from tailrace.server.fleet.rollouts import Rollouts
 from tailrace.server.fleet.waking import Waking
 from tailrace.wire.control import (
     Attributes,
@@ -41,6 +42,7 @@ class Bench:
         self.heartbeats = Heartbeats(
             self.collection, self.reports, self.membership, "https://logs.example:9481", roster=self.roster, waking=self.waking
         )
+        self.take(Rollouts(self.transactions, self.collection, self.reports, self.membership, self.waking, clock=lambda: self.now))
         self.roll = Roll(self.roster, self.collection, self.reports, self.membership, self.heartbeats)
         self.projects: dict[str, Project] = {}
         self.sequences: dict[str, int] = {}
@@ -50,6 +52,13 @@ class Bench:
         for agent in agents:
             known = self.roster.agent(agent) or Agent(agent, len(self.roster.agents()))
             await self.roster.enrol(known, Grant(agent, name, ("*",), 1))
+
+    def take(self, rollouts: Rollouts) -> None:
+        self.rollouts = rollouts
+        self.heartbeats.version_for, rollouts.runs = rollouts.version_for, self.heartbeats.number
+
+    async def join(self, agent: str, project: str) -> None:
+        await self.roster.enrol(self.roster.known_agent(agent), Grant(agent, project, ("*",), 1))
 
     async def group(self, project: str, name: str, *machines: str, by: Any = "ip", topic: str = "") -> None:
         attribute = {"groupTopic": topic} if topic else {}

@@ -86,7 +86,7 @@ class Members(BaseModel):
 @router.get("/configs")
 async def configs(project: ProjectName, caller: Caller, server: Server) -> list[SavedConfig]:
     """By name."""
-    _allowed(caller, server, project, "log:ListConfig")
+    allowed_in(caller, server, project, "log:ListConfig")
     return [_saved(server, config) for config in server.collection.configs(project)]
 
 
@@ -94,14 +94,8 @@ async def configs(project: ProjectName, caller: Caller, server: Server) -> list[
 async def save_pipeline(project: ProjectName, name: ConfigName, body: PipelineText, caller: Caller, server: Server) -> SavedConfig:
     """Save a pipeline, new or in its next version; the same again makes none. All mistakes come at once."""
     known = {config.name: config for config in server.collection.configs(project)}.get(name)
-    owner = _allowed(caller, server, project, f"log:{'Update' if known else 'Create'}LogtailPipelineConfig")
-    document = _document(name, body.text)
-    if is_classic(document):
-        raise ApiError(400, "InvalidParameter", "a config with `inputDetail` has the classic form: save it through /configs")
-    check_config(name, document, "pipeline", project)
-    for logstore in logstores_of(document, project):
-        if server.catalog.logstore(project, logstore) is None:
-            raise ApiError(404, "LogStoreNotExist", f"logstore `{logstore}` does not exist")
+    owner = allowed_in(caller, server, project, f"log:{'Update' if known else 'Create'}LogtailPipelineConfig")
+    document = checked_pipeline(server, project, name, body.text)
     if known is None:
         most = most_of("configs", owner, server.settings)
         return _saved(server, await server.collection.create_config(owner, name, "pipeline", document, caller.key_id, most=most))
@@ -113,7 +107,7 @@ async def save_pipeline(project: ProjectName, name: ConfigName, body: PipelineTe
 @router.get("/configs/{name}/versions")
 async def versions(project: ProjectName, name: ConfigName, caller: Caller, server: Server) -> list[SavedVersion]:
     """The newest first."""
-    _allowed(caller, server, project, "log:GetConfig")
+    allowed_in(caller, server, project, "log:GetConfig")
     found = await server.collection.config_versions(project, name)
     return [SavedVersion(version=one.version, author=one.author, saved=one.saved, document=dict(one.document)) for one in found]
 
@@ -121,9 +115,9 @@ async def versions(project: ProjectName, name: ConfigName, caller: Caller, serve
 @router.post("/configs/{name}/rollback")
 async def roll_back(project: ProjectName, name: ConfigName, body: Rollback, caller: Caller, server: Server) -> SavedConfig:
     """Make an earlier version the next one."""
-    _allowed(caller, server, project, "log:GetConfig")
+    allowed_in(caller, server, project, "log:GetConfig")
     noun = "Config" if server.collection.config(project, name).form == "classic" else "LogtailPipelineConfig"
-    _allowed(caller, server, project, f"log:Update{noun}")
+    allowed_in(caller, server, project, f"log:Update{noun}")
     found = await server.collection.config_versions(project, name)
     document = next((one.document for one in found if one.version == body.version), None)
     if document is None:
@@ -134,7 +128,7 @@ async def roll_back(project: ProjectName, name: ConfigName, body: Rollback, call
 @router.get("/groups/{group}/members")
 async def members(project: ProjectName, group: GroupName, caller: Caller, server: Server) -> Members:
     """Who is in a machine group, and who is not although the group or the agent seems to say so, with the reason."""
-    _allowed(caller, server, project, "log:ListMachines")
+    allowed_in(caller, server, project, "log:ListMachines")
     known = server.collection.group(project, group)
     return Members(
         members=[
@@ -153,12 +147,24 @@ async def members(project: ProjectName, group: GroupName, caller: Caller, server
     )
 
 
-def _allowed(caller: Principal, server: Services, project: str, action: str) -> Project:
+def allowed_in(caller: Principal, server: Services, project: str, action: str) -> Project:
     authorize(caller, action, Resource(project))
     found = server.catalog.project(project)
     if found is None:
         raise ApiError(404, "ProjectNotExist", f"The Project does not exist : {project}")
     return found
+
+
+def checked_pipeline(server: Services, project: str, name: str, text: str) -> dict[str, Any]:
+    """The pipeline in a text. Raises ApiError 400 InvalidParameter, 404 LogStoreNotExist."""
+    document = _document(name, text)
+    if is_classic(document):
+        raise ApiError(400, "InvalidParameter", "a config with `inputDetail` has the classic form: save it through /configs")
+    check_config(name, document, "pipeline", project)
+    for logstore in logstores_of(document, project):
+        if server.catalog.logstore(project, logstore) is None:
+            raise ApiError(404, "LogStoreNotExist", f"logstore `{logstore}` does not exist")
+    return document
 
 
 def _document(name: str, text: str) -> dict[str, Any]:

@@ -1,0 +1,283 @@
+"""Carries rollouts on: who has which version of a config, and when the next agents get theirs. Each step is in the database before an agent
+sees it, so that a server that was killed goes on where it was."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from tailrace import telemetry
+from tailrace.errors import ApiError
+from tailrace.server.db.collection import Collection
+from tailrace.server.db.records import Config, Project
+from tailrace.server.db.tables import RolloutRow
+from tailrace.server.db.transactions import Transactions
+from tailrace.server.fleet.membership import Membership
+from tailrace.server.fleet.report import Report
+from tailrace.server.fleet.reports import Reports
+from tailrace.server.fleet.rollout import HOLDING, MAX_STAGES, STAGE, Progress, Rollout, State, chosen, is_settled, trouble
+from tailrace.server.fleet.status import Status
+from tailrace.server.fleet.waking import Waking
+from tailrace.wire.control import ConfigStatus
+
+LOOK_SECS: Final = 2.0
+
+log = telemetry.logger("server.rollouts")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a version is to go out."""
+
+    stages: Sequence[str]
+    soak_secs: int = 60
+    max_failures: int = 0
+    max_lag_bytes: int = 0
+
+
+class Rollouts:
+    """One per server. Changing raises ApiError."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        collection: Collection,
+        reports: Reports,
+        membership: Membership,
+        waking: Waking,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._run = transactions.run
+        self._collection = collection
+        self._reports = reports
+        self._membership = membership
+        self._waking = waking
+        self._clock = clock
+        self._changing = asyncio.Lock()
+        self._all: dict[int, Rollout] = {}
+        self._holding: dict[int, tuple[Rollout, Config | None]] = {}
+        """Config → the rollout that holds a version of it back, and what the others have meanwhile."""
+        self._settled_at: dict[int, float] = {}
+        self.runs: Callable[[Report, str], int | None] = lambda _report, _name: None
+        """Number of the version that an agent is to run of a config."""
+
+    async def open(self) -> None:
+        """Those that were under way go on."""
+        self._all = await self._run(_load)
+        for rollout in list(self._all.values()):
+            if rollout.state in HOLDING:
+                config = next((one for one in self._collection.configs(rollout.project) if one.id == rollout.config_id), None)
+                if config is None or config.version != rollout.version:
+                    await self._put(replace(rollout, state="superseded"))
+                    continue
+                self._holding[config.id] = rollout, await self._former(config, rollout.before)
+
+    def version_for(self, config: Config, agent: str) -> Config | None:
+        """What of a config an agent is to have: the version before while a rollout has not come to it; None for nothing."""
+        rollout, former = self._holding.get(config.id, (None, None))
+        if rollout is None or config.version not in (rollout.version, rollout.before) or agent in rollout.admitted:
+            return config
+        return former
+
+    # --- asking -----------------------------------------------------------------------------------------------------------------
+    def of(self, project: str) -> list[Rollout]:
+        """The latest first."""
+        return [self._all[id_] for id_ in sorted(self._all, reverse=True) if self._all[id_].project == project]
+
+    def get(self, project: str, id_: int) -> Rollout:
+        """ApiError 404 RolloutNotExist."""
+        found = self._all.get(id_)
+        if found is None or found.project != project:
+            raise ApiError(404, "RolloutNotExist", f"there is no rollout {id_} in project `{project}`")
+        return found
+
+    def members(self, rollout: Rollout) -> dict[str, Report]:
+        """The agents of the groups that the config is applied to."""
+        config = next((one for one in self._collection.configs(rollout.project) if one.id == rollout.config_id), None)
+        groups = self._collection.groups_of(config) if config is not None else []
+        return {report.agent: report for group in groups for report in self._membership.members(group)}
+
+    def progress(self, rollout: Rollout) -> list[Progress]:
+        """Of the agents that it has come to, and that are still members."""
+        members = self.members(rollout)
+        return [self._progress(rollout, members[agent]) for agent in sorted(rollout.admitted) if agent in members]
+
+    def _progress(self, rollout: Rollout, report: Report) -> Progress:
+        name = f"{rollout.project}@{rollout.config}"
+        info, wanted = report.continuous.get(name), self.runs(report, name)
+        behind = max(0, report.vitals.lag_bytes - rollout.admitted[report.agent])
+        if self._reports.standing(report).status in (Status.SILENT, Status.RETIRED):
+            return Progress(report.agent, "silent")
+        if info is None or info.version != wanted or info.status == ConfigStatus.APPLYING:
+            return Progress(report.agent, "applying", behind=behind)
+        if info.status == ConfigStatus.FAILED:
+            return Progress(report.agent, "failed", info.message, behind)
+        return Progress(report.agent, "applied", behind=behind)
+
+    # --- changing ---------------------------------------------------------------------------------------------------------------
+    async def begin(self, project: Project, name: str, document: Mapping[str, Any], author: str, plan: Plan) -> Rollout:
+        """Save a new version of a config, and let it out in stages. 400 InvalidParameter, 404 ConfigNotExist, 409 RolloutExist."""
+        if not 0 < len(plan.stages) <= MAX_STAGES or not all(STAGE.fullmatch(stage) for stage in plan.stages):
+            raise ApiError(
+                400, "InvalidParameter", f"stages are 1 to {MAX_STAGES} numbers of agents, such as `3`, or shares, such as `25%`"
+            )
+        async with self._changing:
+            config = self._collection.config(project.name, name)
+            if config.id in self._holding:
+                raise ApiError(409, "RolloutExist", f"rollout {self._holding[config.id][0].id} of config `{name}` is not over")
+            now = int(self._clock())
+            rollout = Rollout(
+                0,
+                project.name,
+                name,
+                config.id,
+                config.version,
+                config.version + 1,
+                (*plan.stages, *(() if plan.stages[-1] == "100%" else ("100%",))),
+                plan.soak_secs,
+                plan.max_failures,
+                plan.max_lag_bytes,
+                author,
+                now,
+                changed=now,
+            )
+            rollout = replace(rollout, id=await self._run(_insert, rollout))
+            self._all[rollout.id] = rollout
+            self._holding[config.id] = rollout, config  # before the version is there: nobody may get it by the way
+            changed = await self._collection.change_config(project.name, name, document, author)
+            if changed.version != rollout.version:
+                await self._put(replace(rollout, state="superseded", reason="it is what the config was before"))
+                return self._all[rollout.id]
+            await self._admit(rollout)
+            return self._all[rollout.id]
+
+    async def pause(self, project: str, id_: int) -> Rollout:
+        return await self._move(project, id_, ("running",), "paused")
+
+    async def resume(self, project: str, id_: int) -> Rollout:
+        """Also one that has stopped: what failed so far is put up with."""
+        async with self._changing:
+            rollout = self._in(project, id_, ("paused", "stopped"))
+            failed = sum(one.outcome == "failed" for one in self.progress(rollout))
+            allowed = max(rollout.max_failures, failed)
+            lag = {one.agent: rollout.admitted[one.agent] + one.behind for one in self.progress(rollout)}
+            await self._put(replace(rollout, state="running", reason="", max_failures=allowed, admitted={**rollout.admitted, **lag}))
+            return self._all[id_]
+
+    async def roll_back(self, project: str, id_: int, author: str) -> Rollout:
+        """Make the version before the next one, for all agents."""
+        async with self._changing:
+            rollout = self._in(project, id_, ("running", "paused", "stopped"))
+            former = self._holding[rollout.config_id][1]
+            if former is None:
+                raise ApiError(409, "RolloutNotMovable", f"the version before of config `{rollout.config}` is not known any more")
+            await self._put(replace(rollout, state="rolled back"))
+            await self._collection.change_config(project, rollout.config, former.document, author)
+            return self._all[id_]
+
+    async def _move(self, project: str, id_: int, states: Sequence[State], state: State) -> Rollout:
+        async with self._changing:
+            await self._put(replace(self._in(project, id_, states), state=state))
+            return self._all[id_]
+
+    def _in(self, project: str, id_: int, states: Sequence[State]) -> Rollout:
+        rollout = self.get(project, id_)
+        if rollout.state not in states:
+            raise ApiError(409, "RolloutNotMovable", f"rollout {id_} is {rollout.state}, not {' or '.join(states)}")
+        return rollout
+
+    # --- going on ---------------------------------------------------------------------------------------------------------------
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Within it rollouts go on by themselves."""
+        looking = asyncio.create_task(self._look_on())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    async def _look_on(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECS)
+            await self.look()
+
+    async def look(self) -> None:
+        """See what became of each, and take the next step."""
+        for rollout, _ in list(self._holding.values()):
+            async with self._changing:
+                if self._all.get(rollout.id) is rollout:
+                    await self._look(rollout)
+
+    async def _look(self, rollout: Rollout) -> None:
+        config = next((one for one in self._collection.configs(rollout.project) if one.id == rollout.config_id), None)
+        if config is None or config.version != rollout.version:
+            await self._put(replace(rollout, state="superseded", reason="the config was changed meanwhile" if config else "it was deleted"))
+            return
+        if rollout.state != "running":
+            return
+        progress = self.progress(rollout)
+        if why := trouble(rollout, progress):
+            log.warning("a rollout has stopped; the other agents keep the version before", config=rollout.config, reason=why)
+            await self._put(replace(rollout, state="stopped", reason=why))
+        elif not is_settled(progress):
+            self._settled_at.pop(rollout.id, None)
+        elif self._clock() - self._settled_at.setdefault(rollout.id, self._clock()) >= rollout.soak_secs:
+            self._settled_at.pop(rollout.id)
+            await self._next(rollout)
+        else:
+            await self._admit(rollout)  # agents that have joined meanwhile
+
+    async def _next(self, rollout: Rollout) -> None:
+        if rollout.stage + 1 == len(rollout.stages):
+            log.info("a rollout is done", config=rollout.config, version=rollout.version, agents=len(rollout.admitted))
+            await self._put(replace(rollout, state="done"))
+        else:
+            await self._admit(replace(rollout, stage=rollout.stage + 1))
+
+    async def _admit(self, rollout: Rollout) -> None:
+        """Let the stage's agents have it; none that had it loses it."""
+        members = self.members(rollout)
+        new = [agent for agent in chosen(rollout, list(members)) if agent not in rollout.admitted]
+        if new or self._all[rollout.id].stage != rollout.stage:
+            lag = {agent: members[agent].vitals.lag_bytes for agent in new}
+            await self._put(replace(rollout, admitted={**rollout.admitted, **lag}))
+
+    async def _put(self, rollout: Rollout) -> None:
+        """Durable, then in force."""
+        rollout = replace(rollout, changed=int(self._clock()))
+        await self._run(_save, rollout)
+        self._all[rollout.id] = rollout
+        if rollout.state not in HOLDING:
+            self._holding.pop(rollout.config_id, None)
+            self._settled_at.pop(rollout.id, None)
+        elif rollout.config_id in self._holding:
+            self._holding[rollout.config_id] = rollout, self._holding[rollout.config_id][1]
+        self._waking.changed(rollout.project)
+
+    async def _former(self, config: Config, version: int) -> Config | None:
+        versions = await self._collection.config_versions(config.project, config.name)
+        found = next((one for one in versions if one.version == version), None)
+        return replace(config, version=version, document=found.document) if found is not None else None
+
+
+def _load(session: Session) -> dict[int, Rollout]:
+    return {row.id: Rollout.of(row.id, row.document) for row in session.scalars(select(RolloutRow))}
+
+
+def _insert(session: Session, rollout: Rollout) -> int:
+    row = RolloutRow(config_id=rollout.config_id, state=rollout.state, document=rollout.document(), created=rollout.created)
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def _save(session: Session, rollout: Rollout) -> None:
+    values = {"state": rollout.state, "document": rollout.document()}
+    session.execute(update(RolloutRow).where(RolloutRow.id == rollout.id).values(**values))
