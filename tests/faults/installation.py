@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,10 @@ class Installation:
         """`name` is "server" or "agent"; the server is waited for."""
         if name == "server":
             self._spawn(name, ["server", "run", "--home", str(self.home), "--port", str(self.port)])
-            self.wait_until_ready()
+            with ExitStack() as undo:
+                undo.callback(self.stop)  # who cannot begin leaves nothing behind
+                self.wait_until_ready()
+                undo.pop_all()
         else:
             enrol = ["--enrol-local", self.endpoint] if self.proxy is None else []
             if self.proxy is not None and not (self.home / "secret" / "agent.json").exists():
