@@ -149,7 +149,7 @@ class Orphans:
         try:
             _, plugin = self._former.leading_to(name, versions)
             made = self._make_target(plugin.build())
-        except ConfigError as error:
+        except TailraceError as error:
             self._give_up((name, ""), f"{what} for a target that no pipeline names; they are kept until one does", error.message)
             return None
         await self._take_in(Built([], {name_of(plugin): made}))
@@ -164,10 +164,10 @@ class Orphans:
             config, _ = self._former.leading_to(name, versions, input_key)
             input_ = next(one for plugin in config.inputs if (one := plugin.build()).key == input_key)
             processors = [plugin.build() for plugin in config.processors]
-        except ConfigError as error:
+            return Lane(config, input_, processors, target, self._around)
+        except TailraceError as error:
             self._give_up(key, "prepared ranges of a former pipeline cannot be sent; they are kept", error.message)
             return None
-        return Lane(config, input_, processors, target, self._around)
 
     async def _begin(self, key: Key, versions: Sequence[str]) -> None:
         lane = await self._lane(key, versions)
