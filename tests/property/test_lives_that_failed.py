@@ -25,6 +25,9 @@ LIVES = {
     "what was copied from a file that was empty when it was seen": (
         "write copytruncate_late+seen look read write copytruncate look pause write delete_live"
     ),
+    "a compressed copy that is younger than the one after it": (
+        "write look copytruncate write look copytruncate compress@0 pause compress@0 write read"
+    ),
     "a compressed file before a live one": "write rename write restart stop compress copytruncate_late+late write",
     "a file on the inode of a restarted one": "write restart copytruncate stop delete_live start write read restart restart",
 }
@@ -49,6 +52,8 @@ def test_each_line_comes_once_and_in_order(machine: type[FileLife], life: str) -
 def take(world: World, step: str, *flags: str) -> None:
     if step == "pause":
         world.pass_time(30_000_000)
+    elif step == "compress@0":
+        world.compress(0)
     elif step == "restart":
         world.stop()
         world.start()

@@ -155,8 +155,9 @@ class Files:
     def _grown(self, generation: Generation, look: Look, *, changed: bool) -> None:
         if not changed and not generation.differs(look.st_size, look.st_mtime_ns):
             return
-        if generation.unread and generation.is_open and not generation.is_unpacked and generation.unchanged():
-            generation.size = max(generation.size, look.st_size)  # else the reader is soon there, or it holds something else by now
+        may_grow = generation.unread and generation.is_open and not generation.is_unpacked and look.st_size >= generation.size
+        if may_grow and generation.unchanged():  # else the reader is soon there, or it holds something else by now: `ahead` tells
+            generation.size = look.st_size
             generation.note_ahead()
         generation.drained = False
         self._table.wanted(generation)

@@ -57,7 +57,7 @@ class Succession:
 
     def _what_was_in_it(self, generation: Generation, position: Position, until: int) -> list[Generation]:
         """The copy that a truncated file goes on in, and what was copied away after that and before `until` (wall clock in ns)."""
-        path, modified = generation.path, int(position.get("seen", (0, 0))[1])
+        path, born, modified = generation.path, generation.born, int(position.get("seen", (0, 0))[1])
         self._leave_cut_copies(generation, position)
         candidates = self._beside.candidates(path, modified)
         copy = self._beside.find(path, generation.key, position, modified)
@@ -65,7 +65,7 @@ class Succession:
             self._go_on_in(generation, copy, position)
             modified = copy.rotated.modified
         known = [(generation.key, generation, position), *self._beside.known(path)]
-        missed = self.missed.unknown(candidates, path, born=generation.born, modified=modified, known=known, before=until)
+        missed = self.missed.unknown(candidates, path, born=born, modified=modified, known=known, before=until)
         return [generation, *missed] if copy is not None else missed
 
     def _is_anothers(self, generation: Generation) -> bool:

@@ -288,6 +288,18 @@ def test_an_unread_file_that_is_written_anew_with_the_same_first_lines_is_told_b
     assert "unread_bytes_deleted" not in world.lane.counts
 
 
+def test_an_unread_file_that_was_shorter_at_one_look_and_is_longer_at_the_next_was_written_anew(world):
+    world.write(40, header=True)
+    world.look()
+    world.copytruncate()
+    world.write(20, header=True)
+    world.look()
+    world.write(24)
+    world.settle()
+    world.verify()
+    assert len(numbered(world)) == 84
+
+
 @pytest.mark.parametrize("header", [True, False])
 @pytest.mark.parametrize("down", [True, False])
 def test_lines_that_were_read_between_the_copy_and_the_truncation_make_the_copy_no_new_file(world, header, down):
