@@ -33,6 +33,8 @@ COMMANDS: Final = {
     "store": "What the server keeps: how much there is, whether all of it is there, copies of it.",
     "user": "Who may use a server, and what they may do.",
     "key": "Access keys of people and programs.",
+    "backup": "Copy all that a server holds, while it runs.",
+    "restore": "Make a server's home of a backup.",
     "ca": "Show and replace the root certificates of a server.",
     "completion": "Print what a shell needs to complete commands.",
 }

@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
@@ -31,6 +31,7 @@ from tailrace.server.auth.passwords import Passwords
 from tailrace.server.auth.sessions import Sessions
 from tailrace.server.auth.tls import Certificates, own_names
 from tailrace.server.auth.vault import Vault
+from tailrace.server.backup import Backups
 from tailrace.server.consumption.groups import ConsumerGroups
 from tailrace.server.db.accounts import Accounts
 from tailrace.server.db.catalog import Catalog
@@ -142,7 +143,8 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
     transactions = Transactions(open_database(settings.server_directory / DATABASE), threads=settings.database_threads)
     store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs, max_lag_secs=settings.max_lag_secs)
     reserve, exports = Reserve(settings.server_directory / RESERVE), Exports(settings.server_directory / EXPORTS)
-    ingest, catalog, passwords = Ingest(store, settings), Catalog(transactions, store, reserve.release), Passwords()
+    catalog, passwords = Catalog(transactions, store, reserve.release), Passwords()
+    ingest, backups = Ingest(store, settings), Backups(settings.home, store, catalog.held)
     try:
         waking, secret = Waking(), settings.secret_directory
         vault = await open_current_vault(secret, transactions)
@@ -151,8 +153,8 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
         for part in (roster, accounts, collection, catalog, audit, exports):
             await part.open()
         await _add_admin_key(roster, vault, secret / ADMIN_KEY)
-        authority = open_authority(secret / AUTHORITY, timedelta(seconds=settings.ca_overlap_secs))
         addresses = settings.addresses or _addresses(settings, tls_port)
+        authority = open_authority(secret / AUTHORITY, timedelta(seconds=settings.ca_overlap_secs))
         certificates, names = _certificates(settings, authority, addresses)
         server_id = _server_id(settings.server_directory / SERVER_ID)
         shipping = Shipping(audit, transactions, catalog, ingest, server_id=server_id, ttl_days=settings.audit_ttl_days)
@@ -163,6 +165,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             store=store,
             ingest=ingest,
             quotas=Quotas(settings),
+            backups=backups,
             retention=Retention(settings, catalog, store, reserve),
             vault=vault,
             roster=roster,
@@ -188,12 +191,15 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             yield services
         await store.flush()
     finally:
-        await exports.close()
-        await catalog.stop()
         passwords.close()
         ingest.close()
-        await store.close()
+        await _stop(exports.close, backups.stop, catalog.stop, store.close)
         transactions.close()
+
+
+async def _stop(*parts: Callable[[], Awaitable[None]]) -> None:
+    for part in parts:
+        await part()
 
 
 async def _add_admin_key(roster: Roster, vault: Vault, path: Path) -> None:

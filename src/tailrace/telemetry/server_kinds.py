@@ -46,6 +46,10 @@ RAISED_BY_SERVERS: Final = (
         "tests/integration/server/test_retention.py::test_the_oldest_events_go_when_a_logstore_has_too_many_bytes",
     ),
     _kind(
+        "BACKUP_ALARM", "error", "a backup could not be made", "the reason is in the alarm",
+        "tests/integration/server/test_backup.py::test_a_backup_that_cannot_be_made_says_why_and_leaves_the_server_alone",
+    ),
+    _kind(
         "STORE_QUARANTINE_ALARM", "critical", "a block that can never be inserted was set aside", "keep the directory that it names",
         f"{_STORE}test_embedded.py::test_a_block_that_can_never_be_inserted_is_set_aside_and_the_rest_goes_on",
     ),

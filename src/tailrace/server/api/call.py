@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tailrace.server.auth.sessions import Sessions
     from tailrace.server.auth.tls import Certificates
     from tailrace.server.auth.vault import Vault
+    from tailrace.server.backup import Backups
     from tailrace.server.consumption.groups import ConsumerGroups
     from tailrace.server.db.accounts import Accounts
     from tailrace.server.db.catalog import Catalog
@@ -59,6 +60,7 @@ class Services:
     store: "Store"
     ingest: "Ingest"
     quotas: "Quotas"
+    backups: "Backups"
     retention: "Retention"
     vault: "Vault"
     roster: "Roster"

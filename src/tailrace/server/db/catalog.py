@@ -7,6 +7,7 @@ next start if the server dies in between. A changed index is noted as wanted, th
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -53,6 +54,10 @@ class Catalog:
     async def stop(self) -> None:
         """What is being built goes on after the next start."""
         await self.builds.stop()
+
+    def held(self) -> AbstractAsyncContextManager[None]:
+        """Nothing is changed within."""
+        return self._changing
 
     def project(self, name: str) -> Project | None:
         return self._projects.get(name)

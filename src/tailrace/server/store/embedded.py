@@ -7,9 +7,11 @@ DIRECTORY/quarantine/   blocks that could not be inserted, each a journal
 
 import asyncio
 import os
+import secrets
+import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +24,10 @@ from tailrace.server.store.buffers import Pending
 from tailrace.server.store.cursors import Cursors
 from tailrace.server.store.engine import Engine
 from tailrace.server.store.engine_settings import EngineSettings
+from tailrace.server.store.freezing import Freezing
 from tailrace.server.store.identities import ENDED_MS, Identities
 from tailrace.server.store.intake import Intake
-from tailrace.server.store.port import Committed, Dropped, EngineQuery, Filling, Found, Frontier, Rows, TableSpec, Usage, Write
+from tailrace.server.store.port import Committed, Dropped, EngineQuery, Filling, Found, Frontier, Rows, Snapshot, TableSpec, Usage, Write
 from tailrace.server.store.recovery import Recovered, recover
 from tailrace.server.store.sealing import Sealer
 from tailrace.server.store.space import Space
@@ -75,6 +78,7 @@ class EmbeddedStore:
         """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._closing.callback(os.close, _lock(self.directory / "lock"))
+        await asyncio.to_thread(self._forget_snapshots)
         for table in [*tables, *building]:
             self._tables[table.logstore] = _both(self._tables.get(table.logstore), table)
         self._journal = await asyncio.to_thread(lambda: Journal(self.directory / "journal", segment_bytes=self._segment_bytes))
@@ -129,6 +133,22 @@ class EmbeddedStore:
 
     async def trim(self, bounds: Mapping[int, int], whole: int) -> list[Dropped]:
         return await self._space.trim(bounds, whole)
+
+    @asynccontextmanager
+    async def snapshot(self, also: Callable[[], Awaitable[None]]) -> AsyncGenerator[Snapshot]:
+        """Blocks wait meanwhile, so that each event is either in a table or in the journal. Links keep the files when the store goes on."""
+        name, freezing = f"snapshot{secrets.token_hex(8)}", Freezing(self.engine)
+        links = self.directory / name
+        journal: list[tuple[Path, int]] = []
+        try:
+            async with self._sealer.paused():
+                tables = await freezing.freeze(name)
+                await self._commits.submit(lambda: journal.extend(_linked(self._journal, links)) or [])
+                await also()
+            yield Snapshot(tables, journal)
+        finally:
+            await asyncio.to_thread(freezing.forget, name)
+            await asyncio.to_thread(shutil.rmtree, links, ignore_errors=True)
 
     # --- data -------------------------------------------------------------------------------------------------------------------
     async def commit(self, write: Write) -> list[Committed]:
@@ -227,6 +247,11 @@ class EmbeddedStore:
             self._sealer.add(pending)
         self._sealer.start()
 
+    def _forget_snapshots(self) -> None:
+        """Those that a crash has left."""
+        for path in [*self.directory.glob("snapshot*"), self.engine.directory / "shadow"]:
+            shutil.rmtree(path, ignore_errors=True)
+
     def _report_damage(self) -> None:
         for damage in self._journal.damage:
             values = {"segment": str(damage.segment), "offset": damage.offset, "bytes": damage.length}
@@ -234,6 +259,18 @@ class EmbeddedStore:
                 _log.info("journal: a record that was never acknowledged was cut off", **values)
             else:
                 telemetry.alarm("STORE_JOURNAL_ALARM", "a part of the journal is damaged and was skipped", **values)
+
+
+def _linked(journal: Journal, links: Path) -> list[tuple[Path, int]]:
+    """Links to the journal's segments, and how long they are. What is appended later goes into the last of them, too."""
+    links.mkdir(mode=0o700)
+    found: list[tuple[Path, int]] = []
+    for first in journal.segments:
+        path = journal.path(first)
+        link = links / path.name
+        os.link(path, link)
+        found.append((link, link.stat().st_size))
+    return found
 
 
 def _both(one: TableSpec | None, other: TableSpec) -> TableSpec:

@@ -4,8 +4,10 @@
 """
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from tailrace.pipeline.contract import Identity
@@ -207,6 +209,23 @@ class Dropped:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class FrozenTable:
+    """A logstore's table at one moment: how it was made, and the directory with its parts."""
+
+    logstore: int
+    create: str
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The store at one moment. Its files do not change; of those of the journal the first `length` bytes count."""
+
+    tables: Sequence[FrozenTable]
+    journal: Sequence[tuple[Path, int]]
+
+
 class Store(Protocol):
     """Guarantees: `commit` returns after the write is durable; a repeat of a committed identity is DUPLICATE and stores nothing; rows of a
     committed write are readable within seconds, once each, whatever was killed in between."""
@@ -240,6 +259,11 @@ class Store(Protocol):
     async def trim(self, bounds: Mapping[int, int], whole: int) -> list[Dropped]:
         """Drop the oldest events of each logstore above its bound of bytes, then the oldest of all while they are above `whole` (0: no
         bound). Days go as a whole, of the newest one of a logstore as little as the engine can; what came last always stays."""
+        ...
+
+    def snapshot(self, also: Callable[[], Awaitable[None]]) -> AbstractAsyncContextManager[Snapshot]:
+        """All that is acknowledged at one moment, in tables or journal, each event once; what `also` reads is of the same moment. Writes
+        are taken all the while. Raises BusyError where blocks cannot be inserted. The files are there within the context."""
         ...
 
     async def commit(self, write: Write) -> list[Committed]:

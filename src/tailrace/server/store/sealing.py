@@ -8,8 +8,9 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ MEMORY_LIMIT = 241
 PATIENCE = {MEMORY_LIMIT: 20}
 """Attempts before a block is set aside, by engine error; 5 for those that do not pass by themselves."""
 MAX_CRASHES = 5
+PAUSE_SECS = 60.0
+"""How long a pause waits for blocks that are with the engine."""
 
 _log = telemetry.logger("server.store")
 _inserted = telemetry.counter("tailrace_store_inserted_rows_total", "Rows that went into the storage engine.")
@@ -70,6 +73,7 @@ class Sealer:
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._flushing = 0
+        self._pauses = 0
         cores = os.cpu_count() or 1
         self._slots = _Slots(engine.settings.insert_threads)
         least, most = BLOCKS_PER_SEC_PER_CORE
@@ -154,6 +158,23 @@ class Sealer:
         finally:
             self._flushing -= 1
 
+    @asynccontextmanager
+    async def paused(self) -> AsyncGenerator[None]:
+        """Nothing is with the engine, and nothing goes there. Raises BusyError where blocks do not come to an end."""
+        self._pauses += 1
+        try:
+            try:
+                async with asyncio.timeout(PAUSE_SECS):
+                    while self._tasks:
+                        self._moved.clear()
+                        await self._moved.wait()
+            except TimeoutError as error:
+                raise BusyError("blocks wait for the storage engine", hint="see its alarms, and try again") from error
+            yield
+        finally:
+            self._pauses -= 1
+            self._wake.set()
+
     # --- scheduling -------------------------------------------------------------------------------------------------------------
     async def _schedule(self) -> None:
         while True:
@@ -170,7 +191,7 @@ class Sealer:
 
     def _seal_or_wait(self, buffer: Buffer, now: float) -> float:
         """Seal what is due, within the budget; seconds until the buffer is worth another look."""
-        if len(self._tasks) >= 2 * self._slots.size:
+        if self._pauses or len(self._tasks) >= 2 * self._slots.size:
             return LONGEST_SECS  # a task that ends wakes the scheduler
         at = buffer.not_before if self._flushing else min(max(buffer.due_at(), self._pace.next_at), buffer.overdue_at())
         if at > now:

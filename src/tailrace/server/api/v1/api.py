@@ -13,6 +13,7 @@ from tailrace.server.api.call import Services
 from tailrace.server.api.v1 import (
     agents,
     authority,
+    backup,
     changes,
     collection,
     export,
@@ -68,6 +69,7 @@ def create_api(services: Services, authenticator: Authenticator) -> FastAPI:
         fields,
         indexes,
         storage,
+        backup,
         sessions,
         users,
         keys,
