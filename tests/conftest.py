@@ -172,7 +172,7 @@ def _wait_for_place(home: Path, process: subprocess.Popen[bytes]) -> dict[str, i
         if run["pid"] == process.pid:
             return run
         time.sleep(0.05)
-    raise AssertionError(f"the server did not start:\n{(home / 'server.stderr').read_text()}")
+    raise AssertionError(f"the server did not start:\n{stderr_of(home).read_text()}")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import RunningServer, running_server
 from tests.integration.agent.running import wait_for
 from tests.integration.agent.test_agent_joins import Remote
@@ -34,6 +36,7 @@ def settings(home: Path, tls_port: int) -> None:
     (home / "server.yaml").write_text(json.dumps({"tls_port": tls_port, "agent_poll_secs": 1}))
 
 
+@pytest.mark.timeout(600)
 def test_a_restored_server_has_every_event_once_and_its_agents_come_back(tmp_path: Path) -> None:
     home, backup, new = tmp_path / "home", tmp_path / "backup", tmp_path / "new"
     settings(home, 0)
@@ -74,6 +77,7 @@ def test_a_restored_server_has_every_event_once_and_its_agents_come_back(tmp_pat
     assert kept[: len(kept)] == list(range(len(kept))), "what it holds of a stream has no gaps"
 
 
+@pytest.mark.timeout(600)
 def test_a_backup_is_checked_before_it_is_used(tmp_path: Path) -> None:
     home, backup = tmp_path / "home", tmp_path / "backup"
     with running_server(home) as server:
