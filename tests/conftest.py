@@ -143,7 +143,7 @@ def running_server(home: Path, *flags: str, port: int = 0) -> Iterator[RunningSe
     """Start one on `home` (on a free port by default), stop it in the end. What it writes to stderr lies in `<home>.stderr`."""
     with stderr_of(home).open("ab") as errors:
         command = [sys.executable, "-m", "tailrace.cli.main", "server", "run", "--home", str(home), "--port", str(port), *flags]
-        process = subprocess.Popen(command, stdout=errors, stderr=errors)
+        process = subprocess.Popen(command, stdout=errors, stderr=errors, env=_environment(home))
     try:
         place = _wait_for_place(home, process)
         key = json.loads((home / "secret" / "admin.json").read_text())
@@ -155,6 +155,13 @@ def running_server(home: Path, *flags: str, port: int = 0) -> Iterator[RunningSe
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """With the metadata in PostgreSQL, where the tests are run so."""
+    from tests.databases import SERVER, address_of
+
+    return {**os.environ, **({"TAILRACE_SERVER_DATABASE": address_of(home)} if SERVER else {})}
 
 
 def stderr_of(home: Path) -> Path:

@@ -36,7 +36,7 @@ from tailrace.server.consumption.groups import ConsumerGroups
 from tailrace.server.db.accounts import Accounts
 from tailrace.server.db.catalog import Catalog
 from tailrace.server.db.collection import Collection
-from tailrace.server.db.database import open_database
+from tailrace.server.db.database import open_metadata
 from tailrace.server.db.documents import Documents
 from tailrace.server.db.records import Key
 from tailrace.server.db.roster import Roster
@@ -56,7 +56,7 @@ from tailrace.server.store.embedded import EmbeddedStore
 
 log = telemetry.logger("server")
 
-DATABASE, ADMIN_KEY, SERVER_ID = "meta.db", "admin.json", "id"
+ADMIN_KEY, SERVER_ID = "admin.json", "id"
 RESERVE = "reserve"
 AUTHORITY, CERTIFICATE, UPGRADE_ROOT, BUNDLE = "ca", "server.pem", "upgrade-root.key", "ca.pem"
 EXPORTS = "exports"
@@ -140,7 +140,7 @@ class _Server(uvicorn.Server):
 async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Services]:
     """The parts of a server on `settings.home`, opened in the order in which they need each other, closed in the other order."""
     settings.server_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    transactions = Transactions(open_database(settings.server_directory / DATABASE), threads=settings.database_threads)
+    transactions = Transactions(open_metadata(settings), threads=settings.database_threads)
     store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs, max_lag_secs=settings.max_lag_secs)
     reserve, exports = Reserve(settings.server_directory / RESERVE), Exports(settings.server_directory / EXPORTS)
     catalog, passwords = Catalog(transactions, store, reserve.release), Passwords()

@@ -46,6 +46,9 @@ class Settings(BaseModel):
     agent_poll_secs: float = Field(
         20.0, ge=0.2, le=45, description="How often an agent asks whether its keys and projects are still right."
     )
+    database: str = Field(
+        "", description="Metadata in PostgreSQL, `postgresql://user@host/name`; empty: in SQLite in the home. Read when the server starts."
+    )
     session_secs: int = Field(43_200, ge=60, le=2_592_000, description="How long a login lasts.")
     audit_ttl_days: int = Field(365, ge=1, le=3650, description="How long the record of changes is kept; read when its logstore is made.")
     region: str = Field("local", min_length=1, max_length=64, description="Region that projects report.")

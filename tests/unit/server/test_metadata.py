@@ -23,6 +23,7 @@ from tailrace.server.db.tables import Base
 from tailrace.server.db.transactions import Transactions
 from tailrace.server.store.port import FieldIndex, Filling, Found, LineIndex, TableSpec
 from tailrace.telemetry import recent_alarms
+from tests.databases import open_for_test
 
 TEXT = {"type": "text", "token": [" "], "doc_value": True}
 LONG = {"type": "long", "doc_value": True}
@@ -104,7 +105,7 @@ class Opened(Catalog):
 
 
 async def opened(path: Path, tables: Tables) -> Opened:
-    catalog = Opened(Transactions(open_database(path)), tables)
+    catalog = Opened(Transactions(open_for_test(path)), tables)
     await catalog.open()
     await catalog.roster.open()
     return catalog

@@ -12,10 +12,10 @@ from tailrace.server.auth.master_key import open_current_vault, order_new
 from tailrace.server.auth.vault import open_vault
 from tailrace.server.db import statements
 from tailrace.server.db.collection import Collection
-from tailrace.server.db.database import open_database
 from tailrace.server.db.records import Key
 from tailrace.server.db.roster import Roster
 from tailrace.server.db.transactions import Transactions
+from tests.databases import open_for_test
 
 DOCUMENT = {"inputs": [{"Type": "input_mysql", "Password": "hunter-2"}], "flushers": [], "größe": "日志"}
 
@@ -25,7 +25,7 @@ class Opened:
 
     def __init__(self, home: Path) -> None:
         self.path = home / "meta.db"
-        self.transactions = Transactions(open_database(self.path))
+        self.transactions = Transactions(open_for_test(self.path))
 
     async def open(self) -> "Opened":
         self.vault = await open_current_vault(self.path.parent, self.transactions)

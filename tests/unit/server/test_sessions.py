@@ -10,18 +10,18 @@ from tailrace.errors import ApiError
 from tailrace.server.auth.passwords import Passwords, hash_password
 from tailrace.server.auth.sessions import Sessions, csrf_token
 from tailrace.server.db.accounts import Accounts
-from tailrace.server.db.database import open_database
 from tailrace.server.db.records import User
 from tailrace.server.db.transactions import Transactions
 from tailrace.server.fleet.attempts import MOST_FAILURES
 from tailrace.server.settings import Settings
+from tests.databases import open_for_test
 
 PASSWORD = "correct horse battery"
 
 
 class Doors:
     def __init__(self, home: Path) -> None:
-        self.transactions = Transactions(open_database(home / "meta.db"))
+        self.transactions = Transactions(open_for_test(home / "meta.db"))
         self.accounts, self.passwords = Accounts(self.transactions), Passwords()
         self.sessions = Sessions(self.accounts, self.passwords, Settings(home=home))
 

@@ -12,7 +12,9 @@ from tailrace.pipeline.explain import counted
 from tailrace.pipeline.loading import SUFFIXES, load_file
 
 app = App(name="config", help="Check, generate and translate pipeline files, and let agents run them.")
-for _name in ("list", "push", "history", "rollback", "delete"):
+for _name in ("push", "diff", "edit"):
+    app.command(f"tailrace.cli.commands.config_files:{_name}", name=_name)
+for _name in ("list", "history", "rollback", "delete"):
     app.command(f"tailrace.cli.commands.remote_configs:{_name if _name != 'list' else 'list_'}", name=_name)
 app.command("tailrace.cli.commands.generate:app", name="generate", help="Make a pipeline from the log settings of other programs.")
 

@@ -1,7 +1,5 @@
-"""`tailrace config list|push|history|rollback|delete`: configs that a server keeps and agents run."""
+"""`tailrace config list|history|rollback|delete`: configs that a server keeps and agents run."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -10,7 +8,7 @@ from cyclopts import Parameter
 from tailrace.cli.client import Client
 from tailrace.cli.connection import NO_FLAGS, Connection, ConnectionFlags, connect_to_project
 from tailrace.cli.output import Output, moment, note, print_table, say
-from tailrace.errors import ApiError, ConfigError, ConfigErrors
+from tailrace.errors import ApiError
 
 OUTPUT = Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")]
 NAME = Annotated[str, Parameter(help="The config.")]
@@ -25,26 +23,6 @@ def list_(*, output: OUTPUT = "table", connection: ConnectionFlags = NO_FLAGS) -
     print_table(rows if output == "json" else [_readable(row) for row in rows], columns=COLUMNS, output=output)
     if not rows:
         note(f"project `{target.project}` has no config yet; `tailrace config push FILE` saves one")
-
-
-def push(
-    paths: Annotated[list[Path], Parameter(help="Pipeline files, each named after its config.", negative="", consume_multiple=True)],
-    /,
-    *,
-    group: Annotated[list[str] | None, Parameter(help="Apply them to these machine groups.", negative="", consume_multiple=True)] = None,
-    connection: ConnectionFlags = NO_FLAGS,
-) -> None:
-    """Save pipeline files on the server, which checks them; what is the same already makes no new version."""
-    target = connect_to_project(connection)
-    texts = _checked(paths)
-    with Client(target) as client:
-        before = {row["name"]: row["version"] for row in client.own("GET", f"/projects/{quote(target.project)}/configs")}
-        for name, text in texts.items():
-            saved = client.own("PUT", f"/projects/{quote(target.project)}/pipelines/{quote(name)}", {"text": text})
-            changed = saved["version"] != before.get(name)
-            say(f"{name}: {'saved version' if changed else 'is version'} {saved['version']}{'' if changed else ' already'}")
-            for one in group or ():
-                client.sls("PUT", f"/machinegroups/{quote(one)}/configs/{quote(name)}")
 
 
 def history(name: NAME, /, *, output: OUTPUT = "table", connection: ConnectionFlags = NO_FLAGS) -> None:
@@ -76,24 +54,6 @@ def delete(name: NAME, /, *, connection: ConnectionFlags = NO_FLAGS) -> None:
                 raise
             client.sls("DELETE", f"/pipelineconfigs/{quote(name)}")
     say(f"deleted {name}")
-
-
-def _checked(paths: Sequence[Path]) -> dict[str, str]:
-    """Name → text. ConfigErrors for files that cannot be read; the server checks the rest, it knows what they may leave out."""
-    failures: list[ConfigError] = []
-    texts: dict[str, str] = {}
-    for path in paths:
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            failures.append(ConfigError(f"cannot read `{path}`: {error}"))
-            continue
-        if path.stem in texts:
-            failures.append(ConfigError(f"two files are named `{path.stem}`", where=str(path)))
-        texts[path.stem] = text
-    if failures:
-        raise ConfigErrors(failures)
-    return texts
 
 
 def _path(target: Connection, name: str) -> str:

@@ -18,12 +18,11 @@ from tailrace.server.auth.passwords import check_length, hash_password
 from tailrace.server.auth.vault import open_vault
 from tailrace.server.db import account_statements, changes, roster_statements
 from tailrace.server.db.changes import DONE, Change
-from tailrace.server.db.database import open_database
+from tailrace.server.db.database import open_metadata
 from tailrace.server.listening import RUN_FILE, refuse_second_server
 from tailrace.server.settings import Settings, load_settings
 
 Result = TypeVar("Result")
-DATABASE = "meta.db"
 
 
 def reset_password(home: Path, name: str, password: str) -> None:
@@ -64,7 +63,7 @@ def reset_admin_key(home: Path) -> str:
 
 def _on_database(settings: Settings, statement: Callable[[Session], Result]) -> Result:
     refuse_second_server(settings.run_directory / RUN_FILE)
-    engine = open_database(settings.server_directory / DATABASE)
+    engine = open_metadata(settings)
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
             return statement(session)

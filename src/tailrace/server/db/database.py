@@ -1,4 +1,4 @@
-"""Opens the metadata database: SQLite in WAL mode, migrated to this release's schema.
+"""Opens the metadata database, migrated to this release's schema: SQLite in WAL mode, or PostgreSQL.
 
 The format's version is Alembic's revision. An older database is copied before it is migrated, a newer one is refused.
 """
@@ -11,8 +11,19 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
-from tailrace.errors import DamagedError, NewerFormatError, StateError
-from tailrace.server.db.migration import known_revisions, revision_of, upgrade
+from tailrace.errors import DamagedError, StateError
+from tailrace.server.db.migration import bring_up_to_date
+from tailrace.server.db.postgresql import open_postgresql
+from tailrace.server.settings import Settings
+
+DATABASE = "meta.db"
+
+
+def open_metadata(settings: Settings) -> Engine:
+    """The one that the settings name. Raises NewerFormatError, DamagedError, StateError."""
+    if settings.database:
+        return open_postgresql(settings.database, threads=settings.database_threads)
+    return open_database(settings.server_directory / DATABASE)
 
 
 def open_database(path: Path) -> Engine:
@@ -22,7 +33,7 @@ def open_database(path: Path) -> Engine:
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False})
     event.listen(engine, "connect", _configure_connection)
     try:
-        migrate(engine, path)
+        bring_up_to_date(engine, str(path), lambda _, newest: copy_database(path, path.with_name(f"{path.name}.before-{newest}")))
     except DatabaseError as error:
         engine.dispose()
         raise DamagedError(
@@ -33,22 +44,6 @@ def open_database(path: Path) -> Engine:
         engine.dispose()
         raise
     return engine
-
-
-def migrate(engine: Engine, path: Path) -> None:
-    """Bring the database to the newest revision that this release knows."""
-    known = known_revisions()
-    newest, current = known[-1], revision_of(engine)
-    if current == newest:
-        return
-    if current is not None and current not in known:
-        raise NewerFormatError(
-            f"the metadata `{path}` has format {current}, this release knows formats up to {newest}",
-            hint="start the release that wrote it, or a newer one",
-        )
-    if current is not None:
-        copy_database(path, path.with_name(f"{path.name}.before-{newest}"))
-    upgrade(engine)
 
 
 def copy_database(source: Path, target: Path) -> None:

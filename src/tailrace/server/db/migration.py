@@ -1,12 +1,31 @@
 """Brings a database to this release's schema with Alembic, which is imported only when there is something to do, as it is slow."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
 
+from tailrace.errors import NewerFormatError
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 FOLLOWS = re.compile(r'^down_revision = (?:None|"([0-9]+)")$', re.MULTILINE)
+
+
+def bring_up_to_date(engine: Engine, place: str, copy: Callable[[Engine, str], None]) -> None:
+    """Bring the database to the newest revision that this release knows, after a copy (`copy(engine, newest)`) of what there was."""
+    known = known_revisions()
+    newest, current = known[-1], revision_of(engine)
+    if current == newest:
+        return
+    if current is not None and current not in known:
+        raise NewerFormatError(
+            f"the metadata `{place}` has format {current}, this release knows formats up to {newest}",
+            hint="start the release that wrote it, or a newer one",
+        )
+    if current is not None:
+        copy(engine, newest)
+    upgrade(engine)
 
 
 def known_revisions() -> list[str]:

@@ -73,6 +73,12 @@ def insert_logstore(
 
 def reserve_logstore_ids(session: Session, highest: int) -> None:
     """Ids up to `highest` are never given to a new logstore. The sequence is a table of SQLite's, without a row before the first insert."""
+    if session.get_bind().dialect.name == "postgresql":
+        sequence = {"highest": highest, "table": LogstoreRow.__tablename__}
+        current = session.scalar(text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM logstores_id_seq")) or 0
+        if current < highest:
+            session.execute(text("SELECT setval(pg_get_serial_sequence(:table, 'id'), :highest)"), sequence)
+        return
     name = {"name": LogstoreRow.__tablename__}
     current = session.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = :name"), name)
     if current is None:

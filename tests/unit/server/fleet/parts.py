@@ -5,7 +5,6 @@ from typing import Any
 
 from tailrace.server.auth.vault import open_vault
 from tailrace.server.db.collection import Collection
-from tailrace.server.db.database import open_database
 from tailrace.server.db.records import Agent, Grant, MachineGroup, Project
 from tailrace.server.db.roster import Roster
 from tailrace.server.db.statements import insert_project
@@ -24,6 +23,7 @@ from tailrace.wire.control import (
     Tag,
 )
 from tailrace.wire.vitals import Vitals, encode
+from tests.databases import open_for_test
 
 PIPELINE = {"inputs": [{"Type": "input_file", "FilePaths": ["/var/log/*.log"]}], "flushers": [{"Type": "flusher_sls", "Logstore": "app"}]}
 CLASSIC = {"inputType": "file", "inputDetail": {"logPath": "/a", "filePattern": "*"}, "outputDetail": {"logstoreName": "app"}}
@@ -33,7 +33,7 @@ class Bench:
     """A server's fleet without its network, on a real database."""
 
     def __init__(self, path: Path) -> None:
-        self.transactions = Transactions(open_database(path))
+        self.transactions = Transactions(open_for_test(path))
         self.now = 1000.0
         self.waking, self.reports = Waking(), Reports(lambda: self.now)
         self.vault = open_vault(path.with_name("master.key"), create=True)
