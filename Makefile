@@ -39,7 +39,7 @@ help: ## what this file can do
 up: $(DONE)/bytecode $(ENGINE) ## start everything on this machine: server, agent, first logs
 	$(BIN)/tailrace up $(ARGS)
 
-test: $(DONE)/dev $(ENGINE) ## lint, then the tests (at most 5 minutes)
+test: $(DONE)/dev $(ENGINE) ## lint, then the tests (some 15 minutes on two cores)
 	$(BIN)/ruff check
 	$(PYTEST) -m 'not long and not peer' $(ARGS)
 
@@ -82,7 +82,8 @@ lock: $(DONE)/dev ## write constraints.txt anew from pyproject.toml
 setup-peers: ## install what benches and peer tests need beside Python and Rust (Debian, as root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PEER_PACKAGES)
-	python3 -m venv $(VENV)/peers/cli
+	command -v npm > /dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm
+	$(PYTHON) -m venv $(VENV)/peers/cli
 	$(VENV)/peers/cli/bin/pip install --quiet aliyun-log-cli==0.2.10
 	mkdir -p $(VENV)/peers/node
 	npm install --silent --no-audit --no-fund --prefix $(VENV)/peers/node @alicloud/log@1.2.6
