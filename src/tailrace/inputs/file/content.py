@@ -124,12 +124,12 @@ class Unpacked:
     def _step(self, size: int = STEP_BYTES) -> bool:
         assert self._stream is not None, "read_at opens it"
         piece = self._stream.read1(size)
-        self._meanwhile()
-        self._kept += piece
+        self._kept += piece  # first of all: a piece that is missing would shift all that follows
         if len(self._kept) > 2 * KEPT_BYTES:
             surplus = len(self._kept) - KEPT_BYTES
             del self._kept[:surplus]
             self._begin += surplus
+        self._meanwhile()
         return bool(piece)
 
     def _restart(self) -> None:

@@ -40,11 +40,18 @@ class Meanwhile:
             for generation in [*self._changed, *self._in_turn()]:
                 if time.monotonic() > until or not self._context.has_room(self._wake):
                     break
-                if not (self._only_grows(generation) and self._reader.read(generation)):
+                if not self._read(generation):
                     self._changed.pop(generation, None)
         finally:
             self._files.is_searching = False
             self._next_at = time.monotonic() + EVERY_SECS
+
+    def _read(self, generation: Generation) -> bool:
+        """Whether there may be more of it right now. What is wrong with it is none of the business of who unpacks."""
+        try:
+            return self._only_grows(generation) and self._reader.read(generation)
+        except OSError:
+            return False  # whose turn it is says why
 
     def _in_turn(self) -> Iterator[Generation]:
         """Open files, whose growth no event may tell of."""
@@ -54,11 +61,9 @@ class Meanwhile:
             yield waiting[self._turn % len(waiting)]
 
     def _only_grows(self, generation: Generation) -> bool:
+        """OSError."""
         if generation.is_unpacked or generation.ended or generation.after is not None or not generation.offset:
             return False
-        try:
-            if not (generation.is_open or self._files.open_same(generation)):
-                return False
-            return os.fstat(generation.descriptor).st_size > generation.offset and generation.unchanged()
-        except OSError:
-            return False  # whose turn it is says why
+        if not (generation.is_open or self._files.open_same(generation)):
+            return False
+        return os.fstat(generation.descriptor).st_size > generation.offset and generation.unchanged()

@@ -51,3 +51,26 @@ def test_a_sound_copy_has_no_damage(opened):
     content = opened(gzip.compress(TEXT))
     assert content.read_at(len(TEXT) + 1, 0) == TEXT
     assert content.damage == ""
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
+def test_what_goes_wrong_meanwhile_shifts_nothing(tmp_path, pack):
+    steps = []
+
+    def meanwhile():
+        steps.append(1)
+        if len(steps) == 2:
+            raise Interrupted
+
+    (tmp_path / "a").write_bytes(pack(TEXT))
+    descriptor = os.open(tmp_path / "a", os.O_RDONLY)
+    unpacked = unpacking(descriptor, meanwhile)
+    with pytest.raises(Interrupted):
+        unpacked.read_at(len(TEXT), 0)
+    assert unpacked.read_at(len(TEXT), 0) == TEXT
+    unpacked.close()
+    os.close(descriptor)

@@ -1,5 +1,6 @@
 """While a compressed file is unpacked, which may take minutes, files that only grow are read on."""
 
+import errno
 import gzip
 import os
 import time
@@ -96,6 +97,25 @@ def test_nothing_is_begun_or_ended_while_a_search_is_half_done(world):
     world.settle()
     world.verify()
     assert len(world.contents) == 35
+
+
+def test_a_file_that_cannot_be_read_is_left_to_its_own_turn(world, monkeypatch):
+    world.write(2)
+    world.look()
+    world.read(10)
+    world.write(3)
+    work = at_work(world)
+
+    def fails(generation):
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.agent.reader, "read", fails)
+        work.read()
+    assert len(world.contents) == 2
+    assert not world.agent.files.is_searching
+    work.read()
+    assert len(world.contents) == 5
 
 
 def test_reading_and_unpacking_take_turns(world):
