@@ -53,7 +53,7 @@ def test_a_sound_copy_has_no_damage(opened):
     assert content.damage == ""
 
 
-class Interrupted(Exception):
+class InterruptedByOthersError(Exception):
     pass
 
 
@@ -64,12 +64,12 @@ def test_what_goes_wrong_meanwhile_shifts_nothing(tmp_path, pack):
     def meanwhile():
         steps.append(1)
         if len(steps) == 2:
-            raise Interrupted
+            raise InterruptedByOthersError
 
     (tmp_path / "a").write_bytes(pack(TEXT))
     descriptor = os.open(tmp_path / "a", os.O_RDONLY)
     unpacked = unpacking(descriptor, meanwhile)
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedByOthersError):
         unpacked.read_at(len(TEXT), 0)
     assert unpacked.read_at(len(TEXT), 0) == TEXT
     unpacked.close()
