@@ -6,6 +6,11 @@ from getpass import getpass
 from tailrace.errors import UsageError
 
 
+def old_password(name: str) -> str:
+    """A line before the new one where it is piped in."""
+    return getpass(f"present password of {name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+
+
 def new_password(name: str) -> str:
     """Raises UsageError when the two differ."""
     if not sys.stdin.isatty():

@@ -85,6 +85,7 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # anybody on this machine could choose the address that the audit log names
             timeout_keep_alive=KEEP_ALIVE_SECS,
             timeout_graceful_shutdown=int(settings.stop_grace_secs),
         )
@@ -150,6 +151,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
         vault = await open_current_vault(secret, transactions)
         roster, collection = Roster(transactions), Collection(transactions, vault, waking.changed)
         accounts, audit = Accounts(transactions), Audit(transactions)
+        catalog.deleted += [roster.project_deleted, collection.project_deleted, accounts.project_deleted]
         for part in (roster, accounts, collection, catalog, audit, exports):
             await part.open()
         await _add_admin_key(roster, vault, secret / ADMIN_KEY)

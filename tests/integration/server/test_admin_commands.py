@@ -99,6 +99,10 @@ def test_users_and_keys_come_and_go(server: RunningServer, shell: Shell) -> None
     shell.run("key", "revoke", key[0])
     shell.run("user", "reset-password", name, typed="another password\n")
     assert (log_in(server, name).code, log_in(server, name, "another password").status) == ("LoginFailed", 200)
+    own = shell.rows("key", "create", "--user", name)[0]
+    shell.log_in(server, (own["id"], own["key_secret"])).run("user", "reset-password", name, typed="another password\none of my own\n")
+    assert log_in(server, name, "one of my own").status == 200
+    shell.log_in(server).run("user", "reset-password", name, typed="another password\n")
     shell.run("user", "disable", name)
     assert log_in(server, name, "another password").code == "LoginFailed"
     shell.run("user", "enable", name)

@@ -12,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from tailrace.errors import ApiError, DamagedError, EngineError, NewerFormatError
+from tailrace.errors import ApiError, BusyError, DamagedError, EngineError, NewerFormatError
 from tailrace.server.db.catalog import Catalog
 from tailrace.server.db.database import copy_database, open_database
 from tailrace.server.db.index_builds import IndexBuilds
@@ -299,6 +299,35 @@ async def test_what_a_project_leaves_in_the_engine_goes_at_the_next_start(catalo
     assert dropped == left != []
 
 
+async def test_a_deleted_project_is_forgotten_by_all_though_the_drops_cannot_be_noted(
+    catalog: Opened, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise BusyError("the metadata cannot be written: the disk is full", hint="free some space")
+
+    told: list[tuple[str, bool]] = []
+    catalog.deleted.append(lambda name: told.append((name, bool(tables.specs))))
+    monkeypatch.setattr("tailrace.server.db.statements.forget_drop", full)
+    await catalog.delete_project("web")
+    assert told == [("web", True)]
+
+
+async def test_a_key_is_not_made_for_a_project_or_a_user_that_has_just_gone(catalog: Opened) -> None:
+    for gone, made in (
+        ("ProjectNotExist", Key("K", "user", b"s", 1, project="shop")),
+        ("UserNotExist", Key("K", "user", b"s", 1, user="anna")),
+    ):
+        with pytest.raises(ApiError) as caught:
+            await catalog.roster.add_key(made)
+        assert (caught.value.error_code, catalog.roster.key("K")) == (gone, None)
+
+
+async def test_a_key_that_was_revoked_gets_no_other_secret(catalog: Opened) -> None:
+    with pytest.raises(ApiError, match="there is no key"):
+        await catalog.roster.replace_key(Key("K", "user", b"s", 1, role="admin"))
+    assert catalog.roster.key("K") is None
+
+
 async def test_a_table_that_could_not_be_dropped_goes_at_the_next_start(catalog: Opened, path: Path, tables: Tables) -> None:
     logstore = catalog.logstore("web", "access")
     assert logstore is not None
@@ -352,6 +381,7 @@ def key(name: str, project: str = "web", *logstores: str) -> Key:
 
 async def test_a_key_that_takes_the_place_of_others_ends_them(catalog: Opened, path: Path, tables: Tables) -> None:
     await catalog.roster.enrol(Agent("host-1", 1), Grant("host-1", "web", ("access",), 1))
+    await catalog.create_project("shop", "", {})
     await catalog.roster.add_key(key("first", "web", "access"))
     await catalog.roster.add_key(key("other", "shop"))
     await catalog.roster.add_key(key("second", "web", "access", "errors"), gone=lambda _: True)

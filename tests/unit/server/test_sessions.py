@@ -9,6 +9,7 @@ import pytest
 from tailrace.errors import ApiError
 from tailrace.server.auth.passwords import Passwords, hash_password
 from tailrace.server.auth.sessions import Sessions, csrf_token
+from tailrace.server.db import account_statements as statements
 from tailrace.server.db.accounts import Accounts
 from tailrace.server.db.records import User
 from tailrace.server.db.transactions import Transactions
@@ -55,6 +56,40 @@ async def test_who_guesses_from_many_addresses_is_held_up_by_name(doors: Doors) 
     codes = [await refusal(doors, "anna", "wrong password", f"10.0.1.{number}") for number in range(MOST_FAILURES + 1)]
     assert codes == ["LoginFailed"] * MOST_FAILURES + ["TooManyAttempts"]
     assert await refusal(doors, "anna", PASSWORD, "10.0.2.1") == "TooManyAttempts"
+
+
+async def test_who_has_a_session_cannot_guess_the_password_either(doors: Doors) -> None:
+    anna = doors.accounts.known_user("anna")
+    codes: list[str] = []
+    for password in ["wrong password"] * MOST_FAILURES + [PASSWORD]:
+        with pytest.raises(ApiError) as caught:
+            await doors.sessions.confirm(anna, password)
+        codes.append(caught.value.error_code)
+    assert codes == ["LoginFailed"] * MOST_FAILURES + ["TooManyAttempts"]
+
+
+async def test_a_password_that_is_changed_during_a_login_opens_no_session(doors: Doors) -> None:
+    async def change_meanwhile(password: str, hashed: str | None) -> bool:
+        await doors.accounts.change_user("anna", lambda one: replace(one, password_hash="another"))
+        return True
+
+    doors.passwords.matches = change_meanwhile  # pyright: ignore[reportAttributeAccessIssue]
+    assert await refusal(doors, "anna", PASSWORD, "10.0.0.1") == "LoginFailed"
+    assert doors.accounts.sessions("anna") == []
+
+
+async def test_a_new_password_brings_no_role_back_that_a_deleted_project_took_along(doors: Doors) -> None:
+    await doors.transactions.run(statements.forget_project, "web")
+    changed = await doors.accounts.change_user("anna", lambda one: replace(one, password_hash="another"))
+    again = Accounts(doors.transactions)
+    await again.open()
+    assert (changed.roles, again.known_user("anna").roles, again.known_user("anna").password_hash) == ({}, {}, "another")
+
+
+async def test_a_role_in_a_project_that_has_just_gone_is_none(doors: Doors) -> None:
+    with pytest.raises(ApiError, match="does not exist"):
+        await doors.accounts.change_user("anna", lambda one: replace(one, roles={**one.roles, "shop": "admin"}))
+    assert doors.accounts.known_user("anna").roles == {"web": "reader"}
 
 
 async def test_a_session_ends_by_itself_and_survives_a_restart(doors: Doors) -> None:

@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from tailrace.cli.client import Client
 from tailrace.cli.connection import NO_FLAGS, ConnectionFlags, connect_to_server
 from tailrace.cli.output import Output, note, print_table, say
-from tailrace.cli.passwords import new_password
+from tailrace.cli.passwords import new_password, old_password
 from tailrace.errors import UsageError
 
 app = App(name="user", help="Who may use a server, and what they may do.")
@@ -86,7 +86,7 @@ def disable(name: NAME, /, *, connection: ConnectionFlags = NO_FLAGS) -> None:
 
 @app.command
 def reset_password(name: NAME, /, *, connection: ConnectionFlags = NO_FLAGS) -> None:
-    """Give a user another password. On the server's own home this works without the server, too."""
+    """Give a user another password; your own, after the present one. On the server's own home this works without the server, too."""
     from tailrace.cli.home import is_stopped_server
 
     home = connection.home.expanduser().absolute()
@@ -96,7 +96,9 @@ def reset_password(name: NAME, /, *, connection: ConnectionFlags = NO_FLAGS) -> 
         reset(home, name, new_password(name))
     else:
         with Client(connect_to_server(connection)) as client:
-            client.own("PUT", f"/users/{quote(name)}/password", {"password": new_password(name)})
+            own = client.own("GET", "/sessions/current")["user"] == name
+            known = {"old_password": old_password(name)} if own else {}
+            client.own("PUT", f"/users/{quote(name)}/password", {**known, "password": new_password(name)})
     say(f"{name} has another password; all sessions ended")
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
+
+LONGEST_AUTHOR: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +28,8 @@ class Principal:
         if self.user:
             return self.user
         return f"agent {self.agent}" if self.agent else f"key {self.key_id}"
+
+    @property
+    def author(self) -> str:
+        """`who`, as long as the column that keeps it."""
+        return self.who[:LONGEST_AUTHOR]

@@ -14,7 +14,7 @@ from tailrace.errors import ApiError
 from tailrace.server.auth.passwords import Passwords
 from tailrace.server.auth.principal import Principal
 from tailrace.server.db.accounts import Accounts
-from tailrace.server.db.records import LoginSession
+from tailrace.server.db.records import LoginSession, User
 from tailrace.server.fleet.attempts import Attempts
 from tailrace.server.settings import Settings
 
@@ -57,10 +57,17 @@ class Sessions:
             raise ApiError(401, "LoginFailed", "the name or the password is wrong, or the user is disabled")
         secret, now = secrets.token_urlsafe(32), int(time.time())
         login = LoginSession(secrets.token_hex(8), _hash(secret), user.name, address[:64], now, now + self._lives_secs)
-        await self._accounts.add_session(login, now)
+        await self._accounts.add_session(login, now, checked=user)
         surplus = {one.id for one in self._accounts.sessions(user.name)[:-MOST_PER_USER]}
         await self._accounts.end_sessions(user.name, lambda one: one.id in surplus)
         return f"{PREFIX}.{login.id}.{secret}", login
+
+    async def confirm(self, user: User, password: str) -> None:
+        """That who is logged in knows the password. Guessing is bounded as in `login`. Raises ApiError 401 LoginFailed, 429."""
+        self._by_user.admit(user.name)
+        if not await self._passwords.matches(password, user.password_hash):
+            self._by_user.failed(user.name)
+            raise ApiError(401, "LoginFailed", "the old password is wrong")
 
     def principal(self, token: str) -> Principal:
         """Who has logged in. Raises ApiError 401 SessionExpired, for whatever is wrong with the token."""

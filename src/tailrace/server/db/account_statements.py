@@ -1,10 +1,14 @@
 """What is asked of the metadata database about users and their sessions: one function per question or change."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from tailrace.errors import ApiError
+from tailrace.server.auth.roles import EVERYTHING
 from tailrace.server.db.records import LoginSession, User
-from tailrace.server.db.tables import KeyRow, SessionRow, UserRow
+from tailrace.server.db.tables import KeyRow, ProjectRow, SessionRow, UserRow
 
 
 def users(session: Session) -> list[User]:
@@ -16,8 +20,8 @@ def sessions(session: Session) -> list[LoginSession]:
     return [LoginSession(row.id, row.secret_hash, row.user_name, row.address, row.created, row.expires) for row in rows]
 
 
-def put_user(session: Session, user: User) -> None:
-    session.merge(
+def insert_user(session: Session, user: User) -> None:
+    session.add(
         UserRow(
             name=user.name,
             password_hash=user.password_hash,
@@ -27,6 +31,30 @@ def put_user(session: Session, user: User) -> None:
             modified=user.modified,
         )
     )
+
+
+def change_user(session: Session, user: User, roles: Mapping[str, str | None]) -> User:
+    """Of the roles only those that change (None: none any more), as a project may have taken others along in the meantime."""
+    row = session.get_one(UserRow, user.name)
+    row.password_hash, row.enabled, row.modified = user.password_hash, user.enabled, user.modified
+    session.flush()  # nobody else writes from here on: what is read now is so
+    session.refresh(row)
+    for project in (name for name, role in roles.items() if role is not None and name != EVERYTHING):
+        check_project(session, project)
+    row.roles = {name: role for name, role in {**row.roles, **roles}.items() if role is not None}
+    return _user(row)
+
+
+def check_project(session: Session, name: str) -> None:
+    """Raises ApiError 404 ProjectNotExist."""
+    if session.scalar(select(ProjectRow.id).where(ProjectRow.name == name)) is None:
+        raise ApiError(404, "ProjectNotExist", f"The Project does not exist : {name}")
+
+
+def check_user(session: Session, name: str) -> None:
+    """Raises ApiError 404 UserNotExist."""
+    if session.get(UserRow, name) is None:
+        raise ApiError(404, "UserNotExist", f"there is no user `{name}`")
 
 
 def delete_user(session: Session, name: str) -> None:

@@ -44,7 +44,8 @@ class Accounts:
         async with self._changing:
             if user.name in self._users:
                 raise ApiError(400, "UserAlreadyExist", f"user `{user.name}` already exists")
-            await self._put(user)
+            await self._run(statements.insert_user, user)
+            self._users[user.name] = user
 
     async def change_user(self, name: str, change: Callable[[User], User], *, project: str = "") -> User:
         """`change` makes the new record of the present one. With `project`, the audit log shows no more than the role in it."""
@@ -52,8 +53,10 @@ class Accounts:
             before = self.known_user(name)
             after = change(before)
             changed(before=_shown(before, project), after=_shown(after, project))
-            await self._put(after)
-            return after
+            roles = {one: after.roles.get(one) for one in {**before.roles, **after.roles} if before.roles.get(one) != after.roles.get(one)}
+            kept = await self._run(statements.change_user, after, roles)
+            self._users[name] = kept
+            return kept
 
     async def delete_user(self, name: str) -> None:
         """The roster forgets the keys."""
@@ -78,9 +81,12 @@ class Accounts:
         """The oldest first."""
         return sorted((one for one in self._sessions.values() if one.user == user), key=lambda one: one.created)
 
-    async def add_session(self, login: LoginSession, now: int) -> None:
+    async def add_session(self, login: LoginSession, now: int, *, checked: User | None = None) -> None:
+        """`checked` is the user whose password was looked at, which takes a while: 401 LoginFailed when it is another one by now."""
         async with self._changing:
-            self.known_user(login.user)
+            user = self.known_user(login.user)
+            if checked is not None and (user.password_hash != checked.password_hash or not user.enabled):
+                raise ApiError(401, "LoginFailed", "the password was changed or the user disabled at this very moment: log in again")
             await self._run(statements.put_session, login, now)
             self._sessions = {one.id: one for one in self._sessions.values() if one.expires > now}
             self._sessions[login.id] = login
@@ -94,10 +100,6 @@ class Accounts:
                 self._sessions.pop(one, None)
 
     # --- memory -----------------------------------------------------------------------------------------------------------------
-    async def _put(self, user: User) -> None:
-        await self._run(statements.put_user, user)
-        self._users[user.name] = user
-
     def _load(self, session: Session) -> None:
         self._users = {user.name: user for user in statements.users(session)}
         self._sessions = {one.id: one for one in statements.sessions(session)}

@@ -34,6 +34,8 @@ class Catalog:
         self._store = store
         self._make_room = make_room
         self._changing = asyncio.Lock()
+        self.deleted: list[Callable[[str], None]] = []
+        """Each is told the name of a project as soon as the database has forgotten it, before anything else can fail."""
         self.builds = IndexBuilds(store, self.index_built)
         self._projects: dict[str, Project] = {}
         self._logstores: dict[str, dict[str, Logstore]] = {}
@@ -96,6 +98,8 @@ class Catalog:
             gone = await self._run(statements.delete_project, self._known_project(name).id)
             del self._projects[name]
             del self._logstores[name]
+            for forget in self.deleted:
+                forget(name)
             for logstore in gone:
                 await self.builds.give_up(logstore)
                 await self._drop_table(logstore)
@@ -241,10 +245,9 @@ class Catalog:
     async def _drop_table(self, logstore: int) -> None:
         try:
             await self._store.drop(logstore)
+            await self._run(statements.forget_drop, logstore)
         except TailraceError as error:
             log.warning("cannot drop the table of a deleted logstore, the next start tries again", logstore=logstore, reason=error.message)
-            return
-        await self._run(statements.forget_drop, logstore)
 
     def _known_project(self, name: str) -> Project:
         project = self._projects.get(name)

@@ -157,7 +157,7 @@ class Config:
     """1 when it is made, one more with each change."""
     document: Mapping[str, Any]
     author: str
-    """Id of the key that saved this version."""
+    """Who saved this version."""
     created: int
     modified: int
 

@@ -58,6 +58,8 @@ class Roster:
     async def replace_key(self, key: Key) -> None:
         """Its secret is another one now."""
         async with self._changing:
+            if key.id not in self._keys:
+                raise ApiError(404, "KeyNotExist", f"there is no key `{key.id}`")
             await self._run(statements.replace_keys, [key.id], key)
             self._remember_key(key)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from tailrace.server.db.account_statements import check_project, check_user
 from tailrace.server.db.records import Agent, Grant, Key, Token
 from tailrace.server.db.tables import AgentRow, GrantRow, KeyRow, TokenRow
 
@@ -50,9 +51,15 @@ def insert_key(session: Session, key: Key) -> None:
 
 
 def replace_keys(session: Session, gone: Sequence[str], key: Key | None) -> None:
+    """Raises ApiError 404 when the new one's user or project has gone in the meantime."""
     session.execute(delete(KeyRow).where(KeyRow.id.in_(gone)))
     if key is not None:
         insert_key(session, key)
+        session.flush()  # nobody else writes from here on: what is read now is so
+        if key.user:
+            check_user(session, key.user)
+        if key.project:
+            check_project(session, key.project)
 
 
 def enrol(session: Session, agent: Agent, grant: Grant, token: Token | None) -> None:

@@ -6,16 +6,18 @@ import sqlite3
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.orm import Session
 
 from tailrace.errors import ApiError, BusyError
 from tailrace.server.db.changes import CURRENT, insert
+from tailrace.telemetry.redaction import redact_text
 
 Result = TypeVar("Result")
+READ_ONLY: Final = "25006"
 
 
 class Transactions:
@@ -52,9 +54,20 @@ def _in_our_words() -> Generator[None]:
         yield
     except DataError as error:
         raise ApiError(400, "ParameterInvalid", "a text is too long, or holds characters that cannot be kept") from error
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, InternalError) as error:
         if not isinstance(error.orig, sqlite3.Error):
-            raise BusyError("the metadata database cannot be reached", hint="is PostgreSQL running?") from error
+            raise _postgresql_says(error) from error
         if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             raise BusyError("the metadata cannot be written: the disk is full", hint="free some space") from error
         raise
+
+
+def _postgresql_says(error: DBAPIError) -> BusyError:
+    """By SQLSTATE: class 08, 57P01 to 57P05 or none at all mean that there is no connection."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if not state or state.startswith(("08", "57P0")):
+        return BusyError("the metadata database cannot be reached", hint="is PostgreSQL running?")
+    if state == READ_ONLY:
+        return BusyError("the metadata database is read-only", hint="`database` has to name the primary, not a standby")
+    reason = redact_text(" ".join(str(error.orig).split()))
+    return BusyError(f"the metadata database refuses: {reason} (SQLSTATE {state})", hint="see the log of PostgreSQL")

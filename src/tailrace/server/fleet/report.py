@@ -111,12 +111,18 @@ def reported(agent: str, beat: HeartbeatRequest, known: Report | None, now: int)
 
 
 def seen_by(report: Report, project: str) -> Report:
-    """Without what is other projects' business."""
+    """Without what is, or may be, other projects' business: of an agent that works for several. Alarms do not say whose they are."""
     own = {name: info for name, info in report.continuous.items() if name.startswith(f"{project}@")}
-    others = [f"{name.partition('@')[0]}@" for name in report.continuous.keys() - own.keys()]
-    if any(other in report.vitals.trouble for other in others):
-        return replace(report, continuous=own, vitals=replace(report.vitals, trouble="it has trouble with another project"))
-    return replace(report, continuous=own)
+    trouble = report.vitals.trouble
+    if trouble and not _concerns(trouble, project):
+        trouble = "it has trouble that is not of this project alone"
+    return replace(report, continuous=own, vitals=replace(report.vitals, trouble=trouble, alarms=[]))
+
+
+def _concerns(trouble: str, project: str) -> bool:
+    """Of a pipeline of the project, or of a target (`sls:SERVER/PROJECT/LOGSTORE`) of it."""
+    target = trouble.partition(": ")[0].split("/")
+    return trouble.startswith(f"{project}@") or (trouble.startswith("sls:") and len(target) > 2 and target[-2] == project)
 
 
 def outcome_of(info: ConfigInfo) -> str:

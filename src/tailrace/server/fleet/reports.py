@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from tailrace.server.fleet.report import Report, reported, seen_by
+from tailrace.server.fleet.report import Report, reported
 from tailrace.server.fleet.status import Standing, condition, is_over, standing
 from tailrace.wire.control import HeartbeatRequest
 from tailrace.wire.vitals import decode
@@ -48,11 +48,11 @@ class Reports:
         """Whether there are agents on Windows and on Linux."""
         return len(self._families) > 1
 
-    def standing(self, report: Report, project: str = "") -> Standing:
-        """In the eyes of one project, which has no business with what the agent does for others; by default of all."""
+    def standing(self, report: Report, seen: Report | None = None) -> Standing:
+        """In the eyes of one project, which sees no more than `seen` of it (`report.seen_by`); by default of all."""
         now = self._clock()
-        if project and any(not name.startswith(f"{project}@") for name in report.continuous):
-            status, reason = condition(seen_by(report, project), now)
+        if seen is not None and seen != report:
+            status, reason = condition(seen, now)
             since = report.since if status == report.status else report.last_beat
             report = replace(report, status=status, reason=reason, since=since)
         return standing(report, now, self._began_at)

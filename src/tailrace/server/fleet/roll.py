@@ -10,10 +10,11 @@ from tailrace.server.db.records import Agent, Config, MachineGroup
 from tailrace.server.db.roster import Roster
 from tailrace.server.fleet.heartbeats import Heartbeats
 from tailrace.server.fleet.membership import Membership
-from tailrace.server.fleet.report import Report
+from tailrace.server.fleet.report import Report, seen_by
 from tailrace.server.fleet.reports import Reports
 from tailrace.server.fleet.status import Standing, Status
 from tailrace.wire.control import ConfigStatus
+from tailrace.wire.vitals import VitalAlarm
 
 DOCTOR: Final = "`tailrace agent doctor` on the machine says what keeps it"
 
@@ -27,6 +28,8 @@ class Entry:
     standing: Standing
     groups: Sequence[MachineGroup]
     """Of the project."""
+    alarms: Sequence[VitalAlarm] = ()
+    """Those that the project may see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,12 @@ class Roll:
         if report is None:
             return Entry(agent, None, Standing(Status.NEW, "it has not reported yet", agent.created), ())
         groups = [] if report.retired else [one for one in self._membership.groups_of(report) if project in ("", one.project)]
-        return Entry(agent, report, self._reports.standing(report, project), groups)
+        seen = seen_by(report, project) if project and self._works_for_others(report, project) else report
+        return Entry(agent, report, self._reports.standing(report, seen), groups, seen.vitals.alarms)
+
+    def _works_for_others(self, report: Report, project: str) -> bool:
+        granted = any(grant.project != project for grant in self._roster.grants(report.agent))
+        return granted or any(not name.startswith(f"{project}@") for name in report.continuous)
 
     def why(self, project: str, machine: str, *, group: str = "", config: str = "") -> list[Finding]:
         """Why a machine, named by address, id, host name or agent, is not in a group, or does not collect. The first that is not ok is the

@@ -149,8 +149,16 @@ def test_vitals_survive_the_way() -> None:
 async def test_a_project_sees_nothing_of_what_an_agent_does_for_others(bench: Bench) -> None:
     await bench.project("bank", "a1")
     secret = ConfigInfo("bank@gold", 3, ConfigStatus.FAILED, "the vault is empty")
-    bench.beat("a1", held=(APPLIED, secret), state="degraded", trouble="bank@gold: no room")
-    assert status(bench)[:2] == ("degraded", "it has trouble with another project")
+    neutral = ("degraded", "it has trouble that is not of this project alone")
+    alarm = VitalAlarm("SEND_DATA_FAIL_ALARM", "cannot send to bank/gold", 3, 990)
+    for trouble in ("bank@gold: no room", "sls:h:9481/bank/gold: refused", "sls:h:9481/bank/x: a/shop/b", "server h: away"):
+        for held in ((APPLIED, secret), ()):
+            bench.beat("a1", held=held, state="degraded", trouble=trouble, alarms=[alarm])
+            assert (status(bench)[:2], bench.roll.entry(bench.roster.known_agent("a1"), "shop").alarms) in [(neutral, []), (neutral, ())]
+    for trouble in ("shop@one: no room", "sls:h:9481/shop/app: refused"):
+        bench.beat("a1", held=(APPLIED, secret), state="degraded", trouble=trouble)
+        assert status(bench)[:2] == ("degraded", trouble)
+    bench.beat("a1", held=(APPLIED, secret))
     assert [one.agent.id for one in bench.roll.entries("shop", Filter(config="gold"))] == []
 
 

@@ -22,7 +22,7 @@ async def create_config(call: Call, *, form: Form) -> Response:
         raise _invalid(f"config name `{name}` is not 2 to 128 of letters, digits, - _ and ., with a letter or digit at both ends")
     _check(call, name, document, form)
     most = most_of("configs", project, call.settings)
-    await call.collection.create_config(project, name, form, document, call.principal.key_id, most=most)
+    await call.collection.create_config(project, name, form, document, call.principal.author, most=most)
     return ok()
 
 
@@ -36,7 +36,7 @@ async def update_config(call: Call, *, form: Form) -> Response:
     if document.get("configName", config.name) != config.name:
         raise _invalid(f"config `{config.name}` cannot be renamed to `{document['configName']}`")
     _check(call, config.name, document, form)
-    await call.collection.change_config(config.project, config.name, document, call.principal.key_id)
+    await call.collection.change_config(config.project, config.name, document, call.principal.author)
     return ok()
 
 

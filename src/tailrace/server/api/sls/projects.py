@@ -46,11 +46,7 @@ async def update_project(call: Call) -> Response:
 
 
 async def delete_project(call: Call) -> Response:
-    name = call.require_project().name
-    await call.catalog.delete_project(name)
-    call.services.roster.project_deleted(name)
-    call.collection.project_deleted(name)
-    call.services.accounts.project_deleted(name)
+    await call.catalog.delete_project(call.require_project().name)
     return ok()
 
 

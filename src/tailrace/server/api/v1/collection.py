@@ -37,7 +37,7 @@ class SavedConfig(BaseModel):
     name: str
     form: Literal["classic", "pipeline"]
     version: int
-    author: str = Field(description="Id of the key that saved this version.")
+    author: str = Field(description="Who saved this version.")
     modified: int
     logstores: list[str] = Field(description="Logstores of the project that it writes to.")
     groups: list[str] = Field(description="Machine groups that it is applied to.")
@@ -98,10 +98,10 @@ async def save_pipeline(project: ProjectName, name: ConfigName, body: PipelineTe
     document = checked_pipeline(server, project, name, body.text)
     if known is None:
         most = most_of("configs", owner, server.settings)
-        return _saved(server, await server.collection.create_config(owner, name, "pipeline", document, caller.key_id, most=most))
+        return _saved(server, await server.collection.create_config(owner, name, "pipeline", document, caller.author, most=most))
     if known.form != "pipeline":
         raise ApiError(400, "ConfigAlreadyExist", f"config `{name}` has the classic form")
-    return _saved(server, await server.collection.change_config(project, name, document, caller.key_id))
+    return _saved(server, await server.collection.change_config(project, name, document, caller.author))
 
 
 @router.get("/configs/{name}/versions")
@@ -122,7 +122,7 @@ async def roll_back(project: ProjectName, name: ConfigName, body: Rollback, call
     document = next((one.document for one in found if one.version == body.version), None)
     if document is None:
         raise ApiError(404, "ConfigNotExist", f"config `{name}` has no version {body.version}")
-    return _saved(server, await server.collection.change_config(project, name, document, caller.key_id))
+    return _saved(server, await server.collection.change_config(project, name, document, caller.author))
 
 
 @router.get("/groups/{group}/members")

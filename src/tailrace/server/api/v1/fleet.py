@@ -60,7 +60,7 @@ class FleetAgent(BaseModel):
     in_bytes_per_sec: int
     lag_bytes: int = Field(description="Written and not read.")
     waiting_secs: int = Field(description="For so long the oldest of what was read waits for its delivery.")
-    alarms: list[AgentAlarm]
+    alarms: list[AgentAlarm] = Field(description="Of an agent that works for this project alone.")
 
 
 class FleetAgents(BaseModel):
@@ -154,7 +154,7 @@ def _agent(entry: Entry, project: str) -> FleetAgent:
         in_bytes_per_sec=vitals.in_bytes_per_sec,
         lag_bytes=vitals.lag_bytes,
         waiting_secs=vitals.waiting_secs,
-        alarms=[AgentAlarm(kind=one.kind, message=one.message, count=one.count, last_at=one.last_at) for one in vitals.alarms],
+        alarms=[AgentAlarm(kind=one.kind, message=one.message, count=one.count, last_at=one.last_at) for one in entry.alarms],
     )
 
 

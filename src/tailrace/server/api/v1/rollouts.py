@@ -72,7 +72,7 @@ async def begin(project: ProjectName, body: NewRollout, caller: Caller, server: 
         raise ApiError(400, "InvalidParameter", f"config `{body.config}` has the classic form: only pipelines go out in stages")
     document = checked_pipeline(server, project, body.config, body.text)
     plan = Plan(body.stages, body.soak_secs, body.max_failures, body.max_lag_mb * 1_048_576)
-    return _known(server, await server.rollouts.begin(owner, body.config, document, caller.key_id, plan), with_agents=True)
+    return _known(server, await server.rollouts.begin(owner, body.config, document, caller.author, plan), with_agents=True)
 
 
 @router.get("")
@@ -107,7 +107,7 @@ async def resume(project: ProjectName, rollout: RolloutId, caller: Caller, serve
 async def roll_back(project: ProjectName, rollout: RolloutId, caller: Caller, server: Server) -> KnownRollout:
     """Give all agents the version before."""
     allowed_in(caller, server, project, UPDATE)
-    return _known(server, await server.rollouts.roll_back(project, rollout, caller.key_id))
+    return _known(server, await server.rollouts.roll_back(project, rollout, caller.author))
 
 
 def _known(server: Services, rollout: Rollout, *, with_agents: bool = False) -> KnownRollout:

@@ -126,8 +126,8 @@ async def set_password(name: UserName, wanted: NewPassword, caller: Caller, serv
     own = caller.user == name
     authorize(caller, "tailrace:SetOwnPassword" if own else "tailrace:SetPassword", Resource())
     known = server.accounts.known_user(name)
-    if own and not await server.passwords.matches(wanted.old_password, known.password_hash):
-        raise ApiError(401, "LoginFailed", "the old password is wrong")
+    if own:
+        await server.sessions.confirm(known, wanted.old_password)
     hashed = await server.passwords.hash(wanted.password)
     changed = await server.accounts.change_user(name, lambda one: replace(one, password_hash=hashed, modified=int(time.time())))
     await server.accounts.end_sessions(name, lambda one: f"session {one.id}" != caller.key_id)
