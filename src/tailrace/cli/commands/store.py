@@ -10,6 +10,7 @@ from tailrace.cli.connection import NO_FLAGS, ConnectionFlags, connect_to_projec
 from tailrace.cli.output import Output, note, print_table
 
 app = App(name="store", help="What the server keeps.")
+app.command("tailrace.cli.commands.store_check:check", name="check")
 
 USAGE: Final = ("logstore", "events", "bytes", "index_bytes", "oldest_day", "ttl_days", "max_bytes")
 OUTPUT = Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")]

@@ -80,6 +80,10 @@ class Cursors:
         """All that were ever written to, those that are gone too."""
         return {logstore for logstore, _ in self._durable}
 
+    def shards(self, logstore: int) -> list[int]:
+        """Those of a logstore that were ever written to."""
+        return sorted(shard for owner, shard in self._durable if owner == logstore)
+
     def start(self) -> None:
         """After recovery: go on from what is durable."""
         self._next = {key: ShardState(shard.seq, shard.group_cursor) for key, shard in self._durable.items()}

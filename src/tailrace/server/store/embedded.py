@@ -21,15 +21,17 @@ from tailrace.journal import Journal
 from tailrace.journal.group import GroupCommit
 from tailrace.server.store import records
 from tailrace.server.store.buffers import Pending
+from tailrace.server.store.checking import Checking
 from tailrace.server.store.cursors import Cursors
 from tailrace.server.store.engine import Engine
 from tailrace.server.store.engine_settings import EngineSettings
 from tailrace.server.store.freezing import Freezing
+from tailrace.server.store.gaps import Check
 from tailrace.server.store.identities import ENDED_MS, Identities
 from tailrace.server.store.intake import Intake
 from tailrace.server.store.port import Committed, Dropped, EngineQuery, Filling, Found, Frontier, Rows, Snapshot, TableSpec, Usage, Write
 from tailrace.server.store.recovery import Recovered, recover
-from tailrace.server.store.sealing import Sealer
+from tailrace.server.store.sealing import Sealer, set_aside
 from tailrace.server.store.space import Space
 from tailrace.server.store.tables import Tables
 
@@ -177,6 +179,12 @@ class EmbeddedStore:
 
     async def stored_ranges(self, agent: str, epoch: bytes, stream: int) -> list[tuple[int, int]]:
         return self._known.stored(agent, epoch, stream)
+
+    async def check(self, table: TableSpec) -> Check:
+        ends = {shard: (await self.frontier(table.logstore, shard)).row for shard in self._cursors.shards(table.logstore)}
+        checking = Checking(self.engine, table, ends, int(self._clock() * 1000))
+        found = await checking.run(self._known.acknowledged_below)
+        return replace(found, set_aside=await asyncio.to_thread(set_aside, self.directory, table.logstore))
 
     def health(self) -> dict[str, object]:
         oldest = self._sealer.oldest()

@@ -88,6 +88,11 @@ class Identities:
                 found += [(one.start, one.end) for one in state.above.values() if _is_whole(one)]
         return _joined(found)
 
+    def acknowledged_below(self, key: StreamKey) -> int | None:
+        """The sequence below which all is acknowledged, for all that the agent has said; None for a stream that nothing is known of."""
+        stream = self._streams.get(key)
+        return None if stream is None else stream.low
+
     def forget_ended(self, now_ms: int) -> None:
         """Drop the streams whose end lies long enough back."""
         while self._ended and self._ended[0][0] + self._ended_ms <= now_ms:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from tailrace.pipeline.contract import Identity
+from tailrace.server.store.gaps import Check
 
 TAG_PREFIX = "__tag__:"
 """Before a tag's name where fields and tags stand side by side: in queries and in an index."""
@@ -290,6 +291,11 @@ class Store(Protocol):
 
     async def stored_ranges(self, agent: str, epoch: bytes, stream: int) -> list[tuple[int, int]]:
         """The ranges `[start, end)` of a stream that are stored whole, for an agent that cannot read one of them again."""
+        ...
+
+    async def check(self, table: TableSpec) -> Check:
+        """Which numbers of shards and sequences of streams are not there, of what has to be readable by now. Raises EngineError, and
+        BusyError when too many others ask."""
         ...
 
     def health(self) -> dict[str, object]:

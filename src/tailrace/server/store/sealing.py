@@ -43,6 +43,8 @@ MEMORY_LIMIT = 241
 PATIENCE = {MEMORY_LIMIT: 20}
 """Attempts before a block is set aside, by engine error; 5 for those that do not pass by themselves."""
 MAX_CRASHES = 5
+QUARANTINE = "quarantine"
+"""Directory of the blocks that were set aside, each a journal."""
 PAUSE_SECS = 60.0
 """How long a pause waits for blocks that are with the engine."""
 
@@ -64,7 +66,7 @@ class Sealer:
         """Bytes of bodies in the journal that the engine does not have."""
         self._engine = engine
         self._commits = commits
-        self._quarantine = directory / "quarantine"
+        self._quarantine = directory / QUARANTINE
         self._tables = tables
         self._on_progress = on_progress
         self._buffers: dict[int, Buffer] = {}
@@ -400,6 +402,11 @@ def _placement(request: records.RequestRecord, package: records.PackageRecord) -
         request.recv_ms, package.shard, package.seq, package.group_cursor, package.agent, package.epoch,
         package.stream, package.sequence, package.part, request.mark_ahead,
     )  # fmt: skip
+
+
+def set_aside(directory: Path, logstore: int) -> int:
+    """How many blocks of a logstore lie in the quarantine of a store's directory."""
+    return len(list((directory / QUARANTINE).glob(f"{schema.table_name(logstore)}-*")))
 
 
 def _write_aside(path: Path, block: Block) -> None:
