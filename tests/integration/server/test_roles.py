@@ -15,7 +15,12 @@ ADMINS = {
     "own GET /projects/{project}/changes",
 }
 """What the administrators of a project may, and nobody below."""
-OPERATORS_READ = {"log:GetConfig", "log:GetLogtailPipelineConfig", "own GET /projects/{project}/configs/{name}/versions"}
+OPERATORS_READ = {
+    "log:GetConfig",
+    "log:GetLogtailPipelineConfig",
+    "own GET /projects/{project}/configs/{name}/versions",
+    "own GET /projects/{project}/logstores/{logstore}/check",
+}
 EVERYBODYS = {"own GET /agents", "own GET /tokens", "own GET /keys"}
 """Lists that hold what the caller may see."""
 UNKNOWN = {"own GET /keys/{key_id}", "own POST /keys/{key_id}/reset", "own DELETE /keys/{key_id}"}
