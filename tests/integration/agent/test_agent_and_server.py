@@ -45,7 +45,7 @@ def test_a_stream_that_ended_is_forgotten_by_the_server(tmp_path: Path):
             (agent.logs / f"{number}.log").write_text(f"line of file {number}\n")
         agent.start("--enrol-local", agent.endpoint)
         wait_for(lambda: len(found(server, "line")) == 5)
-        assert streams_at(server) == 5
+        wait_for(lambda: streams_at(server) == 5, "those of the audit log have ended")
         for number in range(4):
             os.truncate(agent.logs / f"{number}.log", 0)
         wait_for(lambda: streams_at(server) == 1, "the four streams that ended are forgotten")

@@ -33,7 +33,7 @@ def test_compare_with_yesterday(logstore: FilledLogstore):
     assert today(logstore, sql) == [("[4.0,6.0,0.6666666666666666]",)]
     assert today(logstore, f"select d[1], d[2] from ({sql})", "kind:a") == [("2.0", "4.0")]
     assert today(logstore, "select compare(n, 86400, 172800) as d from (select count(*) as n from log)") == [
-        ("[4.0,6.0,0.0,0.6666666666666666,null]",)
+        ('[4.0,6.0,0.0,0.6666666666666666,"Infinity"]',)
     ]
 
 

@@ -81,6 +81,6 @@ def test_what_an_earlier_run_has_read_is_not_read_again(home: Home):
     key, position = f"{status.st_dev:x}:{status.st_ino:x}:0", {"v": 1, "offset": 400}
     checkpoint = open_checkpoint(home.directory / "agent").database
     stream = StreamRow("00000000000000AA", "t", "i", key, position, position, 1)
-    checkpoint.commit(configs={}, streams=[stream.values()], prepared=[], acknowledged=[], forgotten=[])
+    checkpoint.commit(configs={}, streams=[stream.values()], prepared=[], acknowledged=[], forgotten=[], notes={})
     checkpoint.close()
     assert watch(home, {"read": 300}, {"read": 600})[0] == "importing: 300 B of 600 B"
