@@ -67,7 +67,8 @@ class Tenant:
         found: dict[str, bytes] = {}
         admin = (self._server.key_id, self._server.key_secret)
         for operation in operations(self._server):
-            changing = operation.query.startswith("type=") or operation.pattern.endswith(("/changes", "/tail", "/logs", "/storage"))
+            counting = operation.pattern.endswith(("/changes", "/tail", "/tail/stream", "/logs", "/storage", "/check"))
+            changing = operation.query.startswith("type=") or counting
             concerns = operation.api == "sls" or "{project}" in operation.pattern
             if operation.method == "GET" and concerns and not changing:
                 found[operation.name] = operation.send(self._server, self.project, self.names, admin).body
