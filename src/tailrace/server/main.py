@@ -144,7 +144,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
     transactions = Transactions(open_metadata(settings), threads=settings.database_threads)
     store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs, max_lag_secs=settings.max_lag_secs)
     reserve, exports = Reserve(settings.server_directory / RESERVE), Exports(settings.server_directory / EXPORTS)
-    catalog, passwords = Catalog(transactions, store, reserve.release), Passwords()
+    catalog, passwords = Catalog(transactions, store, reserve.release, exports.forget), Passwords()
     ingest, backups = Ingest(store, settings), Backups(settings.home, store, catalog.held)
     try:
         waking, secret = Waking(), settings.secret_directory
@@ -152,7 +152,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
         roster, collection = Roster(transactions), Collection(transactions, vault, waking.changed)
         accounts, audit = Accounts(transactions), Audit(transactions)
         catalog.deleted += [roster.project_deleted, collection.project_deleted, accounts.project_deleted]
-        for part in (roster, accounts, collection, catalog, audit, exports):
+        for part in (roster, accounts, collection, exports, catalog, audit):
             await part.open()
         await _add_admin_key(roster, vault, secret / ADMIN_KEY)
         addresses = settings.addresses or _addresses(settings, tls_port)

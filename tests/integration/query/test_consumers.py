@@ -183,3 +183,18 @@ def _end(consuming: Consuming, shard: int) -> Any:
             return cursor
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_a_group_of_a_new_logstore_has_read_nothing_of_what_one_before_it_had(server: RunningServer):
+    project, client = server.fresh_name("again"), server.client()
+    answers: list[list[int]] = []
+    for events in ([], [LogItem(int(time.time()), contents=[("n", "1")])]):
+        client.create_project(project, "")
+        client.create_logstore(project, "logs", shard_count=1)
+        if events:
+            client.put_logs(PutLogsRequest(project, "logs", "", "10.0.0.1", events))
+        client.split_shard(project, "logs", 0, "8" + "0" * 31)
+        client.create_consumer_group(project, "logs", "group", 60, False)
+        answers.append(sorted(client.heart_beat(project, "logs", "group", "a", []).get_shards()))
+        client.delete_project(project)
+    assert answers == [[1, 2], [0, 1, 2]]

@@ -1,11 +1,13 @@
 """Exports: the same events in each format, whatever their number, at once or as a job."""
 
+import asyncio
 import csv
 import io
 import json
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -14,8 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 from aliyun.log import LogItem, PutLogsRequest
 
-from tailrace.server.query import exporting
+from tailrace.errors import ApiError
+from tailrace.server.query import exporting, exports
 from tailrace.server.query.exporting import Export
+from tailrace.server.query.exports import Exports
+from tailrace.server.query.formats import Format
 from tailrace.server.query.window import NS, Window
 from tests.conftest import Answer, RunningServer, running_server
 from tests.integration.query.logs import START, TOKENS, EngineThread, Log
@@ -145,6 +150,81 @@ def test_a_job_of_before_a_restart_is_there_and_one_that_was_cut_off_has_failed(
         assert server.call("GET", f"{base}/exports/{job}/data").body == b""
         assert server.call("GET", f"{base}/exports/cut/data").code == "ExportNotDone"
         assert not (directory / "cut.part").exists()
+
+
+def test_a_job_goes_with_its_logstore_and_is_not_shown_to_the_next_of_that_name(server: RunningServer):
+    shell = Exporting(server)
+    wanted = {"from": shell.began - 60, "to": shell.began + 60, "query": "*"}
+    job = server.call("POST", f"{shell.base}/exports", wanted).json()["id"]
+    deadline = time.monotonic() + 30
+    while server.call("GET", f"{shell.base}/exports/{job}").json()["status"] != "done":
+        assert time.monotonic() < deadline
+    server.client().delete_project(shell.project)
+    server.make_logstore(shell.project, "access", INDEX)
+    assert server.call("GET", f"{shell.base}/exports").json() == []
+    assert server.call("GET", f"{shell.base}/exports/{job}/data").code == "ExportNotExist"
+    assert list((server.home / "server" / "exports").glob(f"{job}*")) == []
+
+
+def _export(engine: EngineThread, statement: str, kind: Format = "json") -> Export:
+    logstore = engine.logstore([Log({"id": "1"})])
+    return Export(logstore.queries, logstore.table, "logs", statement, Window(START * NS, (START + 100) * NS), kind)
+
+
+def test_a_result_of_sql_may_name_its_columns_as_it_likes(engine: EngineThread):
+    export = _export(engine, "* | select 'noon' as __time__", "parquet")
+
+    async def everything() -> bytes:
+        return b"".join([part async for part in export.parts()])
+
+    assert pq.read_table(io.BytesIO(engine.run(everything()))).to_pylist() == [{"__time__": "noon"}]
+
+
+class Broken(Export):
+    async def parts(self) -> AsyncIterator[bytes]:
+        yield b"begun"
+        raise ValueError("no such thing")
+
+
+def test_a_job_that_breaks_in_any_way_has_failed(engine: EngineThread, tmp_path: Path):
+    export = _export(engine, "*")
+
+    async def job() -> tuple[str, str]:
+        made = Exports(tmp_path)
+        found = made.start("mine", 1, Broken(export.queries, export.table, "logs", "*", export.window, "json"))
+        while found.status in ("waiting", "running"):
+            await asyncio.sleep(0.01)
+        return found.status, found.message
+
+    assert engine.run(asyncio.wait_for(job(), 20)) == ("failed", "no such thing")
+
+
+def test_a_job_that_the_disk_does_not_take_is_not_there(engine: EngineThread, tmp_path: Path):
+    export = _export(engine, "*")
+
+    async def start() -> int:
+        made = Exports(tmp_path / "gone")
+        with pytest.raises(ApiError, match="cannot begin an export"):
+            made.start("mine", 1, export)
+        return len(made.jobs(1))
+
+    assert engine.run(start()) == 0
+
+
+def test_each_project_has_a_number_of_jobs_of_its_own(engine: EngineThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(exports, "MAX_JOBS", 1)
+    export = _export(engine, "*")
+
+    async def start() -> list[int]:
+        made = Exports(tmp_path)
+        made.start("mine", 1, export)
+        with pytest.raises(ApiError, match="`mine` has 1 export jobs already"):
+            made.start("mine", 2, export)
+        made.start("theirs", 3, export)
+        await made.close()
+        return [len(made.jobs(logstore)) for logstore in (1, 2, 3)]
+
+    assert engine.run(start()) == [1, 0, 1]
 
 
 def test_the_command_writes_to_a_file_or_to_the_standard_output(exporting_shell: Exporting, tmp_path: Path):

@@ -12,8 +12,9 @@ from urllib.parse import urlencode
 import pytest
 from aliyun.log import LogItem, PutLogsRequest
 
-from tailrace.server.query import following
-from tailrace.server.query.following import Turn, follow
+from tailrace.server.query import following, service
+from tailrace.server.query.following import Now, Turn, follow
+from tailrace.server.store.port import FieldIndex, Limits, TableSpec
 from tests.conftest import RunningServer
 from tests.integration.query.logs import TOKENS, EngineThread, Log
 
@@ -143,15 +144,65 @@ def test_who_falls_far_behind_is_told_how_much_was_passed(engine: EngineThread, 
     logstore = engine.logstore([Log({"n": str(n)}) for n in range(100)])
 
     async def turns() -> list[Turn]:
-        async def frontiers() -> dict[int, int]:
-            return {0: 100}
+        async def now() -> Now:
+            return Now(logstore.table, {0: 100})
 
-        made = follow(logstore.queries, logstore.table, "", "0;0:0", frontiers)
+        made = follow(logstore.queries, logstore.table, "", "0;0:0", now)
         return [await anext(made), await anext(made)]
 
     first, second = engine.run(turns())
     assert (first.rows, first.dropped) == ([], 0)
     assert ([row["n"] for row in second.rows], second.dropped) == (["0", "1", "2", "3", "4"], 95)
+
+
+def test_who_is_too_far_behind_for_the_engine_is_taken_to_the_newest_events(engine: EngineThread, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(following, "MOST_BEHIND", 20)
+    logstore = engine.logstore([Log({"n": str(n)}) for n in range(100)])
+
+    async def turns() -> list[Turn]:
+        frontier = 15
+
+        async def now() -> Now:
+            return Now(logstore.table, {0: frontier})
+
+        made = follow(logstore.queries, logstore.table, "", "0;0:0", now)
+        found = [await anext(made)]
+        with monkeypatch.context() as patch:
+            patch.setattr(service, "LIGHT", Limits("light", memory=1))
+            found.append(await anext(made))
+            frontier = 98
+            found.append(await anext(made))
+        frontier = 100
+        return [*found, await anext(made)]
+
+    _, near, far, after = engine.run(turns())
+    assert (near.rows, near.dropped, near.waiting) == ([], 0, True)
+    assert (far.rows, far.dropped, far.waiting) == ([], 98, False)
+    assert ([row["n"] for row in after.rows], after.dropped) == (["98", "99"], 98)
+
+
+def test_each_turn_asks_the_table_that_there_is_then(engine: EngineThread):
+    logstore = engine.logstore([Log({"cost": "1"})], fields=(FieldIndex("c1", "cost", "long"),))
+    old = TableSpec(logstore.table.logstore, 30)
+    moments = [Now(old, {0: 0}), Now(logstore.table, {0: 1}), None]
+
+    async def turns() -> list[list[dict[str, str]]]:
+        async def now() -> Now | None:
+            return moments.pop(0)
+
+        return [turn.rows async for turn in follow(logstore.queries, old, "cost > 0", "0;0:0", now)]
+
+    assert [[row["cost"] for row in rows] for rows in engine.run(turns())] == [[], ["1"]]
+
+
+def test_a_stream_ends_with_its_logstore_and_does_not_go_on_with_another_of_that_name(server: RunningServer):
+    followed = Followed(server)
+    events = followed.listen()
+    next(events)
+    followed.client.delete_project(followed.project)
+    server.make_logstore(followed.project, "logs", INDEX)
+    followed.put({"n": "of somebody else"})
+    assert [data["rows"] for _, data in events if data["rows"]] == []
 
 
 def test_fields_come_with_how_many_events_have_them(followed: Followed):
@@ -197,6 +248,14 @@ def test_a_field_has_its_most_frequent_values(followed: Followed, field: str, ex
 def test_a_query_is_completed_at_its_cursor(followed: Followed, typed: str, start: int, items: list[tuple[str, str]]):
     found = followed.get("/complete", query=f"{typed} rest", position=len(typed))
     assert (found["start"], [(each["text"], each["kind"]) for each in found["items"]]) == (start, items)
+
+
+def test_what_is_typed_has_a_length_and_its_end_is_completed(followed: Followed):
+    typed = f"{'a' * 2000} {'b' * 1500} le"
+    found = followed.get("/complete", query=typed)
+    assert (found["start"], [each["text"] for each in found["items"]]) == (len(typed) - 2, ["level:"])
+    assert followed.get("/complete", query=f"* | select '{'x' * 2000}', pri")["start"] == 2015
+    assert followed.get("/complete", query="a" * 5000)["errorCode"] == "ParameterInvalid"
 
 
 def test_who_may_not_read_gets_nothing(followed: Followed):

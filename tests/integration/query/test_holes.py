@@ -1,7 +1,10 @@
 """A pull hands out groups before the store's frontier, and passes those that will never be there."""
 
+import asyncio
+
+from tailrace.server.query.exporting import EXPORT
 from tailrace.server.query.pulling import ShardReader, decode, encode
-from tailrace.server.store.port import Frontier
+from tailrace.server.store.port import EngineQuery, Frontier
 from tests.integration.query.logs import EngineThread, FilledLogstore, Log
 
 
@@ -43,3 +46,22 @@ def test_an_end_beyond_which_nothing_is_left_is_reached(engine: EngineThread):
     assert pulled(logstore, 0, frontier=2, end=1) == (0, 1)
     assert pulled(logstore, 0, frontier=2, end=2) == (1, 2)
     assert pulled(logstore, 1, frontier=2, count=1, end=2) == (1, 2)
+
+
+def test_a_pull_does_not_wait_for_exports(engine: EngineThread):
+    logstore = engine.logstore([Log({"n": "0"}, group=0)])
+
+    async def ask() -> Frontier:
+        return Frontier(0, 1, 1)
+
+    async def both() -> tuple[int, bool]:
+        slow = EngineQuery("SELECT sleepEachRow(0.1) FROM numbers(29)", limits=EXPORT)
+        export = asyncio.create_task(logstore.queries.run(slow))
+        await asyncio.sleep(0.1)
+        answer = await ShardReader(logstore.table, 0, logstore.queries.run, ask).pull(encode(0), 10)
+        was_running = not export.done()
+        export.cancel()
+        await asyncio.gather(export, return_exceptions=True)
+        return len(answer.groups), was_running
+
+    assert engine.run(both()) == (1, True)

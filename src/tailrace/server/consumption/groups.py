@@ -5,6 +5,7 @@ Holders are written down when they change, so that after a restart of the server
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeAlias
 
 from tailrace.errors import ApiError, EngineError
 from tailrace.server.consumption.assignment import Assignment
@@ -16,6 +17,8 @@ from tailrace.server.query.pulling import ShardReader
 
 Readers = Callable[[int], ShardReader]
 """The reader of each shard."""
+_Key: TypeAlias = tuple[int, int]
+"""Ids of the logstore and of the group: the latter may be used again once the logstore is gone, the former never is."""
 
 
 class ConsumerGroups:
@@ -24,9 +27,8 @@ class ConsumerGroups:
     def __init__(self, transactions: Transactions, clock: Callable[[], float] = time.monotonic) -> None:
         self._run = transactions.run
         self._clock = clock
-        self._live: dict[int, Assignment] = {}
-        """By the id of the group."""
-        self._read: set[tuple[int, int, str]] = set()
+        self._live: dict[_Key, Assignment] = {}
+        self._read: set[tuple[_Key, int, str]] = set()
         """(group, shard, checkpoint) of shards that take no writes and are read to their end."""
 
     async def groups(self, logstore: Logstore) -> list[ConsumerGroup]:
@@ -48,8 +50,9 @@ class ConsumerGroups:
     async def delete(self, logstore: Logstore, name: str) -> None:
         """With its checkpoints."""
         group = await self._known(logstore, name)
-        self._live.pop(group.id, None)
-        self._read = {each for each in self._read if each[0] != group.id}
+        key = logstore.id, group.id
+        self._live.pop(key, None)
+        self._read = {each for each in self._read if each[0] != key}
         await self._run(statements.delete_group, group.id)
 
     async def checkpoints(self, logstore: Logstore, name: str) -> dict[int, Checkpoint]:
@@ -62,7 +65,7 @@ class ConsumerGroups:
         """`owner` has to hold the shard; None stands for anybody."""
         group = await self._known(logstore, name)
         if owner is not None:
-            holder = (await self._assignment(group)).holders.get(shard)
+            holder = (await self._assignment(logstore, group)).holders.get(shard)
             if holder != owner:
                 raise ApiError(400, "ConsumerNotMatch", f"shard {shard} is held by `{holder or ''}`, not by `{owner}`")
         await self._run(statements.set_checkpoint, group.id, shard, cursor, time.time_ns() // 1000)
@@ -70,7 +73,7 @@ class ConsumerGroups:
     async def beat(self, logstore: Logstore, name: str, consumer: str, held: Collection[int], readers: Readers) -> list[int]:
         """A heartbeat: the shards that the consumer is to read from now on."""
         group = await self._known(logstore, name)
-        assignment = await self._assignment(group)
+        assignment = await self._assignment(logstore, group)
         shards = await self._unread(logstore, group, readers)
         before = dict(assignment.holders)
         answer = assignment.beat(consumer, held, shards, group.silence_secs)
@@ -84,26 +87,26 @@ class ConsumerGroups:
             raise ApiError(404, "ConsumerGroupNotExist", f"consumer group `{name}` does not exist")
         return group
 
-    async def _assignment(self, group: ConsumerGroup) -> Assignment:
-        if group.id not in self._live:
+    async def _assignment(self, logstore: Logstore, group: ConsumerGroup) -> Assignment:
+        key = logstore.id, group.id
+        if key not in self._live:
             kept = await self._run(statements.checkpoints, group.id)
             holders = {shard: checkpoint.consumer for shard, checkpoint in kept.items() if checkpoint.consumer}
-            self._live.setdefault(group.id, Assignment.restored(self._clock, holders))
-        return self._live[group.id]
+            self._live.setdefault(key, Assignment.restored(self._clock, holders))
+        return self._live[key]
 
     async def _unread(self, logstore: Logstore, group: ConsumerGroup, readers: Readers) -> list[int]:
         """The shards that there is something to read of, or may be one day; in order, what comes after a shard only when that is done."""
         shards = sharding.readable(logstore.shards, logstore.ttl, int(time.time()))
         closed = [shard for shard in shards if shard.closed is not None]
         checkpoints: Mapping[int, Checkpoint] = await self._run(statements.checkpoints, group.id) if closed else {}
-        read = {
-            shard.id for shard in closed if await self._is_read(group, checkpoints.get(shard.id, Checkpoint()).cursor, readers(shard.id))
-        }
+        key = logstore.id, group.id
+        read = {shard.id for shard in closed if await self._is_read(key, checkpoints.get(shard.id, Checkpoint()).cursor, readers(shard.id))}
         return [shard.id for shard in shards if shard.id not in read and not (group.in_order and _waits(shard, closed, read))]
 
-    async def _is_read(self, group: ConsumerGroup, cursor: str, reader: ShardReader) -> bool:
+    async def _is_read(self, group: _Key, cursor: str, reader: ShardReader) -> bool:
         """Of a shard that takes no writes: then it stays so for as long as the checkpoint does."""
-        key = (group.id, reader.shard, cursor)
+        key = (group, reader.shard, cursor)
         if key not in self._read:
             try:
                 if not await reader.is_read(cursor):

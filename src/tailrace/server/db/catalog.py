@@ -6,7 +6,7 @@ next start if the server dies in between. A changed index is noted as wanted, th
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -25,14 +25,26 @@ from tailrace.server.store.schema import table_name
 log = telemetry.logger("server.catalog")
 
 
+async def _nothing_else(_: int) -> None:
+    """Where nothing but the table belongs to a logstore."""
+
+
 class Catalog:
     """Reading never waits and never fails; changing raises ApiError with the SLS codes."""
 
-    def __init__(self, transactions: Transactions, store: Store, make_room: Callable[[], None] = lambda: None) -> None:
-        """`make_room` is called before anything is deleted: on a full disk that needs some."""
+    def __init__(
+        self,
+        transactions: Transactions,
+        store: Store,
+        make_room: Callable[[], None] = lambda: None,
+        forget: Callable[[int], Awaitable[None]] = _nothing_else,
+    ) -> None:
+        """`make_room` is called before anything is deleted: on a full disk that needs some. `forget` is to remove what is kept of a deleted
+        logstore elsewhere; should the server die meanwhile it is called again at the next start."""
         self._run = transactions.run
         self._store = store
         self._make_room = make_room
+        self._forget = forget
         self._changing = asyncio.Lock()
         self.deleted: list[Callable[[str], None]] = []
         """Each is told the name of a project as soon as the database has forgotten it, before anything else can fail."""
@@ -51,7 +63,7 @@ class Catalog:
         pending = await self._run(statements.pending_drops)
         await self._keep_apart(found, {table.logstore for table in tables}.union(pending))
         for logstore in pending:
-            await self._drop_table(logstore)
+            await self._drop(logstore)
 
     async def stop(self) -> None:
         """What is being built goes on after the next start."""
@@ -102,7 +114,7 @@ class Catalog:
                 forget(name)
             for logstore in gone:
                 await self.builds.give_up(logstore)
-                await self._drop_table(logstore)
+                await self._drop(logstore)
 
     async def create_logstore(
         self,
@@ -157,7 +169,7 @@ class Catalog:
             await self._run(statements.delete_logstore, logstore.id)
             del self._logstores[project][name]
             await self.builds.give_up(logstore.id)
-            await self._drop_table(logstore.id)
+            await self._drop(logstore.id)
 
     async def create_index(self, project: str, name: str, document: Mapping[str, Any]) -> None:
         """Back when queries use it, or after some seconds where that takes longer."""
@@ -242,7 +254,8 @@ class Catalog:
                 hint="stop the server and put back the `meta.db` that belongs to this store, from a backup or a copy beside it",
             )
 
-    async def _drop_table(self, logstore: int) -> None:
+    async def _drop(self, logstore: int) -> None:
+        await self._forget(logstore)
         try:
             await self._store.drop(logstore)
             await self._run(statements.forget_drop, logstore)

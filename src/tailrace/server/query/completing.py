@@ -21,6 +21,8 @@ KEYWORDS = (
     "between", "like", "case", "when", "then", "else", "end", "distinct", "desc", "asc", "join", "on", "union all", "with", "over",
     "partition by", "cast", "interval",
 )  # fmt: skip
+NEAR = 1024
+"""Characters before the cursor that are looked at: the expressions below take time with the square of it."""
 _NEEDS_QUOTES = re.compile(r'[\s:"()\[\]{}=<>|*?\\]')
 _VALUE = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^\s:"()\[\]=<>|]+))\s*:\s*(?P<open>"?)(?P<value>[^\s:"()\[\]=<>|]*)$')
 _WORD = re.compile(r"[^\s:\"()\[\]=<>|,+*/%-]*$")
@@ -49,7 +51,11 @@ def complete(table: TableSpec, query: str, position: int) -> Completion:
     """For the text before the cursor."""
     before = query[: max(0, position)]
     search, sql = split_statement(before)
-    return _in_search(table, search) if sql is None else _in_sql(table, sql, len(search) + 1)
+    if sql is None:
+        return _in_search(table, search[-NEAR:], max(0, len(search) - NEAR))
+    if sql.count("'") % 2:
+        return Completion(len(before), [])
+    return _in_sql(table, sql[-NEAR:], len(before) - len(sql[-NEAR:]))
 
 
 def value_item(value: str) -> Item:
@@ -64,21 +70,19 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _in_search(table: TableSpec, search: str) -> Completion:
+def _in_search(table: TableSpec, search: str, offset: int) -> Completion:
     if (found := _VALUE.search(search)) is not None:
         name = re.sub(r"\\(.)", r"\1", found["quoted"]) if found["quoted"] is not None else found["name"]
         field = {"source": "__source__", "topic": "__topic__"}.get(name, name)
-        return Completion(found.start("open"), [], field, found["value"])
+        return Completion(offset + found.start("open"), [], field, found["value"])
     word = _WORD.search(search)
     typed = word[0] if word is not None else ""
     names = [Item(f"{quoted(name)}:", "field") for name in _fields(table, typed)]
     operators = [Item(operator, "operator") for operator in OPERATORS if operator.startswith(typed.lower()) and search.strip()]
-    return Completion(len(search) - len(typed), [*names, *operators])
+    return Completion(offset + len(search) - len(typed), [*names, *operators])
 
 
 def _in_sql(table: TableSpec, sql: str, offset: int) -> Completion:
-    if sql.count("'") % 2:
-        return Completion(offset + len(sql), [])
     found = _COLUMN.search(sql)
     typed = "" if found is None else found["quoted"] if found["quoted"] is not None else found["name"]
     start = offset + (found.start() if found is not None else len(sql))

@@ -48,7 +48,8 @@ class Export:
             self.exported = len(answer.rows)
             yield await asyncio.to_thread(file.page, answer.rows)
         else:
-            file = writer(self.kind, self.columns or ([] if self.kind == "json" else await self._all_columns(search)))
+            columns = self.columns or ([] if self.kind == "json" else await self._all_columns(search))
+            file = writer(self.kind, columns, numbers=[TIME])
             async for page in self._pages(search):
                 self.exported += len(page)
                 yield await asyncio.to_thread(file.page, self._chosen(page))

@@ -23,7 +23,7 @@ from tailrace.server.query.formats import Format
 
 KEEP_SECS = 86_400
 MAX_JOBS = 100
-"""Of all projects together, those that are done included."""
+"""Of one project, those that are done included."""
 MIN_FREE_DISK = 0.1
 
 log = telemetry.logger("server.exports")
@@ -31,11 +31,11 @@ log = telemetry.logger("server.exports")
 
 @dataclass
 class Job:
-    """Times are Unix seconds."""
+    """Times are Unix seconds. `logstore` is its id, for names are used again: nobody gets the events of one that bore it before."""
 
     id: str
     project: str
-    logstore: str
+    logstore: int
     query: str
     format: Format
     created: int
@@ -61,9 +61,8 @@ class Exports:
     def _load(self) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in self._directory.glob("*.json"):
-            try:
-                job = Job(**json.loads(path.read_text("utf-8")))
-            except (ValueError, TypeError):
+            job = _read(path)
+            if job is None:
                 log.warning("an export job cannot be read and is removed", file=str(path))
                 path.unlink()
                 continue
@@ -79,30 +78,34 @@ class Exports:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    def start(self, project: str, logstore: str, export: Export) -> Job:
-        """Raises ApiError 400 where there are too many."""
+    def start(self, project: str, logstore: int, export: Export) -> Job:
+        """Raises ApiError 400 where the project has too many, 503 when the disk does not take one."""
         self._expire()
-        if len(self._jobs) >= MAX_JOBS:
-            raise ApiError(400, "ParameterInvalid", f"there are {MAX_JOBS} export jobs already: delete some")
+        if sum(job.project == project for job in self._jobs.values()) >= MAX_JOBS:
+            raise ApiError(400, "ParameterInvalid", f"project `{project}` has {MAX_JOBS} export jobs already: delete some")
         job = Job(secrets.token_hex(8), project, logstore, export.statement, export.kind, int(time.time()))
+        try:
+            self._note(job)
+            (self._directory / f"{job.id}.part").touch(mode=0o600)
+        except OSError as error:
+            self._remove(job)
+            raise ApiError(503, "ServerBusy", f"cannot begin an export: {error.strerror}") from error
         self._jobs[job.id] = job
-        self._note(job)
-        (self._directory / f"{job.id}.part").touch(mode=0o600)
         task = asyncio.create_task(self._run(job, export))
         self._tasks[job.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(job.id, None))
         return job
 
-    def jobs(self, project: str, logstore: str) -> list[Job]:
+    def jobs(self, logstore: int) -> list[Job]:
         """The newest first."""
         self._expire()
-        found = [job for job in self._jobs.values() if (job.project, job.logstore) == (project, logstore)]
+        found = [job for job in self._jobs.values() if job.logstore == logstore]
         return sorted(found, key=lambda job: job.created, reverse=True)
 
-    def job(self, project: str, logstore: str, number: str) -> Job:
+    def job(self, logstore: int, number: str) -> Job:
         """Raises ApiError 404."""
         found = self._jobs.get(number)
-        if found is None or (found.project, found.logstore) != (project, logstore):
+        if found is None or found.logstore != logstore:
             raise ApiError(404, "ExportNotExist", f"export `{number[:40]}` does not exist")
         return found
 
@@ -119,6 +122,11 @@ class Exports:
             await asyncio.gather(task, return_exceptions=True)
         self._remove(job)
 
+    async def forget(self, logstore: int) -> None:
+        """Its jobs go with it."""
+        for job in self.jobs(logstore):
+            await self.delete(job)
+
     async def _run(self, job: Job, export: Export) -> None:
         partial = self._directory / f"{job.id}.part"
         try:
@@ -127,13 +135,16 @@ class Exports:
                 await self._write(job, export, partial)
             partial.replace(self._directory / job.id)
             job.status = "done"
-        except (TailraceError, OSError) as error:
-            job.status, job.message = "failed", error.message if isinstance(error, TailraceError) else str(error)
+        except Exception as error:  # noqa: BLE001 - the root of a task: whatever it is, the one who waits for the job has to learn of it
+            job.status, job.message = "failed", error.message if isinstance(error, TailraceError) else str(error) or repr(error)
             log.warning("an export failed", job=job.id, reason=job.message)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 partial.unlink()
-        self._note(job)
+        try:
+            self._note(job)
+        except OSError as error:
+            log.warning("the end of an export cannot be noted: after a restart it has failed", job=job.id, reason=error.strerror)
 
     async def _write(self, job: Job, export: Export, path: Path) -> None:
         with path.open("wb") as file:
@@ -154,5 +165,14 @@ class Exports:
 
     def _remove(self, job: Job) -> None:
         self._jobs.pop(job.id, None)
-        for path in (self._directory / job.id, self._directory / f"{job.id}.json"):
+        for path in (self._directory / f"{job.id}{ending}" for ending in ("", ".part", ".json")):
             path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Job | None:
+    """None for what is damaged, or of a release that noted the logstore's name: that may be another's by now."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+        return Job(**document) if isinstance(document["logstore"], int) else None
+    except (ValueError, TypeError, KeyError):
+        return None

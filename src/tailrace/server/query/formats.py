@@ -25,15 +25,15 @@ class Writer(Protocol):
     def end(self) -> bytes: ...
 
 
-def writer(kind: Format, columns: Sequence[str]) -> Writer:
-    """`columns` are those of CSV and Parquet; JSON has in each line what there is."""
+def writer(kind: Format, columns: Sequence[str], numbers: Sequence[str] = ()) -> Writer:
+    """`columns` are those of CSV and Parquet; JSON has in each line what there is. `numbers`: columns of whole numbers."""
     match kind:
         case "json":
             return _JsonLines()
         case "csv":
             return _Csv(columns)
         case "parquet":
-            return _Parquet(columns)
+            return _Parquet(columns, numbers)
 
 
 class _JsonLines:
@@ -67,14 +67,15 @@ class _Csv:
 
 
 class _Parquet:
-    """One row group per page, zstd; `__time__` is a number, all else text, and null where an event does not have it."""
+    """One row group per page, zstd; text but for `numbers`, and null where an event does not have it."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], numbers: Sequence[str]) -> None:
         import pyarrow as pa  # noqa: PLC0415 - slow, and only exports need it
         from pyarrow import parquet  # noqa: PLC0415
 
         self._arrow: Any = pa
-        self._schema: Any = pa.schema([(name, pa.int64() if name == TIME else pa.string()) for name in columns])
+        self._schema: Any = pa.schema([(name, pa.int64() if name in numbers else pa.string()) for name in columns])
+        self._numbers = frozenset(numbers)
         self._file = _Taken()
         self._writer: Any = parquet.ParquetWriter(pa.PythonFile(self._file, "w"), self._schema, compression="zstd")
 
@@ -90,7 +91,7 @@ class _Parquet:
 
     def _column(self, field: Any, rows: Sequence[Row]) -> Any:
         values = [row.get(field.name) for row in rows]
-        if field.name == TIME:
+        if field.name in self._numbers:
             return self._arrow.array([None if value is None else int(value) for value in values], field.type)
         return self._arrow.array([None if value is None else value.encode("utf-8", "replace").decode() for value in values], field.type)
 

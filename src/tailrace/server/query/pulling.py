@@ -17,7 +17,7 @@ from tailrace.server.store.port import EngineQuery, Frontier, Limits, Rows, Tabl
 from tailrace.server.store.schema import table_name
 from tailrace.wire import protobuf
 
-PULL = Limits("export", seconds=30.0, memory=1 << 30, rows=1_000_000)
+PULL = Limits("pull", seconds=30.0, memory=1 << 30, rows=1_000_000)
 MAX_ROWS, MAX_BYTES = 20_000, 10 << 20
 """Of one answer; it has one group at least, however large that is."""
 NS = 1_000_000_000

@@ -27,11 +27,13 @@ class EngineSettings(msgspec.Struct):
     light: int = 4
     analytics: int = 2
     export: int = 1
+    pull: int = 2
+    """Apart from exports, which may take minutes: consumers do not wait for them."""
 
     @property
     def pools(self) -> dict[frames.Pool, int]:
         """Queries of each limit class that run at the same time."""
-        return {"light": self.light, "analytics": self.analytics, "export": self.export}
+        return {"light": self.light, "analytics": self.analytics, "export": self.export, "pull": self.pull}
 
     def resolved(self) -> "EngineSettings":
         """With the machine's figures for the zeros."""

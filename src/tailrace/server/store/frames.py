@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 PREFIX = struct.Struct("<IQ")
-Pool: TypeAlias = Literal["light", "analytics", "export"]
+Pool: TypeAlias = Literal["light", "analytics", "export", "pull"]
 
 
 class Execute(msgspec.Struct, tag=True, array_like=True):

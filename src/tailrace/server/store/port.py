@@ -132,7 +132,7 @@ class Committed(enum.Enum):
 class Limits:
     """What one query may use. `pool` names its limit class; each has its own handles."""
 
-    pool: Literal["light", "analytics", "export"] = "light"
+    pool: Literal["light", "analytics", "export", "pull"] = "light"
     seconds: float = 30.0
     memory: int = 1 << 30
     rows: int = 1_000_000

@@ -53,13 +53,13 @@ async def export(place: Readable, wanted: Annotated[Wanted, Query()]) -> Streami
 @router.post("/exports")
 async def start_export(place: Exportable, wanted: Wanted) -> Exporting:
     """Write the file on the server, in the background."""
-    return _answer(place.server.exports.start(place.project.name, place.logstore.name, _export(place, wanted)))
+    return _answer(place.server.exports.start(place.project.name, place.logstore.id, _export(place, wanted)))
 
 
 @router.get("/exports")
 async def list_exports(place: Readable) -> list[Exporting]:
     """The newest first."""
-    return [_answer(job) for job in place.server.exports.jobs(place.project.name, place.logstore.name)]
+    return [_answer(job) for job in place.server.exports.jobs(place.logstore.id)]
 
 
 @router.get("/exports/{job}")
@@ -89,7 +89,7 @@ async def _all(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes
 
 
 def _job(place: Place, number: str) -> Job:
-    return place.server.exports.job(place.project.name, place.logstore.name, number)
+    return place.server.exports.job(place.logstore.id, number)
 
 
 def _export(place: Place, wanted: Wanted) -> Export:

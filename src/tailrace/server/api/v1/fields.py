@@ -15,6 +15,8 @@ from tailrace.server.query.window import NS, Window
 router = APIRouter(prefix="/projects/{project}/logstores/{logstore}", tags=["logs"])
 RECENT_SECS = 900
 """Values are completed from what has been logged in that time."""
+LONGEST_TYPED = 4096
+"""Characters of a query that is completed."""
 
 
 class Range(BaseModel):
@@ -90,7 +92,9 @@ async def field_statistics(place: Readable, field: str, wanted: Annotated[Range,
 
 
 @router.get("/complete")
-async def complete(place: Readable, query: str, position: Annotated[int | None, Query(ge=0)] = None) -> Suggestions:
+async def complete(
+    place: Readable, query: Annotated[str, Query(max_length=LONGEST_TYPED)], position: Annotated[int | None, Query(ge=0)] = None
+) -> Suggestions:
     """What may stand at the cursor, by default at the end."""
     made = completing.complete(place.logstore.table, query, len(query) if position is None else position)
     items = list(made.items)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from tailrace.server.api.call import Services
 from tailrace.server.api.v1.places import Readable
 from tailrace.server.db.records import Logstore
-from tailrace.server.query.following import Turn, follow
+from tailrace.server.query.following import Now, Turn, follow
 
 router = APIRouter(prefix="/projects/{project}/logstores/{logstore}", tags=["logs"])
 
@@ -53,7 +53,7 @@ async def stream(
     the header `Last-Event-ID`). `dropped` is 0 as long as the listener keeps up; else it says how many events were passed. The stream ends
     after `secs`; who wants more goes on from there, as browsers do."""
     after = after or request.headers.get("last-event-id", "")
-    now = partial(_now, place.server, place.project.name, place.logstore.name)
+    now = partial(_now, place.server, place.logstore)
     turns = follow(place.queries, place.logstore.table, query, after, now)
     first = await anext(turns)
     return StreamingResponse(
@@ -66,8 +66,10 @@ async def _events(first: Turn, turns: AsyncIterator[Turn], until: float) -> Asyn
     yield _event(first)
     while (left := until - time.monotonic()) > 0:
         try:
-            turn = await asyncio.wait_for(anext(turns), left)
+            turn = await asyncio.wait_for(anext(turns, None), left)
         except TimeoutError:
+            return
+        if turn is None:
             return
         yield _event(turn)
 
@@ -77,10 +79,10 @@ def _event(turn: Turn) -> str:
     return f"id: {turn.cursor}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
 
 
-async def _now(server: Services, project: str, logstore: str) -> dict[int, int]:
-    """Of shards that are there now: new ones come while somebody listens."""
-    found = server.catalog.logstore(project, logstore)
-    return {} if found is None else await _frontiers(server, found)
+async def _now(server: Services, logstore: Logstore) -> Now | None:
+    """Shards come and columns go while somebody listens; a logstore that bears the name of one that is gone is another."""
+    found = server.catalog.logstore(logstore.project, logstore.name)
+    return None if found is None or found.id != logstore.id else Now(found.table, await _frontiers(server, found))
 
 
 async def _frontiers(server: Services, logstore: Logstore) -> dict[int, int]:
