@@ -161,6 +161,7 @@ class Lane:
         """For its target, or for its allowance: it stands still for a reason."""
         self._outstanding = 0
         self._counting = threading.Lock()
+        """Held to put something in, and to leave: what comes after its successor has begun is not put in."""
         self._taken: dict[str, Stream] = {}
         self._left = False
         """Its streams are others': an input that has not stopped in time changes nothing of them."""
@@ -200,8 +201,9 @@ class Lane:
             if self._slot is not None:
                 slot, self._slot = self._slot, None
                 slot.release()
-            taken, self._taken = self._taken, {}
-            self._left = True
+            with self._counting:
+                taken, self._taken = self._taken, {}
+                self._left = True
         for stream in taken.values():
             self._around.streams.release(stream, self)
 
@@ -268,19 +270,21 @@ class Lane:
         return self._around.streams.states(self.target.flusher.destination, self.input.key)
 
     def open_stream(self, key: str, position: Position) -> str | None:
-        if self._left:
-            return None
-        stream = self._around.streams.open(self, self.target.flusher.destination, self.input.key, key, position)
-        if stream is None:
-            return None
-        stream.precedence = class_of(self.config.global_options.priority)
-        self._taken[stream.id] = stream
-        return stream.id
+        with self._counting:
+            if self._left:
+                return None
+            stream = self._around.streams.open(self, self.target.flusher.destination, self.input.key, key, position)
+            if stream is None:
+                return None
+            stream.precedence = class_of(self.config.global_options.priority)
+            self._taken[stream.id] = stream
+            return stream.id
 
     def remember(self, stream: str, position: Position) -> None:
-        if not self.failure and (taken := self._taken.get(stream)) is not None:
-            taken.left_at = position
-            self._around.checkpoint.remember(taken.row, position, taken.next_sequence)
+        with self._counting:
+            if not self.failure and (taken := self._taken.get(stream)) is not None:
+                taken.left_at = position
+                self._around.checkpoint.remember(taken.row, position, taken.next_sequence)
 
     def stored_end(self, key: str) -> int | None:
         table, flusher = self._around.streams, self.target.flusher
@@ -304,10 +308,7 @@ class Lane:
         if taken is None or self._stopping.is_set() or not (may_submit or self.wait_for_room()):
             return False
         done = Range(stream, taken.take_sequences(1), start, end, position, fingerprint, self._route.version, readable_at)
-        if not self.send(taken, done, batch, self._route):
-            return False
-        taken.left_at = position
-        return True
+        return self.send(taken, done, batch, self._route, is_new=True)
 
     def pause(self, seconds: float) -> bool:
         """Wait; whether the lane is stopping."""
@@ -335,10 +336,10 @@ class Lane:
         self._may_submit = self._around.guard.may_read(again) and self.target.share.has_room(again)
         return self._may_submit
 
-    def send(self, stream: Stream, done: Range, batch: EventBatch, route: Route) -> bool:
-        """Process, encode and queue one range, new or replayed. False when a plugin failed on it: then the lane is over."""
+    def send(self, stream: Stream, done: Range, batch: EventBatch, route: Route, *, is_new: bool = False) -> bool:
+        """Process, encode and queue one range, new or replayed. False when a plugin failed on it, or another lane has taken this one's
+        place meanwhile: then nothing was queued, and the lane is over."""
         route.labels.put(batch)
-        stream.committed_end = done.start if stream.committed_end is None else stream.committed_end
         self._at_work.failed, self._at_work.tally = 0, stream.tally
         self._read_bytes.inc(done.end - done.start)
         self._read_events.inc(events := len(batch))
@@ -363,14 +364,25 @@ class Lane:
             return False
         finally:
             self._at_work.tally = None
+        done = replace(done, decisions=decisions) if decisions else done
+        if not self._put(stream, done, payloads, is_new=is_new):
+            return False
         stream.tally.add(done.end - done.start, events, self._at_work.failed)
         self.tally.add("in_events", events)
         self.tally.add("in_bytes", done.end - done.start)
-        done = replace(done, decisions=decisions) if decisions else done
+        return True
+
+    def _put(self, stream: Stream, done: Range, payloads: Sequence[Payload], *, is_new: bool) -> bool:
+        """Queue a range, unless its stream is another's by now: that one has read the same bytes, or will."""
         entry = Entry(stream, done, len(payloads), len(payloads), sum(payload.events for payload in payloads), self)
         with self._counting:
+            if self._left:
+                return False
+            stream.committed_end = done.start if stream.committed_end is None else stream.committed_end
             self._outstanding += 1
-        self.target.submit(entry, payloads, self.input.on_durable)
+            self.target.submit(entry, payloads, self.input.on_durable)
+            if is_new:
+                stream.left_at = done.position
         return True
 
     @contextmanager
@@ -421,12 +433,14 @@ class Lane:
         if self.failure:  # its input may be past what was not put in
             return
         self._route.age.forget(stream)
-        if (taken := self._taken.pop(stream, None)) is not None:
-            self.target.end(taken)
+        with self._counting:
+            if (taken := self._taken.pop(stream, None)) is not None:
+                self.target.end(taken)
 
     def leave_stream(self, stream: str, position: Position) -> None:
-        if not self.failure and (taken := self._taken.pop(stream, None)) is not None:
-            self._around.streams.leave(taken, position)
+        with self._counting:
+            if not self.failure and (taken := self._taken.pop(stream, None)) is not None:
+                self._around.streams.leave(taken, position)
 
     def alarm(self, kind: str, message: str, **values: object) -> None:
         telemetry.alarm(kind, message, pipeline=self.pipeline, **values)

@@ -1,0 +1,99 @@
+"""A lane whose place another one takes while it is still processing: no byte is put in by both."""
+
+import threading
+import time
+
+import pytest
+
+from tailrace.agent.guard import Guard, Limits
+from tailrace.agent.lanes.claims import Claims, file_bounds
+from tailrace.agent.lanes.lane import Lane, Surroundings
+from tailrace.agent.lanes.slots import Slots
+from tailrace.agent.platform import current, processes
+from tailrace.agent.settings.policy import config_policy
+from tailrace.agent.settings.settings import AgentSettings
+from tailrace.batch import EventBatch
+from tailrace.pipeline.labels import Machine
+from tailrace.pipeline.loading import load_text
+from tests.unit.agent.delivery.test_delivery_spool import Bench, Gate
+
+PIPELINE = '{"inputs": [{"Type": "input_file", "FilePaths": ["/var/log/a.log"]}], "flushers": [{"Type": "flusher_stdout"}]}'
+AT = [{"v": 1, "path": "/var/log/a.log", "offset": offset} for offset in (0, 10)]
+
+
+class Slow:
+    """A processor that is held, as one with an expensive pattern is."""
+
+    def __init__(self):
+        self.entered, self.may_go_on = threading.Event(), threading.Event()
+
+    def process(self, batch):
+        self.entered.set()
+        assert self.may_go_on.wait(20)
+
+
+class Stdout(Gate):
+    """Takes nothing in this test: what was put in stays under way."""
+
+    def encode(self, batch, identity, groups=()):
+        return list(load_text(PIPELINE, "app.json").flushers[0].build().encode(batch, identity))
+
+
+@pytest.fixture
+async def bench(tmp_path):
+    bench = Bench(tmp_path, Stdout(down=True))
+    yield bench
+    await bench.end()
+
+
+def lane_of(bench, *processors):
+    settings = AgentSettings()
+    around = Surroundings(
+        platform=current(),
+        checkpoint=bench.writer,
+        streams=bench.table,
+        claims=Claims(),
+        bounds=file_bounds(settings),
+        policy=config_policy(bench.home, settings, {}),
+        epoch=bench.content.epoch,
+        machine=Machine(),
+        finite=False,
+        slots=Slots(2),
+        guard=Guard(Limits(), current(), processes()),
+    )
+    config = load_text(PIPELINE, "app.json")
+    return Lane(config, config.inputs[0].build(), processors, bench.target, around)
+
+
+def submit(lane, stream):
+    batch = EventBatch.from_events([(1, [(b"content", b"a line")])])
+    return lane.submit(batch, stream=stream, start=0, end=10, position=AT[1], fingerprint=b"f" * 16, readable_at=0)
+
+
+async def test_what_a_lane_is_processing_when_it_is_left_is_put_in_by_its_successor_alone(bench):
+    slow, done = Slow(), []
+    before, after = lane_of(bench, slow), lane_of(bench)
+    stream = before.open_stream("key", AT[0])
+    thread = threading.Thread(target=lambda: done.append(submit(before, stream)))
+    thread.start()
+    assert slow.entered.wait(20)
+    before.stop(time.monotonic())
+    [state] = after.streams
+    assert state.next == AT[0], "its successor reads the same bytes"
+    assert after.open_stream("key", AT[0]) == stream
+    assert submit(after, stream)
+    slow.may_go_on.set()
+    thread.join(20)
+    assert done == [False]
+    [taken] = bench.table.find("gate", before.input.key).values()
+    await bench.until(lambda: taken.under_way)
+    assert [(one.range.start, one.range.end) for one in taken.under_way] == [(0, 10)]
+    assert (before.idle, after.idle) == (True, False)
+    assert before.open_stream("key", AT[0]) is None
+
+
+async def test_what_is_put_in_before_a_lane_is_left_is_where_its_successor_begins(bench):
+    before, after = lane_of(bench), lane_of(bench)
+    assert submit(before, before.open_stream("key", AT[0]))
+    before.stop(time.monotonic())
+    assert [state.next for state in after.streams] == [AT[1]]
