@@ -52,11 +52,18 @@ class StreamRow:
     """The position that was written last, and its text: most are written twice, as prepared and as acknowledged."""
     _remembered: tuple[int, Position] | None = field(default=None, init=False, repr=False, compare=False)
     """The position to go on at when all sequences below the number are prepared or acknowledged."""
+    _reserved: tuple[tuple[int, int], ...] = field(default=(), init=False, repr=False, compare=False)
+    """[first, behind the last) of the sequences that are used up, while ranges before them are still to be prepared."""
+
+    @property
+    def first_free(self) -> int:
+        """No sequence from this one on is prepared, acknowledged or reserved: what a load goes on with."""
+        return max(self.next_sequence, self._reserved[-1][1]) if self._reserved else self.next_sequence
 
     def values(self) -> Values:
         committed = self._text[1] if self._text is not None and self._text[0] is self.committed else dump(self.committed)
         following = AS_COMMITTED if self.next is self.committed or self.next == self.committed else dump(self.next)
-        return sealed((self.id, self.target, self.input, self.key, committed, following, self.next_sequence, self.updated))
+        return sealed((self.id, self.target, self.input, self.key, committed, following, self.first_free, self.updated))
 
     @classmethod
     def of(cls, row: Values) -> "StreamRow":
@@ -79,8 +86,24 @@ class StreamRow:
     def goes_on(self, position: Position, following: int) -> None:
         """All sequences below `following` are prepared or acknowledged: it goes on at `position`, or at what was remembered then."""
         self.next, self.next_sequence = position, following
-        if self._remembered is not None and self._remembered[0] <= following:
-            self.next, self._remembered = self._remembered[1], None
+        self._settle()
+
+    def reserve(self, first: int, following: int) -> None:
+        """Sequences from `first` to below `following` are used up. Ranges before them may still be queued: `next` stays before those."""
+        self._reserved = (*self._reserved, (first, following))
+        self._settle()
+
+    def _settle(self) -> None:
+        """What waited for the next sequence to be reached."""
+        while True:
+            if self._remembered is not None and self._remembered[0] <= self.next_sequence:
+                (at, position), self._remembered = self._remembered, None
+                if at == self.next_sequence:  # else a range behind it is prepared, and it would lead back
+                    self.next = position
+            if not self._reserved or self._reserved[0][0] > self.next_sequence:
+                return
+            self.next_sequence = max(self.next_sequence, self._reserved[0][1])
+            self._reserved = self._reserved[1:]
 
     def remember(self, position: Position, below: int) -> bool:
         """The stream is to go on at `position` when all sequences `below` that number are prepared; whether they are."""

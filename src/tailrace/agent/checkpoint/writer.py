@@ -88,15 +88,14 @@ class CheckpointWriter:
             for opened, prepared, parts in ranges:
                 row = self._streams.get(opened.id) or self._row(opened)  # what the range says of a row that is durable need not be written
                 self._batch.prepared.append(row.prepared(prepared, parts))
-                if row.next is not prepared.position:
+                if row.next is not prepared.position or row.first_free != prepared.sequence + 1:  # a load would not go on behind it
                     self._batch.streams[row.id] = row
             self._hurry(done)
 
-    def reserve(self, opened: StreamRow, following: int, done: Callback) -> None:
-        """Sequences of the stream below `following` are used up; then call `done`."""
+    def reserve(self, opened: StreamRow, first: int, following: int, done: Callback) -> None:
+        """Sequences of the stream from `first` to below `following` are used up; then call `done`."""
         with self._lock:
-            row = self._row(opened)
-            row.next_sequence = max(row.next_sequence, following)
+            self._row(opened).reserve(first, following)
             self._hurry(done)
 
     def acknowledge(self, opened: StreamRow, sequences: Iterable[int], prefix: tuple[int, Position] | None, done: Callback) -> None:

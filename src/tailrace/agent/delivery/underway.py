@@ -86,7 +86,7 @@ class UnderWay:
         """The first of so many sequences that nothing else of the stream will have; durable."""
         first = stream.take_sequences(count)
         reserved = self._loop.create_future()
-        self._checkpoint.reserve(stream.row, first + count, lambda: self._loop.call_soon_threadsafe(_resolve, reserved))
+        self._checkpoint.reserve(stream.row, first, first + count, lambda: self._loop.call_soon_threadsafe(_resolve, reserved))
         await reserved
         return first
 

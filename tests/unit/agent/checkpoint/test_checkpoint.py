@@ -433,3 +433,67 @@ def test_what_is_remembered_behind_ranges_counts_none_of_them_as_acknowledged(tm
     opened.writer.remember(opened.row, {"v": 1, "at": 20, "seen": 99}, 2)
     opened.writer.stop()
     assert state(tmp_path) == (0, 20, 2, [0, 1])
+
+
+def reserve(opened, first, following):
+    done = threading.Event()
+    opened.writer.reserve(opened.row, first, following, done.set)
+    assert done.wait(5)
+
+
+def as_a_crash_leaves_it(directory):
+    copy = directory / "as a crash leaves it"
+    copy.mkdir()
+    for path in directory.glob("checkpoint.db*"):
+        (copy / path.name).write_bytes(path.read_bytes())
+    return copy
+
+
+def test_ranges_that_are_prepared_after_numbers_behind_them_were_reserved_are_gone_on_behind(tmp_path):
+    opened = Opened(tmp_path)
+    opened.prepare(0)
+    reserve(opened, 3, 5)  # 1 and 2 are queued
+    opened.prepare(1)
+    opened.prepare(2)
+    opened.writer.stop()
+    assert state(tmp_path) == (0, 30, 5, [0, 1, 2])
+
+
+def test_ranges_that_are_acknowledged_unprepared_before_reserved_numbers_are_gone_on_behind(tmp_path):
+    opened = Opened(tmp_path)
+    opened.prepare(0)
+    reserve(opened, 2, 4)
+    opened.acknowledge(0, prefix=1)  # nothing of 1 was to be sent
+    opened.writer.stop()
+    assert state(tmp_path) == (20, 20, 4, [])
+
+
+def test_what_is_remembered_behind_reserved_numbers_waits_for_the_ranges_before_them(tmp_path):
+    opened = Opened(tmp_path)
+    opened.prepare(0)
+    reserve(opened, 3, 5)  # 1 and 2 are queued
+    opened.writer.remember(opened.row, {"v": 1, "at": 99}, 5)
+    opened.prepare(1)
+    assert state(as_a_crash_leaves_it(tmp_path)) == (0, 20, 5, [0, 1])
+    opened.prepare(2)
+    opened.writer.stop()
+    assert state(tmp_path) == (0, 99, 5, [0, 1, 2])
+
+
+def test_what_is_remembered_before_reserved_numbers_is_gone_on_at(tmp_path):
+    opened = Opened(tmp_path)
+    opened.prepare(0)
+    opened.writer.remember(opened.row, {"v": 1, "at": 99}, 2)  # 1 is queued
+    reserve(opened, 2, 4)
+    opened.prepare(1)
+    opened.writer.stop()
+    assert state(tmp_path) == (0, 99, 4, [0, 1])
+
+
+def test_what_was_remembered_does_not_lead_back_before_a_prepared_range(tmp_path):
+    opened = Opened(tmp_path)
+    opened.prepare(0)
+    opened.writer.remember(opened.row, {"v": 1, "at": 30}, 3)  # 1 and 2 are queued; nothing of them is to be sent
+    opened.prepare(3)
+    opened.writer.stop()
+    assert state(tmp_path) == (0, 40, 4, [0, 3])
