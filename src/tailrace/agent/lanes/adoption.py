@@ -35,20 +35,22 @@ class Adoption:
         A range behind one that must be read again keeps its place: its lane takes both on (`Replay`).
         """
         names = (target.flusher.destination, *target.flusher.formerly)
-        for key, (ref, kept) in [one for one in self.left.items() if one[1][1].stream.target in names]:
+        for key, (ref, kept) in self.left.copy().items():  # replays take theirs out, on their threads
+            if kept.stream.target not in names:
+                continue
             if self.is_behind(target.flusher.destination):
                 self._restore(target, kept, ref)
             elif (stream := self.streams.take_kept(kept)) is not None:
                 target.adopt(stream, kept, ref)
             elif self.streams.is_prepared(kept):
                 continue
-            else:
+            elif key in self.left:  # else a replay has just taken it on
                 release([ref])
-            del self.left[key]
+            self.left.pop(key, None)
 
     def orphans(self, known: Container[str]) -> dict[str, str]:
         """Destinations that are not `known`, each with the version of a config that sent there."""
-        return {kept.stream.target: kept.range.config_version for _, kept in self.left.values() if kept.stream.target not in known}
+        return {kept.stream.target: kept.range.config_version for _, kept in self.left.copy().values() if kept.stream.target not in known}
 
     def _restore(self, target: Target, kept: Kept, ref: Ref) -> None:
         """Its old name is kept: should the server have it already, it knows that."""

@@ -132,7 +132,9 @@ class Orphans:
     def _known(self) -> set[str]:
         """Names of all targets that are at work, or cannot be made."""
         flushers = [target.flusher for target in self._parts.targets.values()]
-        return {name for one in flushers for name in (one.destination, *one.formerly)} | {target for target, _ in self._given_up}
+        return {name for one in flushers for name in (one.destination, *one.formerly)} | {
+            target for target, _ in self._given_up.copy()
+        }  # threads add to it
 
     def _is_cared_for(self, key: Key) -> bool:
         """Whether a lane of a pipeline has these ranges, or will have them; or nobody may touch them now."""

@@ -200,8 +200,10 @@ class StreamTable:
                 self._prepared.pop(stream.id, None)
 
     def is_prepared(self, kept: Kept) -> bool:
-        """Whether a range in the spool is not acknowledged, as far as the checkpoint knows."""
+        """Whether a range in the spool is not acknowledged, as far as the checkpoint knows; or may be one that a replay still takes on."""
         with self._lock:
+            if (stream := self._find(kept.stream)) is not None and stream.to_replay:
+                return True
             return any(_same(one, kept.range) for one in self._prepared.get(kept.stream.id, ()))
 
     def restore(self, kept: Kept) -> tuple[Stream, list[int]]:

@@ -313,6 +313,8 @@ async def test_a_damaged_range_is_read_again_before_what_follows_it_in_the_spool
     [(_, state)] = again.table.take_prepared("gate", "input")
     assert [one.sequence - stream.next_sequence + 10 for one in state.prepared] == [4, 5, 6, 7, 8, 9]
     assert len(again.adoption.left) == 5
+    again.adopt()  # as a second target of the same destination does
+    assert len(again.adoption.left) == 5, "the replay still needs them"
     await again.end()
 
 
