@@ -114,7 +114,7 @@ async def test_an_index_that_cannot_be_filled_says_why(tmp_path: Path) -> None:
         await store.commit(Write(table, [plain(["a word"])]))
         await store.flush()
         await store.widen(wider)
-        await store.engine.execute(f"ALTER TABLE ls_{table.logstore} MODIFY COLUMN c4 MATERIALIZED toString(throwIf(1, 'bad disk'))")
+        await store.engine.execute(f"ALTER TABLE ls_{table.logstore} {UNREADABLE}")
         heard: list[Filling] = []
         filling = asyncio.create_task(store.fill(wider, table, heard.append))
 
@@ -129,6 +129,71 @@ async def test_an_index_that_cannot_be_filled_says_why(tmp_path: Path) -> None:
         with pytest.raises(EngineError):
             await store.query(EngineQuery(f"SELECT c4 FROM ls_{table.logstore}"))
         await must_hold_only(store, table)
+
+
+UNREADABLE = "MODIFY COLUMN c4 MATERIALIZED toString(throwIf(1, 'bad disk'))"
+
+
+async def begin_to_fill(store: EmbeddedStore, table: TableSpec, wider: TableSpec, change: str = "") -> None:
+    """Until its mutation is there; `change` is made to the table beforehand."""
+    await store.commit(Write(table, [plain(["a word"])]))
+    await store.flush()
+    await store.widen(wider)
+    if change:
+        await store.engine.execute(f"ALTER TABLE ls_{table.logstore} {change}")
+    heard: list[Filling] = []
+    filling = asyncio.create_task(store.fill(wider, table, heard.append))
+
+    async def begun() -> bool:
+        return bool(heard)
+
+    await eventually(begun, 60)
+    filling.cancel()
+
+
+async def test_a_start_takes_away_an_index_whose_filling_was_interrupted(tmp_path: Path) -> None:
+    table = spec()
+    wider = replace(table, fields=(*table.fields, *WIDER))
+    async with open_embedded(tmp_path, [table]) as store:
+        await begin_to_fill(store, table, wider, UNREADABLE)
+    async with open_embedded(tmp_path, [table]) as store:
+        await must_hold_only(store, table)
+        assert (await store.query(EngineQuery(f"SELECT fields['name'] FROM ls_{table.logstore}"))).rows == [("a word",)]
+
+
+async def test_an_index_that_cannot_be_taken_away_does_not_stop_the_start(tmp_path: Path) -> None:
+    """A column that another one needs: the engine does not let it go."""
+    table, other = spec(), spec()
+    wider = replace(table, fields=(*table.fields, *WIDER))
+    async with open_embedded(tmp_path, [table, other]) as store:
+        await store.widen(wider)
+        await store.engine.execute(f"ALTER TABLE ls_{table.logstore} ADD COLUMN needs String ALIAS c4")
+    store = EmbeddedStore(tmp_path)
+    try:
+        found = await store.open([table, other])
+        assert found.unfinished == {table.logstore}
+        assert "STORE_INDEX_ALARM" in {alarm.kind for alarm in recent_alarms()}
+        await store.engine.execute(f"ALTER TABLE ls_{table.logstore} DROP COLUMN needs")
+        await store.narrow(table)
+        await must_hold_only(store, table)
+    finally:
+        await store.close()
+
+
+async def test_another_filling_with_the_same_last_step_is_not_taken_for_ours(tmp_path: Path) -> None:
+    """A number beside the text: the text's index is the last step of both, as it stands last in an ALTER."""
+    table = spec()
+    text = replace(table, fields=(*table.fields, WIDER[0]))
+    both = replace(text, fields=(*text.fields, FieldIndex("c4", "status", "long")))
+    async with open_embedded(tmp_path, [table]) as store:
+        await begin_to_fill(store, table, text)
+        await store.widen(both)
+        await store.fill(both, table, lambda _: None)
+        columns = await store.engine.execute(
+            "SELECT column FROM system.parts_columns WHERE active AND table = {table:String} AND column IN ('c3', 'c4')",
+            {"table": f"ls_{table.logstore}"},
+        )
+        assert sorted({str(row[0]) for row in columns.rows}) == ["c3", "c4"]
 
 
 async def test_an_old_index_stays_until_no_query_can_ask_it(tmp_path: Path) -> None:

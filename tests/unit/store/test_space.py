@@ -35,6 +35,12 @@ def test_the_whole_store_drops_the_oldest_of_all_after_each_has_kept_to_its_own_
     assert gone({2: 9}, 50) == [(2, "02", 30), (1, "01", 15)]
 
 
+def test_a_merged_part_keeps_its_place_before_what_came_after_it() -> None:
+    merged, later, elsewhere = part(1, 3, 7, 300), part(1, 3, 7, 200), part(2, 3, 7, 250)
+    units = excess([merged, later, part(1, 3, 1, 400), elsewhere, part(2, 3, 1, 400)], {}, 2)
+    assert [unit.part for unit in units] == [elsewhere.name, merged.name, later.name]
+
+
 def test_statements_name_the_day_or_the_part() -> None:
     assert [unit.statement for unit in excess(PARTS, {1: 10}, 0)] == [
         "ALTER TABLE ls_1 DROP PARTITION ID '20261101'",

@@ -59,7 +59,7 @@ class Catalog:
         tables = [logstore.table for logstore in logstores]
         found = await self._store.open(tables, [logstore.building for logstore in logstores if logstore.building is not None])
         for logstore in logstores:
-            self.builds.start(logstore)
+            self.builds.start(logstore, narrow=logstore.id in found.unfinished)
         pending = await self._run(statements.pending_drops)
         await self._keep_apart(found, {table.logstore for table in tables}.union(pending))
         for logstore in pending:

@@ -90,10 +90,10 @@ class EmbeddedStore:
         self._applied = recovered.applied
         self._closing.push_async_callback(self.engine.close)
         await self.engine.open()
-        found = await self._engine_tables.open(tables, building)
+        found, unfinished = await self._engine_tables.open(tables, building)
         self._start()
         self._resume(recovered)
-        return Found(found, max(recovered.highest, *found, 0))
+        return Found(found, max(recovered.highest, *found, 0), unfinished)
 
     async def close(self) -> None:
         """What is committed and not in the engine yet stays in the journal. Also after an `open` that failed."""

@@ -176,6 +176,8 @@ class Found:
     """Those that have a table, named to `open` or not."""
     highest: int = 0
     """The highest one that a table or the journal knows, be it dropped; 0 in a new store. What is numbered above it inherits nothing."""
+    unfinished: frozenset[int] = frozenset()
+    """Those whose index on its way is not there yet, or whose old one is: to be widened and narrowed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,7 @@ class Store(Protocol):
 
     async def open(self, tables: Sequence[TableSpec], building: Sequence[TableSpec] = ()) -> Found:
         """`tables`, and those in `building` beside them, are made or changed to hold what these name and no other index; tables that
-        are not named stay as they are."""
+        are not named stay as they are. Raises where an index that is in use cannot be made; others can wait (`Found.unfinished`)."""
         ...
 
     async def close(self) -> None: ...

@@ -1,12 +1,17 @@
 """What the events of each logstore take on disk, and which of them go first when that is too much."""
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from tailrace import telemetry
+from tailrace.errors import EngineError
 from tailrace.server.store import schema
 from tailrace.server.store.engine import Engine
 from tailrace.server.store.port import Dropped, Usage
+
+_log = telemetry.logger("server.store.space")
 
 _PARTS = (
     "SELECT table, partition_id, name, toUnixTimestamp(modification_time), rows, bytes_on_disk, secondary_indices_compressed_bytes"  # noqa: S608 - ours
@@ -68,11 +73,22 @@ class Space:
         return {logstore: _usage(list(own)) for logstore, own in groupby(parts, lambda part: part.logstore)}
 
     async def trim(self, bounds: Mapping[int, int], whole: int) -> list[Dropped]:
-        """Drop the oldest events of logstores above their bound of bytes, then of all while these are above `whole`; 0 is no bound."""
+        """Drop the oldest events of logstores above their bound of bytes, then of all while these are above `whole`; 0 is no bound.
+
+        A part may have been merged meanwhile: then its logstore keeps what is newer, too, until the next time."""
         dropped: list[Dropped] = []
+        stopped: set[int] = set()
         for unit in excess(await self._parts(), bounds, whole):
-            await self._engine.execute(unit.statement)
-            dropped.append(unit.dropped)
+            gone = unit.dropped
+            if gone.logstore in stopped:
+                continue
+            try:
+                await self._engine.execute(unit.statement)
+            except EngineError as error:
+                stopped.add(gone.logstore)
+                _log.warning("cannot drop the oldest events of a logstore now", logstore=gone.logstore, reason=error.message[:500])
+            else:
+                dropped.append(gone)
         return dropped
 
     async def _parts(self) -> list[Part]:
@@ -81,7 +97,7 @@ class Space:
 
 
 def excess(parts: Sequence[Part], bounds: Mapping[int, int], whole: int) -> list[Unit]:
-    """`parts` by logstore, day and age. The newest part of a logstore always stays."""
+    """`parts` by logstore, day and block: a merge makes old events a new part, in its old place. The newest part of a logstore always stays."""
     units = {logstore: list(_units(list(own))) for logstore, own in groupby(parts, lambda part: part.logstore)}
     sizes = {logstore: sum(part.bytes for part in own) for logstore, own in groupby(parts, lambda part: part.logstore)}
     found: list[Unit] = []
@@ -90,7 +106,7 @@ def excess(parts: Sequence[Part], bounds: Mapping[int, int], whole: int) -> list
         units[logstore] = units.get(logstore, [])[len(gone) :]
         found += gone
     left = sum(sizes.values()) - sum(unit.bytes for unit in found)
-    return found + _beyond(sorted((unit for own in units.values() for unit in own), key=lambda unit: unit.age), left, whole)
+    return found + _beyond(heapq.merge(*units.values(), key=lambda unit: unit.age), left, whole)
 
 
 def _part(row: Sequence[object]) -> Part:

@@ -23,14 +23,16 @@ class Tables:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def open(self, tables: Sequence[TableSpec], building: Sequence[TableSpec]) -> frozenset[int]:
-        """See `Store.open`: nobody asks anything yet. The logstores that have a table."""
+    async def open(self, tables: Sequence[TableSpec], building: Sequence[TableSpec]) -> tuple[frozenset[int], frozenset[int]]:
+        """See `Store.open`: nobody asks anything yet. The logstores that have a table; those whose table is not all as it should be."""
         held = await self._held()
         on_their_way = {table.logstore: table for table in building}
+        unfinished: set[int] = set()
         for table in tables:
             wanted = [table, *([on_their_way[table.logstore]] if table.logstore in on_their_way else [])]
-            await self._match(wanted, held)
-        return frozenset(held)
+            if not await self._match(wanted, held):
+                unfinished.add(table.logstore)
+        return frozenset(held), frozenset(unfinished)
 
     async def create(self, table: TableSpec) -> None:
         await self._ready()
@@ -38,15 +40,13 @@ class Tables:
 
     async def widen(self, table: TableSpec) -> None:
         await self._ready()
-        await self._run(changing.widen(table, await self._held_of(table.logstore)))
+        for statement in changing.widen(table, await self._held_of(table.logstore)):
+            await self._engine.execute(statement)
 
     async def narrow(self, table: TableSpec) -> None:
         """Also ends what is under way for indexes that are not wanted any more."""
         await self._ready()
-        statements = changing.narrow([table], await self._held_of(table.logstore))
-        if statements:
-            await self._end_mutations(table.logstore)
-            await self._run(statements)
+        await self._change(table.logstore, changing.narrow([table], await self._held_of(table.logstore)))
 
     async def drop(self, logstore: int) -> None:
         await self._ready()
@@ -59,23 +59,38 @@ class Tables:
         while not done:
             await self._ready()
             with suppress(EngineGoneError):
-                mutation = await self._mutation(table.logstore, wanted[-1]) or await self._start_mutation(table.logstore, wanted)
+                mutation = await self._mutation(table.logstore, wanted) or await self._start_mutation(table.logstore, wanted)
                 await self._follow(table.logstore, mutation, note)
                 done = True
 
     # --- inside -----------------------------------------------------------------------------------------------------------------
-    async def _match(self, wanted: Sequence[TableSpec], held: Mapping[int, Held]) -> None:
+    async def _match(self, wanted: Sequence[TableSpec], held: Mapping[int, Held]) -> bool:
+        """Whether all is done. Raises where what is in use, the first of `wanted`, is not there; all else can wait, and an alarm says so."""
         logstore = wanted[0].logstore
         if logstore not in held:
             await self._engine.execute(schema.create_statement(wanted[0]))
-        has = held.get(logstore) or await self._held_of(logstore)
-        for table in wanted:
-            statements = changing.widen(table, has)
-            await self._run(statements)
-            has = await self._held_of(logstore) if statements else has
-        await self._run(changing.narrow(wanted, has))
+        has = await self._widened(wanted[0], held.get(logstore) or await self._held_of(logstore))
+        try:
+            for table in wanted[1:]:
+                has = await self._widened(table, has)
+            await self._change(logstore, changing.narrow(wanted, has))
+        except EngineGoneError:
+            raise
+        except EngineError as error:
+            reason = error.message[:500]
+            telemetry.alarm("STORE_INDEX_ALARM", "the change of an index cannot go on now", logstore=logstore, reason=reason)
+            return False
+        return True
 
-    async def _run(self, statements: Sequence[str]) -> None:
+    async def _widened(self, table: TableSpec, has: Held) -> Held:
+        statements = changing.widen(table, has)
+        await self._change(table.logstore, statements)
+        return await self._held_of(table.logstore) if statements else has
+
+    async def _change(self, logstore: int, statements: Sequence[str]) -> None:
+        """Takes away what a filling that was interrupted may still use, which the engine refuses: it is begun anew if it is wanted."""
+        if statements:
+            await self._end_mutations(logstore)
         for statement in statements:
             await self._engine.execute(statement)
 
@@ -93,7 +108,7 @@ class Tables:
         if not await self._rows(logstore):
             return ""
         await self._engine.execute(f"ALTER TABLE {schema.table_name(logstore)} {', '.join(wanted)} SETTINGS mutations_sync = 0")
-        return await self._mutation(logstore, wanted[-1])
+        return await self._mutation(logstore, wanted)
 
     async def _follow(self, logstore: int, mutation: str, note: Callable[[Filling], None]) -> None:
         look, told = FIRST_LOOK_SECS, ""
@@ -115,12 +130,12 @@ class Tables:
             await asyncio.sleep(look)
             look = min(look * 2, LONGEST_LOOK_SECS)
 
-    async def _mutation(self, logstore: int, command: str) -> str:
-        """Id of the mutation that was started with this command; "" when there is none."""
+    async def _mutation(self, logstore: int, wanted: Sequence[str]) -> str:
+        """Id of a mutation that was started with all of these commands; "" when there is none. The engine has a row for each command."""
         answer = await self._engine.execute(
             "SELECT mutation_id FROM system.mutations WHERE database = currentDatabase() AND table = {table:String}"
-            " AND command = {command:String} AND NOT is_killed LIMIT 1",
-            {"table": schema.table_name(logstore), "command": f"({command})"},
+            " AND NOT is_killed GROUP BY mutation_id HAVING hasAll(groupArray(command), {wanted:Array(String)}) LIMIT 1",
+            {"table": schema.table_name(logstore), "wanted": [f"({command})" for command in wanted]},
         )
         return str(answer.rows[0][0]) if answer.rows else ""
 
