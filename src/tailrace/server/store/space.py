@@ -97,7 +97,7 @@ class Space:
 
 
 def excess(parts: Sequence[Part], bounds: Mapping[int, int], whole: int) -> list[Unit]:
-    """`parts` by logstore, day and block: a merge makes old events a new part, in its old place. The newest part of a logstore always stays."""
+    """`parts` by logstore, day and block: a merged part is new and stands in its old place. The newest part of a logstore always stays."""
     units = {logstore: list(_units(list(own))) for logstore, own in groupby(parts, lambda part: part.logstore)}
     sizes = {logstore: sum(part.bytes for part in own) for logstore, own in groupby(parts, lambda part: part.logstore)}
     found: list[Unit] = []

@@ -65,7 +65,7 @@ class Tables:
 
     # --- inside -----------------------------------------------------------------------------------------------------------------
     async def _match(self, wanted: Sequence[TableSpec], held: Mapping[int, Held]) -> bool:
-        """Whether all is done. Raises where what is in use, the first of `wanted`, is not there; all else can wait, and an alarm says so."""
+        """Whether all is done. Raises where what is in use, the first of `wanted`, is not there; all else can wait, an alarm says so."""
         logstore = wanted[0].logstore
         if logstore not in held:
             await self._engine.execute(schema.create_statement(wanted[0]))
