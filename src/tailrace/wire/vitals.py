@@ -76,7 +76,7 @@ def _alarm(said: Mapping[str, Any]) -> VitalAlarm:
 
 def _text(said: Mapping[str, Any], name: str) -> str:
     value = said.get(name)
-    return value[:MAX_TEXT] if isinstance(value, str) else ""
+    return value[:MAX_TEXT].encode("utf-8", "replace").decode() if isinstance(value, str) else ""  # JSON has halves of surrogate pairs
 
 
 def _number(said: Mapping[str, Any], name: str) -> int:

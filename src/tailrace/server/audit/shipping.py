@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from tailrace import telemetry
 from tailrace.errors import ApiError, TailraceError
 from tailrace.server.audit.audit import Audit
@@ -64,8 +66,8 @@ class Shipping:
             self._written.clear()
             try:
                 await self.ship()
-            except TailraceError as error:
-                log.warning("cannot bring changes into their logstore, they wait in the database", reason=error.message)
+            except (TailraceError, SQLAlchemyError) as error:
+                log.warning("cannot bring changes into their logstore, they wait in the database", reason=str(error))
                 self._written.set()
                 await asyncio.sleep(RETRY_SECS)
 

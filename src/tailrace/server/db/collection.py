@@ -78,10 +78,14 @@ class Collection:
             self._configs.setdefault(project.name, {})[name] = config
             return config
 
-    async def change_config(self, project: str, name: str, document: Mapping[str, Any], author: str) -> Config:
-        """The next version; the same document again makes none."""
+    async def change_config(
+        self, project: str, name: str, document: Mapping[str, Any], author: str, *, expected: Config | None = None
+    ) -> Config:
+        """The next version; the same document again makes none. 409 ConfigChanged when it is no longer at version `expected`."""
         async with self._changing:
             config = self.config(project, name)
+            if expected is not None and (config.id, config.version) != (expected.id, expected.version):
+                raise ApiError(409, "ConfigChanged", f"config `{name}` was changed meanwhile: it is at version {config.version}")
             if json.dumps(document) != json.dumps(config.document):  # the order of keys counts: it comes back as it was saved
                 new = ConfigVersion(config.version + 1, document, author, _now())
                 config = await self._in(project, statements.change_config, self._vault, config, new)

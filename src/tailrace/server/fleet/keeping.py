@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from tailrace import telemetry
+from tailrace.errors import TailraceError
 from tailrace.server.db.roster import Roster
 from tailrace.server.db.tables import ReportRow
 from tailrace.server.db.transactions import Transactions
@@ -80,7 +81,7 @@ class ReportKeeper:
             return
         try:
             await self._run(_save, sorted(changed), documents, heard)
-        except SQLAlchemyError as error:  # the agents are in memory; a server that starts again asks them once more
+        except (TailraceError, SQLAlchemyError) as error:  # the agents are in memory; a server that starts again asks them once more
             self._reports.unsaved |= changed
             log.warning("cannot keep what agents say of themselves", reason=str(error))
 

@@ -1,5 +1,6 @@
 """What one agent has said of itself, as it is kept: bounded, and in a form that outlives the server."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
@@ -52,6 +53,11 @@ class Report:
         return self.addresses[0] if self.addresses else ""
 
     @property
+    def moment(self) -> list[int]:
+        """Of the last beat: grows from beat to beat, also within a second."""
+        return [self.last_beat, self.sequence]
+
+    @property
     def family(self) -> str:
         return "windows" if self.system.startswith("windows") else "linux"
 
@@ -72,6 +78,7 @@ class Report:
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Report":
         """KeyError, TypeError, ValueError when another release wrote it: the agent says it again."""
+        document = json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))  # no half of a surrogate pair
         infos = {kind: {info[0]: ConfigInfo(*info) for info in document[kind]} for kind in ("continuous", "instance", "onetime")}
         vitals = dict(document["vitals"])
         vitals["alarms"] = [VitalAlarm(**one) for one in vitals["alarms"]]

@@ -1,7 +1,8 @@
 """A version of a config on its way to the agents, in stages: what it is, and what is decided from what its agents say.
 
 The first agents get it, then more of them; the others keep the version before. A stage is over when all of its agents that are not silent
-run the new version, and have done so for a while. It stops by itself when more agents than allowed cannot run it, or fall behind with it.
+run the new version, and have done so for a while; one that got it and fell silent cannot run it, unless its machine comes and goes. It
+stops by itself when more agents than allowed cannot run it, or fall behind with it.
 """
 
 import hashlib
@@ -10,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
+
+from tailrace.server.fleet.report import Report
 
 STAGE: Final = re.compile(r"([1-9][0-9]{0,5})(%?)")
 STAGES: Final = ("1", "5%", "25%", "100%")
@@ -46,6 +49,12 @@ class Rollout:
     changed: int = 0
     admitted: Mapping[str, int] = field(default_factory=dict[str, int])
     """Agents that it has come to, each with how far behind it was then, in bytes."""
+    heard: Mapping[str, list[int]] = field(default_factory=dict[str, list[int]])
+    """The moment (`Report.moment`) of the last beat that each had sent by then."""
+
+    def was_heard(self, report: Report) -> bool:
+        """Whether an agent has beaten since it was let have the version, which the answer to that beat gave it."""
+        return report.agent in self.heard and report.moment > self.heard[report.agent]
 
     def document(self) -> dict[str, Any]:
         return asdict(self)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from tailrace import telemetry
-from tailrace.errors import ApiError
+from tailrace.errors import ApiError, TailraceError
 from tailrace.server.db.collection import Collection
 from tailrace.server.db.records import Config, Project
 from tailrace.server.db.tables import RolloutRow
@@ -81,7 +82,12 @@ class Rollouts:
     def version_for(self, config: Config, agent: str) -> Config | None:
         """What of a config an agent is to have: the version before while a rollout has not come to it; None for nothing."""
         rollout, former = self._holding.get(config.id, (None, None))
-        if rollout is None or config.version not in (rollout.version, rollout.before) or agent in rollout.admitted:
+        if (
+            rollout is None
+            or rollout.state not in HOLDING
+            or config.version not in (rollout.version, rollout.before)
+            or agent in rollout.admitted
+        ):
             return config
         return former
 
@@ -113,7 +119,11 @@ class Rollouts:
         info, wanted = report.continuous.get(name), self.runs(report, name)
         behind = max(0, report.vitals.lag_bytes - rollout.admitted[report.agent])
         if self._reports.standing(report).status in (Status.SILENT, Status.RETIRED):
-            return Progress(report.agent, "silent")
+            if report.vitals.ephemeral or not rollout.was_heard(report):
+                return Progress(report.agent, "silent")
+            return Progress(report.agent, "failed", "it has been silent since it got the version", behind)
+        if info is None and wanted is None:
+            return Progress(report.agent, "applied", behind=behind)  # a version that is not enabled runs nowhere
         if info is None or info.version != wanted or info.status == ConfigStatus.APPLYING:
             return Progress(report.agent, "applying", behind=behind)
         if info.status == ConfigStatus.FAILED:
@@ -122,7 +132,8 @@ class Rollouts:
 
     # --- changing ---------------------------------------------------------------------------------------------------------------
     async def begin(self, project: Project, name: str, document: Mapping[str, Any], author: str, plan: Plan) -> Rollout:
-        """Save a new version of a config, and let it out in stages. 400 InvalidParameter, 404 ConfigNotExist, 409 RolloutExist."""
+        """Save a new version of a config, and let it out in stages. 400 InvalidParameter, 404 ConfigNotExist, 409 RolloutExist
+        and ConfigChanged."""
         if not 0 < len(plan.stages) <= MAX_STAGES or not all(STAGE.fullmatch(stage) for stage in plan.stages):
             raise ApiError(
                 400, "InvalidParameter", f"stages are 1 to {MAX_STAGES} numbers of agents, such as `3`, or shares, such as `25%`"
@@ -150,12 +161,26 @@ class Rollouts:
             rollout = replace(rollout, id=await self._run(_insert, rollout))
             self._all[rollout.id] = rollout
             self._holding[config.id] = rollout, config  # before the version is there: nobody may get it by the way
-            changed = await self._collection.change_config(project.name, name, document, author)
-            if changed.version != rollout.version:
+            try:
+                changed = await self._collection.change_config(project.name, name, document, author, expected=config)
+            except (TailraceError, SQLAlchemyError):
+                await self._give_up(rollout)
+                raise
+            if changed.version == config.version:
                 await self._put(replace(rollout, state="superseded", reason="it is what the config was before"))
-                return self._all[rollout.id]
-            await self._admit(rollout)
-            return self._all[rollout.id]
+            else:
+                await self._admit(rollout)
+            return self.get(project.name, rollout.id)
+
+    async def _give_up(self, rollout: Rollout) -> None:
+        """Its version was not saved. From now on it holds nothing, also where that cannot be written down yet: the next look does."""
+        ended = replace(rollout, state="superseded", reason="the version was not saved")
+        self._all[rollout.id] = ended
+        self._holding[rollout.config_id] = ended, None
+        try:
+            await self._put(ended)
+        except (TailraceError, SQLAlchemyError) as error:
+            log.warning("cannot write down that a rollout is over", config=rollout.config, reason=str(error))
 
     async def pause(self, project: str, id_: int) -> Rollout:
         return await self._move(project, id_, ("running",), "paused")
@@ -167,23 +192,27 @@ class Rollouts:
             failed = sum(one.outcome == "failed" for one in self.progress(rollout))
             allowed = max(rollout.max_failures, failed)
             lag = {one.agent: rollout.admitted[one.agent] + one.behind for one in self.progress(rollout)}
+            self._settled_at.pop(id_, None)  # the time that it stood still is no time of running well
             await self._put(replace(rollout, state="running", reason="", max_failures=allowed, admitted={**rollout.admitted, **lag}))
             return self._all[id_]
 
     async def roll_back(self, project: str, id_: int, author: str) -> Rollout:
-        """Make the version before the next one, for all agents."""
+        """Make the version before the next one, for all agents. 409 RolloutNotMovable, ConfigChanged."""
         async with self._changing:
             rollout = self._in(project, id_, ("running", "paused", "stopped"))
             former = self._holding[rollout.config_id][1]
             if former is None:
                 raise ApiError(409, "RolloutNotMovable", f"the version before of config `{rollout.config}` is not known any more")
-            await self._put(replace(rollout, state="rolled back"))
-            await self._collection.change_config(project, rollout.config, former.document, author)
+            expected = replace(former, version=rollout.version)
+            await self._collection.change_config(project, rollout.config, former.document, author, expected=expected)
+            await self._put(replace(rollout, state="rolled back"))  # only now: what holds the version back must not end before it
             return self._all[id_]
 
     async def _move(self, project: str, id_: int, states: Sequence[State], state: State) -> Rollout:
         async with self._changing:
-            await self._put(replace(self._in(project, id_, states), state=state))
+            rollout = self._in(project, id_, states)
+            self._settled_at.pop(id_, None)
+            await self._put(replace(rollout, state=state))
             return self._all[id_]
 
     def _in(self, project: str, id_: int, states: Sequence[State]) -> Rollout:
@@ -206,7 +235,10 @@ class Rollouts:
     async def _look_on(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECS)
-            await self.look()
+            try:
+                await self.look()
+            except (TailraceError, SQLAlchemyError) as error:
+                log.warning("rollouts cannot go on for now", reason=str(error))
 
     async def look(self) -> None:
         """See what became of each, and take the next step."""
@@ -216,23 +248,25 @@ class Rollouts:
                     await self._look(rollout)
 
     async def _look(self, rollout: Rollout) -> None:
+        if rollout.state not in HOLDING:
+            await self._put(rollout)
+            return
         config = next((one for one in self._collection.configs(rollout.project) if one.id == rollout.config_id), None)
         if config is None or config.version != rollout.version:
             await self._put(replace(rollout, state="superseded", reason="the config was changed meanwhile" if config else "it was deleted"))
             return
         if rollout.state != "running":
             return
-        progress = self.progress(rollout)
-        if why := trouble(rollout, progress):
+        if why := trouble(rollout, self.progress(rollout)):
             log.warning("a rollout has stopped; the other agents keep the version before", config=rollout.config, reason=why)
             await self._put(replace(rollout, state="stopped", reason=why))
-        elif not is_settled(progress):
+            return
+        rollout = await self._admit(rollout)  # agents that have joined meanwhile; the first ones after a kill in `begin`
+        if not is_settled(self.progress(rollout)):
             self._settled_at.pop(rollout.id, None)
         elif self._clock() - self._settled_at.setdefault(rollout.id, self._clock()) >= rollout.soak_secs:
             self._settled_at.pop(rollout.id)
             await self._next(rollout)
-        else:
-            await self._admit(rollout)  # agents that have joined meanwhile
 
     async def _next(self, rollout: Rollout) -> None:
         if rollout.stage + 1 == len(rollout.stages):
@@ -241,18 +275,23 @@ class Rollouts:
         else:
             await self._admit(replace(rollout, stage=rollout.stage + 1))
 
-    async def _admit(self, rollout: Rollout) -> None:
-        """Let the stage's agents have it; none that had it loses it."""
+    async def _admit(self, rollout: Rollout) -> Rollout:
+        """Let the stage's agents have it; none that had it loses it. The rollout as it is then."""
         members = self.members(rollout)
         new = [agent for agent in chosen(rollout, list(members)) if agent not in rollout.admitted]
         if new or self._all[rollout.id].stage != rollout.stage:
             lag = {agent: members[agent].vitals.lag_bytes for agent in new}
-            await self._put(replace(rollout, admitted={**rollout.admitted, **lag}))
+            heard = {agent: members[agent].moment for agent in new}
+            rollout = replace(rollout, admitted={**rollout.admitted, **lag}, heard={**rollout.heard, **heard})
+            await self._put(rollout)
+        return self._all.get(rollout.id, rollout)
 
     async def _put(self, rollout: Rollout) -> None:
         """Durable, then in force."""
         rollout = replace(rollout, changed=int(self._clock()))
         await self._run(_save, rollout)
+        if rollout.id not in self._all:
+            return  # its project was deleted meanwhile
         self._all[rollout.id] = rollout
         if rollout.state not in HOLDING:
             self._holding.pop(rollout.config_id, None)
@@ -260,6 +299,12 @@ class Rollouts:
         elif rollout.config_id in self._holding:
             self._holding[rollout.config_id] = rollout, self._holding[rollout.config_id][1]
         self._waking.changed(rollout.project)
+
+    def project_deleted(self, project: str) -> None:
+        """The catalog has deleted it in the database, and with it its rollouts."""
+        for id_ in [rollout.id for rollout in self._all.values() if rollout.project == project]:
+            self._holding.pop(self._all.pop(id_).config_id, None)
+            self._settled_at.pop(id_, None)
 
     async def _former(self, config: Config, version: int) -> Config | None:
         versions = await self._collection.config_versions(config.project, config.name)

@@ -1,14 +1,23 @@
 """A version goes out in stages, stops where it fails, and goes on after the server was killed."""
 
-import pytest
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from tailrace.errors import ApiError
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from tailrace.errors import ApiError, BusyError
+from tailrace.server.db.records import Config
+from tailrace.server.fleet import rollouts
+from tailrace.server.fleet.rollout import Rollout
 from tailrace.server.fleet.rollouts import Plan, Rollouts
 from tailrace.wire.control import ConfigInfo, ConfigStatus
 from tests.unit.server.fleet.parts import PIPELINE, Bench
 
 NAME = "shop@one"
 NEXT = {**PIPELINE, "inputs": [{"Type": "input_file", "FilePaths": ["/var/log/*.log"], "MaxDirSearchDepth": 3}]}
+OTHER = {**NEXT, "inputs": [{**NEXT["inputs"][0], "MaxDirSearchDepth": 7}]}
 AGENTS = tuple(f"a{number:02d}" for number in range(20))
 
 
@@ -172,8 +181,7 @@ async def test_a_server_that_was_killed_before_the_version_was_saved_forgets_the
 async def test_whoever_changes_the_config_meanwhile_overrules_it(fleet: Fleet) -> None:
     id_ = await fleet.begin("1")
     await fleet.pass_(10)
-    other = {**NEXT, "inputs": [{**NEXT["inputs"][0], "MaxDirSearchDepth": 7}]}
-    await fleet.bench.collection.change_config("shop", "one", other, "key")
+    await fleet.bench.collection.change_config("shop", "one", OTHER, "key")
     await fleet.pass_(20)
     assert (fleet.state(id_)[0], len(fleet.new)) == ("superseded", 20)
 
@@ -194,3 +202,168 @@ async def test_what_the_config_is_already_goes_nowhere(fleet: Fleet) -> None:
     bench = fleet.bench
     same = await bench.rollouts.begin(bench.projects["shop"], "one", NEXT, "key", Plan(("1",)))
     assert (same.state, bench.collection.config("shop", "one").version) == ("superseded", 2)
+
+
+async def test_nobody_gets_a_bad_version_while_it_is_rolled_back(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet.broken = set(AGENTS)
+    id_ = await fleet.begin("2", "50%")
+    await fleet.pass_(60)
+    had, bench, changed = set(fleet.new), fleet.bench, fleet.bench.waking.changed
+    seen: list[set[str]] = []
+
+    def beat_at_once(project: str) -> None:
+        changed(project)
+        fleet.beat()
+        seen.append(set(fleet.new))
+
+    monkeypatch.setattr(bench.waking, "changed", beat_at_once)
+    await bench.rollouts.roll_back("shop", id_, "key")
+    assert len(had) == 2
+    assert seen
+    assert all(new <= had for new in seen)
+
+
+async def test_a_roll_back_that_cannot_be_saved_changes_nothing(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet.broken = set(AGENTS)
+    id_ = await fleet.begin("2", "50%")
+    await fleet.pass_(60)
+    with monkeypatch.context() as full:
+        full.setattr(fleet.bench.collection, "change_config", _full)
+        with pytest.raises(BusyError):
+            await fleet.bench.rollouts.roll_back("shop", id_, "key")
+    await fleet.pass_(60)
+    assert (len(fleet.new), fleet.state(id_)) == (2, ("stopped", 0))
+
+
+async def test_a_rollout_whose_version_cannot_be_saved_ends_at_once(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fleet.begin("1")
+    await fleet.pass_(400)
+    bench = fleet.bench
+    with monkeypatch.context() as full:
+        full.setattr(bench.collection, "change_config", _full)
+        full.setattr(bench.rollouts, "_run", _second(bench.rollouts._run))
+        with pytest.raises(BusyError):
+            await bench.rollouts.begin(bench.projects["shop"], "one", OTHER, "key", Plan(("1",)))
+    saved = await bench.collection.change_config("shop", "one", OTHER, "key")
+    assert all(bench.rollouts.version_for(saved, agent) == saved for agent in AGENTS)
+    await bench.rollouts.look()
+    again = Rollouts(bench.transactions, bench.collection, bench.reports, bench.membership, bench.waking)
+    await again.open()
+    assert again.of("shop")[0].state == "superseded"
+
+
+async def test_whoever_saves_while_a_rollout_begins_goes_first(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fleet.begin("1")
+    await fleet.pass_(400)
+    bench, save = fleet.bench, fleet.bench.collection.change_config
+
+    async def overtaken(project: str, name: str, document: dict, author: str, **options: Any) -> Config:
+        await save(project, name, OTHER, "another")
+        return await save(project, name, document, author, **options)
+
+    monkeypatch.setattr(bench.collection, "change_config", overtaken)
+    with pytest.raises(ApiError, match="was changed meanwhile") as refused:
+        await bench.rollouts.begin(bench.projects["shop"], "one", PIPELINE, "key", Plan(("1",)))
+    assert (refused.value.status, refused.value.error_code) == (409, "ConfigChanged")
+    assert bench.collection.config("shop", "one").document == OTHER
+    assert bench.rollouts.of("shop")[0].state == "superseded"
+
+
+async def test_rollouts_go_on_after_the_database_was_away(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fleet.begin("1")
+    looks = 0
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise BusyError("the disk is full")
+        raise OperationalError("update", {}, ValueError("locked"))
+
+    monkeypatch.setattr(rollouts, "LOOK_SECS", 0.001)
+    monkeypatch.setattr(fleet.bench.rollouts, "look", look)
+    async with fleet.bench.rollouts.running(), asyncio.timeout(30):
+        while looks < 3:
+            await asyncio.sleep(0.001)
+    assert looks >= 3
+
+
+async def test_a_version_that_is_not_enabled_settles_when_the_agents_have_stopped(fleet: Fleet) -> None:
+    id_ = await fleet.begin("1")
+    await fleet.pass_(400)
+    off = await fleet.bench.rollouts.begin(fleet.bench.projects["shop"], "one", {**NEXT, "enable": False}, "key", Plan(("100%",), 0))
+    assert off.id == id_ + 1
+    for agent in AGENTS:
+        fleet.bench.beat(agent, ip="10.0.0.1")
+    await fleet.bench.rollouts.look()
+    assert fleet.state(off.id) == ("done", 0)
+
+
+async def test_time_in_which_it_was_paused_is_no_time_of_running_well(fleet: Fleet) -> None:
+    id_ = await fleet.begin("1")
+    await fleet.pass_(20)
+    await fleet.bench.rollouts.pause("shop", id_)
+    await fleet.pass_(300)
+    await fleet.bench.rollouts.resume("shop", id_)
+    await fleet.pass_(20)
+    assert (len(fleet.new), fleet.state(id_)) == (1, ("running", 0))
+
+
+async def test_a_server_that_was_killed_before_the_first_agents_were_chosen_chooses_them(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(rollout: Rollout) -> Rollout:
+        return rollout
+
+    with monkeypatch.context() as death:
+        death.setattr(fleet.bench.rollouts, "_admit", killed)
+        id_ = await fleet.begin("1", "50%", soak_secs=0)
+    bench = fleet.bench
+    again = Rollouts(bench.transactions, bench.collection, bench.reports, bench.membership, bench.waking, clock=lambda: bench.now)
+    await again.open()
+    bench.take(again)
+    await again.look()
+    assert (fleet.state(id_), len(again.get("shop", id_).admitted)) == (("running", 0), 1)
+
+
+async def test_an_agent_that_falls_silent_with_the_version_has_failed_unless_its_machine_comes_and_goes(fleet: Fleet) -> None:
+    id_ = await fleet.begin("1")
+    (agent,) = fleet.bench.rollouts.get("shop", id_).admitted
+    fleet.beat()  # in the same second
+    fleet.away = {agent}
+    await fleet.pass_(50)
+    assert fleet.state(id_) == ("stopped", 0)
+    assert fleet.bench.rollouts.get("shop", id_).reason == f"an agent cannot run it: `{agent}`: it has been silent since it got the version"
+    fleet.away = set()
+    fleet.bench.beat(agent, ip="10.0.0.1", held=[fleet.held[agent]], ephemeral=True)
+    fleet.away = {agent}
+    await fleet.bench.rollouts.resume("shop", id_)
+    await fleet.pass_(50)
+    assert [one.outcome for one in fleet.bench.rollouts.progress(fleet.bench.rollouts.get("shop", id_)) if one.agent == agent] == ["silent"]
+
+
+async def test_a_project_that_was_deleted_takes_its_rollouts_along(fleet: Fleet) -> None:
+    id_ = await fleet.begin("1")
+    fleet.bench.collection.project_deleted("shop")
+    fleet.bench.rollouts.project_deleted("shop")
+    await fleet.bench.rollouts.look()
+    assert fleet.bench.rollouts.of("shop") == []
+    with pytest.raises(ApiError, match=f"no rollout {id_}"):
+        fleet.bench.rollouts.get("shop", id_)
+
+
+async def _full(*_arguments: object, **_options: object) -> Config:
+    raise BusyError("the metadata cannot be written: the disk is full")
+
+
+def _second(run: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """The first statement is done; for the next ones the disk is full."""
+    done: list[object] = []
+
+    async def once(*arguments: object) -> Any:
+        if done:
+            raise BusyError("the disk is full")
+        done.append(arguments)
+        return await run(*arguments)
+
+    return once

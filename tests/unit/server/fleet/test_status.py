@@ -1,9 +1,10 @@
 """How an agent is: one status at a time, through silence, retirement, a restart of the server and a copied disk."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
+from tailrace.errors import BusyError
 from tailrace.server.fleet.keeping import ReportKeeper
 from tailrace.server.fleet.report import Report
 from tailrace.server.fleet.reports import Reports
@@ -101,6 +102,33 @@ async def test_silence_counts_only_while_the_server_listens(bench: Bench) -> Non
     assert again.standing(report).status is Status.HEALTHY
     bench.now += SILENT_SECS + 1
     assert again.standing(report).status is Status.SILENT
+
+
+async def test_reports_that_cannot_be_kept_for_now_are_kept_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_arguments: object) -> None:
+        raise BusyError("the disk is full")
+
+    keeper = ReportKeeper(bench.transactions, bench.reports, bench.roster)
+    bench.beat("a1")
+    with monkeypatch.context() as disk:
+        disk.setattr(keeper, "_run", full)
+        async with keeper.running():
+            pass
+    assert bench.reports.unsaved == {"a1"}
+    await keeper.save(beats=False)
+    again = Reports(lambda: bench.now)
+    await ReportKeeper(bench.transactions, again, bench.roster).open()
+    assert [one.agent for one in again] == ["a1"]
+
+
+async def test_half_of_a_surrogate_pair_is_no_text(bench: Bench) -> None:
+    vitals = decode(b'{"trouble": "a\\ud800b", "alarms": [{"kind": "\\udfff"}]}')
+    assert (vitals.trouble, vitals.alarms) == ("a?b", [VitalAlarm("?", count=0)])
+    bench.beat("a1")
+    (report,) = bench.reports
+    stored = {**report.document(), "reason": "a\ud800b", "vitals": {**asdict(Vitals()), "trouble": "\ud800"}}
+    kept = Report.of(stored)
+    assert (kept.reason, kept.vitals.trouble) == ("a?b", "?")
 
 
 async def test_what_another_release_kept_is_forgotten(bench: Bench) -> None:
