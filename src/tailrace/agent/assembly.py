@@ -80,17 +80,19 @@ class Assembly:
     def put(self, built: Built) -> None:
         self.targets |= built.targets
         self.share()
+        for pipeline in {lane.pipeline for lane in built.lanes if not isinstance(lane.input, Claiming)}:
+            self._around.claims.withdraw(pipeline)  # of its version before, which may have claimed
         for lane in built.lanes:
             if isinstance(lane.input, Claiming):
                 lane.input.stake(lane.pipeline, self._around.claims)
             self.groups.setdefault((lane.target.flusher.destination, lane.input.key), Group()).lanes.append(lane)
 
-    def take_out(self, lanes: Sequence[Lane]) -> None:
-        """Their targets stay."""
+    def take_out(self, lanes: Sequence[Lane], *, come_back: bool = False) -> None:
+        """Their targets stay; so do their claims when they `come_back` in another version, lest others take their files meanwhile."""
         for group in self.groups.values():
             group.lanes = [lane for lane in group.lanes if lane not in lanes]
         self.groups = {key: group for key, group in self.groups.items() if group.lanes}
-        for pipeline in {lane.pipeline for lane in lanes}:
+        for pipeline in set() if come_back else {lane.pipeline for lane in lanes}:
             self._around.claims.withdraw(pipeline)
 
     def take_idle_targets(self) -> list[Target]:

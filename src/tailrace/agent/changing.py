@@ -37,7 +37,7 @@ async def change(session: Session, wanted: Sequence[PipelineConfig], others: Col
         built = await _built(session, differing)
         names = {one.name for one in wanted}
         gone = [name for name in dict.fromkeys(lane.pipeline for lane in session.lanes) if name not in names and name not in others]
-        stopped = [lane for name in [*gone, *built] for lane in await session.remove(name)]
+        stopped = [lane for name in [*gone, *built] for lane in await session.remove(name, comes_back=name in built)]
         for name in [*gone, *built]:
             session.content(name)
         for one in built.values():

@@ -263,12 +263,13 @@ class Session:
         for lane in built.lanes:
             self._spawn(self._start_lanes([lane]))
 
-    async def remove(self, pipeline: str) -> list[Lane]:
-        """Stop a pipeline. What it has put in is still sent; its lanes know when that is done."""
+    async def remove(self, pipeline: str, *, comes_back: bool = False) -> list[Lane]:
+        """Stop a pipeline, for good or until its next version takes its place. What it has put in is still sent; its lanes know when that
+        is done."""
         deadline = time.monotonic() + STOP_SECS
         lanes = [lane for lane in self.lanes if lane.pipeline == pipeline]
         await asyncio.gather(*(asyncio.to_thread(lane.make_way, deadline) for lane in lanes))
-        self.parts.take_out(lanes)
+        self.parts.take_out(lanes, come_back=comes_back)
         for lane in lanes:
             if lane.failure:
                 self._failures[pipeline] = StateError(lane.failure)

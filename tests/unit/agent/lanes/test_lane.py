@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tailrace.agent.assembly import Assembly
 from tailrace.agent.guard import Guard, Limits
 from tailrace.agent.lanes.claims import Claims, file_bounds
 from tailrace.agent.lanes.lane import Lane, Surroundings
@@ -46,9 +47,9 @@ async def bench(tmp_path):
     await bench.end()
 
 
-def lane_of(bench, *processors):
+def around(bench):
     settings = AgentSettings()
-    around = Surroundings(
+    return Surroundings(
         platform=current(),
         checkpoint=bench.writer,
         streams=bench.table,
@@ -61,8 +62,11 @@ def lane_of(bench, *processors):
         slots=Slots(2),
         guard=Guard(Limits(), current(), processes()),
     )
+
+
+def lane_of(bench, *processors):
     config = load_text(PIPELINE, "app.json")
-    return Lane(config, config.inputs[0].build(), processors, bench.target, around)
+    return Lane(config, config.inputs[0].build(), processors, bench.target, around(bench))
 
 
 def submit(lane, stream):
@@ -97,3 +101,18 @@ async def test_what_is_put_in_before_a_lane_is_left_is_where_its_successor_begin
     assert submit(before, before.open_stream("key", AT[0]))
     before.stop(time.monotonic())
     assert [state.next for state in after.streams] == [AT[1]]
+
+
+async def test_files_of_a_pipeline_that_is_exchanged_are_nobody_elses_meanwhile(bench):
+    shared = around(bench)
+    parts = Assembly(shared, lambda _: bench.target)
+    pipeline = load_text(PIPELINE, "app.json")
+    parts.put(parts.build(pipeline))
+    parts.take_out(parts.lanes, come_back=True)
+    assert parts.lanes == []
+    assert not shared.claims.inherits("another", "/var/log/a.log")
+    parts.put(parts.build(load_text(PIPELINE.replace("a.log", "b.log"), "app.json")))
+    assert shared.claims.inherits("another", "/var/log/a.log")
+    assert not shared.claims.inherits("another", "/var/log/b.log")
+    parts.take_out(parts.lanes)
+    assert shared.claims.inherits("another", "/var/log/b.log")
