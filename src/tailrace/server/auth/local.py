@@ -34,7 +34,7 @@ def reset_password(home: Path, name: str, password: str) -> None:
         if user is None:
             raise StateError(f"there is no user `{name}` on the home `{home}`", hint="`tailrace user add` makes one")
         sessions = [one.id for one in account_statements.sessions(session) if one.user == name]
-        account_statements.put_user(session, replace(user, password_hash=hash_password(password), modified=int(time.time())))
+        account_statements.change_user(session, replace(user, password_hash=hash_password(password), modified=int(time.time())), {})
         account_statements.delete_sessions(session, sessions)
         changes.insert(session, _change("tailrace:SetPassword", f"/users/{name}"))
 
