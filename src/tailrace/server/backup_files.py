@@ -1,7 +1,8 @@
 """The form of a backup: its files, what `backup.json` says of them, and how they are copied.
 
     DIRECTORY/backup.json    format, and of each file its size and SHA-256; written last, so that without it there is no backup
-    DIRECTORY/home/…         what lies in a home: settings, secrets (master key, authority, administrator's key), metadata, journal
+    DIRECTORY/home/…         what lies in a home: settings, secrets (master key, authority, administrator's key), metadata, journal,
+                             what was set aside
     DIRECTORY/tables/N/…     parts of the table of logstore N, and `create.sql`
 
 Whoever can read a backup can read all logs and act as the server: it is for its owner only.
@@ -19,7 +20,7 @@ from tailrace.errors import DamagedError, NewerFormatError
 
 FORMAT_VERSION = 1
 MANIFEST, HOME, TABLES, PARTS, CREATE = "backup.json", "home", "tables", "parts", "create.sql"
-DATABASE, JOURNAL, ENGINE = "server/meta.db", "server/journal", "server/engine"
+DATABASE, JOURNAL, QUARANTINE, ENGINE = "server/meta.db", "server/journal", "server/quarantine", "server/engine"
 CHUNK = 1 << 20
 
 

@@ -145,7 +145,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
     store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs, max_lag_secs=settings.max_lag_secs)
     reserve, exports = Reserve(settings.server_directory / RESERVE), Exports(settings.server_directory / EXPORTS)
     catalog, passwords = Catalog(transactions, store, reserve.release, exports.forget), Passwords()
-    ingest, backups = Ingest(store, settings), Backups(settings.home, store, catalog.held)
+    ingest, backups = Ingest(store, settings), Backups(settings, store, catalog.held)
     try:
         waking, secret = Waking(), settings.secret_directory
         vault = await open_current_vault(secret, transactions)

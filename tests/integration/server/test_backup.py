@@ -84,6 +84,9 @@ def test_a_backup_is_checked_before_it_is_used(tmp_path: Path) -> None:
         server.make_logstore("shop", "app", {"line": {"token": [" "]}})
         body = log_group("text", events=50)
         assert server.request("POST", "/logstores/app/shards/lb", project="shop", body=body, headers=headers(len(body), "")).status == 200
+        aside = home / "server" / "quarantine" / "ls_1-token" / "1.seg"
+        aside.parent.mkdir(parents=True)
+        aside.write_bytes(b"what the engine never took")
         done = tailrace("backup", str(backup), server=server)
         assert done.returncode == 0, done.stderr
         again = tailrace("backup", str(backup), server=server)
@@ -96,6 +99,9 @@ def test_a_backup_is_checked_before_it_is_used(tmp_path: Path) -> None:
     part.write_bytes(data)
     full = tailrace("restore", str(backup), "--home", str(home))
     assert (full.returncode, "is not empty" in full.stderr) == (1, True)
+    whole = tailrace("restore", str(backup), "--home", str(tmp_path / "whole"))
+    assert whole.returncode == 0, whole.stderr
+    assert (tmp_path / "whole" / aside.relative_to(home)).read_bytes() == b"what the engine never took"
     (backup / "backup.json").unlink()
     unfinished = tailrace("restore", str(backup), "--home", str(tmp_path / "new"))
     assert (unfinished.returncode, "is no finished backup" in unfinished.stderr) == (1, True)

@@ -169,6 +169,10 @@ async def test_a_newer_table_is_refused_with_a_sentence(tmp_path: Path, monkeypa
     await store.close()
 
 
+async def nothing_else() -> None:
+    """Of the moment of a snapshot."""
+
+
 async def test_a_block_that_can_never_be_inserted_is_set_aside_and_the_rest_goes_on(tmp_path: Path) -> None:
     bad, good = spec(), spec()
     async with open_embedded(tmp_path, [bad, good]) as store:
@@ -182,7 +186,11 @@ async def test_a_block_that_can_never_be_inserted_is_set_aside_and_the_rest_goes
         await eventually(is_there, seconds=5)
         await store.flush()
         assert store.health()["backlog_bytes"] == 0
-    kept = next((tmp_path / "quarantine").iterdir())
+        async with store.snapshot(nothing_else) as snapshot:
+            shutil.move(tmp_path / "quarantine", tmp_path / "quarantine-elsewhere")
+            copied = snapshot.quarantine.glob("*/*.seg")
+            assert b"lost to the engine" in b"".join(path.read_bytes() for path in copied), "a backup has what no table and no journal has"
+    kept = next((tmp_path / "quarantine-elsewhere").iterdir())
     assert b"lost to the engine" in b"".join(path.read_bytes() for path in kept.glob("*.seg"))
     assert {"STORE_INSERT_ALARM", "STORE_QUARANTINE_ALARM"} <= {alarm.kind for alarm in recent_alarms()}
 

@@ -31,7 +31,7 @@ from tailrace.server.store.identities import ENDED_MS, Identities
 from tailrace.server.store.intake import Intake
 from tailrace.server.store.port import Committed, Dropped, EngineQuery, Filling, Found, Frontier, Rows, Snapshot, TableSpec, Usage, Write
 from tailrace.server.store.recovery import Recovered, recover
-from tailrace.server.store.sealing import Sealer, set_aside
+from tailrace.server.store.sealing import QUARANTINE, Sealer, set_aside
 from tailrace.server.store.space import Space
 from tailrace.server.store.tables import Tables
 
@@ -138,7 +138,7 @@ class EmbeddedStore:
 
     @asynccontextmanager
     async def snapshot(self, also: Callable[[], Awaitable[None]]) -> AsyncGenerator[Snapshot]:
-        """Blocks wait meanwhile, so that each event is either in a table or in the journal. Links keep the files when the store goes on."""
+        """Blocks wait meanwhile, so that each event is in a table, the journal or aside. Links keep the files when the store goes on."""
         name, freezing = f"snapshot{secrets.token_hex(8)}", Freezing(self.engine)
         links = self.directory / name
         journal: list[tuple[Path, int]] = []
@@ -146,8 +146,9 @@ class EmbeddedStore:
             async with self._sealer.paused():
                 tables = await freezing.freeze(name)
                 await self._commits.submit(lambda: journal.extend(_linked(self._journal, links)) or [])
+                await asyncio.to_thread(_link_all, self.directory / QUARANTINE, links / QUARANTINE)
                 await also()
-            yield Snapshot(tables, journal)
+            yield Snapshot(tables, journal, links / QUARANTINE)
         finally:
             await asyncio.to_thread(freezing.forget, name)
             await asyncio.to_thread(shutil.rmtree, links, ignore_errors=True)
@@ -279,6 +280,12 @@ def _linked(journal: Journal, links: Path) -> list[tuple[Path, int]]:
         os.link(path, link)
         found.append((link, link.stat().st_size))
     return found
+
+
+def _link_all(directory: Path, links: Path) -> None:
+    """The directory, if it is there, made of links: what is removed from it later stays here."""
+    if directory.exists():
+        shutil.copytree(directory, links, copy_function=os.link)
 
 
 def _both(one: TableSpec | None, other: TableSpec) -> TableSpec:

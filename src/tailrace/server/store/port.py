@@ -227,6 +227,8 @@ class Snapshot:
 
     tables: Sequence[FrozenTable]
     journal: Sequence[tuple[Path, int]]
+    quarantine: Path
+    """What was set aside: a directory, not there when that is nothing."""
 
 
 class Store(Protocol):
@@ -265,8 +267,8 @@ class Store(Protocol):
         ...
 
     def snapshot(self, also: Callable[[], Awaitable[None]]) -> AbstractAsyncContextManager[Snapshot]:
-        """All that is acknowledged at one moment, in tables or journal, each event once; what `also` reads is of the same moment. Writes
-        are taken all the while. Raises BusyError where blocks cannot be inserted. The files are there within the context."""
+        """All that is acknowledged at one moment, in tables, journal or aside, each event once; what `also` reads is of the same moment.
+        Writes are taken all the while. Raises BusyError where blocks cannot be inserted. The files are there within the context."""
         ...
 
     async def commit(self, write: Write) -> list[Committed]:

@@ -42,8 +42,10 @@ async def start_backup(wanted: Wanted, caller: Caller, server: Server) -> Backup
     authorize(caller, "tailrace:StartBackup", Resource())
     try:
         server.backups.start(Path(wanted.directory))
-    except (UsageError, OSError) as error:
-        raise ApiError(400, "ParameterInvalid", getattr(error, "message", str(error))) from None
+    except UsageError as error:
+        raise ApiError(400, "ParameterInvalid", f"{error.message}: {error.hint}") from None
+    except OSError as error:
+        raise ApiError(400, "ParameterInvalid", str(error)) from None
     return _status(server.backups.progress)
 
 
