@@ -105,6 +105,7 @@ class TestUsers:
         document = {"name": server.fresh_name("user"), "password": PASSWORD, "roles": {"no-such-project": "reader"}}
         assert server.call("POST", "/users", document).code == "ProjectNotExist"
 
+    @pytest.mark.sqlite
     def test_nothing_of_a_password_lies_in_the_database(self, server) -> None:
         name = make_user(server, {})
         with closing(sqlite3.connect(server.home / "server" / "meta.db")) as connection:

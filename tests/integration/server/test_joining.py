@@ -87,6 +87,7 @@ def test_guessing_tokens_ends_soon_and_whoever_has_joined_goes_on(tmp_path: Path
         assert joined.keys().status == 200
 
 
+@pytest.mark.sqlite
 def test_what_the_database_holds_of_a_token_opens_nothing(server: RunningServer, project: str) -> None:
     secret = token(server, project).split(".")[2]
     stored = b"".join(path.read_bytes() for path in (server.home / "server").glob("meta.db*"))

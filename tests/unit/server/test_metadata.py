@@ -143,11 +143,13 @@ def test_the_migrations_are_one_chain() -> None:
     assert known_revisions()[:2] == ["0001", "0002"]
 
 
+@pytest.mark.sqlite
 def test_the_file_is_for_its_owner_only(path: Path) -> None:
     open_database(path).dispose()
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.sqlite
 def test_a_newer_file_is_refused_with_a_sentence_and_left_alone(path: Path) -> None:
     open_database(path).dispose()
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -157,6 +159,7 @@ def test_a_newer_file_is_refused_with_a_sentence_and_left_alone(path: Path) -> N
     assert not list(path.parent.glob("*.before-*"))
 
 
+@pytest.mark.sqlite
 def test_what_is_no_database_is_damaged(path: Path) -> None:
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(DamagedError, match="cannot open the metadata"):
@@ -393,6 +396,7 @@ async def test_a_key_that_takes_the_place_of_others_ends_them(catalog: Opened, p
     again.close()
 
 
+@pytest.mark.sqlite
 async def test_an_older_file_keeps_its_agents_and_their_keys(path: Path, tables: Tables) -> None:
     """What the first schema had of an agent becomes its grant."""
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -405,6 +409,7 @@ async def test_an_older_file_keeps_its_agents_and_their_keys(path: Path, tables:
     assert path.with_name(f"meta.db.before-{NEWEST}").exists()
 
 
+@pytest.mark.sqlite
 async def test_an_older_file_keeps_its_indexes_and_their_columns(path: Path, tables: Tables) -> None:
     document = {
         "keys": {"j": {"type": "json", "token": ["."], "json_keys": {"a": {"type": "long", "alias": "x"}}}},
@@ -478,6 +483,7 @@ async def test_a_revoked_agent_has_no_key_left(catalog: Opened, path: Path, tabl
     again.close()
 
 
+@pytest.mark.sqlite
 async def test_a_copy_is_whole_private_and_never_overwritten(catalog: Opened, path: Path) -> None:
     copy = path.with_name("meta.db.before-0004")
     copy_database(path, copy)

@@ -52,6 +52,7 @@ async def filled(tmp_path: Path):
     opened.close()
 
 
+@pytest.mark.sqlite
 async def test_nothing_secret_lies_in_clear(filled: Opened) -> None:
     assert b"hunter-2" not in filled.raw()
     assert b"key-secret" not in filled.raw()
@@ -64,6 +65,7 @@ async def test_a_config_comes_back_word_for_word(filled: Opened) -> None:
     again.close()
 
 
+@pytest.mark.sqlite
 async def test_what_an_older_release_left_in_clear_is_encrypted_at_the_start(filled: Opened) -> None:
     filled.close()
     with closing(sqlite3.connect(filled.path)) as connection, connection:

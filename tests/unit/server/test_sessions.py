@@ -104,6 +104,7 @@ async def test_a_session_ends_by_itself_and_survives_a_restart(doors: Doors) -> 
         doors.sessions.principal(token)
 
 
+@pytest.mark.sqlite
 async def test_the_database_holds_no_token(doors: Doors, tmp_path: Path) -> None:
     token, _ = await doors.sessions.login("anna", PASSWORD, "10.0.0.1")
     raw = b"".join(file.read_bytes() for file in tmp_path.glob("meta.db*"))
