@@ -132,6 +132,7 @@ def test_in_order_the_halves_come_after_the_whole_is_read(consuming: Consuming):
 
 def test_consumers_that_are_killed_and_shards_that_are_split_lose_nothing(consuming: Consuming):
     _check_everything_is_read(consuming, requests=20, per_request=500)
+    assert consuming.written == 20_000
 
 
 @pytest.mark.long
