@@ -9,7 +9,8 @@ apart. Before that, an untimed run into `decoding_sink.py` proves that the event
 limits are off, no time is parsed. `--pure` adds a row per format with the pure-Python engine, over a smaller file and without a floor. A rival (`rival.py`)
 is run over `{file}` and sends to the sink at `{port}`, which acknowledges every POST.
 
-`--live` appends 10 MB/s to a file and shows the share of a core and the peak memory. `--idle` shows how long it takes from the exec to the first read of
+`--live` appends 10 MB/s to a file and shows the share of a core and the peak memory, beside the share that the yardstick needs for as many bytes before and
+after it: the clock of a machine may swing by half within minutes, the ratio does not. `--idle` shows how long it takes from the exec to the first read of
 the file (the kernel's own word, by inotify), and memory and share of a core when nothing is written; that its one line arrived is checked.
 
 Prints a table, and one JSON line at the end.
@@ -51,6 +52,10 @@ ENGINES = {"kernel": {"TAILRACE_PURE": "0"}, "pure": {"TAILRACE_PURE": "1"}}
 """Engine to the environment that chooses it."""
 IDLE_FLOORS = {"first_read_secs": 1.0, "rss_mib": 70.0, "core_percent": 1.0}
 IDLE_SECS = 30
+LIVE_RATE = 10_000_000
+"""Bytes per second."""
+LIVE_FLOORS = {"simple": 5.0, "java-records": 5.0, "nginx": 7.0, "json": 6.0}
+"""Percent of a core at `LIVE_RATE`; the others have no floor."""
 
 
 @dataclass
@@ -254,25 +259,28 @@ def measure(fmt: Format, engine: str, options: argparse.Namespace) -> Row:
 
 
 def live(fmt: Format, engine: str, options: argparse.Namespace) -> dict[str, float | str]:
-    """10 MB/s in 10 ms slices for 20 s: share of one core, and peak memory."""
-    source = data_file(fmt, options.verify_mb * 3, options.data).read_bytes()
-    port, seconds, rate = free_port(), 20, 10_000_000
+    """`LIVE_RATE` in 10 ms slices for 20 s: share of one core of the agent and of the yardstick, and peak memory."""
+    data = data_file(fmt, options.verify_mb * 3, options.data)
+    source, port, seconds = data.read_bytes(), free_port(), 20
     with tempfile.TemporaryDirectory(prefix="tailrace-bench-") as folder, running(BIN / "sink", "http", str(port), port=port):
         log = Path(folder) / "live.log"
         log.touch()
+        yardstick = [run_yardstick(fmt, data, port)]
         process = subprocess.Popen(
             agent_home(fmt, log, port, Path(folder) / "home"), env={**os.environ, **ENGINES[engine]}, stderr=subprocess.DEVNULL
         )
         time.sleep(3)
         before = cpu_of(process.pid)
-        writer = threading.Thread(target=append, args=(log, source, rate, seconds))
+        writer = threading.Thread(target=append, args=(log, source, LIVE_RATE, seconds))
         writer.start()
         writer.join()
         share = (cpu_of(process.pid) - before) / seconds * 100
         process.send_signal(signal.SIGTERM)
         _, _, peak = wait(process)
         process.returncode = 0
-    return {"format": fmt.name, "engine": engine, "core_percent": share, "rss_mib": peak / 2**20}
+        yardstick.append(run_yardstick(fmt, data, port))
+    bar = statistics.mean(yardstick) * LIVE_RATE / 1e9 * 100
+    return {"format": fmt.name, "engine": engine, "core_percent": share, "yardstick_percent": bar, "rss_mib": peak / 2**20}
 
 
 def idle(engine: str) -> dict[str, float | str]:
@@ -336,12 +344,20 @@ def show_idle(engines: list[str]) -> None:
 
 
 def show_live(formats: list[Format], engines: list[str], options: argparse.Namespace) -> None:
-    print(f"{'format':14}{'engine':>8}{'% of a core':>12}{'peak MiB':>10}")
+    print(f"{'format':14}{'engine':>8}{'yardstick':>11}{'agent':>7}{'floor':>7}{'':3}{'ratio':>6}{'peak MiB':>10}   (% of a core)")
     rows: list[dict[str, float | str]] = []
     for fmt in formats:
         for engine in engines:
-            rows.append(live(fmt, engine, options))
-            print(f"{fmt.name:14}{engine:>8}{rows[-1]['core_percent']:12.1f}{rows[-1]['rss_mib']:10.1f}", flush=True)
+            row = live(fmt, engine, options)
+            rows.append(row)
+            share, bar = float(row["core_percent"]), float(row["yardstick_percent"])
+            floor = LIVE_FLOORS.get(fmt.name) if engine == "kernel" else None
+            shown = "" if floor is None else f"{floor:.1f}"
+            verdict = "" if floor is None else ("ok" if share <= floor else "!!")
+            print(
+                f"{fmt.name:14}{engine:>8}{bar:11.1f}{share:7.1f}{shown:>7} {verdict:2}{share / bar:6.2f}{float(row['rss_mib']):10.1f}",
+                flush=True,
+            )
     print(json.dumps({"bench": "agent-live", "rows": rows}))
 
 
