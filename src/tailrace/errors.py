@@ -8,6 +8,7 @@ TailraceError
 ├── UsageError               a command was called with words that do not fit (exit 2)
 ├── UnreachableError         a server or target cannot be reached (exit 3)
 ├── ApiError                 an SLS-style answer with an error code (status, code, message)
+│   └── TooLargeError        what was asked for weighs more than one answer may: asking for less helps
 ├── StateError               a file of ours on disk cannot be used
 │   ├── NewerFormatError     written by a newer release
 │   └── DamagedError         checksum, length or content is wrong
@@ -87,6 +88,13 @@ class ApiError(TailraceError):
         self.status = status
         self.error_code = error_code
         self.retry_after = retry_after
+
+
+class TooLargeError(ApiError):
+    """An answer, or what the engine has to hold for it, is larger than it may be."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, "ParameterInvalid", message)
 
 
 class StateError(TailraceError):

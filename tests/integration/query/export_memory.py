@@ -31,7 +31,7 @@ async def main(rows: int) -> None:
                 f" fromUnixTimestamp64Nano(toInt64({START} + intDiv(number, 1000)) * 1000000000, 'UTC'), now64(3), number % 4, number,"
                 f" map('n', toString(number), 'text', 'some words of a usual length') FROM numbers({first}, {min(MILLION, rows - first)})"
             )
-        export = Export(Queries(engine), table, "logs", "*", Window(START * NS, (START + rows) * NS), "json")
+        export = Export(Queries(engine), lambda: table, "logs", "*", Window(START * NS, (START + rows) * NS), "json")
         process, seen, least = psutil.Process(), 0, 0
         highest = 0
         async for part in export.parts():

@@ -22,6 +22,7 @@ from tailrace.server.query.exporting import Export
 from tailrace.server.query.exports import Exports
 from tailrace.server.query.formats import Format
 from tailrace.server.query.window import NS, Window
+from tailrace.server.store.port import FieldIndex, TableSpec
 from tests.conftest import Answer, RunningServer, running_server
 from tests.integration.query.logs import START, TOKENS, EngineThread, Log
 from tests.integration.query.test_commands import COMMAND, Shell
@@ -104,7 +105,7 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(engine: EngineThread,
     logstore = engine.logstore(logs)
 
     async def everything() -> list[bytes]:
-        export = Export(logstore.queries, logstore.table, "logs", "*", Window(START * NS, (START + 100) * NS), "json")
+        export = Export(logstore.queries, lambda: logstore.table, "logs", "*", Window(START * NS, (START + 100) * NS), "json")
         return [part async for part in export.parts()]
 
     parts = engine.run(everything())
@@ -112,6 +113,27 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(engine: EngineThread,
     assert len(parts) == 16
     assert sorted(map(int, found)) == list(range(100))
     assert [int(each) // 10 for each in found] == sorted(int(each) // 10 for each in found)
+
+
+def test_an_export_goes_on_when_the_index_changes(engine: EngineThread, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(exporting, "PAGE_ROWS", 7)
+    logs = [Log({"id": str(n), "cost": str(n)}, time=START + n) for n in range(50)]
+    logstore = engine.logstore(logs, fields=(FieldIndex("c1", "cost", "long"),))
+    tables = [logstore.table]
+
+    async def everything() -> list[bytes]:
+        window = Window(START * NS, (START + 100) * NS)
+        export = Export(logstore.queries, lambda: tables[-1], "logs", "cost > 5", window, "json")
+        found: list[bytes] = []
+        async for part in export.parts():
+            found.append(part)
+            if len(found) == 3:
+                await engine.engine.execute(f"ALTER TABLE ls_{logstore.table.logstore} DROP COLUMN c1 SETTINGS mutations_sync = 1")
+                tables.append(TableSpec(logstore.table.logstore, 30))
+        return found
+
+    parts = engine.run(everything())
+    assert [json.loads(line)["id"] for part in parts for line in part.splitlines()] == [str(n) for n in range(6, 50)]
 
 
 def test_a_job_writes_a_file_that_is_fetched_and_removed(exporting_shell: Exporting):
@@ -168,7 +190,7 @@ def test_a_job_goes_with_its_logstore_and_is_not_shown_to_the_next_of_that_name(
 
 def _export(engine: EngineThread, statement: str, kind: Format = "json") -> Export:
     logstore = engine.logstore([Log({"id": "1"})])
-    return Export(logstore.queries, logstore.table, "logs", statement, Window(START * NS, (START + 100) * NS), kind)
+    return Export(logstore.queries, lambda: logstore.table, "logs", statement, Window(START * NS, (START + 100) * NS), kind)
 
 
 def test_a_result_of_sql_may_name_its_columns_as_it_likes(engine: EngineThread):
@@ -191,7 +213,7 @@ def test_a_job_that_breaks_in_any_way_has_failed(engine: EngineThread, tmp_path:
 
     async def job() -> tuple[str, str]:
         made = Exports(tmp_path)
-        found = made.start("mine", 1, Broken(export.queries, export.table, "logs", "*", export.window, "json"))
+        found = made.start("mine", 1, Broken(export.queries, export.now, "logs", "*", export.window, "json"))
         while found.status in ("waiting", "running"):
             await asyncio.sleep(0.01)
         return found.status, found.message

@@ -4,7 +4,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 from urllib.parse import urlencode
@@ -15,8 +15,9 @@ from aliyun.log import LogItem, PutLogsRequest
 from tailrace.server.query import following, service
 from tailrace.server.query.following import Now, Turn, follow
 from tailrace.server.store.port import FieldIndex, Limits, TableSpec
-from tests.conftest import RunningServer
+from tests.conftest import Answer, RunningServer
 from tests.integration.query.logs import TOKENS, EngineThread, Log
+from tests.integration.server.people import bearer, log_in, make_key, make_user, send
 
 KEYS = {
     "level": {"type": "text", "token": list(TOKENS), "doc_value": True},
@@ -48,11 +49,13 @@ class Followed:
     def in_range(self, path: str, **query: Any) -> Any:
         return self.get(path, **{"from": self.began - 60, "to": self.began + 3600, **query})
 
-    def listen(self, **query: Any) -> Iterator[tuple[str, Any]]:
+    def listen(
+        self, *, key: tuple[str, str] | None = None, headers: dict[str, str] | None = None, **query: Any
+    ) -> Iterator[tuple[str, Any]]:
         """(id, data) of each server-sent event."""
         target = f"/api/v1{self.base}/tail/stream?{urlencode(query)}"
         with closing(http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)) as connection:
-            connection.request("GET", target, headers=self.server.sign("GET", target))
+            connection.request("GET", target, headers=headers or self.server.sign("GET", target, key=key))
             with closing(connection.getresponse()) as answer:
                 yield from _events(answer)
 
@@ -202,6 +205,46 @@ def test_a_stream_ends_with_its_logstore_and_does_not_go_on_with_another_of_that
     followed.client.delete_project(followed.project)
     server.make_logstore(followed.project, "logs", INDEX)
     followed.put({"n": "of somebody else"})
+    assert [data["rows"] for _, data in events if data["rows"]] == []
+
+
+def revoke_key(server: RunningServer, project: str) -> tuple[tuple[str, str], Callable[[], Answer]]:
+    key = make_key(server, role="reader", project=project)
+    return key, lambda: server.call("DELETE", f"/keys/{key[0]}")
+
+
+def take_role(server: RunningServer, project: str) -> tuple[tuple[str, str], Callable[[], Answer]]:
+    user = make_user(server, {project: "reader"})
+    return make_key(server, user=user), lambda: server.call("PUT", f"/users/{user}", {"roles": {}})
+
+
+def disable_user(server: RunningServer, project: str) -> tuple[tuple[str, str], Callable[[], Answer]]:
+    user = make_user(server, {project: "reader"})
+    return make_key(server, user=user), lambda: server.call("PUT", f"/users/{user}", {"enabled": False})
+
+
+@pytest.mark.parametrize("taken", [revoke_key, take_role, disable_user])
+def test_a_stream_ends_when_who_listens_may_no_longer_read(server: RunningServer, taken: Callable[..., Any]):
+    followed = Followed(server)
+    key, take = taken(server, followed.project)
+    events = followed.listen(key=key)
+    assert next(events)[1]["rows"] == []
+    assert take().status == 200
+    followed.put({"secret": "written after it was taken"})
+    began = time.monotonic()
+    assert [data["rows"] for _, data in events if data["rows"]] == []
+    assert time.monotonic() - began < 60
+    ((_, refused),) = followed.listen(key=key)
+    assert refused["errorCode"] == "Unauthorized"
+
+
+def test_a_stream_of_a_session_ends_with_it(server: RunningServer):
+    followed = Followed(server)
+    token = log_in(server, make_user(server, {followed.project: "reader"})).json()["token"]
+    events = followed.listen(headers=bearer(token))
+    assert next(events)[1]["rows"] == []
+    assert send(server, "DELETE", "/sessions/current", headers=bearer(token)).status == 200
+    followed.put({"secret": "written after it was taken"})
     assert [data["rows"] for _, data in events if data["rows"]] == []
 
 

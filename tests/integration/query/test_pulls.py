@@ -138,3 +138,20 @@ def test_topics_come_page_by_page(pulling: Pulling):
     first = pulling.client.list_topics(ListTopicsRequest(pulling.project, LOGSTORE, None, 2))
     rest = pulling.client.list_topics(ListTopicsRequest(pulling.project, LOGSTORE, first.get_next_token(), 2))
     assert (first.get_topics(), rest.get_topics(), rest.get_next_token()) == (["app", "web"], ["zoo"], "")
+
+
+def test_a_query_leaves_of_a_shard_what_it_says(pulling: Pulling):
+    cursor, end, found = pulling.cursor("begin"), pulling.cursor("end"), []
+    while cursor != end:
+        answer = pulling.pull(
+            cursor, count=4, query="* | where cast(n as bigint) % 5 = 0 | extend half = cast(n as bigint) / 5 | project n, half"
+        )
+        assert answer.get_raw_log_group_count_before_query() > 0
+        assert answer.get_raw_size_before_query() > answer.get_loggroup_count()
+        found += [(log["n"], log["half"]) for log in answer.get_flatten_logs_json()]
+        cursor = answer.get_next_cursor()
+    assert found == [(str(n), str(n // 5)) for n in range(0, 3 * GROUPS, 5)]
+    with pytest.raises(LogException, match="`select` is no stage"):
+        pulling.pull(end, query="* | select 1")
+    with pytest.raises(LogException, match="keeps no `processor`"):
+        pulling.pull(end, processor="mine")

@@ -40,13 +40,21 @@ class Authenticator:
             raise ApiError(401, "Unauthorized", f"AccessKeyId not found: {authorization.key_id}")
         if not genuine:
             raise ApiError(401, "SignatureNotMatch", f"signature of key {key.id} does not match the request")
+        return self._holder(key), authorization
+
+    def again(self, key_id: str) -> Principal:
+        """The holder of a key that has signed before, with what it may do by now. Raises ApiError 401 for one that was revoked."""
+        key = self._find_key(key_id)
+        if key is None:
+            raise ApiError(401, "Unauthorized", f"AccessKeyId not found: {key_id}")
+        return self._holder(key)
+
+    def _holder(self, key: Key) -> Principal:
         if not key.enabled:
             raise ApiError(401, "Unauthorized", f"AccessKeyId is disabled: {key.id}")
         if key.expires is not None and key.expires <= time.time():
             raise ApiError(401, "Unauthorized", f"AccessKeyId is expired: {key.id}")
-        roles = self._roles(key)
-        principal = Principal(key.kind, key.id, key.agent, key.project, key.logstores, key.actions, user=key.user, roles=roles)
-        return principal, authorization
+        return Principal(key.kind, key.id, key.agent, key.project, key.logstores, key.actions, user=key.user, roles=self._roles(key))
 
     def _roles(self, key: Key) -> Mapping[str, str]:
         """Those of its user at this moment, else its own."""

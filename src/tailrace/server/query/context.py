@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from tailrace.errors import ApiError
 from tailrace.server.query import rows
+from tailrace.server.query.portions import Portion
 from tailrace.server.query.pulling import decode
 from tailrace.server.query.search.predicate import Binder
 from tailrace.server.store.port import EngineQuery, Limits, Rows, TableSpec
@@ -66,7 +67,8 @@ async def _start(run: Run, table: TableSpec, place: Place) -> Sequence[object]:
     bounds = {"shard": (place.shard, "UInt16"), "group_cursor": (max(0, place.group), "UInt64"), "pack_index": (place.index, "UInt32")}
     where = " AND ".join(f"{column} = {binder.bind(value, kind)}" for column, (value, kind) in bounds.items())
     stream = "stream, hex(agent), hex(epoch), pack_seq, pack_part, pack_index"
-    found = await _select(run, table, f"{rows.EVENT}, {rows.PACK}, {stream}", where=where, rest=" LIMIT 1", binder=binder)
+    columns = f"{rows.EVENT}, {rows.PACK}, {stream}"
+    found = (await _select(run, table, columns, where=where, rest=" LIMIT 1", binder=binder, limits=_LIMITS)).rows
     if not found:
         raise ApiError(400, "ParameterInvalid", "there is no such event (any more)")
     if not int(str(found[0][-6])):
@@ -75,7 +77,7 @@ async def _start(run: Run, table: TableSpec, place: Place) -> Sequence[object]:
 
 
 async def _neighbours(run: Run, table: TableSpec, start: Sequence[object], sign: str, count: int) -> Sequence[Sequence[object]]:
-    """Nearest first."""
+    """Nearest first; fewer where they would weigh more than one answer may."""
     binder = Binder()
     stream, agent, epoch, *at = start[-6:]
     same = (
@@ -87,10 +89,15 @@ async def _neighbours(run: Run, table: TableSpec, start: Sequence[object], sign:
     direction = " DESC" if sign == "<" else ""
     order = ", ".join(f"{column}{direction}" for column in ("pack_seq", "pack_part", "pack_index"))
     where = f"{same} AND {_PLACE} {sign} ({bound})"
-    rest = f" ORDER BY {order} LIMIT {binder.bind(count, 'UInt64')}"
-    return await _select(run, table, f"{rows.EVENT}, {rows.PACK}", where=where, rest=rest, binder=binder)
+
+    def nearest(some: int, limits: Limits) -> Awaitable[Rows]:
+        rest = f" ORDER BY {order} LIMIT {some}"
+        return _select(run, table, f"{rows.EVENT}, {rows.PACK}", where=where, rest=rest, binder=binder, limits=limits)
+
+    found, _ = await Portion(count, _LIMITS).ask(nearest)
+    return found.rows
 
 
-async def _select(run: Run, table: TableSpec, columns: str, *, where: str, rest: str, binder: Binder) -> Sequence[Sequence[object]]:
+def _select(run: Run, table: TableSpec, columns: str, *, where: str, rest: str, binder: Binder, limits: Limits) -> Awaitable[Rows]:
     text = f"SELECT {columns} FROM {table_name(table.logstore)} WHERE {where}{rest}"  # noqa: S608 - all values are bound
-    return (await run(EngineQuery(text, binder.parameters, limits=_LIMITS))).rows
+    return run(EngineQuery(text, binder.parameters, limits=limits))

@@ -4,14 +4,19 @@ Groups of a shard are numbered without holes; what is written becomes readable i
 out groups before the store's frontier: what is not there then was set aside or has expired, and is passed.
 """
 
+import asyncio
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tailrace.errors import ApiError
+from tailrace.server.query import encoding
+from tailrace.server.query.portions import Portion
 from tailrace.server.query.rows import CURSOR_BASE
 from tailrace.server.query.search.predicate import Binder
+from tailrace.server.query.spl.program import Program, Result
 from tailrace.server.query.tailing import now_ms, number
 from tailrace.server.store.port import EngineQuery, Frontier, Limits, Rows, TableSpec
 from tailrace.server.store.schema import table_name
@@ -20,15 +25,26 @@ from tailrace.wire import protobuf
 PULL = Limits("pull", seconds=30.0, memory=1 << 30, rows=1_000_000)
 MAX_ROWS, MAX_BYTES = 20_000, 10 << 20
 """Of one answer; it has one group at least, however large that is."""
-NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a program has gone through: groups, events and their bytes, how many events it gave, and how many it could not take apart."""
+
+    groups: int = 0
+    lines: int = 0
+    size: int = 0
+    kept: int = 0
+    failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """`groups` are encoded LogGroups; `next` is the cursor after them."""
+    """`groups` are encoded LogGroups; `next` is the cursor after them. `read` says what a program was given, None without one."""
 
     groups: list[bytes]
     next: str
+    read: Read | None = None
 
     @property
     def body(self) -> bytes:
@@ -74,21 +90,35 @@ class ShardReader:
         frontier = await self.frontier()
         return frontier.final and await self._first_from(decode(cursor) if cursor else 0, frontier.group) == frontier.group
 
-    async def pull(self, cursor: str, count: int, end_cursor: str = "") -> Pulled:
-        """At most `count` groups; the cursor stays where it is when there is nothing new, and is `end_cursor` once that is reached."""
+    async def pull(self, cursor: str, count: int, end_cursor: str = "", program: Program | None = None) -> Pulled:
+        """At most `count` groups; the cursor stays where it is when there is nothing new, and is `end_cursor` once that is reached. With a
+        program, of so many groups what it gives."""
         frontier = await self.frontier()
         begin, end = max(0, min(decode(cursor), frontier.end)), decode(end_cursor) if end_cursor else frontier.end
+        read = None if program is None else Read()
         if end_cursor and begin >= end:
-            return Pulled([], encode(end))
+            return Pulled([], encode(end), read)
         bound = min(frontier.group, end)
         groups = await self._present(begin, min(begin + count, bound))
         if not groups:
             first = await self._first_from(begin, bound)
             groups = await self._present(first, min(first + count, bound))
         if not groups:
-            return Pulled([], encode(max(begin, bound)))
-        encoded = await self._encoded(groups)
-        return Pulled(encoded, encode(groups[len(encoded) - 1] + 1))
+            return Pulled([], encode(max(begin, bound)), read)
+        return await (self._whole(groups) if program is None else self._through(program, groups))
+
+    async def _whole(self, groups: Sequence[int]) -> Pulled:
+        found, asked = await Portion(len(groups), PULL).ask(partial(self._rows, groups))
+        encoded = await asyncio.to_thread(encoding.encode_groups, found.rows, MAX_BYTES)
+        return Pulled([group.message for group in encoded], encode((encoded[-1].cursor if encoded else groups[asked - 1]) + 1))
+
+    async def _through(self, program: Program, groups: Sequence[int]) -> Pulled:
+        found, asked = await Portion(len(groups), PULL).ask(partial(self._results, program, groups))
+        given = await asyncio.to_thread(program.given, found)
+        encoded = await asyncio.to_thread(encoding.encode_groups, [each.row for each in given if each.kept], MAX_BYTES)
+        messages = {group.cursor: group for group in encoded}
+        last = groups[asked - 1] if len(messages) == len({each.group for each in given if each.kept}) else encoded[-1].cursor
+        return Pulled([group.message for group in encoded], encode(last + 1), _read([each for each in given if each.group <= last]))
 
     async def _first_from(self, begin: int, end: int) -> int:
         """Number of the first group that there is from `begin` on, `end` when there is none before that."""
@@ -114,29 +144,38 @@ class ShardReader:
             groups.append(number(group))
         return groups
 
-    async def _encoded(self, groups: Sequence[int]) -> list[bytes]:
+    def _rows(self, groups: Sequence[int], count: int, limits: Limits) -> Awaitable[Rows]:
         binder = Binder()
-        between = f"group_cursor >= {binder.bind(groups[0], 'UInt64')} AND group_cursor <= {binder.bind(groups[-1], 'UInt64')}"
-        columns = (
-            "group_cursor, toUnixTimestamp64Nano(time), source, topic, mapKeys(tags), mapValues(tags), mapKeys(fields), mapValues(fields)"
-        )
-        found = await self._ask(columns, between, binder, " ORDER BY seq")
-        encoded: list[bytes] = []
-        size = 0
-        for group in _grouped(found):
-            made = _log_group(group)
-            size += len(made)
-            if encoded and size > MAX_BYTES:
-                break
-            encoded.append(made)
-        return encoded
+        return self._run(encoding.COLUMNS, _between(groups[:count], binder), binder, limits=limits)
+
+    def _results(self, program: Program, groups: Sequence[int], count: int, limits: Limits) -> Awaitable[Rows]:
+        binder = Binder()
+        where = f"shard = {binder.bind(self.shard, 'UInt16')} AND {_between(groups[:count], binder)}"
+        return self.run(EngineQuery(program.statement(self.table, where, binder), binder.parameters, "trino", limits))
 
     async def _ask(self, columns: str, condition: str, binder: Binder, rest: str = "") -> Sequence[Sequence[object]]:
+        return (await self._run(columns, condition, binder, rest)).rows
+
+    def _run(self, columns: str, condition: str, binder: Binder, rest: str = "", *, limits: Limits = PULL) -> Awaitable[Rows]:
         text = (
             f"SELECT {columns} FROM {table_name(self.table.logstore)}"  # noqa: S608 - numbers are bound
             f" WHERE shard = {binder.bind(self.shard, 'UInt16')} AND {condition}{rest}"
         )
-        return (await self.run(EngineQuery(text, binder.parameters, limits=PULL))).rows
+        return self.run(EngineQuery(text, binder.parameters, limits=limits))
+
+
+def _between(groups: Sequence[int], binder: Binder) -> str:
+    return f"group_cursor >= {binder.bind(groups[0], 'UInt64')} AND group_cursor <= {binder.bind(groups[-1], 'UInt64')}"
+
+
+def _read(given: Sequence[Result]) -> Read:
+    return Read(
+        len({each.group for each in given}),
+        len(given),
+        sum(each.size for each in given),
+        sum(each.kept for each in given),
+        sum(each.failed for each in given),
+    )
 
 
 def encode(group: int) -> str:
@@ -154,46 +193,3 @@ def decode(cursor: str) -> int:
     if value is None:
         raise ApiError(400, "InvalidCursor", f"`{cursor[:40]}` is no cursor")
     return value - CURSOR_BASE
-
-
-def _grouped(rows: Sequence[Sequence[object]]) -> Iterator[list[Sequence[object]]]:
-    group: list[Sequence[object]] = []
-    for row in rows:
-        if group and row[0] != group[0][0]:
-            yield group
-            group = []
-        group.append(row)
-    if group:
-        yield group
-
-
-def _log_group(rows: Sequence[Sequence[object]]) -> bytes:
-    """The wire form (sls-api §2.1)."""
-    _, _, source, topic, tag_names, tag_values, *_ = rows[0]
-    tags = [_pair(name, value) for name, value in zip(_list(tag_names), _list(tag_values), strict=True)]
-    return b"".join(
-        [
-            *(protobuf.delimited(1, _log(row)) for row in rows),
-            protobuf.delimited(3, _bytes(topic)),
-            protobuf.delimited(4, _bytes(source)),
-            *(protobuf.delimited(6, tag) for tag in tags),
-        ]
-    )
-
-
-def _log(row: Sequence[object]) -> bytes:
-    seconds, nanoseconds = divmod(number(row[1]), NS)
-    contents = [protobuf.delimited(2, _pair(key, value)) for key, value in zip(_list(row[6]), _list(row[7]), strict=True)]
-    return b"".join([protobuf.number(1, max(0, seconds)), *contents, protobuf.fixed32(4, nanoseconds) if nanoseconds else b""])
-
-
-def _pair(key: object, value: object) -> bytes:
-    return protobuf.delimited(1, _bytes(key)) + protobuf.delimited(2, _bytes(value))
-
-
-def _bytes(value: object) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
-
-
-def _list(value: object) -> Sequence[object]:
-    return value if isinstance(value, list | tuple) else ()

@@ -3,11 +3,12 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tailrace.errors import ApiError, EngineError
+from tailrace.errors import ApiError, EngineError, TooLargeError
 from tailrace.server.query import histogram, rows, tailing
+from tailrace.server.query.portions import Portion
 from tailrace.server.query.search.lexer import split_statement
 from tailrace.server.query.search.parser import parse_search
 from tailrace.server.query.search.predicate import Binder, Predicates
@@ -20,12 +21,12 @@ from tailrace.server.store.port import EngineQuery, Limits, Rows, Store, TableSp
 from tailrace.server.store.schema import table_name
 
 LIGHT = Limits("light", seconds=30.0, memory=1 << 30, rows=100_000)
-ANALYTICS = Limits("analytics", seconds=60.0, memory=2 << 30, rows=1_000_000)
+ANALYTICS = Limits("analytics", seconds=60.0, memory=2 << 30, rows=1_000_000, bytes=128 << 20)
 
 MAX_LINES = 100
 _WITH_PACK_META = re.compile(r"\s*with_pack_meta\s*", re.IGNORECASE)
 # Engine errors that the statement is to blame for, by what they are about: all else is ours.
-_TIME_EXCEEDED, _TOO_MUCH_MEMORY, _CANCELLED = {159, 160}, {241}, {394}
+_TIME_EXCEEDED, _TOO_MUCH_MEMORY, _TOO_LARGE, _CANCELLED = {159, 160}, {241}, {396}, {394}
 _OURS = {0, 32, 33, 75, 76, 173, 198, 209, 210, 243, 246, 1000, 1001}
 
 
@@ -79,7 +80,8 @@ class Queries:
         return await self.analyse(table, name, search, sql, window, others=others)
 
     async def events(self, table: TableSpec, search: str, window: Window, page: Page, *, pack_meta: bool = False) -> Answer:
-        """Ties in time are broken by shard and place in it, which is also the table's order: paging never repeats or loses a row."""
+        """Ties in time are broken by shard and place in it, which is also the table's order: paging never repeats or loses a row. There are
+        fewer than `page.line` where they would weigh more than one answer may."""
         if not 0 <= page.line <= MAX_LINES:
             raise ApiError(400, "InvalidLine", f"`line` is {page.line}: it has to be from 0 to {MAX_LINES}")
         if page.offset < 0:
@@ -91,11 +93,14 @@ class Queries:
         text = (
             f"SELECT {columns} FROM {table_name(table.logstore)} WHERE {' AND '.join(conditions)}"  # noqa: S608 - all user text is bound
             f" ORDER BY time{direction}, shard{direction}, seq{direction}"
-            f" LIMIT {binder.bind(page.line, 'UInt64')} OFFSET {binder.bind(page.offset, 'UInt64')}"
+            f" LIMIT {{count:UInt64}} OFFSET {binder.bind(page.offset, 'UInt64')}"
         )
-        found = await self.run(EngineQuery(text, binder.parameters, limits=LIGHT))
-        events = [rows.event(row) | ({"__pack_meta__": rows.pack_meta(row)} if pack_meta else {}) for row in found.rows]
-        return _answer(events, found, search)
+
+        def first(count: int, limits: Limits) -> Awaitable[Rows]:
+            return self.run(EngineQuery(text, {**binder.parameters, "count": count}, limits=limits))
+
+        found, _ = await Portion(page.line, LIGHT).ask(first)
+        return _answer(await asyncio.to_thread(_made_events, found.rows, pack_meta=pack_meta), found, search)
 
     async def analyse(
         self, table: TableSpec, name: str, search: str, sql: str, window: Window, *, others: Mapping[str, TableSpec] | None = None
@@ -120,10 +125,7 @@ class Queries:
             EngineQuery(statement.text, binder.parameters, "trino", ANALYTICS, time_zone=self._time_zone), statement.inner_names
         )
         cells = [(key, engine_type, kind) for (key, kind), engine_type in zip(statement.columns, found.types, strict=False)]
-        made = [
-            {key: as_sls(value, engine_type, kind) for (key, engine_type, kind), value in zip(cells, row, strict=True)}
-            for row in found.rows
-        ]
+        made = await asyncio.to_thread(_made_rows, cells, found.rows)
         if statement.series is not None and window is not None:
             made = statement.series.filled(made, await self._moments(statement.series, window))
         return _answer(made, found, search, sql.strip(), statement.columns)
@@ -175,13 +177,17 @@ class Queries:
         ends = tailing.ends(progress.rows) if frontiers is None else tailing.readable(progress.rows, frontiers)
         if not ends:
             return Arrivals([], after)
-        statement = cursor.rows(table, matching, ends, binder, limit)
-        found = await self.run(EngineQuery(statement, binder.parameters, limits=LIGHT))
+
+        def unseen(count: int, limits: Limits) -> Awaitable[Rows]:
+            statement = cursor.rows(table, matching, ends, binder, count)
+            return self.run(EngineQuery(statement, binder.parameters, limits=limits))
+
+        found, asked = await Portion(limit, LIGHT).ask(unseen)
         oldest = min(tailing.number(row[2]) for row in progress.rows)
-        moved = cursor.moved(ends, found.rows, limit, oldest)
+        moved = cursor.moved(ends, found.rows, asked, oldest)
         behind = sum(end - moved.next[shard] for shard, end in ends.items())
         rest = replace(moved, next={**moved.next, **ends}).text if behind else moved.text
-        return Arrivals([rows.event(row) for row in sorted(found.rows, key=tailing.arrival)], moved.text, behind, rest)
+        return Arrivals(await asyncio.to_thread(_arrived, found.rows), moved.text, behind, rest)
 
     async def run(self, query: EngineQuery, names: Mapping[str, str] | None = None) -> Rows:
         """One statement under an id of its own; cancelled in the engine when the caller goes away."""
@@ -207,7 +213,9 @@ def explain(error: EngineError, query: EngineQuery, names: Mapping[str, str]) ->
             400, "ParameterInvalid", f"the query took longer than {query.limits.seconds:.0f} s: narrow the time range or the search"
         )
     if code in _TOO_MUCH_MEMORY:
-        return ApiError(400, "ParameterInvalid", "the query needs more memory than it may use: narrow the time range or group by less")
+        return TooLargeError("the query needs more memory than it may use: narrow the time range or group by less")
+    if code in _TOO_LARGE:
+        return TooLargeError(f"the answer has more than {query.limits.rows} rows or {query.limits.bytes >> 20} MB: select less")
     if code in _CANCELLED:
         return ApiError(400, "ParameterInvalid", "the query was cancelled")
     if code in _OURS or query.dialect == "clickhouse":
@@ -221,6 +229,18 @@ def _readable(message: str, names: Mapping[str, str]) -> str:
     text = re.split(r"[:.]? (?:In scope|In query|while executing|Stack trace)|: While processing", text, maxsplit=1)[0]
     text = re.sub(r"(?:\b\w+\.)?\bx(\d+)\b", lambda match: names.get(f"x{match[1]}", match[0]), text)
     return re.sub(r"\s*\([A-Z_]+\)\s*$", "", text).strip().rstrip(".")
+
+
+def _made_events(found: Sequence[Sequence[object]], *, pack_meta: bool) -> list[dict[str, str]]:
+    return [rows.event(row) | ({"__pack_meta__": rows.pack_meta(row)} if pack_meta else {}) for row in found]
+
+
+def _arrived(found: Sequence[Sequence[object]]) -> list[dict[str, str]]:
+    return [rows.event(row) for row in sorted(found, key=tailing.arrival)]
+
+
+def _made_rows(cells: Sequence[tuple[str, str, Type]], found: Sequence[Sequence[object]]) -> list[dict[str, str]]:
+    return [{key: as_sls(value, engine_type, kind) for (key, engine_type, kind), value in zip(cells, row, strict=True)} for row in found]
 
 
 def _answer(

@@ -105,7 +105,7 @@ class Engine:
         limits = query.limits
         request = frames.Query(
             self._new_id(), query.sql, parameters.encode(query.parameters), query.dialect,
-            limits.pool, limits.seconds, limits.memory, limits.rows, query.query_id or f"query-{self._next_id}",
+            limits.pool, limits.seconds, limits.memory, limits.rows, limits.bytes, query.query_id or f"query-{self._next_id}",
             query.time_zone,
         )  # fmt: skip
         with self._asked():
@@ -286,7 +286,7 @@ def _decode(answer: frames.Answer, payload: bytes) -> Rows:
         return Rows([], [], [], answer.read_rows, answer.read_bytes, answer.elapsed)
     values = [_row(line) for line in lines if line]
     columns, types = [str(name) for name in values[0]], [str(name) for name in values[1]]
-    return Rows(columns, types, values[2:], answer.read_rows, answer.read_bytes, answer.elapsed)
+    return Rows(columns, types, values[2:], answer.read_rows, answer.read_bytes, answer.elapsed, len(payload))
 
 
 def _row(line: bytes) -> tuple[object, ...]:

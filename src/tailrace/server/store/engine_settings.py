@@ -67,7 +67,8 @@ def query_settings(request: frames.Query) -> list[str]:
     limits = (
         f"SET max_execution_time = {request.seconds:.3f}, timeout_before_checking_execution_speed = 0,"
         f" max_memory_usage = {request.memory}, max_bytes_before_external_group_by = {request.memory // 2},"
-        f" max_bytes_before_external_sort = {request.memory // 2}, max_result_rows = {request.rows}, result_overflow_mode = 'throw',"
+        f" max_bytes_before_external_sort = {request.memory // 2}, max_result_rows = {request.rows}, max_result_bytes = {request.bytes},"
+        " result_overflow_mode = 'throw',"
         f" log_comment = '{literal(request.query_id)}', session_timezone = '{literal(request.time_zone)}',"
         " output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 1, enable_trino_dialect = 1"
     )

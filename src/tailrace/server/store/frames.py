@@ -43,6 +43,7 @@ class Query(msgspec.Struct, tag=True, array_like=True):
     seconds: float
     memory: int
     rows: int
+    bytes: int
     query_id: str
     time_zone: str
 

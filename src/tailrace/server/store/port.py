@@ -136,6 +136,8 @@ class Limits:
     seconds: float = 30.0
     memory: int = 1 << 30
     rows: int = 1_000_000
+    bytes: int = 0
+    """Of the answer, as the engine holds it; 0 is no bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,8 @@ class Rows:
     read_rows: int = 0
     read_bytes: int = 0
     elapsed: float = 0.0
+    size: int = 0
+    """Bytes of the answer as it came."""
 
 
 @dataclass(frozen=True, slots=True)

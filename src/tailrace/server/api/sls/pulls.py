@@ -1,13 +1,16 @@
 """Reading a shard group by group, and the events around one: cursors, PullLogs, GetContextLogs, ListTopics (sls-api §2.4, §2.5)."""
 
+import asyncio
+
 from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, bytes_response, json_response
 from tailrace.server.api.sls.connected import while_connected
 from tailrace.server.api.sls.parameters import number
 from tailrace.server.api.sls.shards import reader_of, shard_of
 from tailrace.server.query import context
-from tailrace.server.query.pulling import ShardReader
+from tailrace.server.query.pulling import Pulled, ShardReader
 from tailrace.server.query.service import Queries
+from tailrace.server.query.spl.program import Program
 
 MAX_GROUPS = 1000
 MAX_TOPICS = 100
@@ -30,15 +33,29 @@ async def get_cursor_time(call: Call) -> Response:
 
 
 async def pull_logs(call: Call) -> Response:
-    """Whole log groups as they were written; the answer says where to go on."""
-    if call.query.get("query") or call.query.get("processor"):
-        raise ApiError(400, "ParameterInvalid", "`query` and `processor` of PullLogs are not supported: pull everything, or search")
+    """Whole log groups as they were written, or what `query` leaves of them; the answer says where to go on."""
+    if call.query.get("processor"):
+        raise ApiError(400, "ParameterInvalid", "this server keeps no `processor`: say what it does in `query`")
+    program = Program(call.query["query"]) if call.query.get("query") else None
     count = number(call.query, "count", MAX_GROUPS, "ParameterInvalid")
     if not 1 <= count <= MAX_GROUPS:
         raise ApiError(400, "ParameterInvalid", f"`count` is {count}: it has to be from 1 to {MAX_GROUPS}")
     cursor, end_cursor = call.query.get("cursor", ""), call.query.get("end_cursor", "")
-    pulled = await while_connected(call, _reader(call).pull(cursor, count, end_cursor))
+    pulled = await while_connected(call, _reader(call).pull(cursor, count, end_cursor, program))
+    return await asyncio.to_thread(_pulled, call, pulled)
+
+
+def _pulled(call: Call, pulled: Pulled) -> Response:
+    """Some MB to be put together and compressed."""
     headers = {"x-log-cursor": pulled.next, "x-log-count": str(len(pulled.groups))}
+    if pulled.read is not None:
+        headers |= {
+            "x-log-rawdatacount": str(pulled.read.groups),
+            "x-log-rawdatasize": str(pulled.read.size),
+            "x-log-rawdatalines": str(pulled.read.lines),
+            "x-log-resultlines": str(pulled.read.kept),
+            "x-log-failedlines": str(pulled.read.failed),
+        }
     compression = call.accept_compression if pulled.groups else ""
     return bytes_response(pulled.body, "application/x-protobuf", headers=headers, compression=compression)
 

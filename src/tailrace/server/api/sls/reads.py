@@ -1,5 +1,6 @@
 """Reading logs: GetLogs in its two forms, and GetHistograms (sls-api §2.2 to §2.4)."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -43,19 +44,20 @@ async def get_logs(call: Call) -> Response:
         "telementryType": "",  # sic
         "scanBytes": 0,
     }
-    return json_response({"meta": meta, "data": answer.rows}, compression=call.accept_compression)
+    return await asyncio.to_thread(json_response, {"meta": meta, "data": answer.rows}, compression=call.accept_compression)
 
 
 async def get_logs_old(call: Call) -> Response:
     """The old form: parameters in the query, rows in the body, all else in headers."""
-    return _with_headers(await _ask(call, call.query))
+    return await asyncio.to_thread(_with_headers, await _ask(call, call.query))
 
 
 async def get_project_logs(call: Call) -> Response:
     """SQL over the logstores of the project; the answer is that of the old form."""
     query = call.query.get("query", "")
     queries = Queries(call.store, time_zone_of(call, call.query))
-    return _with_headers(await while_connected(call, queries.analyse_project(_readable(call, query), query)))
+    answer = await while_connected(call, queries.analyse_project(_readable(call, query), query))
+    return await asyncio.to_thread(_with_headers, answer)
 
 
 def _with_headers(answer: Answer) -> Response:

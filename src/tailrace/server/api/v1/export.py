@@ -1,6 +1,6 @@
 """Everything that a query finds as one file: at once, or as a job whose file is fetched later."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -12,6 +12,7 @@ from tailrace.server.query.exporting import Export
 from tailrace.server.query.exports import Job
 from tailrace.server.query.formats import MEDIA_TYPES, Format
 from tailrace.server.query.window import NS, Window
+from tailrace.server.store.port import TableSpec
 
 router = APIRouter(prefix="/projects/{project}/logstores/{logstore}", tags=["logs"])
 
@@ -44,7 +45,7 @@ class Exporting(BaseModel):
 @router.get("/export")
 async def export(place: Readable, wanted: Annotated[Wanted, Query()]) -> StreamingResponse:
     """The file itself, in the order of time. Its length is not known before its end: a connection that is cut has not brought all."""
-    parts = _export(place, wanted).parts()
+    parts = _export(place, wanted, lambda: place.readable_by_now().table).parts()
     first = await anext(parts)
     headers = {"content-disposition": f'attachment; filename="{place.logstore.name}.{wanted.format}"'}
     return StreamingResponse(_all(first, parts), media_type=MEDIA_TYPES[wanted.format], headers=headers)
@@ -52,8 +53,8 @@ async def export(place: Readable, wanted: Annotated[Wanted, Query()]) -> Streami
 
 @router.post("/exports")
 async def start_export(place: Exportable, wanted: Wanted) -> Exporting:
-    """Write the file on the server, in the background."""
-    return _answer(place.server.exports.start(place.project.name, place.logstore.id, _export(place, wanted)))
+    """Write the file on the server, in the background: also when who has begun it may no longer read."""
+    return _answer(place.server.exports.start(place.project.name, place.logstore.id, _export(place, wanted, lambda: place.by_now().table)))
 
 
 @router.get("/exports")
@@ -92,10 +93,10 @@ def _job(place: Place, number: str) -> Job:
     return place.server.exports.job(place.logstore.id, number)
 
 
-def _export(place: Place, wanted: Wanted) -> Export:
+def _export(place: Place, wanted: Wanted, table: Callable[[], TableSpec]) -> Export:
     window = Window(wanted.start * NS, wanted.end * NS)
     columns = [name.strip() for name in wanted.fields.split(",") if name.strip()]
-    return Export(place.queries, place.logstore.table, place.logstore.name, wanted.query, window, wanted.format, columns)
+    return Export(place.queries, table, place.logstore.name, wanted.query, window, wanted.format, columns)
 
 
 def _answer(job: Job) -> Exporting:

@@ -4,6 +4,8 @@ control requests.
 A few paths are open: they describe and hold no data, or they know their callers otherwise, by a join token or a client certificate.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -43,9 +45,11 @@ class Signed:
                 body = await read_body(head.headers, receive, MAX_OPEN_BYTES)
             elif token:
                 scope["state"]["principal"] = self._of_session(head, token, by_browser=by_browser)
+                scope["state"]["principal_by_now"] = partial(self._sessions.principal, token)
                 body = await read_body(head.headers, receive, self._max_body_bytes)
             else:
                 scope["state"]["principal"], body = await self._signed(head, receive)
+                scope["state"]["principal_by_now"] = partial(self._authenticator.again, scope["state"]["principal"].key_id)
             scope["state"]["body"] = body
         except TailraceError as error:
             await error_response(as_api_error(error))(scope, receive, send)
@@ -84,6 +88,11 @@ def principal_of(request: Request) -> Principal:
     return request.state.principal
 
 
+def principal_by_now(request: Request) -> Callable[[], Principal]:
+    """Who signed the request, with what they may do by now: for answers that last. Raises ApiError 401 once key or session are gone."""
+    return request.state.principal_by_now
+
+
 def services_of(request: Request) -> Services:
     """The running server's parts."""
     return request.app.state.services
@@ -95,5 +104,6 @@ def possible_principal(request: Request) -> Principal | None:
 
 
 Caller = Annotated[Principal, Depends(principal_of)]
+CallerByNow = Annotated[Callable[[], Principal], Depends(principal_by_now)]
 PossibleCaller = Annotated[Principal | None, Depends(possible_principal)]
 Server = Annotated[Services, Depends(services_of)]

@@ -11,8 +11,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from tailrace.errors import ApiError
 from tailrace.server.api.call import Services
-from tailrace.server.api.v1.places import Readable
+from tailrace.server.api.v1.places import Place, Readable
 from tailrace.server.db.records import Logstore
 from tailrace.server.query.following import Now, Turn, follow
 
@@ -51,9 +52,9 @@ async def stream(
 ) -> StreamingResponse:
     """Server-sent events: each `data` is `{"rows": […], "dropped": n, "waiting": false}`, each `id` the cursor to go on from (`after`, or
     the header `Last-Event-ID`). `dropped` is 0 as long as the listener keeps up; else it says how many events were passed. The stream ends
-    after `secs`; who wants more goes on from there, as browsers do."""
+    after `secs`; who wants more goes on from there, as browsers do. It also ends when the caller may no longer read."""
     after = after or request.headers.get("last-event-id", "")
-    now = partial(_now, place.server, place.logstore)
+    now = partial(_now, place)
     turns = follow(place.queries, place.logstore.table, query, after, now)
     first = await anext(turns)
     return StreamingResponse(
@@ -79,10 +80,13 @@ def _event(turn: Turn) -> str:
     return f"id: {turn.cursor}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
 
 
-async def _now(server: Services, logstore: Logstore) -> Now | None:
-    """Shards come and columns go while somebody listens; a logstore that bears the name of one that is gone is another."""
-    found = server.catalog.logstore(logstore.project, logstore.name)
-    return None if found is None or found.id != logstore.id else Now(found.table, await _frontiers(server, found))
+async def _now(place: Place) -> Now | None:
+    """Shards come and columns go while somebody listens; keys are revoked, and roles are taken away."""
+    try:
+        found = place.readable_by_now()
+    except ApiError:
+        return None
+    return Now(found.table, await _frontiers(place.server, found))
 
 
 async def _frontiers(server: Services, logstore: Logstore) -> dict[int, int]:
