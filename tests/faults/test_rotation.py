@@ -22,6 +22,8 @@ STYLES = {
     "delete": ["delete"],
     "mixture": ["rename", "copytruncate", "gzip", "delete", "dated"],
 }
+STOPPED_SECS = (0.0, 0.1, 0.5, 1.0, 3.0)
+"""So long what was killed is away."""
 BY_PACK = """* | select "__tag__:__pack_id__" as pack, min(n) as low, max(n) as high, count(1) as c, count(distinct n) as d
 from log group by pack limit 100000"""
 
@@ -60,15 +62,16 @@ def verify_torture(folder: Path, styles: list[str], *, pattern: str, events: int
             victim = r.choice(["agent", "agent", "server"])
             with writer.watched if victim == "agent" else contextlib.nullcontext():
                 installation.kill(victim)
-                time.sleep(r.uniform(0.0, 1.0))
+                time.sleep(r.choice(STOPPED_SECS))
                 installation.start(victim)
                 if victim == "agent":
                     lives += 1
                     installation.wait_until_at_work(lives)
+                if victim == "agent" and "delete" in styles:
                     time.sleep(Rotator.DELETE_AFTER_SECS)  # it has seen what is there
         missing = wait_for_all_but(installation, events, writer.deleted)
         time.sleep(2)  # a repeat that comes late must be seen
-        packs = installation.query(BY_PACK)
+        packs = installation.ask(BY_PACK)
         assert sum(int(pack["c"]) for pack in packs) == sum(int(pack["d"]) for pack in packs) == events - len(missing)
         must_be_in_order(packs)
         must_be_whole(installation)
@@ -83,7 +86,7 @@ def wait_for_all_but(installation: Installation, events: int, deleted: set[int],
     deadline = time.monotonic() + seconds
     while True:
         missing = set(range(events))
-        for pack in installation.query(BY_PACK):
+        for pack in installation.ask(BY_PACK):
             missing.difference_update(range(int(pack["low"]), int(pack["high"]) + 1))
         if missing <= deleted:
             return missing
@@ -106,7 +109,7 @@ def must_be_in_order(packs: list[dict[str, str]]) -> None:
 
 
 def must_be_whole(installation: Installation) -> None:
-    for row in installation.query("* | select n, payload, sum from log where n % 97 = 0 limit 2000"):
+    for row in installation.ask("* | select n, payload, sum from log where n % 97 = 0 limit 2000"):
         whole = line(int(row["n"])).decode().strip()
         assert whole.endswith(f"payload={row['payload']} sum={row['sum']}"), f"torn: {row}"
 

@@ -56,7 +56,7 @@ class Agent:
         self.ready: deque = deque()
         self.discovery = Discovery(config, lane, Roots(), watch=lambda directory: True, unwatch=lambda directory: None)
         self.files = Files(config, lane, Roots(), self.want)
-        self.reader = Reader(config, lane, self.files)
+        self.reader = Reader(config, lane, self.files.inspection)
         for _ in self.files.go_on(self.discovery.ours()):
             pass
         self.scan(first=True)
@@ -109,7 +109,7 @@ class Agent:
         """What happens to deleted files that are read to their end, once they have been quiet for a while."""
         for generation in self.files.open_generations:
             if generation.is_open and not os.fstat(generation.descriptor).st_nlink and generation.drained and not generation.queued:
-                self.files.end(generation)
+                self.files.inspection.end(generation)
 
     def holds(self, inode: int) -> bool:
         return any(os.fstat(one.descriptor).st_ino == inode for one in self.files.open_generations)

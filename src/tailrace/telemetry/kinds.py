@@ -186,7 +186,7 @@ AGENT: Final = (
         "CHECKPOINT_ALARM", "error",
         "the checkpoint was damaged or lost, or cannot be written; or a server cannot be asked where streams end, or ranges that a former pipeline had "
         "prepared cannot be sent: the agent goes on by itself as soon as it can", "look at the disk, and at the server that is named",
-        "tests/unit/agent/checkpoint/test_checkpoint.py::test_a_damaged_checkpoint_is_set_aside_and_its_copy_goes_on",
+        "tests/unit/agent/checkpoint/test_opening.py::test_a_damaged_checkpoint_is_set_aside_and_its_copy_goes_on",
     ),
     AlarmKind(
         "USER_CONFIG_ALARM", "error", "a pipeline cannot run, or a one-time run took too long", "`tailrace config check`",

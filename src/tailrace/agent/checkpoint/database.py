@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from importlib import resources
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from tailrace.agent.checkpoint.migrations import MIGRATIONS
 from tailrace.agent.checkpoint.rows import Content, StreamRow, Values, range_of, sealed, unsealed
@@ -31,13 +32,25 @@ MISSING = "missing since"
 FORMAT_NAME = "format"
 """The number of the format, once more and with a checksum: a flipped bit makes no newer release."""
 
-PUT_META = "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)"
-PUT_CONFIG = "INSERT OR REPLACE INTO configs VALUES (?, ?, ?)"
-PUT_STREAM = "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-DROP_RANGE = "DELETE FROM ranges WHERE stream = ? AND sequence = ?"
-DROP_STREAM = "DELETE FROM streams WHERE id = ?"
-DROP_STREAM_RANGES = "DELETE FROM ranges WHERE stream = ?"
+
+class ForRows(NamedTuple):
+    """A statement that works on one row, or on many of them at once."""
+
+    head: str
+    row: str
+    between: str = ", "
+
+    def of(self, count: int) -> str:
+        return self.head + self.between.join([self.row] * count)
+
+
+PUT_META = ForRows("INSERT OR REPLACE INTO meta VALUES ", "(?, ?, ?)")
+PUT_CONFIG = ForRows("INSERT OR REPLACE INTO configs VALUES ", "(?, ?, ?)")
+PUT_STREAM = ForRows("INSERT OR REPLACE INTO streams VALUES ", "(?, ?, ?, ?, ?, ?, ?, ?, ?)")
+PUT_RANGE = ForRows("INSERT OR REPLACE INTO ranges VALUES ", "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+DROP_RANGE = ForRows("DELETE FROM ranges WHERE ", "(stream = ? AND sequence = ?)", " OR ")
+DROP_STREAM = ForRows("DELETE FROM streams WHERE ", "id = ?", " OR ")
+DROP_STREAM_RANGES = ForRows("DELETE FROM ranges WHERE ", "stream = ?", " OR ")
 DROP_UNUSED_CONFIGS = "DELETE FROM configs WHERE version NOT IN (SELECT config_version FROM ranges)"
 
 
@@ -67,7 +80,7 @@ class Database:
     def _create(self) -> None:
         schema = resources.files(__name__.rpartition(".")[0]).joinpath("schema.sql").read_text(encoding="utf-8")
         self._connection.executescript(f"BEGIN;\n{schema}\nPRAGMA user_version={FORMAT};")
-        self._connection.execute(PUT_META, sealed((FORMAT_NAME, str(FORMAT).encode())))
+        self._run(PUT_META, [sealed((FORMAT_NAME, str(FORMAT).encode()))])
         self._connection.execute("COMMIT")
 
     def _format(self) -> int:
@@ -90,7 +103,7 @@ class Database:
         run.execute("BEGIN IMMEDIATE")
         for step in MIGRATIONS[version - 1 :]:
             step(run)
-        run.execute(PUT_META, sealed((FORMAT_NAME, str(FORMAT).encode())))
+        self._run(PUT_META, [sealed((FORMAT_NAME, str(FORMAT).encode()))])
         run.execute(f"PRAGMA user_version={FORMAT}")
         run.execute("COMMIT")
 
@@ -125,7 +138,7 @@ class Database:
         """A new random epoch, durable on return. `rolled_back` stays set until `caught_up`."""
         epoch = secrets.token_bytes(EPOCH_SIZE)
         meta = {"epoch": epoch, ROLLED_BACK: b"1" if rolled_back else b"", CAUGHT_UP: b""}
-        self._connection.executemany(PUT_META, [sealed(item) for item in meta.items()])
+        self._run(PUT_META, [sealed(item) for item in meta.items()])
         return epoch
 
     def fork(self, targets: Iterable[str]) -> None:
@@ -138,8 +151,8 @@ class Database:
         for row in rows:
             row.next = row.committed
         self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany(DROP_STREAM_RANGES, [(row.id,) for row in rows])
-        self._connection.executemany(PUT_STREAM, [row.values() for row in rows])
+        self._run(DROP_STREAM_RANGES, [(row.id,) for row in rows])
+        self._run(PUT_STREAM, [row.values() for row in rows])
         self.renew_epoch(rolled_back=True)
         self._connection.execute("COMMIT")
 
@@ -147,9 +160,9 @@ class Database:
         self,
         *,
         configs: Mapping[str, str],
-        streams: Iterable[Values],
-        prepared: Iterable[Values],
-        acknowledged: Iterable[tuple[str, int]],
+        streams: Sequence[Values],
+        prepared: Sequence[Values],
+        acknowledged: Sequence[tuple[str, int]],
         forgotten: Iterable[str],
         notes: Mapping[str, bytes],
     ) -> None:
@@ -158,27 +171,25 @@ class Database:
         run.execute("BEGIN IMMEDIATE")
         try:
             gone = [(id_,) for id_ in forgotten]  # first: what else is said of such a stream is about the one that came after it
-            run.executemany(DROP_STREAM, gone)
-            run.executemany(DROP_STREAM_RANGES, gone)
-            run.executemany(PUT_CONFIG, [sealed(item) for item in configs.items()])
-            self._put(PUT_RANGE, list(prepared))
-            run.executemany(DROP_RANGE, acknowledged)
-            self._put(PUT_STREAM, list(streams))
-            run.executemany(PUT_META, [sealed(item) for item in notes.items()])
+            self._run(DROP_STREAM, gone)
+            self._run(DROP_STREAM_RANGES, gone)
+            self._run(PUT_CONFIG, [sealed(item) for item in configs.items()])
+            self._run(PUT_RANGE, prepared)
+            self._run(DROP_RANGE, acknowledged)
+            self._run(PUT_STREAM, streams)
+            self._run(PUT_META, [sealed(item) for item in notes.items()])
             run.execute("COMMIT")
         except sqlite3.DatabaseError:
             if run.in_transaction:
                 run.execute("ROLLBACK")
             raise
 
-    def _put(self, statement: str, rows: Sequence[Values]) -> None:
+    def _run(self, statement: ForRows, rows: Sequence[Values]) -> None:
         """Many rows by one statement: each gives the interpreter away and has to get it back, whatever it does in between."""
         whole = len(rows) - len(rows) % ROWS_AT_ONCE
-        head, _, one = statement.rpartition("(")
-        many = head + ", ".join([f"({one}"] * ROWS_AT_ONCE)
         for begin in range(0, whole, ROWS_AT_ONCE):
-            self._connection.execute(many, [*chain.from_iterable(rows[begin : begin + ROWS_AT_ONCE])])
-        self._connection.executemany(statement, rows[whole:])
+            self._connection.execute(statement.of(ROWS_AT_ONCE), [*chain.from_iterable(rows[begin : begin + ROWS_AT_ONCE])])
+        self._connection.executemany(statement.of(1), rows[whole:])
 
     def copy(self, path: Path) -> None:
         """Write a consistent copy to `path`, durable on return. An older copy stays until the new one is whole."""

@@ -38,13 +38,13 @@ class Beside:
 
     @contextlib.contextmanager
     def seeking(self, position: Position) -> Generator[bool]:
-        """While a stream that was read up to `position` is sought; whether it is the only one."""
-        only = self._sought is None
-        self._sought = self._sought or position
+        """While a stream that was read up to `position` is sought, or what is no stream yet (empty); whether it is the only one."""
+        former = self._sought
+        self._sought = position if former is None else former
         try:
-            yield only
+            yield former is None
         finally:
-            self._sought = None if only else self._sought
+            self._sought = former
 
     def find(self, path: str, key: str, position: Position, modified: int = 0) -> Copy | None:
         """The first of the files beside `path` that holds what was seen of the stream `key` up to `position`."""

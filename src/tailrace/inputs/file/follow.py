@@ -65,15 +65,15 @@ class Follower:
         self._files = Files(config, context, roots, self._want)
         self._handles = Handles(self._files, context)
         self._lag = Lag(config, context)
-        self._reader = Reader(config, context, self._files)
+        self._reader = Reader(config, context, self._files.inspection)
         self._meanwhile = Meanwhile(context, self._files, self._reader, self._watcher.wake)
         self._files.while_unpacking(self._while_unpacking)
         self._walking: Generator[Directory | None, None, Scan] | None = None
         self._walked_for = 0.0
         self._gone: list[tuple[Root, float]] = []
+        """Removed roots, and until when their files are read on (monotonic seconds)."""
         self._unreadable: set[str] = set()
         """Directories that could not be listed at the last scan."""
-        """Removed roots, and until when their files are read on (monotonic seconds)."""
         self._scan_at = self._hot_at = 0.0
         self._turn = 0
         self._stopping = threading.Event()
@@ -163,7 +163,7 @@ class Follower:
             more = self._reader.read(generation)
         except OSError as error:
             self._context.alarm("OPEN_LOGFILE_FAIL_ALARM", "cannot read the file", path=generation.path, reason=str(error))
-            self._files.release_followers(generation)
+            self._files.inspection.release_followers(generation)
             more = False
         if more:
             self._turns.add(generation)
@@ -180,7 +180,7 @@ class Follower:
                 self._changed[generation] = None
                 continue
             try:
-                self._files.look_after(generation)
+                self._files.inspection.look_after(generation)
             except OSError as error:
                 self._context.alarm("OPEN_LOGFILE_FAIL_ALARM", "cannot read the file", path=generation.path, reason=str(error))
 
@@ -267,7 +267,7 @@ class Follower:
         if changed or overdue:
             self._want(generation)
         elif not status.st_nlink and generation.drained and now - generation.grown_at >= DELETED_SECS:
-            self._files.end(generation)
+            self._files.inspection.end(generation)
 
     def _let_go(self, generation: Generation, now: float) -> None:
         """Leave a file that is let go once it is read, or when its time is over."""

@@ -25,7 +25,7 @@ class Meanwhile:
         self._turn = 0
 
     def is_due(self) -> bool:
-        return not self._files.is_searching and time.monotonic() >= self._next_at
+        return not self._files.inspection.is_searching and time.monotonic() >= self._next_at
 
     def changed(self, path: str) -> None:
         """A file stands there that has changed, as an event tells."""
@@ -34,7 +34,7 @@ class Meanwhile:
 
     def read(self) -> None:
         """A block of each file that has grown, beginning with another one each time."""
-        self._files.is_searching = True
+        self._files.inspection.is_searching = True
         try:
             until = time.monotonic() + FOR_SECS
             for generation in [*self._changed, *self._in_turn()]:
@@ -43,7 +43,7 @@ class Meanwhile:
                 if not self._read(generation):
                     self._changed.pop(generation, None)
         finally:
-            self._files.is_searching = False
+            self._files.inspection.is_searching = False
             self._next_at = time.monotonic() + EVERY_SECS
 
     def _read(self, generation: Generation) -> bool:
@@ -64,6 +64,6 @@ class Meanwhile:
         """OSError."""
         if generation.is_unpacked or generation.ended or generation.after is not None or not generation.offset:
             return False
-        if not (generation.is_open or self._files.open_same(generation)):
-            return False
+        if not generation.is_open and (self._files.handles.lacking or not self._files.inspection.open_same(generation)):
+            return False  # the last handles are for what the search compares
         return os.fstat(generation.descriptor).st_size > generation.offset and generation.unchanged()

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from tailrace.batch import fingerprint
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.content import is_compressed
-from tailrace.inputs.file.files import Files
 from tailrace.inputs.file.framing import BLOCK_SIZE, CUT, CUT_AND_CONTINUED, WINDOW_SIZE, Framing, Piece, Place, Records
 from tailrace.inputs.file.generation import Generation
+from tailrace.inputs.file.inspection import Inspection
 from tailrace.inputs.file.nuls import NulsAtEnd
 from tailrace.pipeline.contract import InputContext, Position
 
@@ -79,7 +79,7 @@ class Fitted(NamedTuple):
 class Reader:
     """Reads for one `input_file`. Its thread is the input's."""
 
-    def __init__(self, config: FileConfig, context: InputContext, files: Files) -> None:
+    def __init__(self, config: FileConfig, context: InputContext, inspection: Inspection) -> None:
         self._framing = Framing(config)
         self._nuls = NulsAtEnd(self._framing.unit)
         self._utf16 = config.file_encoding == "utf16"
@@ -87,7 +87,7 @@ class Reader:
         self._patience = config.flush_timeout_secs
         self._history = config.tailing_all_matched_files
         self._context = context
-        self._files = files
+        self._inspection = inspection
 
     def read(self, generation: Generation) -> bool:
         """Read and submit the next range; whether there may be more right now."""
@@ -123,14 +123,14 @@ class Reader:
         """Whether it is still to be read, and open."""
         if generation.ended or generation.after is not None:  # since it was queued
             return False
-        if generation.is_open or self._files.reopen(generation):
+        if generation.is_open or self._inspection.reopen(generation):
             return True
-        return not self._files.handles.lacking and self._pause(generation)  # else it may only have lacked a handle
+        return not self._inspection.handles.lacking and self._pause(generation)  # else it may only have lacked a handle
 
     def _block(self, generation: Generation, looked_at: int) -> tuple[bool, bytes | None]:
         """The next bytes, and whether they end with a record; None when others must be read instead."""
         before = generation.sight
-        if not generation.offset and generation.may_have_changed() and self._files.came_before(generation):
+        if not generation.offset and generation.may_have_changed() and self._inspection.came_before(generation):
             return False, None
         generation.look(looked_at)
         ahead = self._whole_records(generation)
@@ -139,13 +139,13 @@ class Reader:
             generation.look(looked_at)  # more came meanwhile
         if not generation.unchanged():  # looked at after reading: what was read before that is from the file as it was
             generation.see(before)
-            self._files.truncated(generation)
+            self._inspection.truncated(generation)
             return False, None
         if not generation.offset and is_compressed(block) and not generation.in_copy:
-            self._files.leave_compressed(generation)
+            self._inspection.leave_compressed(generation)
             return False, None
         if generation.size < before.size:
-            if not self._files.shortened(generation, before):
+            if not self._inspection.shortened(generation, before):
                 return False, None
         elif generation.offset + len(block) < generation.size:
             generation.note_ahead()
@@ -215,6 +215,6 @@ class Reader:
 
     def _pause(self, generation: Generation) -> bool:
         generation.drained = True
-        self._files.release_followers(generation)
-        self._files.paused(generation)
+        self._inspection.release_followers(generation)
+        self._inspection.paused(generation)
         return False

@@ -41,7 +41,7 @@ class Succession:
         fresh = None if self._is_anothers(generation) else self._begin_anew(generation)
         if fresh is None:
             self._let_file_go(generation)
-        self._verify_rotated(generation.path, position)
+        self.verify_rotated(generation.path, position)
         before, generation.followers = generation.followers, []
         chain = self._what_was_in_it(generation, position, fresh.opened if fresh is not None else time.time_ns())
         if generation not in chain:
@@ -114,10 +114,10 @@ class Succession:
         self._table.take_stream(fresh)
         return fresh
 
-    def _verify_rotated(self, path: str, position: Position) -> None:
-        """Before what was read up to `position` is sought: what is known of rotated files beside `path` that have changed. A copy may have
-        been written over one, or have got its inode."""
-        with self._beside.seeking(position) as is_first:
+    def verify_rotated(self, path: str, sought: Position | None = None) -> None:
+        """Before what was rotated away from `path`, or what was read up to `sought`, is looked for: the known rotated files beside it that
+        have changed. A copy may have been written over one, or have got its inode."""
+        with self._beside.seeking(sought or {}) as is_first:
             for rotated in rotated_from(path, relatives=True) if is_first else ():
                 known = self._table.generations.get(rotated.file)
                 if known is not None and known.differs(rotated.size, rotated.modified):
@@ -150,7 +150,7 @@ class Succession:
     # --- removed, copied --------------------------------------------------------------------------------------------------------
     def removed(self, generation: Generation, position: Position) -> bool:
         """Its file is gone: whether a copy is there that holds more than what was read, in which it goes on."""
-        self._verify_rotated(generation.path, position)
+        self.verify_rotated(generation.path, position)
         copy = self._beside.find(generation.path, generation.key, position)
         if copy is None:
             self._leave_cut_copies(generation, position)

@@ -340,7 +340,7 @@ def test_growth_behind_what_was_read_is_counted_when_it_was_deleted_while_no_age
     world.look()
     size = world.live.stat().st_size
     for generation in world.agent.files.open_generations:
-        world.agent.files.look_after(generation)
+        world.agent.files.inspection.look_after(generation)
     read = sum(len(line) + 1 for line in world.contents)
     world.stop()
     world.delete_live()

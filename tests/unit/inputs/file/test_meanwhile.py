@@ -83,6 +83,23 @@ def test_a_closed_file_is_opened_again_when_an_event_tells_of_it(world):
     assert len(world.contents) == 5
 
 
+def test_the_last_handles_are_left_for_what_the_search_compares(world):
+    world.write(2)
+    world.look()
+    world.read(10)
+    (generation,) = world.agent.files.open_generations
+    generation.close()
+    world.write(3)
+    world.agent.files.handles.lacking = True
+    work = at_work(world)
+    work.changed(str(world.live))
+    work.read()
+    assert not generation.is_open
+    world.agent.files.handles.lacking = False
+    work.read()
+    assert len(world.contents) == 5
+
+
 def test_nothing_is_begun_or_ended_while_a_search_is_half_done(world):
     world.write(5)
     world.look()
@@ -113,7 +130,7 @@ def test_a_file_that_cannot_be_read_is_left_to_its_own_turn(world, monkeypatch):
         patch.setattr(world.agent.reader, "read", fails)
         work.read()
     assert len(world.contents) == 2
-    assert not world.agent.files.is_searching
+    assert not world.agent.files.inspection.is_searching
     work.read()
     assert len(world.contents) == 5
 
@@ -124,5 +141,5 @@ def test_reading_and_unpacking_take_turns(world):
     work.read()
     assert not work.is_due()
     wait_for(work.is_due)
-    world.agent.files.is_searching = True  # it reads itself
+    world.agent.files.inspection.is_searching = True  # it reads itself
     assert not work.is_due()
