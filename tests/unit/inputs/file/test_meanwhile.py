@@ -96,6 +96,7 @@ def test_the_last_handles_are_left_for_what_the_search_compares(world):
     work.read()
     assert not generation.is_open
     world.agent.files.handles.lacking = False
+    work.changed(str(world.live))
     work.read()
     assert len(world.contents) == 5
 
