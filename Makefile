@@ -71,6 +71,7 @@ docs: $(DONE)/dev ## write the generated reference pages anew
 	$(BIN)/python -m tailrace.agent.settings.page docs/reference/agent-settings.md
 	$(BIN)/python -m tailrace.telemetry.page docs/reference/alarms.md
 	$(BIN)/python -m tailrace.server.query.sql.page docs/reference/sql-functions.md
+	$(BIN)/python -m tailrace.server.api.page docs/reference/actions.md
 
 kernel: $(DONE)/kernel-native ## build and install the native kernel
 

@@ -17,6 +17,7 @@ from tailrace.wire.tls import UNKNOWN_ISSUER, client_context, explain
 TIMEOUT_SECS = 90.0  # longer than the server lets a query run
 CONNECT_SECS = 5.0
 PAGE = 100
+LIST_PAGE = 500
 MAX_ANSWER_BYTES = 256 * 1_048_576
 
 
@@ -82,6 +83,15 @@ class Client:
     def sls(self, method: str, path: str, document: object = None, *, query: Mapping[str, str] | None = None) -> Any:
         """An operation of the SLS API in the connection's project; without one, of the server."""
         return self._request(method, path, query=query, body=document)
+
+    def listed(self, path: str, key: str) -> list[Any]:
+        """All entries of a list of the SLS API, page by page; `key` is where an answer has them."""
+        entries: list[Any] = []
+        while True:
+            page = self.sls("GET", path, query={"offset": str(len(entries)), "size": str(LIST_PAGE)})
+            entries += page[key]
+            if not page[key] or len(entries) >= page["total"]:
+                return entries
 
     def own(self, method: str, path: str, document: object = None, *, query: Mapping[str, str] | None = None) -> Any:
         """An operation of our own API, `path` below `/api/v1`."""

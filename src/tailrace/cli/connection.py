@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -50,11 +50,17 @@ class ConnectionFlags:
 
 
 NO_FLAGS: Final = ConnectionFlags()
+LOGSTORE = Annotated[str, Parameter(help="The logstore; else that of `--logstore`.", show_default=False)]
 
 
 def connect(flags: ConnectionFlags, environment: Mapping[str, str] | None = None) -> Connection:
     """Raises ConfigError that names what is missing, DamagedError for a `cli.json` that cannot be read."""
     return _connection(flags, environment, ["endpoint", "key_id", "key_secret", "project", "logstore"])
+
+
+def connect_to_logstore(name: str, flags: ConnectionFlags) -> Connection:
+    """The same, of the logstore with this name; empty: of the one that is known otherwise."""
+    return connect(replace(flags, logstore=name) if name else flags)
 
 
 def connect_to_server(flags: ConnectionFlags, environment: Mapping[str, str] | None = None) -> Connection:

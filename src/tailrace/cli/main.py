@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "index": "The index of a logstore: what is in it, how far it is, build it anew.",
     "plugin": "List and describe inputs, processors and flushers.",
     "agent": "Run the agent, see how it is, import history.",
+    "import-ilogtail": "Go on where a Logtail stood: its configs, positions, ids and limits.",
     "server": "Run the server.",
     "store": "What the server keeps: how much there is, whether all of it is there, copies of it.",
     "user": "Who may use a server, and what they may do.",
@@ -41,10 +42,10 @@ COMMANDS: Final = {
 
 
 def application() -> App:
-    """The command tree; each command is a module `tailrace.cli.commands.NAME` with an `app`."""
+    """The command tree; each command is a module `tailrace.cli.commands.NAME` (`-` as `_`) with an `app`."""
     app = App(name="tailrace", help="Collect, store and query logs.", version=__version__, help_on_error=False)
     for name, summary in COMMANDS.items():
-        app.command(f"tailrace.cli.commands.{name}:app", name=name, help=summary)
+        app.command(f"tailrace.cli.commands.{name.replace('-', '_')}:app", name=name, help=summary)
     return app
 
 

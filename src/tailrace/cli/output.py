@@ -101,7 +101,7 @@ def _table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], out: TextI
     for column in columns:
         table.add_column(Text(plain(column)), overflow="fold", no_wrap=not terminal)
     for row in rows:
-        table.add_row(*(Text(plain(row.get(column), keep_lines=terminal)) for column in columns))
+        table.add_row(*(Text(plain(_in_words(row.get(column)), keep_lines=terminal)) for column in columns))
     console = Console(file=out, highlight=False) if terminal else Console(file=out, highlight=False, width=_PIPE_WIDTH, color_system=None)
     if terminal:
         console.print(table)
@@ -111,7 +111,14 @@ def _table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], out: TextI
     out.writelines(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
+def _in_words(value: object) -> object:
+    """For a person; what a program reads has `true` and `false`."""
+    return ("yes" if value else "no") if isinstance(value, bool) else value
+
+
 def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, default=_jsonable)
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else "" if value is None else str(value)

@@ -66,7 +66,7 @@ class Backups:
                 hint="stop the server, copy its home, and take the database with `pg_dump` (docs/howto/metadata-in-postgresql.md)",
             )
         if self._task is not None and not self._task.done():
-            raise BusyError("another backup is being made", hint="`tailrace backup status` tells how far it is")
+            raise BusyError("another backup is being made", hint="wait until it is done: `GET /api/v1/backup` tells how far it is")
         if not directory.is_absolute() or (directory.exists() and any(directory.iterdir())):
             raise UsageError(f"`{directory}` is not an absolute path of an empty or new directory", hint="give each backup one of its own")
         self.progress = Progress("running", str(directory))

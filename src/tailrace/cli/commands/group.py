@@ -17,7 +17,6 @@ MEMBERS: Final = ("agent_id", "host_name", "address", "ids", "version", "heartbe
 UNRESOLVED: Final = ("machine", "agent_id", "reason")
 OUTPUT = Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")]
 NAME = Annotated[str, Parameter(help="The machine group.")]
-PAGE: Final = 500
 
 
 @app.command(name="list")
@@ -25,10 +24,7 @@ def list_(*, output: OUTPUT = "table", connection: ConnectionFlags = NO_FLAGS) -
     """Show the machine groups of a project."""
     target = connect_to_project(connection)
     with Client(target) as client:
-        names: list[str] = []
-        while len(names) < (total := client.sls("GET", "/machinegroups", query={"offset": str(len(names)), "size": str(PAGE)}))["total"]:
-            names += total["machinegroups"]
-        rows = [_row(client, name) for name in names]
+        rows = [_row(client, name) for name in client.listed("/machinegroups", "machinegroups")]
     print_table(rows, columns=("group", "by", "machines", "topic", "configs"), output=output)
     if not rows:
         note(f"project `{target.project}` has no machine group yet; `tailrace group set NAME --id ID` makes one")

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from cyclopts import App, Parameter
 
 from tailrace.cli.client import Client
-from tailrace.cli.connection import NO_FLAGS, Connection, ConnectionFlags, connect
+from tailrace.cli.connection import LOGSTORE, NO_FLAGS, Connection, ConnectionFlags, connect_to_logstore
 from tailrace.cli.output import Output, note, print_table
 
 app = App(name="index", help="The index of a logstore.")
@@ -19,18 +19,18 @@ OUTPUT = Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `
 
 
 @app.command
-def status(*, output: OUTPUT = "table", connection: ConnectionFlags = NO_FLAGS) -> None:
+def status(logstore: LOGSTORE = "", /, *, output: OUTPUT = "table", connection: ConnectionFlags = NO_FLAGS) -> None:
     """Show what queries use, and how far what was saved last is."""
-    target = connect(connection)
+    target = connect_to_logstore(logstore, connection)
     with Client(target) as client:
         row = client.own("GET", _path(target))
     _print(target, row, output)
 
 
 @app.command
-def rebuild(*, output: OUTPUT = "table", connection: ConnectionFlags = NO_FLAGS) -> None:
+def rebuild(logstore: LOGSTORE = "", /, *, output: OUTPUT = "table", connection: ConnectionFlags = NO_FLAGS) -> None:
     """Build the index anew from the events that are there, in the background. Queries use what there is until then."""
-    target = connect(connection)
+    target = connect_to_logstore(logstore, connection)
     with Client(target) as client:
         row = client.own("POST", f"{_path(target)}/rebuild")
     _print(target, row, output)

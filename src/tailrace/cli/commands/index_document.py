@@ -8,7 +8,7 @@ from urllib.parse import quote
 from cyclopts import Parameter
 
 from tailrace.cli.client import Client
-from tailrace.cli.connection import NO_FLAGS, ConnectionFlags, connect
+from tailrace.cli.connection import LOGSTORE, NO_FLAGS, ConnectionFlags, connect_to_logstore
 from tailrace.cli.output import say
 from tailrace.errors import ApiError, ConfigError
 
@@ -16,11 +16,11 @@ ADDED: Final = ("index_mode", "storage", "lastModifyTime", "ttl")
 """What the server adds to what was saved."""
 
 
-def show(*, connection: ConnectionFlags = NO_FLAGS) -> None:
+def show(logstore: LOGSTORE = "", /, *, connection: ConnectionFlags = NO_FLAGS) -> None:
     """Print the index of a logstore as YAML, as `set` takes it."""
     import yaml
 
-    target = connect(connection)
+    target = connect_to_logstore(logstore, connection)
     with Client(target) as client:
         document = client.sls("GET", f"/logstores/{quote(target.logstore)}/index")
     kept = {key: value for key, value in document.items() if key not in ADDED}
@@ -28,10 +28,14 @@ def show(*, connection: ConnectionFlags = NO_FLAGS) -> None:
 
 
 def set_(
-    file: Annotated[Path, Parameter(help="YAML or JSON with `line` and `keys`.")], /, *, connection: ConnectionFlags = NO_FLAGS
+    file: Annotated[Path, Parameter(help="YAML or JSON with `line` and `keys`.")],
+    logstore: LOGSTORE = "",
+    /,
+    *,
+    connection: ConnectionFlags = NO_FLAGS,
 ) -> None:
     """Index a logstore as a file says; the same again changes nothing."""
-    document, target = _read(file), connect(connection)
+    document, target = _read(file), connect_to_logstore(logstore, connection)
     path = f"/logstores/{quote(target.logstore)}/index"
     with Client(target) as client:
         try:
@@ -49,9 +53,9 @@ def set_(
     say(f"{target.logstore}: changed the index; `tailrace index status` tells how far it is")
 
 
-def delete(*, connection: ConnectionFlags = NO_FLAGS) -> None:
+def delete(logstore: LOGSTORE = "", /, *, connection: ConnectionFlags = NO_FLAGS) -> None:
     """Index nothing any more: the logs stay."""
-    target = connect(connection)
+    target = connect_to_logstore(logstore, connection)
     with Client(target) as client:
         client.sls("DELETE", f"/logstores/{quote(target.logstore)}/index")
     say(f"{target.logstore}: deleted the index")

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from cyclopts import App, Parameter
 
 from tailrace.cli.client import Client
+from tailrace.cli.confirmation import YES, is_confirmed
 from tailrace.cli.connection import NO_FLAGS, ConnectionFlags, connect_to_project
 from tailrace.cli.output import Output, note, print_table, say
 from tailrace.errors import ApiError
@@ -15,7 +16,6 @@ app = App(name="logstore", help="The logstores of a project.")
 COLUMNS: Final = ("logstoreName", "ttl", "shardCount", "mode")
 OUTPUT = Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")]
 NAME = Annotated[str, Parameter(help="The logstore.")]
-PAGE: Final = 500
 
 
 @app.command(name="list")
@@ -23,10 +23,7 @@ def list_(*, output: OUTPUT = "table", connection: ConnectionFlags = NO_FLAGS) -
     """Show the logstores of a project."""
     target = connect_to_project(connection)
     with Client(target) as client:
-        names: list[str] = []
-        while len(names) < (page := client.sls("GET", "/logstores", query={"offset": str(len(names)), "size": str(PAGE)}))["total"]:
-            names += page["logstores"]
-        rows = [_row(client, name) for name in names]
+        rows = [_row(client, name) for name in client.listed("/logstores", "logstores")]
     print_table(rows, columns=COLUMNS, output=output)
     if not rows:
         note(f"project `{target.project}` has no logstore yet; `tailrace logstore create NAME` makes one")
@@ -66,12 +63,11 @@ def delete(
     name: NAME,
     /,
     *,
-    yes: Annotated[bool, Parameter(help="Do not ask.", negative="")] = False,
+    yes: YES = False,
     connection: ConnectionFlags = NO_FLAGS,
 ) -> None:
     """Delete a logstore with all its logs. Type its name to go on."""
-    if not yes and input(f"delete the logstore {name} and all its logs? type its name: ").strip() != name:
-        note("nothing was deleted")
+    if not is_confirmed(f"delete the logstore {name} and all its logs?", name, yes=yes):
         return
     with Client(connect_to_project(connection)) as client:
         client.sls("DELETE", f"/logstores/{quote(name)}")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from cyclopts import App, Parameter
 
 from tailrace.cli.client import Client
+from tailrace.cli.confirmation import YES, is_confirmed
 from tailrace.cli.connection import NO_FLAGS, ConnectionFlags, connect_to_server
 from tailrace.cli.output import Output, note, print_table, say
 
@@ -15,17 +16,16 @@ app = App(name="project", help="The projects of a server.")
 COLUMNS: Final = ("project", "description", "made", "changed")
 OUTPUT = Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")]
 NAME = Annotated[str, Parameter(help="The project.")]
-PAGE: Final = 500
 
 
 @app.command(name="list")
 def list_(*, output: OUTPUT = "table", connection: ConnectionFlags = NO_FLAGS) -> None:
     """Show the projects that the key may see."""
     with Client(replace(connect_to_server(connection), project="")) as client:
-        rows: list[dict[str, Any]] = []
-        while len(rows) < (page := client.sls("GET", "/", query={"offset": str(len(rows)), "size": str(PAGE)}))["total"]:
-            rows += page["projects"]
+        rows: list[dict[str, Any]] = client.listed("/", "projects")
     print_table(rows if output == "json" else [_readable(row) for row in rows], columns=COLUMNS, output=output)
+    if not rows:
+        note("there is no project that this key may see; `tailrace project create NAME` makes one")
 
 
 @app.command
@@ -44,12 +44,11 @@ def delete(
     name: NAME,
     /,
     *,
-    yes: Annotated[bool, Parameter(help="Do not ask.", negative="")] = False,
+    yes: YES = False,
     connection: ConnectionFlags = NO_FLAGS,
 ) -> None:
     """Delete a project with all its logs, configs and machine groups. Type its name to go on."""
-    if not yes and input(f"delete the project {name} and everything in it? type its name: ").strip() != name:
-        note("nothing was deleted")
+    if not is_confirmed(f"delete the project {name} and everything in it?", name, yes=yes):
         return
     with Client(replace(connect_to_server(connection), project=name)) as client:
         client.sls("DELETE", "/")

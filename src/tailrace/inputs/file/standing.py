@@ -63,7 +63,7 @@ class Marks:
 
     def __init__(self, config: FileConfig, states: Iterable[StreamState]) -> None:
         known = {state.key: state.next for state in states if state.key.startswith(MARK_PREFIX)}
-        self._keys = {text: _mark_key(text, config) for text in config.file_paths}
+        self._keys = {text: mark_key(text, config) for text in config.file_paths}
         self._new = {text for text, key in self._keys.items() if key not in known}
         self._positions: dict[str, Position] = {key: known.get(key, {}) for key in self._keys.values()}
         self._streams: dict[str, str] = {}
@@ -100,7 +100,8 @@ class Marks:
             context.remember(stream, self._positions[key])
 
 
-def _mark_key(text: str, config: FileConfig) -> str:
+def mark_key(text: str, config: FileConfig) -> str:
+    """Key of the stream that says: the files that this pattern finds have been noted."""
     rules = [text, str(config.max_dir_search_depth), *config.exclude_dirs, *config.exclude_files, *config.exclude_file_paths]
     return MARK_PREFIX + hashlib.sha256("\0".join(rules).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 

@@ -1,17 +1,15 @@
 """The metadata in PostgreSQL: for one server at a time, and migrated like SQLite, after a copy of the tables in a schema of their own."""
 
-import time
 from typing import Final
 
-from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import NullPool
 
 from tailrace.errors import StateError
+from tailrace.server.db.holding import CONNECTION, Hold
 from tailrace.server.db.migration import bring_up_to_date
 from tailrace.telemetry.redaction import redact_text
 
-SERVERS_LOCK: Final = 0x7461_696C_7261_6365  # "tailrace"
 PATIENCE_SECS: Final = 15.0
 """So long a server that was killed may still hold the lock: until PostgreSQL has noticed."""
 
@@ -41,7 +39,7 @@ def connect(url: str, *, threads: int) -> Engine:
     """An engine that has not connected yet. Raises StateError for what is no address."""
     try:
         address = make_url(url).set(drivername="postgresql+psycopg")
-        return create_engine(address, pool_size=threads, max_overflow=2, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        return create_engine(address, pool_size=threads, max_overflow=2, pool_pre_ping=True, connect_args=dict(CONNECTION))
     except (ArgumentError, NoSuchModuleError) as error:
         raise StateError("`database` is no address of a database", hint="it looks like `postgresql://user@host/name`") from error
     except ImportError as error:
@@ -54,21 +52,10 @@ def migrate(engine: Engine) -> None:
 
 
 def _claim(engine: Engine) -> None:
-    """Take the lock of the one server, on a connection that lives as long as the engine. Raises StateError when another one has it."""
-    lock = create_engine(engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
-    until = time.monotonic() + PATIENCE_SECS
-    while not lock.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": SERVERS_LOCK}):
-        if time.monotonic() > until:
-            lock.close()
-            raise StateError(
-                f"another server uses the metadata in `{_shown(engine)}`", hint="stop it first, or give each server a database of its own"
-            )
-        time.sleep(0.2)
-
-    def release(_: Engine) -> None:
-        lock.close()
-
-    event.listen(engine, "engine_disposed", release)
+    """For as long as the engine lives. Raises StateError when another server has the database."""
+    if not Hold(engine).take(PATIENCE_SECS):
+        message = f"another server uses the metadata in `{_shown(engine)}`"
+        raise StateError(message, hint="stop it first, or give each server a database of its own")
 
 
 def _copy(engine: Engine, newest: str) -> None:

@@ -36,6 +36,29 @@ from tailrace.server.api.v1.recording import Recorded
 from tailrace.server.api.v1.signed import Signed
 from tailrace.server.auth.authenticate import Authenticator
 
+PARTS = (
+    joining,
+    agents,
+    fleet,
+    rollouts,
+    tokens,
+    authority,
+    quotas,
+    status,
+    tail,
+    collection,
+    export,
+    fields,
+    indexes,
+    storage,
+    checks,
+    backup,
+    sessions,
+    users,
+    keys,
+    changes,
+)
+
 
 def create_api(services: Services, authenticator: Authenticator) -> FastAPI:
     """Errors have the SLS form here too, so that a client needs one way of reading them."""
@@ -55,29 +78,7 @@ def create_api(services: Services, authenticator: Authenticator) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _answer_invalid)
     api.add_exception_handler(HTTPException, _answer_http)
     api.add_exception_handler(Exception, answer_crash)
-    parts = (
-        joining,
-        agents,
-        fleet,
-        rollouts,
-        tokens,
-        authority,
-        quotas,
-        status,
-        tail,
-        collection,
-        export,
-        fields,
-        indexes,
-        storage,
-        checks,
-        backup,
-        sessions,
-        users,
-        keys,
-        changes,
-    )
-    for part in parts:
+    for part in PARTS:
         api.include_router(part.router)
     return api
 

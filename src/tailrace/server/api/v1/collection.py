@@ -94,7 +94,8 @@ async def configs(project: ProjectName, caller: Caller, server: Server) -> list[
 async def save_pipeline(project: ProjectName, name: ConfigName, body: PipelineText, caller: Caller, server: Server) -> SavedConfig:
     """Save a pipeline, new or in its next version; the same again makes none. All mistakes come at once."""
     known = {config.name: config for config in server.collection.configs(project)}.get(name)
-    owner = allowed_in(caller, server, project, f"log:{'Update' if known else 'Create'}LogtailPipelineConfig")
+    action = "log:UpdateLogtailPipelineConfig" if known else "log:CreateLogtailPipelineConfig"
+    owner = allowed_in(caller, server, project, action)
     document = checked_pipeline(server, project, name, body.text)
     if known is None:
         most = most_of("configs", owner, server.settings)
@@ -116,8 +117,8 @@ async def versions(project: ProjectName, name: ConfigName, caller: Caller, serve
 async def roll_back(project: ProjectName, name: ConfigName, body: Rollback, caller: Caller, server: Server) -> SavedConfig:
     """Make an earlier version the next one."""
     allowed_in(caller, server, project, "log:GetConfig")
-    noun = "Config" if server.collection.config(project, name).form == "classic" else "LogtailPipelineConfig"
-    allowed_in(caller, server, project, f"log:Update{noun}")
+    classic = server.collection.config(project, name).form == "classic"
+    allowed_in(caller, server, project, "log:UpdateConfig" if classic else "log:UpdateLogtailPipelineConfig")
     found = await server.collection.config_versions(project, name)
     document = next((one.document for one in found if one.version == body.version), None)
     if document is None:
