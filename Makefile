@@ -86,6 +86,8 @@ setup-peers: ## install what benches and peer tests need beside Python and Rust 
 	command -v npm > /dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm
 	$(PYTHON) -m venv $(VENV)/peers/cli
 	$(VENV)/peers/cli/bin/pip install --quiet aliyun-log-cli==0.2.10
+	$(PYTHON) -m venv $(VENV)/peers/schemathesis
+	$(VENV)/peers/schemathesis/bin/pip install --quiet schemathesis==4.32.5
 	mkdir -p $(VENV)/peers/node
 	npm install --silent --no-audit --no-fund --prefix $(VENV)/peers/node @alicloud/log@1.2.6
 
