@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from tailrace.agent.delivery.target import Target
@@ -21,11 +22,8 @@ class Built:
 
     lanes: list[Lane]
     targets: dict[str, Target]
-
-    def discard(self) -> None:
-        """It is not to run after all."""
-        for lane in self.lanes:
-            lane.stop(0.0)
+    made: Sequence[Target] = ()
+    """Those of the targets that were made for it."""
 
 
 @dataclass(slots=True)
@@ -42,9 +40,11 @@ class Group:
 class Assembly:
     """Belongs to the event loop; any thread may read."""
 
-    def __init__(self, around: Surroundings, make_target: Callable[[Flusher], Target]) -> None:
+    def __init__(self, around: Surroundings, make_target: Callable[[Flusher], Target], drop_target: Callable[[Target], None]) -> None:
+        """`drop_target` is given what was made and never set to work."""
         self._around = around
         self._make_target = make_target
+        self._drop_target = drop_target
         self.targets: dict[str, Target] = {}
         """By the flusher's whole document: pipelines with the same one share the target."""
         self.groups: dict[tuple[str, str], Group] = {}
@@ -63,19 +63,32 @@ class Assembly:
     def build(self, pipeline: PipelineConfig, beside: Sequence[Built] = ()) -> Built:
         """All that a resolved pipeline needs to run, and nothing that shows outside; `beside` was built to run with it. ConfigError."""
         known = {**self.targets, **{name: target for one in beside for name, target in one.targets.items()}}
-        made: list[Lane] = []
+        lanes: list[Lane] = []
         targets: dict[str, Target] = {}
-        for plugin in pipeline.flushers:
-            flusher: Flusher = plugin.build()
-            name = name_of(plugin)
-            if flusher.limits.max_bytes_per_sec:
-                name += pipeline.name  # it has the rate for itself
-            target = known.get(name) or targets.get(name) or self._make_target(flusher)
-            targets[name] = target
-            for input_ in pipeline.inputs:
-                processors = [processor.build() for processor in pipeline.processors]
-                made.append(Lane(pipeline, input_.build(), processors, target, self._around))
-        return Built(made, {name: target for name, target in targets.items() if name not in self.targets})
+        made: list[Target] = []
+        with ExitStack() as undo:
+            undo.callback(lambda: self.discard(Built(lanes, {}, made)))
+            for plugin in pipeline.flushers:
+                flusher: Flusher = plugin.build()
+                name = name_of(plugin)
+                if flusher.limits.max_bytes_per_sec:
+                    name += pipeline.name  # it has the rate for itself
+                target = known.get(name) or targets.get(name)
+                if target is None:
+                    made.append(target := self._make_target(flusher))
+                targets[name] = target
+                for input_ in pipeline.inputs:
+                    processors = [processor.build() for processor in pipeline.processors]
+                    lanes.append(Lane(pipeline, input_.build(), processors, target, self._around))
+            undo.pop_all()
+        return Built(lanes, {name: target for name, target in targets.items() if name not in self.targets}, made)
+
+    def discard(self, built: Built) -> None:
+        """It is not to run after all."""
+        for lane in built.lanes:
+            lane.stop(0.0)
+        for target in built.made:
+            self._drop_target(target)
 
     def put(self, built: Built) -> None:
         self.targets |= built.targets

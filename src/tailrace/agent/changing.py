@@ -17,7 +17,7 @@ from tailrace.errors import TailraceError
 from tailrace.pipeline.model import PipelineConfig
 
 DELIVERY_SECS: Final = 3.0
-"""How long a pipeline that changes its way to a target may take to deliver over the old one."""
+"""How long pipelines that change their way to a target may take, all together, to deliver over the old one."""
 LOOK_SECS: Final = 0.02
 
 log = telemetry.logger("agent")
@@ -37,11 +37,12 @@ async def change(session: Session, wanted: Sequence[PipelineConfig], others: Col
         built = await _built(session, differing)
         names = {one.name for one in wanted}
         gone = [name for name in dict.fromkeys(lane.pipeline for lane in session.lanes) if name not in names and name not in others]
-        stopped = [lane for name in [*gone, *built] for lane in await session.remove(name, comes_back=name in built)]
+        stopped = await session.remove_all([*gone, *built], coming_back=built)
         for name in [*gone, *built]:
             session.content(name)
+        until = time.monotonic() + DELIVERY_SECS
         for one in built.values():
-            if not await _makes_way(session, _before(stopped, one)):
+            if not await _makes_way(session, _before(stopped, one), until):
                 log.info("a target does not take what was read for it, and is to be reached otherwise: all pipelines begin anew")
                 return False
             await session.take_in(one)
@@ -61,7 +62,7 @@ async def _built(session: Session, pipelines: Sequence[PipelineConfig]) -> dict[
         except TailraceError as error:
             session.refuse(pipeline.name, error)
             if built is not None:
-                built.discard()
+                session.parts.discard(built)
         else:
             found[pipeline.name] = built
     return found
@@ -79,10 +80,9 @@ def _before(stopped: Sequence[Lane], built: Built) -> list[Lane]:
     return [one for one in stopped if (way := (one.target.flusher.destination, one.target)) not in ways and way[0] in there]
 
 
-async def _makes_way(session: Session, lanes: Sequence[Lane]) -> bool:
-    """Whether all that lanes which were stopped have put in arrives soon."""
+async def _makes_way(session: Session, lanes: Sequence[Lane], until: float) -> bool:
+    """Whether all that lanes which were stopped have put in arrives soon: `until` then, on the monotonic clock."""
     used = {lane.target for lane in session.lanes}
-    until = time.monotonic() + DELIVERY_SECS
     while not all(lane.idle and (lane.target in used or lane.target.idle) for lane in lanes):
         if time.monotonic() > until:
             return False

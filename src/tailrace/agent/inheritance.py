@@ -7,16 +7,16 @@ from tailrace.agent.assembly import Assembly, Built
 from tailrace.agent.checkpoint import Content
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.letters import DeadLetters
-from tailrace.agent.delivery.missing import Missing
 from tailrace.agent.delivery.resending import INPUT as LETTERS
 from tailrace.agent.delivery.resending import Resending
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.identity.identity import AgentIdentity
-from tailrace.agent.lanes.adoption import Adoption, read_again
+from tailrace.agent.lanes.adoption import Adoption
 from tailrace.agent.lanes.catching_up import CatchingUp
 from tailrace.agent.lanes.inquiry import inquiry_of
 from tailrace.agent.lanes.lane import Lane, Surroundings
 from tailrace.agent.lanes.orphans import FormerConfigs, Orphans
+from tailrace.agent.lanes.reading_again import ReadingAgain
 from tailrace.agent.lanes.replay import Replay
 from tailrace.agent.lanes.streams import Entry
 from tailrace.agent.spool import Spool
@@ -45,7 +45,6 @@ class Inheritance:
         self._identity = identity
         self._parts = parts
         streams, checkpoint = around.streams, around.checkpoint
-        self.missing = Missing(content.missing, checkpoint.missing)
         self.catching_up = CatchingUp(identity, streams, checkpoint, rolled_back=content.rolled_back, caught_up=content.caught_up)
         self.adoption = Adoption(spool.load(), streams, checkpoint, self.catching_up.is_behind)
         self.resending = Resending(letters, streams, checkpoint, self._target_of)
@@ -61,21 +60,25 @@ class Inheritance:
             take_in=take_in,
             replay=self.replay,
         )
+        self._reading = ReadingAgain(parts, self.replay, self.orphans.lane_for)
 
     def replay(self, lane: Lane) -> Replay:
         """Of what a lane's streams have prepared."""
         inquiry = inquiry_of(lane, self._identity, self._around.epoch)
         return Replay(lane, self._around.streams, self._configs, self._identity, inquiry, self.adoption.left)
 
-    def read_again(self, entry: Entry) -> None:
-        """A range cannot be read from the spool: a lane of its streams reads it from its source."""
-        group = self._parts.groups.get((entry.stream.row.target, entry.stream.row.input))
+    def read_again(self, target: Target, entry: Entry) -> None:
+        """A range on its way to a target has lost its payloads, in the spool or elsewhere: it is read from its source."""
         if entry.stream.row.input == LETTERS:
             self.resending.lost(entry)
-        elif group is not None and group.lanes:
-            read_again(self.replay(group.lanes[0]), group.lanes[0], entry)
         else:
-            self.orphans.read_again(entry)
+            self._reading.add(target, entry)
+
+    def stop(self) -> list[Lane]:
+        """Nothing more is begun; the lanes of former pipelines are to be stopped."""
+        self.catching_up.stop()
+        self._reading.stop()
+        return self.orphans.stop()
 
     def closed(self, lane: Lane) -> str:
         """Why it is not known what the spool has of a lane, or nothing."""

@@ -8,47 +8,38 @@ import asyncio
 import concurrent.futures
 import contextlib
 import enum
-import os
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tailrace import telemetry
-from tailrace.agent.assembly import TARGET_BYTES, Assembly, Built, name_of
-from tailrace.agent.checkpoint import CheckpointWriter, Opened
+from tailrace.agent.assembly import Assembly, Built, name_of
+from tailrace.agent.checkpoint import Content
 from tailrace.agent.control.desk import Desk
-from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.letters import DeadLetters
-from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
-from tailrace.agent.guard import Guard
 from tailrace.agent.identity.identity import AgentIdentity
 from tailrace.agent.inheritance import Inheritance
 from tailrace.agent.jobs.onetime import Runs
-from tailrace.agent.lanes.claims import Claims
 from tailrace.agent.lanes.lane import Lane, Surroundings
-from tailrace.agent.lanes.slots import Slots
 from tailrace.agent.lanes.starting import Starting
-from tailrace.agent.lanes.streams import Stream, StreamTable
-from tailrace.agent.platform import AgentPlatform
+from tailrace.agent.lanes.stopping import stop_all
+from tailrace.agent.lanes.streams import Entry
 from tailrace.agent.spool import Spool
 from tailrace.agent.status.held import Held
-from tailrace.agent.supervision import Supervision
+from tailrace.agent.targets import FINISH_SECS, Targets
 from tailrace.errors import StateError, TailraceError
 from tailrace.inputs.file import InputFile
 from tailrace.inputs.file.generation import FileId, file_of
 from tailrace.inputs.file.restore import file_at
-from tailrace.pipeline.contract import Flusher
 from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.loading import resolve
-from tailrace.pipeline.model import ConfiguredPlugin, PipelineConfig
-from tailrace.pipeline.policy import ConfigPolicy
-from tailrace.pipeline.sharing import FileBounds
+from tailrace.pipeline.model import PipelineConfig
 
 STOP_SECS = 5.0
-FINISH_SECS = 3.0
 DRAIN_CHECK_SECS = 0.05
 LOOK_SECS = 0.5
 """How often targets are looked at for trouble."""
@@ -78,53 +69,42 @@ class Session:
 
     def __init__(
         self,
-        opened: Opened,
+        content: Content,
         pipelines: Sequence[PipelineConfig],
         identity: AgentIdentity,
-        platform: AgentPlatform,
+        around: Surroundings,
         *,
         home: Path,
         spool: Spool,
         concurrency: int,
-        bounds: FileBounds,
-        policy: ConfigPolicy,
-        machine: Machine,
         desk: Desk,
         runs: Runs,
-        finite: bool,
-        guard: Guard,
-        supervision: Supervision,
     ) -> None:
-        content = opened.content
+        """`content` of the checkpoint that is `around`."""
         self._pipelines = pipelines
         self._desk = desk
         self._runs = runs
         self._identity = identity
-        self._streams = StreamTable(identity.agent_id, content.streams.values(), content.ranges)
-        self._checkpoint = CheckpointWriter(opened.database, content.streams, content.configs)
-        self._around = Surroundings(
-            platform=platform,
-            checkpoint=self._checkpoint,
-            streams=self._streams,
-            claims=Claims(),
-            bounds=bounds,
-            policy=policy,
-            epoch=content.epoch,
-            machine=machine,
-            finite=finite,
-            slots=Slots(guard.limits.threads or os.cpu_count() or 1),
-            guard=guard,
-            supervision=supervision,
-        )
-        self.parts = Assembly(self._around, self._target)
+        self._around = around
+        self._streams, self._checkpoint = around.streams, around.checkpoint
         self._spool = spool
-        self._concurrency = concurrency
         self._letters = DeadLetters(home, spool.cipher)
+        self._targets = Targets(
+            content,
+            spool,
+            self._letters,
+            self._around,
+            identity,
+            concurrency=concurrency,
+            spawn=self._spawn,
+            forked=lambda: self._end(End.FORKED),
+            unreadable=self._read_again,
+        )
+        self.parts = Assembly(self._around, self._targets.make, self._targets.drop)
         self._left = Inheritance(
-            content, spool, self._letters, self._around, identity, parts=self.parts, make_target=self._target, take_in=self.take_in
+            content, spool, self._letters, self._around, identity, parts=self.parts, make_target=self._targets.make, take_in=self.take_in
         )
         self._starting = Starting(self._left.replay, self._around.claims, self._left.closed)
-        self._deliveries: dict[Target, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[Any]] = []
         self._identified: set[str] = set()
         self._failures: dict[str, TailraceError] = {}
@@ -157,15 +137,12 @@ class Session:
             self._end(self._asked)
         self._checkpoint.start()
         self._build()
-        for target in self.parts.targets.values():
-            self._deliveries[target] = self._spawn(target.run())
         for part in (self._start(), self._expire(), self._look(), self._open_spool(), self._runs.watch(self)):
             self._spawn(part)
         if self._around.finite:
             self._spawn(self._watch_drained())
         try:
-            for target in list(self.parts.targets.values()):
-                await target.flusher.open()
+            await self._targets.set_to_work([*self.parts.targets.values()])
             async with self._desk.open(self._runs, self.dead_letters):
                 return await self._over
         finally:
@@ -238,7 +215,7 @@ class Session:
 
     def _put(self, built: Built) -> None:
         for target in built.targets.values():
-            if target not in self._deliveries:
+            if target not in self._targets:
                 self._left.adoption.adopt(target)
         self._identified |= {one.flusher.destination for one in built.targets.values() if one.flusher.recognises_repeats}
         self.parts.put(built)
@@ -256,26 +233,27 @@ class Session:
         """Start what was built."""
         self._put(built)
         self._show()
-        for target in built.targets.values():
-            if target not in self._deliveries:
-                await target.flusher.open()
-                self._deliveries[target] = self._spawn(target.run())
+        await self._targets.set_to_work(built.targets.values())
         for lane in built.lanes:
             self._spawn(self._start_lanes([lane]))
 
-    async def remove(self, pipeline: str, *, comes_back: bool = False) -> list[Lane]:
-        """Stop a pipeline, for good or until its next version takes its place. What it has put in is still sent; its lanes know when that
-        is done."""
+    async def remove(self, pipeline: str) -> list[Lane]:
+        """Stop a pipeline. What it has put in is still sent; its lanes know when that is done."""
+        return await self.remove_all([pipeline])
+
+    async def remove_all(self, pipelines: Iterable[str], *, coming_back: Container[str] = ()) -> list[Lane]:
+        """Stop pipelines, for good or, those that are `coming_back`, until their next version takes their place."""
         deadline = time.monotonic() + STOP_SECS
-        lanes = [lane for lane in self.lanes if lane.pipeline == pipeline]
-        await asyncio.gather(*(asyncio.to_thread(lane.make_way, deadline) for lane in lanes))
-        self.parts.take_out(lanes, come_back=comes_back)
-        for lane in lanes:
-            if lane.failure:
-                self._failures[pipeline] = StateError(lane.failure)
-        telemetry.resolved("", "CONFIG_UPDATE_ALARM", pipeline=pipeline)
+        by_name = {name: [lane for lane in self.lanes if lane.pipeline == name] for name in pipelines}
+        stopped = [*chain.from_iterable(by_name.values())]
+        await stop_all(stopped, lambda lane: lane.make_way(deadline))
+        for name, lanes in by_name.items():
+            self.parts.take_out(lanes, come_back=name in coming_back)
+            for failure in [lane.failure for lane in lanes if lane.failure]:
+                self._failures[name] = StateError(failure)
+            telemetry.resolved("", "CONFIG_UPDATE_ALARM", pipeline=name)
         self._show()
-        return lanes
+        return stopped
 
     def outcome(self, pipeline: str) -> str | None:
         """Why a pipeline does not run, "" when it does, None while that is not known yet. From any thread."""
@@ -287,19 +265,11 @@ class Session:
 
     def collected(self, pipeline: PipelineConfig) -> set[FileId]:
         """The files that `input_file` has read for the pipeline's targets, wholly or in part."""
-        targets = {target for plugin in resolve(pipeline, self._around.policy).flushers for target in self._destinations(plugin)}
+        plugins = resolve(pipeline, self._around.policy).flushers
+        targets = {name for one in plugins for name in self._targets.destinations(one, self.parts.targets.get(name_of(one)))}
         states = [state for target in targets for state in self._streams.states(target, InputFile.key)]
         read = [state for state in states if state.next.get("offset") or "copy" in state.next]
         return {file for state in read for file in (file_of(state.key), file_at(state.key, state.next)[0])}
-
-    def _destinations(self, plugin: ConfiguredPlugin) -> Sequence[str]:
-        """The names that a flusher's streams have; it knows them when it has started."""
-        target = self.parts.targets.get(name_of(plugin))
-        if target is not None:
-            return [target.flusher.destination]
-        flusher: Flusher = plugin.build()
-        flusher.start(self._identity)
-        return [flusher.destination, *flusher.formerly]
 
     async def settled(self) -> None:
         """What was acknowledged is durable."""
@@ -307,23 +277,9 @@ class Session:
         self._checkpoint.barrier(lambda: self._loop.call_soon_threadsafe(durable.set))
         await durable.wait()
 
-    def _target(self, flusher: Flusher) -> Target:
-        flusher.start(self._identity)
-        self._checkpoint.keep(self._streams.rename(flusher.formerly, flusher.destination))
-        return Target(
-            flusher,
-            self._checkpoint,
-            Share(flusher.target, TARGET_BYTES),
-            shelf=self._spool.shelf(flusher.destination),
-            letters=self._letters,
-            epoch=self._around.epoch,
-            concurrency=Concurrency(self._concurrency),
-            forked=lambda: self._end(End.FORKED),
-            ended=self._ended,
-            unreadable=self._left.read_again,
-            bandwidth=self._around.guard.bandwidth,
-            missing=self._left.missing,
-        )
+    def _read_again(self, target: Target, entry: Entry) -> None:
+        """A range has lost its payloads: whoever can reads it from its source."""
+        self._left.read_again(target, entry)
 
     def dead_letters(self, question: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What targets refused for what it is; with `resend` it is sent again. On a thread of the desk. BusyError, StateError."""
@@ -346,14 +302,8 @@ class Session:
     async def _let_targets_go(self) -> None:
         """Those that no pipeline has any more, and that have delivered all that they had."""
         for target in self.parts.take_idle_targets():
-            self._deliveries.pop(target).cancel()
-            await target.flusher.close()
+            await self._targets.let_go(target)
             self._show()
-
-    def _ended(self, stream: Stream, forget: Callable[[], object]) -> None:
-        """All of a stream is acknowledged, and nothing more comes."""
-        self._streams.drop(stream, forget)
-        self._around.supervision.let_go(stream.id)
 
     # --- starting ---------------------------------------------------------------------------------------------------------------
     async def _start(self) -> None:
@@ -364,14 +314,15 @@ class Session:
         self._around.supervision.at_work()
         await self._left.orphans.look()
         self._log.info("agent is at work", pipelines=len(self._pipelines), targets=len(self.parts.targets))
-        if all(await asyncio.gather(*starting)) and groups:
-            self._left.catching_up.over()
+        await asyncio.gather(*starting)
 
-    async def _start_lanes(self, lanes: Sequence[Lane]) -> bool:
-        """Of one group. Whether they have taken up what was known of their streams."""
+    async def _start_lanes(self, lanes: Sequence[Lane]) -> None:
+        """Of one group; until they have taken up what was known of their streams."""
         await self._left.catching_up.asked(lanes[0].target.flusher)
         await self._starting.start(lanes).wait()
-        return await self._left.catching_up.taken_up(lanes)
+        overview = self._desk.overview
+        if await self._left.catching_up.taken_up(lanes) and not (overview.idle() or overview.set_aside):  # else not all targets are known
+            self._left.catching_up.look(target for target, _ in self.parts.groups)
 
     async def _open_spool(self) -> None:
         """As soon as more of the spool can be read, another session begins with it."""
@@ -403,20 +354,15 @@ class Session:
             self._change.cancel()
             await asyncio.gather(self._change, return_exceptions=True)
         deadline = time.monotonic() + STOP_SECS
-        self._left.catching_up.stop()
-        for lane in [*self.lanes, *self._left.orphans.stop()]:
-            await asyncio.to_thread(lane.stop, deadline)
+        former = self._left.stop()
+        await stop_all([*self.lanes, *former], lambda lane: lane.stop(deadline))
         await self._left.resending.stop()
         await asyncio.gather(*(target.finish(FINISH_SECS) for target in self.parts.targets.values()))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for target in self.parts.targets.values():
-            if self._over.done() and self._over.result() in (End.STOPPED, End.RELOADED):  # who sends it next may have no such pipeline
-                with contextlib.suppress(TimeoutError):  # a disk that is full, or away: the ranges stay prepared
-                    async with asyncio.timeout(FINISH_SECS):
-                        await target.keep_rest()
-            await target.flusher.close()
+        keep = self._over.done() and self._over.result() in (End.STOPPED, End.RELOADED)  # who sends it next may have no such pipeline
+        await self._targets.close(self.parts.targets.values(), keep=keep)
         await asyncio.to_thread(self._checkpoint.stop)
         self._spool.close()
         self._letters.close()

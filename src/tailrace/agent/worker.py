@@ -13,7 +13,7 @@ from typing import Any
 
 from tailrace import telemetry
 from tailrace.agent.changing import change
-from tailrace.agent.checkpoint import open_checkpoint
+from tailrace.agent.checkpoint import Opened, open_checkpoint
 from tailrace.agent.control.desk import Desk
 from tailrace.agent.control.management import Management
 from tailrace.agent.control.remote import RemoteConfigs
@@ -23,12 +23,13 @@ from tailrace.agent.identity import app_info
 from tailrace.agent.identity import identity as identities
 from tailrace.agent.identity.boot import begin
 from tailrace.agent.identity.identity import AgentIdentity
-from tailrace.agent.identity.keeper import Keeper
+from tailrace.agent.identity.keeper import KeyKeeper
 from tailrace.agent.identity.local import Target, join_local
 from tailrace.agent.jobs.jobs import Jobs
 from tailrace.agent.jobs.local_event import LocalEvents
 from tailrace.agent.jobs.onetime import First, Runs
 from tailrace.agent.lanes.claims import file_bounds
+from tailrace.agent.lanes.lane import Surroundings
 from tailrace.agent.platform import current, processes
 from tailrace.agent.session import End, Session
 from tailrace.agent.settings import startup
@@ -40,6 +41,7 @@ from tailrace.agent.status.sampling import sampling
 from tailrace.agent.status.wellbeing import Wellbeing
 from tailrace.agent.supervision import Supervision
 from tailrace.agent.supervisor import quarantine
+from tailrace.agent.surroundings import surroundings_of
 from tailrace.agent.vitals import Vitals
 from tailrace.errors import ConfigError, ConfigErrors, DamagedError, NewerFormatError
 from tailrace.pipeline.age import with_default as with_default_age
@@ -150,11 +152,11 @@ class Worker:
         if self._session is not None:
             self._session.stop()
 
-    def _keeper(self, identity: AgentIdentity) -> Keeper:
+    def _keeper(self, identity: AgentIdentity) -> KeyKeeper:
         boot = begin(self._home / "agent")
-        return Keeper(identity, self._home, boot, renamed=lambda: self._again(End.FORKED), widened=lambda: self._again(End.RELOADED))
+        return KeyKeeper(identity, self._home, boot, renamed=lambda: self._again(End.FORKED), widened=lambda: self._again(End.RELOADED))
 
-    def _management(self, identity: AgentIdentity, keeper: Keeper) -> Management:
+    def _management(self, identity: AgentIdentity, keeper: KeyKeeper) -> Management:
         return Management(
             identity,
             self._remote,
@@ -225,21 +227,15 @@ class Worker:
         pipelines = self._pipelines()
         runs = Runs(self._jobs, pipelines, self._platform, events=events, first=self._first)
         session = Session(
-            opened,
+            opened.content,
             self._at_work(self._jobs.at_work([] if self._first else pipelines)),
             identity,
-            self._platform,
+            self._surroundings(opened, identity),
             home=self._home,
             spool=Spool(self._home, segments=self._settings.buffer_file_num, segment_bytes=self._settings.buffer_file_size),
             concurrency=self._settings.send_request_concurrency,
-            bounds=self._bounds,
-            policy=self._policy,
-            machine=self._machine(),
             desk=self._desk,
             runs=runs,
-            finite=self._finite,
-            guard=self._guard,
-            supervision=self._supervision,
         )
         self._session, self._runs, self._serving = session, runs, serving
         if self._stopped:  # while the checkpoint was opened
@@ -255,6 +251,19 @@ class Worker:
             again.database.fork(session.identified_targets)
             again.database.close()
         return end
+
+    def _surroundings(self, opened: Opened, identity: AgentIdentity) -> Surroundings:
+        return surroundings_of(
+            opened,
+            identity.agent_id,
+            self._platform,
+            bounds=self._bounds,
+            policy=self._policy,
+            machine=self._machine(),
+            finite=self._finite,
+            guard=self._guard,
+            supervision=self._supervision,
+        )
 
     def _machine(self) -> Machine:
         return Machine.here(self._home, self._address, host_name=self._host_name)

@@ -21,10 +21,8 @@ def sink():
 
 @pytest.fixture
 def agent(tmp_path, sink):
-    agent = Agent(tmp_path, sink.endpoint)
-    yield agent
-    if agent.process and agent.process.poll() is None:
-        agent.kill()
+    with Agent(tmp_path, sink.endpoint) as agent:
+        yield agent
 
 
 @pytest.fixture

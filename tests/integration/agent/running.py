@@ -33,6 +33,14 @@ class Agent:
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         self.settings()
 
+    def __enter__(self) -> "Agent":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """However a test ends, its process does too."""
+        if self.process and self.process.poll() is None:
+            self.kill()
+
     def settings(self, **settings) -> None:
         """`agent.yaml`; what flushers write lies beside the home."""
         (self.home / "agent.yaml").write_text(json.dumps({"config_outputs": [str(self.directory)], **settings}))

@@ -34,10 +34,11 @@ def streams_at(server: RunningServer) -> int:
 
 
 def test_a_stream_that_ended_is_forgotten_by_the_server(tmp_path: Path):
-    agent = Agent(tmp_path)
-    agent.settings(internal_logs=False)  # these have a stream, too
-    (agent.home / "server.yaml").write_text("ended_stream_secs: 3\n")
-    with running_server(agent.home) as server:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "server.yaml").write_text("ended_stream_secs: 3\n")
+    with running_server(home) as server, Agent(tmp_path) as agent:
+        agent.settings(internal_logs=False)  # these have a stream, too
         server.make_logstore("test", "app", INDEX)
         agent.endpoint = server.endpoint
         agent.pipeline()

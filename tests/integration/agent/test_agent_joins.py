@@ -81,10 +81,8 @@ class Remote(Agent):
 @pytest.fixture
 def remote(tmp_path: Path, fast_server: RunningServer) -> Iterator[Remote]:
     directory = tmp_path / "remote"
-    remote = Remote(directory, fast_server, fast_server.fresh_name("remote"))
-    yield remote
-    if remote.process and remote.process.poll() is None:
-        remote.kill()
+    with Remote(directory, fast_server, fast_server.fresh_name("remote")) as remote:
+        yield remote
 
 
 def test_what_is_laid_down_at_enrolment_is_private_and_the_key_stays_here(remote: Remote, fast_server: RunningServer) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 import pytest
 
@@ -89,6 +90,44 @@ def test_without_a_key_for_its_target_it_is_kept_and_said_so(agent, sink):
     agent.enrol()
     agent.run_to_the_end()
     must_be_each_once(sink, 100)
+
+
+def test_a_pipeline_that_does_not_run_when_the_checkpoint_is_rolled_back_is_asked_about_when_it_comes_back(agent, sink):
+    """What it has read since the copy was made is at the server already."""
+    other = Sink().start()
+    enrolments = [
+        {"endpoint": one.endpoint, "project": project, "logstores": ["app"], "key_id": KEY_ID, "key_secret": KEY_SECRET,
+         "features": ["batch_group"], "server": server * 32}
+        for one, project, server in ((other, "away", "c"), (sink, "test", "b"))
+    ]  # fmt: skip
+    (agent.home / "secret" / "agent.json").write_text(json.dumps({"format": 2, "agent_id": "a" * 32, "enrolments": enrolments}))
+    agent.pipeline(FilePaths=[f"{agent.logs}/a.log"])
+    away = {**agent.to_sink(), "Endpoint": other.endpoint, "Project": "away"}
+    agent.pipeline("away", FilePaths=[f"{agent.logs}/away.log"], flushers=[away])
+    log, path = agent.logs / "away.log", agent.home / "agent" / "checkpoint.db"
+    (agent.logs / "a.log").write_text(numbered(10))
+    log.write_text(numbered(100))
+    agent.run_to_the_end()
+    shutil.copy(path, path.with_name("checkpoint.copy.db"))
+    with log.open("a") as file:
+        file.write(numbered(100, 100))
+    agent.run_to_the_end()
+    for one in (sink, other):
+        ends = [(package.stream, package.end) for package in one.packages.values()]
+        one.stored_ends = {stream: max(end for own, end in ends if own == stream) for stream, _ in ends}
+    path.write_bytes(b"no database")
+    (agent.directory / "pipelines" / "away.json").rename(agent.directory / "away.json")
+    agent.start()
+    with (agent.logs / "a.log").open("a") as file:
+        file.write(numbered(10, 10))
+    wait_for(lambda: len(sink.events) == 20, "the pipeline that runs goes on")
+    time.sleep(0.5)  # it has caught up
+    agent.stop()
+    (agent.directory / "away.json").rename(agent.directory / "pipelines" / "away.json")
+    agent.run_to_the_end()
+    other.stop()
+    must_be_each_once(sink, 20)
+    must_be_each_once(other, 200)
 
 
 def test_one_server_that_is_out_holds_back_no_streams_but_its_own(agent, sink):

@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tailrace.agent.control.calls import call
 from tailrace.agent.identity.boot import Boot
-from tailrace.agent.identity.keeper import Keeper
+from tailrace.agent.identity.keeper import KeyKeeper
 from tailrace.batch import EventBatch
+from tailrace.errors import ApiError
 from tailrace.flushers.sls import FlusherSls, SlsConfig
-from tailrace.pipeline.contract import Delivery, Identity, Outcome
+from tailrace.pipeline.contract import Credentials, Delivery, Identity, Outcome
 from tailrace.server.auth.authority import open_authority
 from tailrace.wire import proxy as proxies
 from tailrace.wire.proxy import Proxies
@@ -67,9 +69,23 @@ async def test_data_and_keys_go_through_a_tunnel_and_the_certificate_is_the_serv
             assert (await send(known.enrolments[0].endpoint, known)).outcome is Outcome.ACKNOWLEDGED
             (tmp_path / "secret").mkdir()
             boot = Boot("b" * 32, "", "m", "h")
-            await asyncio.to_thread(Keeper(known, tmp_path, boot, renamed=lambda: None, widened=lambda: None).round)
+            await asyncio.to_thread(KeyKeeper(known, tmp_path, boot, renamed=lambda: None, widened=lambda: None).round)
     assert got == ["/logstores/app/shards/lb", "/api/v1/agents/keys"]
     assert [line.rpartition(" ")[0] for line in proxy.asked] == [f"CONNECT logs.example.org:{port}"] * 2
+
+
+async def test_calls_beside_the_data_are_forwarded_too_where_there_is_nothing_secret_in_them(sink: Sink) -> None:
+    sink.stored_ends = {"0" * 16: 17}
+    with HttpProxy(urlsplit(sink.endpoint).port or 0, PASSWORD, tunnels=False) as proxy:
+        proxies.use(Proxies(http=at(proxy)))
+        key = Credentials(KEY_ID, KEY_SECRET)
+        address = "http://logs.example.org:9480"
+        answer = await asyncio.to_thread(call, address, "GET", "/api/v1/agents/streams", key=key, query=[("epoch", "aa")])
+        proxies.use(Proxies(http=at(proxy, "guessed")))
+        with pytest.raises(ApiError, match="407"):
+            await asyncio.to_thread(call, address, "GET", "/api/v1/agents/streams")
+    assert answer == {"streams": sink.stored_ends}
+    assert proxy.asked[0] == "GET http://logs.example.org:9480/api/v1/agents/streams?epoch=aa HTTP/1.1"
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

@@ -28,8 +28,7 @@ def stored(server: RunningServer) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("how", [pytest.param(BY_USER, id="by fields"), pytest.param(BY_FILE, id="by tags", marks=pytest.mark.long)])
 def test_events_that_are_spread_over_shards_are_there_once(tmp_path: Path, how):
-    agent = Agent(tmp_path)
-    with running_server(agent.home) as server:
+    with running_server(tmp_path / "home") as server, Agent(tmp_path) as agent:
         server.make_logstore("test", "app", INDEX)
         agent.endpoint = server.endpoint
         options = {name: value for name, value in how.items() if name != "flushers"}

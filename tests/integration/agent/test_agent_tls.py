@@ -9,7 +9,7 @@ import pytest
 
 from tailrace.agent.identity.boot import Boot
 from tailrace.agent.identity.identity import AgentIdentity, Enrolment
-from tailrace.agent.identity.keeper import Keeper
+from tailrace.agent.identity.keeper import KeyKeeper
 from tailrace.batch import EventBatch
 from tailrace.flushers.sls import FlusherSls, SlsConfig
 from tailrace.pipeline.contract import Identity, Outcome
@@ -35,9 +35,9 @@ async def send(known: AgentIdentity, times: int = 1) -> list[tuple[Outcome, str,
     return [(one.outcome, one.code, one.message) for one in answers]
 
 
-def keeper_of(known: AgentIdentity, home: Path) -> Keeper:
+def keeper_of(known: AgentIdentity, home: Path) -> KeyKeeper:
     (home / "secret").mkdir()
-    return Keeper(known, home, BOOT, renamed=lambda: None, widened=lambda: None)
+    return KeyKeeper(known, home, BOOT, renamed=lambda: None, widened=lambda: None)
 
 
 BROKEN: dict[str, tuple[dict, str, str]] = {

@@ -132,6 +132,21 @@ def test_each_target_has_its_share_and_a_full_one_keeps_nothing(tmp_path: Path) 
     assert sorted(sequences(Spool(tmp_path))) == sorted([*range(written), 1])
 
 
+def test_a_target_that_is_gone_leaves_its_share_to_the_others(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    there = spool.shelf("sls:there")
+    alone = there.room
+    for number in range(9):
+        spool.shelf(f"sls:{number}")
+    spool.shelf("sls:0")  # as another pipeline's flusher does
+    assert there.room < alone / 9
+    for number in range(9):
+        spool.give_up_share(f"sls:{number}")
+    assert alone / 3 < there.room < alone / 1.9, "one of them is used by another target still"
+    spool.give_up_share("sls:0")
+    assert there.room > alone * 0.99
+
+
 def test_many_small_ranges_fill_it_by_their_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tailrace.agent.spool.spool.MAX_RANGES", 10)
     shelf = Spool(tmp_path).shelf("sls:there")

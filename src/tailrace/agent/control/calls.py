@@ -117,7 +117,7 @@ def _exchange(endpoint: str, tls: ssl.SSLContext | None, request: _Request) -> t
     try:
         with _explained(endpoint):
             connection.connect()
-            answer = _asked(connection, request, None)
+            answer = _asked(connection, _for_the_way(endpoint, request), None)
     finally:
         connection.close()
     if len(answer[1]) > MAX_ANSWER_BYTES:
@@ -158,8 +158,17 @@ def _instant(date: str) -> datetime | None:
         return None
 
 
+def _for_the_way(endpoint: str, request: _Request) -> _Request:
+    """As a proxy wants it that is given the request itself: in absolute form, RFC 9112 §3.2.2."""
+    proxy = _proxy(endpoint)
+    if proxy is None or urlsplit(endpoint).scheme == "https":
+        return request
+    method, target, body, headers = request
+    return method, f"http://{headers['host']}{target}", body, headers | proxy.headers
+
+
 def _connection(endpoint: str, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
-    """Through a tunnel, where a proxy leads there."""
+    """To the server, or to the proxy that leads there: with `https` through a tunnel."""
     url, proxy = urlsplit(endpoint), _proxy(endpoint)
     host, port = (url.hostname or "", url.port) if proxy is None else (proxy.host, proxy.port)
     patience, source = outward().connect_secs, outward().source()
@@ -167,7 +176,7 @@ def _connection(endpoint: str, tls: ssl.SSLContext | None) -> http.client.HTTPCo
         connection = http.client.HTTPSConnection(host, port, timeout=patience, source_address=source, context=tls)
     else:
         connection = http.client.HTTPConnection(host, port, timeout=patience, source_address=source)
-    if proxy is not None:
+    if proxy is not None and url.scheme == "https":
         connection.set_tunnel(url.hostname or "", url.port or PORTS.get(url.scheme), proxy.headers)
     return connection
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tailrace import telemetry
 from tailrace.agent.control.socket import Answer, serving
-from tailrace.agent.identity.keeper import Keeper
+from tailrace.agent.identity.keeper import KeyKeeper
 from tailrace.agent.jobs.onetime import Runs
 from tailrace.agent.status.exporter import exporting
 from tailrace.agent.status.overview import Overview, Row, alarm_rows
@@ -25,7 +25,7 @@ class Desk:
         self.unwell: Callable[[], str] = str
         """What of the worker stands still, or nothing."""
         self.overview = Overview()
-        self.keeper: Keeper | None = None
+        self.keeper: KeyKeeper | None = None
         self.overview.servers = lambda: self.keeper.rows() if self.keeper is not None else []
         self._run = home / "run"
         self._answers: dict[str, Answer] = {

@@ -15,7 +15,7 @@ from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.queue import Queue
 from tailrace.agent.delivery.request import Item
 from tailrace.agent.lanes.streams import Entry, Stream
-from tailrace.agent.spool import Kept, Ref, Shelf
+from tailrace.agent.spool import Kept, Ref, Shelf, release
 from tailrace.errors import BusyError, DamagedError
 from tailrace.pipeline.contract import BatchLimits
 
@@ -164,7 +164,10 @@ class Spooling:
         message = "a range in the spool cannot be read; it is read again from its source"
         telemetry.alarm("SECONDARY_READ_WRITE_ALARM", message, target=self._target, stream=entry.stream.id, reason=reason)
         self.forget(entry)
-        entry.kept = None
+        if (ref := entry.kept) is not None:
+            entry.kept = None
+            release([ref])  # it is of no use: its segment goes with the others of it
+            self.tell_size()
         self._unreadable(entry)
 
     def forget(self, entry: Entry) -> None:

@@ -2,7 +2,8 @@
 
 A request is filled from the queue, its ranges are prepared in the checkpoint (`underway`), then it is sent (`attempts`) until the target
 says what became of it. While the target is in trouble, what waits for it goes into the spool (`spooling`), and comes back before what is
-fresh of the same streams. All methods but `submit`, `adopt`, `secure` and `end` belong to the event loop.
+fresh of the same streams. What lanes call (`submit`, `settle`, `read_again`, `adopt`, `secure`, `end`) may be called from any thread, all
+else belongs to the event loop.
 """
 
 import asyncio
@@ -61,10 +62,11 @@ class Target:
         bandwidth: Bandwidth | None = None,
         missing: Missing | None = None,
     ) -> None:
-        """`unreadable` takes ranges that were to come from the spool and cannot: they are to be read again from their source."""
+        """`unreadable` takes ranges that have lost their payloads, in the spool or before: they are to be read from their source."""
         self.flusher = flusher
         self.share = share
         self._forked = forked
+        self._unreadable = unreadable
         self._epoch = epoch
         self._mailbox = Mailbox()
         self._changed = asyncio.Event()
@@ -115,6 +117,10 @@ class Target:
     def settle(self, entry: Entry) -> None:
         """It is known what became of a range that was put in without payloads; from any thread."""
         self._mailbox.put(lambda: self._settle_late(entry))
+
+    def read_again(self, entry: Entry) -> None:
+        """A range that was put in without payloads is to be read once more; from any thread."""
+        self._mailbox.put(lambda: self._unreadable(entry))
 
     def adopt(self, stream: Stream, kept: Kept, ref: Ref) -> None:
         """Take on a range that lies in the spool since before; from any thread, in the order of its stream."""

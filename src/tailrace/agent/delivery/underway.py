@@ -50,9 +50,12 @@ class UnderWay:
         self._durable[entry.stream] = durable
         if before is None:
             self.ranges += 1
-        elif before in self._prepared:
+            return True
+        if before in self._prepared:
             self._prepared[entry] = self._prepared.pop(before)
-        return before is None
+        if before.sender is not None:
+            before.sender.handed_over()
+        return False
 
     def adopt(self, entry: Entry) -> None:
         """It is prepared already, by a former run or just now, and lies in the spool."""

@@ -58,7 +58,7 @@ log = telemetry.logger("agent.keeper")
 
 
 @dataclass(slots=True)
-class _Contact:
+class _KeyServer:
     """How it goes with one server."""
 
     answered_at: float = 0.0
@@ -71,7 +71,7 @@ class _Contact:
     """Made of these two."""
 
 
-class Keeper:
+class KeyKeeper:
     """`renamed` is called when the agent has another id, `widened` when it may write to another project; both from the keeper's thread."""
 
     def __init__(
@@ -84,7 +84,7 @@ class Keeper:
         self._renamed = renamed
         self._widened = widened
         self._invitations = Invitations(home / "users")
-        self._contacts: dict[str, _Contact] = {}
+        self._contacts: dict[str, _KeyServer] = {}
         self._busy = threading.Lock()
         self._wake = threading.Event()
         self._over = False
@@ -128,7 +128,7 @@ class Keeper:
         """One per joined server: its state, its projects, until when their keys hold."""
         rows: list[dict[str, Any]] = []
         for server in self._identity.servers.values():
-            contact = self._contacts.get(server.id, _Contact())
+            contact = self._contacts.get(server.id, _KeyServer())
             ours = [one for one in self._identity.enrolments if one.server == server.id]
             state = self._identity.states.get(server.id, "not asked yet")
             rows.append(
@@ -181,7 +181,7 @@ class Keeper:
 
     def _ask(self, server: JoinedServer) -> bool:
         """One server; whether it gave a project that was not known before."""
-        contact = self._contacts.setdefault(server.id, _Contact())
+        contact = self._contacts.setdefault(server.id, _KeyServer())
         try:
             answer = self._call(server, contact)
         except ApiError as error:
@@ -202,7 +202,7 @@ class Keeper:
         self._identity.states = {**self._identity.states, server.id: ""}
         return wider
 
-    def _call(self, server: JoinedServer, contact: _Contact) -> dict[str, Any]:
+    def _call(self, server: JoinedServer, contact: _KeyServer) -> dict[str, Any]:
         """The answer of the first address that answers, beginning with the one that did so last."""
         held = {one.project: one.key_id for one in self._identity.enrolments if one.server == server.id and one.has_key}
         beat = {
@@ -224,7 +224,7 @@ class Keeper:
                 return answer
         raise last or UnreachableError("the server has told no address", hint="enrol the agent again: `tailrace agent enroll`")
 
-    def _context(self, server: JoinedServer, contact: _Contact) -> ssl.SSLContext:
+    def _context(self, server: JoinedServer, contact: _KeyServer) -> ssl.SSLContext:
         roots = tuple(server.roots)
         if contact.tls is None or (contact.certificate, contact.roots) != (server.certificate, roots):
             contact.tls = own_context(self._identity, server)
@@ -261,7 +261,7 @@ class Keeper:
         expires_at = time.time() + float(key["lives_secs"])
         return replace(base, key_id=str(key["key_id"]), key_secret=str(key["key_secret"]), expires_at=expires_at)
 
-    def _refused(self, server: JoinedServer, contact: _Contact, error: ApiError) -> None:
+    def _refused(self, server: JoinedServer, contact: _KeyServer, error: ApiError) -> None:
         contact.failures += error.status >= 500
         contact.trouble = error.message
         refusal = REFUSALS.get(error.error_code)
@@ -272,7 +272,7 @@ class Keeper:
         self._identity.states = {**self._identity.states, server.id: state}
         telemetry.alarm(kind, message, address=contact.address or server.addresses[0], hint=hint)
 
-    def _failed(self, server: JoinedServer, contact: _Contact, error: TailraceError | OSError) -> None:
+    def _failed(self, server: JoinedServer, contact: _KeyServer, error: TailraceError | OSError) -> None:
         """The keys that are there stay in use: they are refused wherever they are not right."""
         contact.failures += 1
         contact.trouble = str(error)

@@ -5,17 +5,13 @@ any more, is read again from its source. What only the spool has is acknowledged
 spool knows better.
 """
 
-import threading
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.target import Target
-from tailrace.agent.lanes.lane import Lane
-from tailrace.agent.lanes.replay import Replay
-from tailrace.agent.lanes.streams import Entry, StreamTable
+from tailrace.agent.lanes.streams import StreamTable
 from tailrace.agent.spool import Found, Kept, Ref, release
-from tailrace.errors import TailraceError
 
 
 @dataclass(slots=True)
@@ -58,16 +54,3 @@ class Adoption:
         self.checkpoint.acknowledge(stream.row, acknowledged, None, lambda: None)
         self.checkpoint.prepare([(stream.row, kept.range, kept.parts)], lambda: None)
         target.adopt(stream, kept, ref)
-
-
-def read_again(replay: Replay, lane: Lane, entry: Entry) -> None:
-    """On a thread: a range cannot be read from the spool, so that it goes back to its source."""
-
-    def again() -> None:
-        try:
-            replay.once(entry.stream, entry.range)
-            replay.inquiry.start()
-        except TailraceError as error:
-            lane.alarm("USER_CONFIG_ALARM", "cannot read a range of the spool again; it is kept", reason=error.message)
-
-    threading.Thread(target=again, name=f"read again {lane.pipeline}", daemon=True).start()

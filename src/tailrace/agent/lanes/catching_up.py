@@ -62,9 +62,10 @@ class CatchingUp:
             self._checkpoint.caught_up(self._caught_up)
         return True
 
-    def over(self) -> None:
-        """All targets have caught up."""
-        if self.rolled_back:
+    def look(self, present: Iterable[str]) -> None:
+        """It is over when all targets have caught up: those that are `present`, and those that only streams name, whose pipelines do not
+        run at the moment."""
+        if self.rolled_back and {*present, *self._streams.targets} <= self._caught_up:
             self.rolled_back = False
             self._checkpoint.caught_up()
 

@@ -4,8 +4,10 @@ They keep their place in their streams until the server has said what it has; no
 and only what it does not have is counted as lost.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 from tailrace.agent.control.stored import stored_ranges
 from tailrace.agent.delivery.backoff import Backoff
@@ -46,15 +48,19 @@ class Inquiry:
             threading.Thread(target=self.run, name=f"ask {self._lane.pipeline}", daemon=True).start()
 
     def run(self) -> None:
-        """Ask, here, until there is an answer or the lane stops."""
-        for stream, entries in self._open.items():
+        """Ask, here, until there is an answer; when the lane stops before, another one asks again."""
+        while self._open:
+            stream = next(iter(self._open))
             stored = self._answer(stream.id)
             if stored is None:
-                return  # they stay prepared, and are asked about at the next start
-            for entry in entries:
+                break
+            for entry in self._open.pop(stream):
                 if not _covers(stored, entry.range):
                     self._lane.lost(stream, entry.range)
                 self._lane.target.settle(entry)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the next session asks
+            for entry in chain.from_iterable(self._open.values()):
+                self._lane.target.read_again(entry)
 
     def _answer(self, stream: str) -> Sequence[tuple[int, int]] | None:
         """None when the lane stopped before there was one."""

@@ -192,10 +192,14 @@ class Lane:
             self.input.start(self)
             self.started = True
 
-    def stop(self, deadline: float) -> None:
-        """No `submit` comes through after it returns; another lane may go on with its streams where it stood."""
+    def halt(self) -> None:
+        """Nothing more is begun; `stop` is to follow."""
         self._stopping.set()
         self.target.share.wake()
+
+    def stop(self, deadline: float) -> None:
+        """No `submit` comes through after it returns; another lane may go on with its streams where it stood."""
+        self.halt()
         with self._lifecycle:
             self.input.stop(deadline)
             if self._slot is not None:
@@ -424,6 +428,10 @@ class Lane:
             self._outstanding -= 1
         self.tally.add("out_events", events)
         self.tally.add("acknowledged_ranges")
+
+    def handed_over(self) -> None:
+        with self._counting:
+            self._outstanding -= 1
 
     def retried(self, events: int, outcome: Outcome) -> None:
         self.tally.add("retried", events)

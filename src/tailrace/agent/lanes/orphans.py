@@ -117,10 +117,9 @@ class Orphans:
                 await self._begin(key, versions)
         self.looked = True
 
-    def read_again(self, entry: Entry) -> None:
-        """A range of a stream without a lane was to come from the spool, and cannot: it goes back to its source."""
-        key = entry.stream.row.target, entry.stream.row.input
-        self._spawn(self._again(key, entry))
+    def lane_for(self, target: Target, entry: Entry) -> Lane | None:
+        """A replay-only one, not started, for a range that is under way to a target; None, with an alarm, when it cannot be made."""
+        return self._made(target, (target.flusher.destination, entry.stream.row.input), [entry.range.config_version])
 
     def stop(self) -> list[Lane]:
         """No lane is made any more; those that are at work are to be stopped."""
@@ -157,11 +156,8 @@ class Orphans:
         await self._take_in(Built([], {name_of(plugin): made}))
         return made
 
-    async def _lane(self, key: Key, versions: Sequence[str]) -> Lane | None:
+    def _made(self, target: Target, key: Key, versions: Sequence[str]) -> Lane | None:
         name, input_key = key
-        target = await self._target(name, versions, "there are prepared ranges")
-        if target is None:
-            return None
         try:
             config, _ = self._former.leading_to(name, versions, input_key)
             input_ = next(one for plugin in config.inputs if (one := plugin.build()).key == input_key)
@@ -172,7 +168,8 @@ class Orphans:
             return None
 
     async def _begin(self, key: Key, versions: Sequence[str]) -> None:
-        lane = await self._lane(key, versions)
+        target = await self._target(key[0], versions, "there are prepared ranges")
+        lane = self._made(target, key, versions) if target is not None else None
         if lane is not None:
             self._parts.replaying[key] = lane
             self._spawn(self._run(key, lane))
@@ -208,24 +205,6 @@ class Orphans:
         elif lane.failure:
             self._given_up.add(key)
         return count
-
-    async def _again(self, key: Key, entry: Entry) -> None:
-        lane = await self._lane(key, [entry.range.config_version])
-        if lane is None:
-            return
-        replay = self._replay(lane)
-
-        def once() -> None:
-            try:
-                replay.once(entry.stream, entry.range)
-                replay.inquiry.run()
-            except TailraceError as error:
-                self._give_up(key, "a range of the spool cannot be read again; it is kept", error.message)
-
-        try:
-            await aside(once, f"read again {lane.pipeline}")
-        finally:
-            lane.stop(0.0)
 
     def _give_up(self, key: Key, message: str, reason: str) -> None:
         self._given_up.add(key)

@@ -1,19 +1,16 @@
 """Reading prepared ranges again after a restart: the same bytes, the same numbers, the config of that time (DESIGN §4.3, Agent 1)."""
 
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from tailrace import telemetry
 from tailrace.agent.lanes.inquiry import Inquiry
 from tailrace.agent.lanes.lane import Lane, Route
-from tailrace.agent.lanes.streams import Stream, StreamTable
+from tailrace.agent.lanes.streams import Entry, Stream, StreamTable
 from tailrace.agent.spool import Found
 from tailrace.errors import ConfigError
 from tailrace.pipeline.contract import Flusher, FlusherContext, Input, Range, StreamState
 from tailrace.pipeline.loading import from_canonical, resolve
 from tailrace.pipeline.model import PipelineConfig
-
-ROOM_SECS: Final = 0.05
 
 
 @dataclass(slots=True)
@@ -56,19 +53,18 @@ class Replay:
                 self.streams.give_back(stream, state.prepared)
         self._left = []
 
-    def once(self, stream: Stream, done: Range) -> None:
-        """Replay a range that was to come from the spool, and is not there any more. ConfigError: it stays prepared.
+    def has_room(self, entry: Entry) -> bool:
+        """Whether a range that is under way already may be put in once more: there is room, or what takes it may be waiting for this."""
+        share = self.lane.target.share
+        return entry.stream.waits_for(entry.range) or share.used < share.limit
 
-        It waits for room, but not once what takes the room may be waiting for it.
-        """
-        while not self.lane.stopping:
-            if stream.waits_for(done) or self.lane.target.share.used < self.lane.target.share.limit:
-                self._again(stream, self.streams.state_of(stream), done)
-                return
-            self.lane.pause(ROOM_SECS)
+    def once(self, stream: Stream, done: Range) -> bool:
+        """Replay a range that was to come from the spool, and is not there any more. False when the lane is over: it was not put in.
+        ConfigError: it stays prepared. OSError: it may be tried again."""
+        return self._again(stream, self.streams.state_of(stream), done)
 
     def _again(self, stream: Stream, state: StreamState, done: Range) -> bool:
-        """False when a plugin failed on it: the lane is over."""
+        """False when the lane is over: a plugin failed on it, or another lane has taken its place."""
         input_, route = self._built_for(done.config_version)
         batch = input_.replay(self.lane, state, done)
         if batch is None:

@@ -32,6 +32,10 @@ class Sender(Protocol):
         """A range of its own is acknowledged as a whole."""
         ...
 
+    def handed_over(self) -> None:
+        """A range of its own had to be read again: it is another one's from now on."""
+        ...
+
     def retried(self, events: int, outcome: Outcome) -> None:
         """A request with events of its own has to be sent again."""
         ...
@@ -148,6 +152,12 @@ class StreamTable:
         for row in rows:
             first = self._prepared[row.id][0].sequence if self._prepared.get(row.id) else row.next_sequence
             self._group(row.target, row.input)[row.key] = Stream(row, row.next_sequence, first)
+
+    @property
+    def targets(self) -> set[str]:
+        """Names of those that streams lead to."""
+        with self._lock:
+            return {target for (target, _), group in self._streams.items() if group}
 
     def states(self, target: str, input_key: str) -> list[StreamState]:
         """What the checkpoint knows of a group, for an input that starts."""

@@ -5,6 +5,7 @@ Nothing is opened, and no cryptography loaded, before there is something to keep
 
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -38,7 +39,8 @@ class Spool:
         self._lock = threading.Lock()
         self._cipher: Cipher | None = None
         self._shelves: dict[str, Shelf] = {}
-        self._writing: set[str] = set()
+        self._shares: Counter[str] = Counter()
+        """Shelf → how many targets keep their ranges there now."""
         self._unlisted = ""
         """Why it is not known which shelves there are, or nothing."""
 
@@ -86,12 +88,20 @@ class Spool:
         return bool(self._unlisted) or any(shelf.closed for shelf in self._shelves.values())
 
     def shelf(self, destination: str) -> Shelf:
-        """Where a target's ranges are kept; from now on it has a share."""
+        """Where a target's ranges are kept; it has a share until it gives that up (`give_up_share`)."""
         name = _name(destination)
         with self._lock:
-            self._writing.add(name)
+            self._shares[name] += 1
         telemetry.gauge("tailrace_agent_spool_limit_bytes", "How many bytes all targets together may keep on the disk.").set(self.limit)
         return self._shelf(name)
+
+    def give_up_share(self, destination: str) -> None:
+        """A target that asked for its shelf is gone; the others have its share. What lies there stays."""
+        name = _name(destination)
+        with self._lock:
+            self._shares[name] -= 1
+            if self._shares[name] <= 0:
+                del self._shares[name]
 
     @property
     def size(self) -> int:
@@ -134,10 +144,10 @@ class Spool:
         return max(65_536, min(self._segment_bytes, self._share() // 4))
 
     def _share(self) -> int:
-        return self.limit // max(1, len(self._writing))
+        return self.limit // max(1, len(self._shares))
 
     def _room(self, shelf: Shelf) -> int:
-        if shelf.ranges >= MAX_RANGES // max(1, len(self._writing)):
+        if shelf.ranges >= MAX_RANGES // max(1, len(self._shares)):
             return 0
         free, whole = free_bytes(self.directory)
         spare = free - min(RESERVED_BYTES, whole // RESERVED_SHARE)

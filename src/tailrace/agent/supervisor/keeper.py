@@ -12,7 +12,7 @@ MOST: Final = 1000
 """Handles; the next is refused, and the worker says so."""
 
 
-class Keeper:
+class HandleKeeper:
     """By the key that the worker gave."""
 
     def __init__(self) -> None:

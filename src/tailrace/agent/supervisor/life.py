@@ -12,7 +12,7 @@ from tailrace.agent.platform import Processes
 from tailrace.agent.supervisor import blackbox, crash
 from tailrace.agent.supervisor.channel import FORM, Channel
 from tailrace.agent.supervisor.excess import Bounds, Excess
-from tailrace.agent.supervisor.keeper import Keeper
+from tailrace.agent.supervisor.keeper import HandleKeeper
 from tailrace.agent.supervisor.pulse import Pulse, Standstill
 
 STOP_SECS: Final = 25.0
@@ -67,7 +67,7 @@ class Life:
         self._bounds = Bounds()
 
     # --- messages ---------------------------------------------------------------------------------------------------------------
-    def greet(self, hello: Mapping[str, Any], run: Mapping[str, Any], keeper: Keeper, **news: object) -> bool:
+    def greet(self, hello: Mapping[str, Any], run: Mapping[str, Any], keeper: HandleKeeper, **news: object) -> bool:
         """Answer a worker's first word. False, and it is told, when we have no form in common."""
         self.version = str(hello.get("version", ""))
         if not isinstance(hello.get("form"), int) or int(hello["form"]) < FORM:

@@ -14,7 +14,7 @@ from tailrace.agent.platform import Processes
 from tailrace.agent.platform.systemd import Notifier
 from tailrace.agent.supervisor import crash, quarantine, record
 from tailrace.agent.supervisor.channel import close
-from tailrace.agent.supervisor.keeper import MOST, Keeper
+from tailrace.agent.supervisor.keeper import MOST, HandleKeeper
 from tailrace.agent.supervisor.life import OVER, Failure, Life
 from tailrace.agent.supervisor.order import Order
 from tailrace.agent.supervisor.pauses import Pauses
@@ -44,7 +44,7 @@ class Supervisor:
         self._processes = processes
         self._versions = Versions(order.home)
         self._said = Said(order.home / "logs")
-        self._keeper = Keeper()
+        self._keeper = HandleKeeper()
         self._pauses = Pauses()
         self._systemd = Notifier()
         self._life: Life | None = None

@@ -266,6 +266,7 @@ async def test_a_range_that_rots_in_the_spool_goes_back_to_its_source(tmp_path):
     bench.target.submit(Entry(stream, lost.range, 1, 1), [Payload(identity, b"again", 5, "lz4", 1)], lambda _: None)
     await bench.done()
     assert sorted(in_order(gate, stream)) == list(range(30))
+    await bench.until(lambda: not bench.segments())  # what cannot be read takes no room
     await bench.end()
     content = open_checkpoint(tmp_path / "agent").content
     assert content.ranges == {}

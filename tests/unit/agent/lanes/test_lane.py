@@ -1,7 +1,10 @@
 """A lane whose place another one takes while it is still processing: no byte is put in by both."""
 
+import json
+import tempfile
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +16,11 @@ from tailrace.agent.lanes.slots import Slots
 from tailrace.agent.platform import current, processes
 from tailrace.agent.settings.policy import config_policy
 from tailrace.agent.settings.settings import AgentSettings
+from tailrace.agent.supervision import Supervision
+from tailrace.agent.supervisor import blackbox
+from tailrace.agent.supervisor.blackbox import BlackBox
 from tailrace.batch import EventBatch
+from tailrace.errors import ConfigError
 from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.loading import load_text
 from tests.unit.agent.delivery.test_delivery_spool import Bench, Gate
@@ -103,9 +110,33 @@ async def test_what_is_put_in_before_a_lane_is_left_is_where_its_successor_begin
     assert [state.next for state in after.streams] == [AT[1]]
 
 
+async def test_a_pipeline_that_cannot_be_built_as_a_whole_leaves_nothing_of_it_behind(bench):
+    with tempfile.TemporaryFile() as file:
+        file.truncate(blackbox.SIZE)
+        box = BlackBox(file.fileno())
+        shared = replace(around(bench), supervision=Supervision(box=box))
+        made, dropped = [], []
+
+        def make(flusher):
+            if made:
+                raise ConfigError("the second one cannot be made")
+            made.append(bench.target)
+            return bench.target
+
+        parts = Assembly(shared, make, dropped.append)
+        two = json.loads(PIPELINE)
+        two["flushers"].append({"Type": "flusher_file", "FilePath": "/var/log/out"})
+        with pytest.raises(ConfigError):
+            parts.build(load_text(json.dumps(two), "app.json"))
+        assert dropped == [bench.target]
+        assert [box.slot() for _ in range(blackbox.SLOTS)].count(None) == 0
+        assert box.slot() is None
+        box.close()
+
+
 async def test_files_of_a_pipeline_that_is_exchanged_are_nobody_elses_meanwhile(bench):
     shared = around(bench)
-    parts = Assembly(shared, lambda _: bench.target)
+    parts = Assembly(shared, lambda _: bench.target, lambda _: None)
     pipeline = load_text(PIPELINE, "app.json")
     parts.put(parts.build(pipeline))
     parts.take_out(parts.lanes, come_back=True)

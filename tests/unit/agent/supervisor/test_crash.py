@@ -9,7 +9,7 @@ from tailrace.agent.platform import processes
 from tailrace.agent.supervisor import blackbox, crash
 from tailrace.agent.supervisor.blackbox import AtWork, BlackBox
 from tailrace.agent.supervisor.crash import KEPT, Crash
-from tailrace.agent.supervisor.keeper import MOST, Keeper
+from tailrace.agent.supervisor.keeper import MOST, HandleKeeper
 
 
 def boxes() -> tuple[BlackBox, BlackBox]:
@@ -77,7 +77,7 @@ def test_a_report_tells_all_that_is_known_and_only_the_latest_stay(tmp_path: Pat
 
 def test_a_keeper_holds_only_so_many_handles_and_closes_what_it_lets_go(tmp_path: Path):
     (tmp_path / "file").touch()
-    keeper = Keeper()
+    keeper = HandleKeeper()
     handles = [os.open(tmp_path / "file", os.O_RDONLY) for _ in range(3)]
     assert keeper.keep("a", handles[0])
     assert keeper.keep("a", handles[1])
