@@ -12,36 +12,26 @@ line at the end.
 """
 
 import argparse
-import http.client
 import json
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlencode
 
-import psutil
 import rival
+from served import running_server
 
 from tailrace.batch import EventBatch, Pattern
-from tailrace.wire.signature import SignedRequest, sign_v4, split_target
 
 GROUP = 1_000_000
-TOKENS = list(", '\";=()[]{}?&@<>/:\n\t\r")
 NGINX = Pattern(r'(\S+) - (\S+) \[([^\]]+)\] "(\S+) (\S+) ([^"]+)" (\d+) (\d+) "([^"]*)" "([^"]*)"')
 NGINX_KEYS = [b"remote_addr", b"remote_user", b"time_local", b"method", b"uri", b"protocol", b"status", b"bytes", b"referer", b"user_agent"]
 FILES = {"nginx": "nginx", "app": "json"}
 """Kind to the generator's file: `app` is an application's JSON log."""
-TYPES = {"status": "long", "bytes": "long", "latency_ms": "double", "http": "json"}
-QUIET_SHARE, QUIET_SECS = 0.03, 3
 
 
 @dataclass
@@ -94,103 +84,6 @@ def prepare(kind: str, path: Path) -> Load:
     return load
 
 
-class Server:
-    """A server process and a signing client for it."""
-
-    def __init__(self, home: Path, process: subprocess.Popen[bytes]) -> None:
-        self.process = process
-        while not (home / "run" / "server.json").exists():
-            assert process.poll() is None, (home.parent / "stderr").read_text()
-            time.sleep(0.05)
-        self.port = json.loads((home / "run" / "server.json").read_text())["port"]
-        self.key = json.loads((home / "secret" / "admin.json").read_text())
-
-    def request(self, connection: http.client.HTTPConnection, method: str, target: str, body: bytes = b"", **headers: str) -> bytes:
-        path, query = split_target(target)
-        host = {"host": "bench.127.0.0.1", **{name.replace("_", "-"): value for name, value in headers.items()}}
-        signed = SignedRequest(method, path, query, host, body)
-        added = sign_v4(signed, self.key["key_id"], self.key["key_secret"], "local", datetime.now(UTC))
-        connection.request(method, quote(target, safe="/?&=%+"), body, {**signed.headers, **added})
-        answer = connection.getresponse()
-        data = answer.read()
-        assert answer.status == 200, data
-        return data
-
-    def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
-
-    def make_logstore(self, name: str, keys: list[str], indexes: str) -> None:
-        connection = self.connect()
-        document: dict[str, Any] = {"line": {"token": TOKENS, "caseSensitive": False}}
-        if indexes == "all":
-            document["keys"] = {
-                key: {"type": TYPES.get(key, "text"), "token": TOKENS, "caseSensitive": False, "doc_value": True} for key in keys
-            }
-        self.request(connection, "POST", "/logstores", json.dumps({"logstoreName": name, "ttl": 30, "shardCount": 2}).encode())
-        self.request(connection, "POST", f"/logstores/{name}/index", json.dumps(document).encode())
-
-    def send(self, name: str, bodies: Iterator[tuple[bytes, int]]) -> None:
-        """Bodies until there are none; busy answers are asked again."""
-        connection = self.connect()
-        for body, size in bodies:
-            while True:
-                try:
-                    self.request(
-                        connection, "POST", f"/logstores/{name}/shards/lb", body, x_log_compresstype="lz4", x_log_bodyrawsize=str(size),
-                        content_type="application/x-protobuf",
-                    )  # fmt: skip
-                    break
-                except AssertionError as refused:
-                    if b"ServerBusy" not in refused.args[0]:
-                        raise
-                    time.sleep(0.2)
-
-    def count(self, name: str) -> int:
-        now = int(time.time())
-        query = urlencode({"type": "log", "from": now - 86_400, "to": now + 60, "query": "* | SELECT count(*) AS n"})
-        return int(json.loads(self.request(self.connect(), "GET", f"/logstores/{name}?{query}"))[0]["n"])
-
-    def backlog(self) -> int:
-        """Acknowledged bytes that cannot be found yet. Asking by query would cost the engine what is to be measured."""
-        connection = self.connect()
-        connection.request("GET", "/metrics")
-        lines = connection.getresponse().read().decode().splitlines()
-        return next(int(float(line.split()[1])) for line in lines if line.startswith("tailrace_store_backlog_bytes "))
-
-    # --- what it uses -------------------------------------------------------------------------------------------------------------
-    def cpu(self) -> tuple[float, float]:
-        """CPU seconds of the server and of its engine."""
-        server = psutil.Process(self.process.pid)
-        return _cpu(server), sum(_cpu(child) for child in server.children(recursive=True))
-
-    def rss(self) -> float:
-        server = psutil.Process(self.process.pid)
-        return sum(process.memory_info().rss for process in [server, *server.children(recursive=True)]) / 1e6
-
-    def wait_until_quiet(self) -> None:
-        quiet = 0
-        while quiet < QUIET_SECS:
-            before = sum(self.cpu())
-            time.sleep(1)
-            quiet = quiet + 1 if sum(self.cpu()) - before < QUIET_SHARE else 0
-
-
-@contextmanager
-def running_server() -> Iterator[Server]:
-    with tempfile.TemporaryDirectory(prefix="ingest-") as directory:
-        home = Path(directory) / "home"
-        with (Path(directory) / "stderr").open("wb") as errors:
-            command = [sys.executable, "-m", "tailrace.cli.main", "server", "run", "--home", str(home), "--port", "0"]
-            process = subprocess.Popen(command, stdout=errors, stderr=errors)
-        try:
-            server = Server(home, process)
-            server.request(server.connect(), "POST", "/", json.dumps({"projectName": "bench", "description": ""}).encode())
-            yield server
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
 def measure(kind: str, indexes: str, load: Load, connections: int) -> Row:
     with running_server() as server:
         name = f"{kind}-{indexes}"
@@ -238,11 +131,6 @@ def measure_rival(command: str, kind: str, path: Path, events: int) -> Row:
     used = rival.run(command, events, file=path)
     cpu = round(used.cpu, 2)
     return Row(kind, "rival", megabytes, events, round(used.wall, 2), 0.0, cpu, cpu, round(megabytes / used.cpu, 1), used.rss / 1e6)
-
-
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
 
 
 def main() -> None:

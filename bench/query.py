@@ -1,74 +1,42 @@
-"""Latency of typical queries over generated logs, through the query layer and the storage engine, result caches off.
+"""Latency of typical queries over generated logs, asked of a running server over HTTP, result caches off.
 
-    python bench/query.py [--nginx 1000000] [--app 600000] [--rounds 5] [--seed N] [--rival COMMAND] [--keep DIR]
+    python bench/query.py [--full | --nginx 1000000 --app 600000] [--keep DIR] [--rounds 5] [--seed N] [--ingest 10] [--rival COMMAND]
 
-Two logstores, as `storage-engine` was measured: nginx (12 keys, 24 h, ids of 32 hex digits in every event) and app (7 keys, messages of 18
-words). Everything is made by arithmetic on the event's number, so that the right answer of every query is known without asking; each
-answer is compared before it is timed. Constants move with `--seed`, which is new for every run.
+`--full` is 10 M logs, 5 GB (6.5 M of nginx, 3.5 M of app; `query_data.py` says what is in them): half an hour to make on two cores, kept in DIR for other runs. Each
+answer is compared with what arithmetic says before it is timed. Constants move with `--seed`, which is new for every run; the data has its own.
 
-Each query runs over all 24 hours and over their last 1 %. A rival (`rival.py`) is asked `{"name", "files", "kind", "search", "sql", "start",
-"end", "table"}` and answers `{"answer": …}`; it gets the same logs as Parquet. Prints a table in ms (least, median, and the engine's rows read), and one
-JSON line at the end.
+Each query runs over all 24 hours and over their last 1 %, at first in quiet, then while `--ingest` MB of nginx log file are written per
+second into the very logstore (0: not at all). Also printed: how long the server takes to start with all of it, what it takes on disk, and
+its memory idle and under eight queries at a time, with its engine's.
+
+A rival (`rival.py`) is asked `{"name", "files", "kind", "search", "sql", "start", "end", "table"}` and answers `{"answer": …}`; it gets the
+same logs as Parquet; `duckdb_rival.py` is one: `--rival "python bench/duckdb_rival.py"`. Prints tables, and one JSON line at the end.
 """
 
 import argparse
-import asyncio
 import hashlib
 import json
+import os
 import random
 import statistics
 import tempfile
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ingest import Load, data_file, prepare
+from query_data import BEGIN, DAY, Made, data
 from rival import Asked
+from served import Server, running_server
 
-from tailrace.server.query.service import Page, Queries
-from tailrace.server.query.window import NS, Window
-from tailrace.server.store.engine import Engine
-from tailrace.server.store.port import FieldIndex, LineIndex, TableSpec
-from tailrace.server.store.schema import create_statement, table_name
-
-DAY = 86_400
-BEGIN = 1_760_000_000
-TOKENS = (",", " ", "'", '"', ";", "=", "(", ")", "[", "]", "{", "}", "?", "@", "&", "<", ">", "/", ":", "\n", "\t", "\r")
-BLOCK = 200_000
-
-NGINX = TableSpec(1, 3650, line=LineIndex(TOKENS), fields=(
-    FieldIndex("c1", "status", "long"), FieldIndex("c2", "request_time", "double"), FieldIndex("c3", "host", "text", TOKENS),
-    FieldIndex("c4", "uri", "text", TOKENS), FieldIndex("c5", "method", "text", TOKENS),
-))  # fmt: skip
-APP = TableSpec(2, 3650, line=LineIndex(TOKENS), fields=(FieldIndex("c1", "level", "text", TOKENS),))
-
-# Fields as expressions over `n`, the event's number; `?` is the run's seed. Ids are of random hex digits: the worst case for an index.
-NGINX_FIELDS = {
-    "host": "concat('host-', toString((n + ?) % 50))",
-    "status": "toString([200, 200, 200, 304, 404, 500, 502, 200, 200, 301][1 + (n * 7 + ?) % 10])",
-    "request_time": "toString(((n * 7919 + ?) % 1000) / 1000)",
-    "uri": "concat('/api/v', toString(n % 9), '/items/', toString(cityHash64(n, ?) % 4600000), '?page=', toString(n % 17))",
-    "method": "['GET', 'GET', 'GET', 'POST'][1 + n % 4]",
-    "remote_addr": "concat('10.', toString(n % 200), '.', toString(intDiv(n, 200) % 250), '.', toString(n % 97))",
-    "request_id": "lower(hex(MD5(concat('request-', toString(?), '-', toString(n)))))",
-    "user_agent": "concat('Mozilla/5.0 (X11; Linux) Gecko/', toString(n % 40), ' Firefox/', toString(n % 60))",
-    "referer": "concat('https://www.example.com/page/', toString(n % 3000))",
-    "bytes_sent": "toString((n * 31) % 90000)",
-    "scheme": "'https'",
-    "upstream": "concat('10.9.0.', toString(n % 30), ':8080')",
-}
-WORD = "concat('w', toString(cityHash64(n, ?, k) % 20000))"
-APP_FIELDS = {
-    "level": "['INFO', 'INFO', 'INFO', 'WARN', 'ERROR'][1 + n % 5]",
-    "logger": "concat('com.example.service.C', toString(n % 80))",
-    "thread": "concat('pool-1-thread-', toString(n % 16))",
-    "trace_id": "lower(hex(MD5(concat('trace-', toString(?), '-', toString(n)))))",
-    "message": f"concat(arrayStringConcat(arrayMap(k -> {WORD}, range(18)), ' '), if(n % 50000 = ? % 50000, ' Rarity', ''),"
-    " if(n % 3 = 0, ' timeout', ''))",
-    "class": "concat('C', toString(n % 80))",
-    "line": "toString(n % 900)",
-}
+FULL = {"nginx": 6_500_000, "app": 3_500_000}
+SPANS = {"all": (BEGIN, BEGIN + DAY), "last 1 %": (BEGIN + DAY - DAY // 100, BEGIN + DAY)}
+AT_ONCE, AT_ONCE_SECS = 8, 20.0
+SETTLE_SECS = 5.0
 
 
 @dataclass(frozen=True)
@@ -76,27 +44,17 @@ class Case:
     """One query; `answer` says what has to come out for events `first` … `last` (numbers, the last not included)."""
 
     name: str
-    table: TableSpec
+    logstore: str
     search: str
     answer: Callable[[range], Any]
     sql: str = ""
     kind: str = "rows"
 
 
-@dataclass
-class Row:
-    query: str
-    span: str
-    least_ms: float
-    median_ms: float
-    rows_read: int
-    rival_ms: float | None = None
-
-
-def cases(seed: int, sizes: dict[int, int]) -> list[Case]:
-    """The queries of the storage comparison, with this run's constants."""
-    chance = random.Random(seed)
-    wanted = sizes[1] - 1 - chance.randrange(sizes[1] // 200)
+def cases(seed: int, sizes: dict[str, int], constants: int) -> list[Case]:
+    """The queries of the storage comparison over the data of `seed`, with this run's constants."""
+    chance = random.Random(constants)
+    wanted = sizes["nginx"] - 1 - chance.randrange(sizes["nginx"] // 200)
     request_id = hashlib.md5(f"request-{seed}-{wanted}".encode()).hexdigest()
     host = (wanted + seed) % 50
     statuses = [200, 200, 200, 304, 404, 500, 502, 200, 200, 301]
@@ -116,91 +74,134 @@ def cases(seed: int, sizes: dict[int, int]) -> list[Case]:
 
     count = "select count(*) as answer"
     return [
-        Case("rare token anywhere, newest 100", APP, "rarity", lambda span: min(100, every(50000, seed % 50000)(span))),
-        Case("rare hex id anywhere", NGINX, request_id, lambda span: int(wanted in span)),
-        Case("common token, newest 100", APP, "timeout", lambda span: min(100, every(3, 0)(span))),
-        Case("two tokens, count", APP, "timeout error", both, count),
-        Case("token and field, count", APP, "timeout level:ERROR", both, count),
-        Case("indexed field = value, count", NGINX, "status = 502", of_status, count),
-        Case("field without index, count", NGINX, "scheme:https and upstream:10.9.0.7", every(30, 7), count),
-        Case("histogram", NGINX, "", len, kind="histogram"),
-        Case("histogram of a common token", APP, "timeout", every(3, 0), kind="histogram"),
-        Case("top 10 of 50 hosts", NGINX, "*", ten, "select host, count(*) as hits group by host order by hits desc limit 10"),
-        Case("top 10 of 4.6 M uris", NGINX, "*", ten, "select uri, count(*) as hits group by uri order by hits desc limit 10"),
-        Case("regex on a column, count", NGINX, f"host:host-{host}", every(50, wanted % 50),
+        Case("rare token anywhere, newest 100", "app", "rarity", lambda span: min(100, every(50000, seed % 50000)(span))),
+        Case("rare hex id anywhere", "nginx", request_id, lambda span: int(wanted in span)),
+        Case("common token, newest 100", "app", "timeout", lambda span: min(100, every(3, 0)(span))),
+        Case("two tokens, count", "app", "timeout error", both, count),
+        Case("token and field, count", "app", "timeout level:ERROR", both, count),
+        Case("indexed field = value, count", "nginx", "status = 502", of_status, count),
+        Case("field without index, count", "nginx", "scheme:https and upstream:10.9.0.7", every(30, 7), count),
+        Case("histogram", "nginx", "", len, kind="histogram"),
+        Case("histogram of a common token", "app", "timeout", every(3, 0), kind="histogram"),
+        Case("top 10 of 50 hosts", "nginx", "*", ten, "select host, count(*) as hits group by host order by hits desc limit 10"),
+        Case("top 10 of 4.6 M uris", "nginx", "*", ten, "select uri, count(*) as hits group by uri order by hits desc limit 10"),
+        Case("regex on a column, count", "nginx", f"host:host-{host}", every(50, wanted % 50),
              f"select count(*) as answer where regexp_like(host, '^host-{host}$')"),
-        Case("p99 per minute", NGINX, "*", len,
+        Case("p99 per minute", "nginx", "*", len,
              "select date_trunc('minute', __time__) as minute, approx_percentile(request_time, 0.99) as p99 group by minute limit 2000"),
-        Case("newest 100", NGINX, "*", lambda span: min(100, len(span))),
+        Case("newest 100", "nginx", "*", lambda span: min(100, len(span))),
     ]  # fmt: skip
 
 
+@dataclass
+class Row:
+    query: str
+    span: str
+    least_ms: float
+    median_ms: float
+    p99_ms: float
+    rows_read: int
+    ingesting_median_ms: float | None = None
+    ingesting_p99_ms: float | None = None
+    rival_ms: float | None = None
+
+
 class Bench:
-    """One engine with both logstores."""
+    """One server with both logstores."""
 
-    def __init__(self, directory: Path, sizes: dict[int, int], seed: int) -> None:
-        self.engine = Engine(directory / "engine")
-        self.queries = Queries(self.engine)  # type: ignore[arg-type]  # `query` and `cancel` are all that it needs
-        self.directory, self.sizes, self.seed = directory, sizes, seed
+    def __init__(self, server: Server, made: Made) -> None:
+        self.server, self.made = server, made
+        self.sizes = {"nginx": made.nginx, "app": made.app}
+        self._own = threading.local()
 
-    async def fill(self) -> dict[str, float]:
-        """Both tables, generated in the engine; raw MB and seconds."""
-        await self.engine.open()
-        began, raw = time.monotonic(), 0
-        for table, fields in ((NGINX, NGINX_FIELDS), (APP, APP_FIELDS)):
-            await self.engine.execute(create_statement(table))
-            for first in range(0, self.sizes[table.logstore], BLOCK):
-                await self.engine.execute(self._insert(table, fields, first))
-            found = await self.engine.execute(
-                f"SELECT sum(arraySum(v -> length(v), mapValues(fields)) + arraySum(k -> length(k), mapKeys(fields)) + 40)"
-                f" FROM {table_name(table.logstore)}"
-            )
-            raw += int(str(found.rows[0][0]))
-        return {"raw_mb": raw / 1e6, "fill_secs": time.monotonic() - began}
-
-    def _insert(self, table: TableSpec, fields: dict[str, str], first: int) -> str:
-        total = self.sizes[table.logstore]
-        pairs = ", ".join(f"'{key}', {expression.replace('?', str(self.seed))}" for key, expression in fields.items())
-        pairs = pairs.replace("'" + f"{self.seed}page=", "'?page=")  # the one question mark that is data
-        return (
-            f"INSERT INTO {table_name(table.logstore)} (time, recv, shard, seq, source, topic, fields)"
-            f" SELECT fromUnixTimestamp64Milli({BEGIN * 1000} + toInt64(intDiv(n * {DAY * 1000}, {total})), 'UTC'), now64(3), n % 2, n,"
-            f" concat('10.0.0.', toString(n % 20)), '', map({pairs})"
-            f" FROM (SELECT number AS n FROM numbers({first}, {min(BLOCK, total - first)}))"
-        )
-
-    async def dump(self) -> dict[str, str]:
-        """For a rival: the same logs as Parquet."""
-        files = {}
-        for table, fields in ((NGINX, NGINX_FIELDS), (APP, APP_FIELDS)):
-            path = self.directory / f"{table_name(table.logstore)}.parquet"
-            columns = ", ".join(f"fields['{key}'] AS {key}" for key in fields)
-            await self.engine.execute(
-                f"INSERT INTO FUNCTION file('{path}', 'Parquet') SELECT toUnixTimestamp64Milli(time) AS ms, source, {columns}"
-                f" FROM {table_name(table.logstore)} ORDER BY time"
-            )
-            files[table_name(table.logstore)] = str(path)
-        return files
-
-    async def run(self, case: Case, window: Window) -> tuple[Any, int]:
+    def run(self, case: Case, span: tuple[int, int]) -> tuple[Any, int]:
         """What came out, in the form of `case.answer`, and rows read."""
+        if not hasattr(self._own, "connection"):
+            self._own.connection = self.server.connect()
         if case.kind == "histogram":
-            found = await self.queries.histogram(case.table, case.search, window)
-            return sum(interval.count for interval in found), 0
+            found = self.server.histogram(self._own.connection, case.logstore, case.search, *span)
+            return sum(interval["count"] for interval in found), 0
         statement = f"{case.search or '*'} | {case.sql}" if case.sql else case.search
-        answer = await self.queries.ask(case.table, "bench", statement, window, Page(100, 0, reverse=True))
-        if answer.rows and "answer" in answer.rows[0]:
-            return int(answer.rows[0]["answer"]), answer.read_rows
-        return len(answer.rows), answer.read_rows
+        answer = self.server.ask(self._own.connection, case.logstore, statement, *span)
+        rows, read = answer["data"], answer["meta"]["processedRows"]
+        return (int(rows[0]["answer"]) if rows and "answer" in rows[0] else len(rows)), read
 
-    def expected(self, case: Case, window: Window) -> Any:
-        """The events whose number lies in the window, put to the case's own arithmetic."""
-        total = self.sizes[case.table.logstore]
-        numbers = [-(-(at - BEGIN * NS) * total // (DAY * NS)) for at in (window.start, window.end)]
-        span = range(max(0, numbers[0]), min(total, numbers[1]))
+    def expected(self, case: Case, span: tuple[int, int]) -> Any:
+        """The events whose number lies in the span, put to the case's own arithmetic."""
+        total = self.sizes[case.logstore]
+        numbers = [-(-(at - BEGIN) * total // DAY) for at in span]
+        there = range(max(0, numbers[0]), min(total, numbers[1]))
         if case.name == "p99 per minute":
-            return len({(BEGIN + n * DAY // total) // 60 for n in span})
-        return case.answer(span)
+            return len({(BEGIN + n * DAY // total) // 60 for n in there})
+        return case.answer(there)
+
+    def check(self, case: Case, span: tuple[int, int], where: str) -> Any:
+        """SystemExit when the answer is wrong."""
+        (answer, _), expected = self.run(case, span), self.expected(case, span)
+        if answer != expected:
+            raise SystemExit(f"`{case.name}` over {where}: {answer} came out, {expected} is right")
+        return expected
+
+    def time(self, case: Case, span: tuple[int, int], rounds: int) -> tuple[list[float], int]:
+        """Milliseconds of each round, and rows read."""
+        times, read = [], 0
+        for _ in range(rounds):
+            began = time.perf_counter()
+            _, read = self.run(case, span)
+            times.append((time.perf_counter() - began) * 1000)
+        return times, read
+
+    def memory_at_once(self, asked: Sequence[Case]) -> float:
+        """MB at most while eight clients ask for some seconds."""
+        until = time.monotonic() + AT_ONCE_SECS
+
+        def client(number: int) -> None:
+            chance = random.Random(number)
+            while time.monotonic() < until:
+                self.run(chance.choice(asked), SPANS["all"])
+
+        peak = 0.0
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            clients = [pool.submit(client, number) for number in range(AT_ONCE)]
+            while not all(one.done() for one in clients):
+                peak = max(peak, self.server.rss())
+                time.sleep(0.1)
+            for one in clients:
+                one.result()
+        return peak
+
+
+class Writing:
+    """So many MB of log file per second, until it is stopped. `acknowledged_ms` of each request, `late_secs`: how far it fell behind."""
+
+    def __init__(self, server: Server, load: Load, mb_per_sec: float) -> None:
+        self._server, self._load, self._rate = server, load, mb_per_sec
+        self._stop = threading.Event()
+        self.acknowledged_ms: list[float] = []
+        self.late_secs = 0.0
+        self._threads = [threading.Thread(target=self._send, args=(number,)) for number in range(2)]
+
+    def __enter__(self) -> "Writing":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _send(self, number: int) -> None:
+        bodies = self._load.bodies
+        secs = self._load.size / 1e6 / len(bodies) / self._rate * len(self._threads)
+        due = time.monotonic()
+        while not self._stop.wait(max(0.0, due - time.monotonic())):
+            began = time.monotonic()
+            self._server.send("nginx", iter([bodies[number % len(bodies)]]))
+            self.acknowledged_ms.append((time.monotonic() - began) * 1000)
+            number += len(self._threads)
+            due += secs
+            self.late_secs = max(self.late_secs, time.monotonic() - due)
 
 
 @dataclass(frozen=True)
@@ -208,20 +209,15 @@ class Rival:
     """Another program over the same logs."""
 
     asked: Asked
-    files: dict[str, str]
+    directory: Path
 
-    def time(self, case: Case, window: Window, expected: Any) -> float:
+    def time(self, case: Case, span: tuple[int, int], expected: Any) -> float:
         """Milliseconds; SystemExit when the answer is wrong."""
+        files = {name: str(self.directory / f"{name}.parquet") for name in FULL}
         question = {
-            "name": case.name,
-            "kind": case.kind,
-            "search": case.search,
-            "sql": case.sql,
-            "start": window.start // NS,
-            "end": window.end // NS,
-            "files": self.files,
-            "table": table_name(case.table.logstore),
-        }
+            "name": case.name, "kind": case.kind, "search": case.search, "sql": case.sql, "start": span[0], "end": span[1],
+            "files": files, "table": case.logstore,
+        }  # fmt: skip
         began = time.perf_counter()
         answer = self.asked.ask(question)["answer"]
         took = (time.perf_counter() - began) * 1000
@@ -230,62 +226,117 @@ class Rival:
         return took
 
 
-async def timed(work: Callable[[], Awaitable[tuple[Any, int]]], rounds: int) -> tuple[list[float], int]:
-    times, read = [], 0
-    for _ in range(rounds):
-        began = time.perf_counter()
-        _, read = await work()
-        times.append((time.perf_counter() - began) * 1000)
-    return times, read
+def disk(server: Server, made: Made) -> dict[str, Any]:
+    """What each logstore takes of its raw size, and what its text indexes do, as parts of one."""
+    answer = json.loads(server.request(server.connect(), "GET", "/api/v1/projects/bench/storage"))
+    found = {row["logstore"]: row for row in answer}
+    shares: dict[str, Any] = {}
+    for name, row in found.items():
+        raw = made.raw_per_event["app" if name == "app" else "nginx"] * row["events"]
+        shares[name] = {"events": row["events"], "raw_mb": raw / 1e6, "share": row["bytes"] / raw, "index_share": row["index_bytes"] / raw}
+    return shares
 
 
-async def measure(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
-    sizes = {1: options.nginx, 2: options.app}
-    bench = Bench(directory, sizes, options.seed)
-    filled = await bench.fill()
-    rival = Rival(Asked(options.rival), await bench.dump()) if options.rival else None
-    rows: list[Row] = []
-    spans = {"all": Window(BEGIN * NS, (BEGIN + DAY) * NS), "last 1 %": Window((BEGIN + DAY - DAY // 100) * NS, (BEGIN + DAY) * NS)}
-    for case in cases(options.seed, sizes):
-        for span, window in spans.items():
-            answer, _ = await bench.run(case, window)
-            expected = bench.expected(case, window)
-            if answer != expected:
-                raise SystemExit(f"`{case.name}` over {span}: {answer} came out, {expected} is right")
-            times, read = await timed(lambda case=case, window=window: bench.run(case, window), options.rounds)
-            row = Row(case.name, span, min(times), statistics.median(times), read)
-            if rival is not None:
-                row.rival_ms = statistics.median(rival.time(case, window, expected) for _ in range(options.rounds))
-            rows.append(row)
-    await bench.engine.close()
-    if rival is not None:
-        rival.asked.close()
-    return {**filled, "seed": options.seed, "nginx": options.nginx, "app": options.app, "rows": [asdict(row) for row in rows]}
+def measure(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
+    made = data(directory, options.nginx, options.app, options.seed)
+    asked = cases(made.seed, {"nginx": made.nginx, "app": made.app}, options.seed)
+    rival = Rival(Asked(options.rival), directory) if options.rival else None
+    with running_server(directory / "home") as server:
+        while not server.is_ready():
+            time.sleep(0.01)
+        result: dict[str, Any] = {**asdict(made), "raw_mb": made.raw_mb, "ready_secs": time.monotonic() - server.began}
+        result["disk"] = disk(server, made)
+        server.wait_until_quiet()
+        result["idle_mb"] = server.rss()
+        bench = Bench(server, made)
+        rows = {(case.name, span): first(bench, case, span, options.rounds) for case in asked for span in SPANS}
+        result["at_once_mb"] = bench.memory_at_once(asked)
+        if options.ingest:
+            result |= while_writing(bench, asked, rows, options)
+        if rival is not None:
+            for case in asked:
+                for span, bounds in SPANS.items():
+                    times = [rival.time(case, bounds, bench.expected(case, bounds)) for _ in range(min(3, options.rounds))]
+                    rows[case.name, span].rival_ms = statistics.median(times)
+            rival.asked.close()
+    return {**result, "load": os.getloadavg()[0], "rows": [asdict(row) for row in rows.values()]}
+
+
+def first(bench: Bench, case: Case, span: str, rounds: int) -> Row:
+    """In quiet; the first answer, which warms up, is checked."""
+    bench.check(case, SPANS[span], span)
+    times, read = bench.time(case, SPANS[span], rounds)
+    return Row(case.name, span, min(times), statistics.median(times), percentile(times), read)
+
+
+def while_writing(bench: Bench, asked: Sequence[Case], rows: dict[tuple[str, str], Row], options: argparse.Namespace) -> dict[str, Any]:
+    """All of it again. What is written lies after the spans, so that answers stay what they are."""
+    with tempfile.TemporaryDirectory() as folder:
+        load = prepare("nginx", data_file("nginx", max(20, int(options.ingest) * 5), Path(folder)))
+    times: list[float] = []
+    with Writing(bench.server, load, options.ingest) as writing:
+        time.sleep(SETTLE_SECS)
+        for case in asked:
+            for span, bounds in SPANS.items():
+                bench.check(case, bounds, span)
+                found, _ = bench.time(case, bounds, options.rounds)
+                row = rows[case.name, span]
+                row.ingesting_median_ms, row.ingesting_p99_ms = statistics.median(found), percentile(found)
+                times += found
+    return {
+        "ingest_mb_per_sec": options.ingest,
+        "acknowledged_p99_ms": percentile(writing.acknowledged_ms),
+        "late_secs": writing.late_secs,
+        "ingesting_all_p99_ms": percentile(times),
+    }
+
+
+def percentile(times: Sequence[float], share: float = 0.99) -> float:
+    return sorted(times)[min(len(times) - 1, int(len(times) * share))]
 
 
 def show(result: dict[str, Any]) -> None:
-    print(f"{result['nginx']} nginx and {result['app']} app events, {result['raw_mb']:.0f} MB raw, seed {result['seed']}")
-    print(f"{'query':34} {'span':9} {'least ms':>9} {'median ms':>10} {'rows read':>11} {'rival ms':>9}")
+    print(
+        f"{result['nginx']} nginx and {result['app']} app events, {result['raw_mb']:.0f} MB raw, seed {result['seed']}, load {result['load']:.1f}"
+    )
+    print(
+        f"ready after {result['ready_secs']:.1f} s; {result['idle_mb']:.0f} MB idle, {result['at_once_mb']:.0f} MB under {AT_ONCE} queries"
+    )
+    for name, share in result["disk"].items():
+        print(
+            f"disk: {name:12} {share['events']:9} events, {share['share']:.1%} of {share['raw_mb']:.0f} MB, text indexes {share['index_share']:.1%}"
+        )
+    if "ingest_mb_per_sec" in result:
+        print(
+            f"at {result['ingest_mb_per_sec']:.0f} MB/s: acknowledged p99 {result['acknowledged_p99_ms']:.0f} ms,"
+            f" all queries p99 {result['ingesting_all_p99_ms']:.0f} ms, at most {result['late_secs']:.1f} s late"
+        )
+    columns = ("least_ms", "median_ms", "p99_ms", "ingesting_median_ms", "ingesting_p99_ms", "rival_ms")
+    print(f"{'query':34} {'span':9} {'rows read':>11} " + " ".join(f"{name.removesuffix('_ms'):>17}" for name in columns))
     for row in result["rows"]:
-        rival = f"{row['rival_ms']:9.1f}" if row["rival_ms"] is not None else f"{'-':>9}"
-        print(f"{row['query']:34} {row['span']:9} {row['least_ms']:9.1f} {row['median_ms']:10.1f} {row['rows_read']:11} {rival}")
+        values = " ".join(f"{row[name]:17.1f}" if row[name] is not None else f"{'-':>17}" for name in columns)
+        print(f"{row['query']:34} {row['span']:9} {row['rows_read']:11} {values}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Latency of typical queries.")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nginx", type=int, default=1_000_000)
     parser.add_argument("--app", type=int, default=600_000)
+    parser.add_argument("--full", action="store_true", help="10 M logs, 5 GB")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000)
+    parser.add_argument("--ingest", type=float, default=10.0, help="MB of log file per second in the second half; 0: none")
     parser.add_argument("--rival", default="", help="a command that is asked the same, over Parquet")
-    parser.add_argument("--keep", type=Path, help="a directory for engine and Parquet files; by default a temporary one")
+    parser.add_argument("--keep", type=Path, help="a directory for the data, which another run finds again; by default a temporary one")
     options = parser.parse_args()
+    if options.full:
+        options.nginx, options.app = FULL["nginx"], FULL["app"]
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
-        result = asyncio.run(measure(options, options.keep))
+        result = measure(options, options.keep)
     else:
         with tempfile.TemporaryDirectory() as directory:
-            result = asyncio.run(measure(options, Path(directory)))
+            result = measure(options, Path(directory))
     show(result)
     print(json.dumps({"bench": "query", **result}))
 

@@ -3,7 +3,7 @@
 import json
 import ssl
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from tailrace.errors import ApiError, ConfigError, TailraceError, UnreachableErr
 from tailrace.wire.signature import SignedRequest, sign_v4
 from tailrace.wire.tls import UNKNOWN_ISSUER, client_context, explain
 
-TIMEOUT_SECS = 90.0  # longer than the server lets a query run
+TIMEOUT_SECS = 180.0  # longer than the server lets a query run, and wait for its turn
 CONNECT_SECS = 5.0
 PAGE = 100
 LIST_PAGE = 500
@@ -53,12 +53,17 @@ class Client:
         body = {"from": start, "to": end, "query": query, "line": line, "offset": offset, "reverse": reverse, "timeZone": time_zone}
         return self._request("POST", f"/logstores/{quote(self._connection.logstore)}/logs", body=body)
 
-    def events(self, query: str, start: int, end: int, *, limit: int, reverse: bool = True) -> Iterator[dict[str, str]]:
-        """Rows of a search, page by page."""
+    def events(
+        self, query: str, start: int, end: int, *, limit: int, reverse: bool = True, told: Callable[[dict[str, Any]], None] | None = None
+    ) -> Iterator[dict[str, str]]:
+        """Rows of a search, page by page; `told` hears the `meta` of each page."""
         offset = 0
         while offset < limit:
             line = min(PAGE, limit - offset)
-            rows = self.get_logs(query, start, end, line=line, offset=offset, reverse=reverse)["data"]
+            answer = self.get_logs(query, start, end, line=line, offset=offset, reverse=reverse)
+            rows = answer["data"]
+            if told is not None:
+                told(answer["meta"])
             yield from rows
             offset += len(rows)
             if len(rows) < line:

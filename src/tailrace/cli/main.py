@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "rollout": "Let a new version of a config out in stages.",
     "project": "The projects of a server.",
     "logstore": "The logstores of a project.",
+    "quota": "What a project or a logstore may use, and what it uses.",
     "index": "The index of a logstore: what is in it, how far it is, build it anew.",
     "plugin": "List and describe inputs, processors and flushers.",
     "agent": "Run the agent, see how it is, import history.",

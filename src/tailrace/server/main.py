@@ -53,6 +53,7 @@ from tailrace.server.reserve import Reserve
 from tailrace.server.retention import Retention
 from tailrace.server.settings import Settings
 from tailrace.server.store.embedded import EmbeddedStore
+from tailrace.server.store.engine_settings import EngineSettings
 
 log = telemetry.logger("server")
 
@@ -142,7 +143,12 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
     """The parts of a server on `settings.home`, opened in the order in which they need each other, closed in the other order."""
     settings.server_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     transactions = Transactions(open_metadata(settings), threads=settings.database_threads)
-    store = EmbeddedStore(settings.server_directory, ended_stream_secs=settings.ended_stream_secs, max_lag_secs=settings.max_lag_secs)
+    store = EmbeddedStore(
+        settings.server_directory,
+        settings=EngineSettings(memory=settings.engine_memory_bytes),
+        ended_stream_secs=settings.ended_stream_secs,
+        max_lag_secs=settings.max_lag_secs,
+    )
     reserve, exports = Reserve(settings.server_directory / RESERVE), Exports(settings.server_directory / EXPORTS)
     catalog, passwords = Catalog(transactions, store, reserve.release, exports.forget), Passwords()
     ingest, backups = Ingest(store, settings), Backups(settings, store, catalog.held)
@@ -178,7 +184,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             audit=audit,
             collection=collection,
             consumers=ConsumerGroups(transactions),
-            documents=Documents(transactions),
+            documents=Documents(transactions, vault),
             exports=exports,
             authority=authority,
             certificates=certificates,

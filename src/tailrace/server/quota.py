@@ -23,6 +23,8 @@ from tailrace.server.store.port import Package
 BURST_SECS = 3.0
 """What may be saved up: agents send in bursts."""
 MOST_KNOWN = 50_000
+METER_SECS = 10.0
+"""Of a rate that is shown."""
 
 REFUSED = telemetry.counter("tailrace_quota_refusals_total", "Writes that were refused by a quota.", "scope")
 
@@ -37,11 +39,15 @@ class Quota(BaseModel):
 
 
 class ProjectQuota(Quota):
-    """Those of a project, and how many things it may hold."""
+    """Those of a project, how many things it may hold, and what its queries may use."""
 
     max_logstores: int | None = Field(None, ge=0, le=1_000_000, description="How many logstores there may be.")
     max_configs: int | None = Field(None, ge=0, le=1_000_000, description="How many collection configs there may be.")
     max_machine_groups: int | None = Field(None, ge=0, le=1_000_000, description="How many machine groups there may be.")
+    queries_at_once: int | None = Field(None, ge=0, le=1000, description="Queries of one kind that run at the same time; others wait.")
+    query_secs: int | None = Field(None, ge=0, le=3600, description="Seconds of a query: then what was found is its answer, marked so.")
+    query_rows: int | None = Field(None, ge=0, le=1 << 50, description="Events that a query may read, likewise.")
+    query_memory_bytes: int | None = Field(None, ge=0, le=1 << 50, description="Memory of a query; one that needs more fails.")
 
 
 class LogstoreQuota(Quota):
@@ -71,6 +77,32 @@ class Bucket:
 
 
 @dataclass(slots=True)
+class Meter:
+    """Bytes and writes that were let in lately: those of this span of `METER_SECS` and of the one before."""
+
+    began_at: float
+    now: tuple[int, int] = (0, 0)
+    before: tuple[int, int] = (0, 0)
+
+    def count(self, size: int, at: float) -> None:
+        self._move(at)
+        self.now = (self.now[0] + size, self.now[1] + 1)
+
+    def rates(self, at: float) -> tuple[float, float]:
+        """Bytes and writes per second, of the last ten to twenty seconds."""
+        self._move(at)
+        secs = METER_SECS + at - self.began_at
+        return (self.now[0] + self.before[0]) / secs, (self.now[1] + self.before[1]) / secs
+
+    def _move(self, at: float) -> None:
+        spans = int((at - self.began_at) / METER_SECS)
+        if spans:
+            self.before = self.now if spans == 1 else (0, 0)
+            self.now = (0, 0)
+            self.began_at += spans * METER_SECS
+
+
+@dataclass(slots=True)
 class _Bounds:
     """Those of one logstore, as its project's and its own quota say."""
 
@@ -80,6 +112,7 @@ class _Bounds:
     writes: list[Bucket]
     shard_rate: float
     shards: dict[int, Bucket]
+    meters: tuple[Meter, ...]
 
 
 class Quotas:
@@ -90,6 +123,7 @@ class Quotas:
         self._clock = clock
         self._known: dict[int, _Bounds] = {}
         self._projects: dict[int, tuple[Mapping[str, Any], list[Bucket], list[Bucket]]] = {}
+        self._meters: dict[tuple[str, int], Meter] = {}
 
     def admit(self, project: Project, logstore: Logstore, packages: Sequence[Package], shards: Sequence[int]) -> None:
         """Let new log groups in, and count them. Raises ApiError 403 WriteQuotaExceed; then nothing is counted."""
@@ -99,15 +133,25 @@ class Quotas:
         charges += [(bucket, size) for bucket in bounds.bytes]
         if bounds.shard_rate:
             charges += self._by_shard(bounds, logstore, packages, shards)
-        if not charges:
-            return
         now = self._clock()
+        if charges:
+            self._check(charges, now)
+        for bucket, amount in charges:
+            bucket.level -= amount
+        for meter in bounds.meters:
+            meter.count(size, now)
+
+    def rates(self, project: Project, logstore: Logstore | None = None) -> tuple[float, float]:
+        """Bytes and writes per second that have come lately; of a project without what agents say about themselves."""
+        key = ("project", project.id) if logstore is None else ("logstore", logstore.id)
+        meter = self._meters.get(key)
+        return (0.0, 0.0) if meter is None else meter.rates(self._clock())
+
+    def _check(self, charges: Sequence[tuple[Bucket, int]], now: float) -> None:
         wait, fullest = max(((bucket.wait(now), bucket) for bucket, _ in charges), key=lambda one: one[0])
         if wait:
             REFUSED.labels(scope=fullest.scope).inc()
             raise ApiError(403, "WriteQuotaExceed", f"{fullest.what} takes {fullest.rate:.0f} per second at most", retry_after=wait)
-        for bucket, amount in charges:
-            bucket.level -= amount
 
     def _by_shard(
         self, bounds: _Bounds, logstore: Logstore, packages: Sequence[Package], shards: Sequence[int]
@@ -126,6 +170,7 @@ class Quotas:
             return known
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
+            self._meters.clear()
         settings, own = self._settings, LogstoreQuota.model_validate(logstore.quota)
         internal = is_internal(logstore.name)
         shared_bytes, shared_writes = ((), ()) if internal else self._of_project(project)
@@ -136,10 +181,14 @@ class Quotas:
             logstore.quota,
             [*shared_bytes, *self._bucket_of(f"bytes: {name}", "logstore", own.write_bytes_per_sec, default)],
             [*shared_writes, *self._bucket_of(f"writes: {name}", "logstore", own.writes_per_sec, settings.logstore_writes_per_sec)],
-            float(_chosen(own.shard_write_bytes_per_sec, settings.shard_write_bytes_per_sec)),
+            float(chosen(own.shard_write_bytes_per_sec, settings.shard_write_bytes_per_sec)),
             {},
+            (self._meter("logstore", logstore.id), *(() if internal else (self._meter("project", project.id),))),
         )
         return bounds
+
+    def _meter(self, scope: str, number: int) -> Meter:
+        return self._meters.setdefault((scope, number), Meter(self._clock()))
 
     def _of_project(self, project: Project) -> tuple[list[Bucket], list[Bucket]]:
         known = self._projects.get(project.id)
@@ -153,12 +202,13 @@ class Quotas:
         return known[1], known[2]
 
     def _bucket_of(self, what: str, scope: str, own: int | None, default: int) -> list[Bucket]:
-        rate = _chosen(own, default)
+        rate = chosen(own, default)
         return [self._bucket(what, scope, rate)] if rate else []
 
     def _bucket(self, what: str, scope: str, rate: float) -> Bucket:
         return Bucket(what, scope, rate, rate * BURST_SECS, self._clock())
 
 
-def _chosen(own: int | None, default: int) -> int:
+def chosen(own: int | None, default: int) -> int:
+    """What was set, else the server's."""
     return default if own is None else own

@@ -89,6 +89,17 @@ class Settings(BaseModel):
     max_logstores: int = Field(200, ge=0, description="How many logstores a project may have, where its quota says nothing; 0 is no bound.")
     max_configs: int = Field(1000, ge=0, description="How many collection configs a project may have, likewise.")
     max_machine_groups: int = Field(1000, ge=0, description="How many machine groups a project may have, likewise.")
+    project_queries_at_once: int = Field(
+        0, ge=0, le=1000, description="Queries of one kind (searches, scans, SQL) of a project that run at the same time; 0: all but one."
+    )
+    project_query_secs: int = Field(60, ge=1, le=3600, description="Seconds of a query: then what was found is its answer, marked so.")
+    project_query_rows: int = Field(0, ge=0, description="Events that a query may read, likewise; 0 is no bound.")
+    project_query_memory_bytes: int = Field(
+        2_147_483_648, ge=67_108_864, description="Memory of a query of a project; one that needs more fails."
+    )
+    engine_memory_bytes: int = Field(
+        0, ge=0, description="Memory of the storage engine, all queries and inserts together; 0 is half of the machine's."
+    )
     internal_log_ttl_days: int = Field(7, ge=1, le=3650, description="How long what agents say about themselves is kept.")
     internal_log_write_bytes_per_sec: int = Field(
         4_194_304, ge=0, description="Log bytes that agents say about themselves, per second and project; 0 is no bound."

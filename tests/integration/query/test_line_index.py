@@ -84,3 +84,20 @@ def test_the_table_holds_no_column_for_what_is_left(engine: EngineThread) -> Non
     names = logstore.raw(f"SELECT DISTINCT column FROM system.parts_columns WHERE table = 'ls_{logstore.table.logstore}'").rows
     assert ("fields",) in names
     assert ("rest",) not in names
+
+
+@pytest.mark.parametrize(
+    "line", [replace(WHOLE, excluded=("note", "city")), replace(WHOLE, only=("id", "method", "it's\\ a key", "agent"))], ids=["but", "only"]
+)
+@pytest.mark.parametrize("without", [(), ("method", "agent")], ids=["alone", "apart"])
+def test_a_word_anywhere_is_not_looked_for_in_what_the_line_index_leaves_out(
+    engine: EngineThread, line: LineIndex, without: tuple[str, ...]
+) -> None:
+    logstore = engine.logstore(LOGS, line=replace(line, without=without), fields=FIELDS)
+    searches = {
+        "get": ["1"], "mozilla": ["1"], '"in a note"': [], "moz*": ["1"], "münchen": [], "odd": ["1"], "note": [], "curl": ["2"],
+        "not münchen": ["1", "2", "3"], "city: münchen": ["1"], "note: mozilla": ["2"], "note: moz*": ["2"],
+        "mozilla and not note: get": [], "second": [] if line.only else ["3"],
+    }  # fmt: skip
+    assert {search: sorted(logstore.find(search)) for search in searches} == searches
+    assert logstore.ask("note: mozilla").unindexed == ("note",)

@@ -129,3 +129,17 @@ def test_a_line_of_other_words_leaves_nothing_out(line: dict[str, Any] | None) -
 )
 def test_a_line_index_is_made_anew_only_when_it_has_to_be(before: LineIndex, keys: str, left: tuple[str, ...]) -> None:
     assert left_out({"line": {"token": [" "]}, "keys": fields_of(*keys)}, before) == left
+
+
+def test_what_the_line_index_is_not_over_is_not_left_to_other_indexes() -> None:
+    text = {"type": "text", "token": [" "]}
+    keys = dict.fromkeys(("a", "b", "c", "d", "e"), text)
+    line = {"token": [" "], "exclude_keys": ["e"]}
+    made = indexes_of({"line": line, "keys": keys}, [], Numbers())
+    assert made.line is not None
+    assert (made.line.without, made.line.excluded) == (("a", "b", "c", "d"), ("e",))
+    assert [made.line.covers(key) for key in ("a", "e", "z")] == [True, False, True]
+    only = indexes_of({"line": {"token": [" "], "include_keys": ["a", "z"]}, "keys": keys}, [made], Numbers(9))
+    assert only.line is not None
+    assert (only.line.without, only.line.only, only.line.column) == ((), ("a", "z"), "l10")
+    assert [only.line.covers(key) for key in ("a", "e", "z")] == [True, False, True]

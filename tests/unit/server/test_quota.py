@@ -107,3 +107,15 @@ def test_a_changed_quota_holds_at_once() -> None:
     assert server.write(1) is not None
     server.logstores[0] = Logstore(1, "web", "l1", 1, 0, 0, TableSpec(1, 1), quota={"write_bytes_per_sec": 10_000})
     assert server.write(1) is None
+
+
+def test_what_came_lately_is_shown_as_a_rate() -> None:
+    server = Server()
+    for _ in range(200):
+        server.now += 0.1
+        server.write(1000)
+        server.write(1000, to=1)
+    assert server.quotas.rates(server.project) == pytest.approx((20_000, 20), rel=0.05)
+    assert server.quotas.rates(server.project, server.logstores[0]) == pytest.approx((10_000, 10), rel=0.05)
+    server.now += 20
+    assert server.quotas.rates(server.project) == (0, 0)

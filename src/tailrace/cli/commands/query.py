@@ -2,7 +2,8 @@
 
 import re
 import time
-from typing import Annotated, Final
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 
 from cyclopts import App, Parameter
 
@@ -63,26 +64,41 @@ def query(
     target = connect(connection)
     try:
         with Client(target) as client:
-            _show(client, target, query, span, limit=limit or DEFAULT_LIMIT, reverse=not reverse, output=output, tz=tz)
+            return _show(client, target, query, span, limit=limit or DEFAULT_LIMIT, reverse=not reverse, output=output, tz=tz)
     except ApiError as error:
         raise _explained(error, query, target) from error
-    return Exit.FINE
 
 
 def _show(
     client: Client, target: Connection, query: str, span: tuple[int, int], *, limit: int, reverse: bool, output: Output, tz: str
-) -> None:
+) -> Exit:
     columns: list[str] = []
+    metas: list[dict[str, Any]] = []
     if _has_sql(query):
         answer = client.get_logs(query, *span, time_zone=tz)
         rows, columns = answer["data"], answer["meta"]["keys"]
+        metas.append(answer["meta"])
     else:
-        rows = list(client.events(query, *span, limit=limit, reverse=reverse))
+        rows = list(client.events(query, *span, limit=limit, reverse=reverse, told=metas.append))
     _print(rows, columns, output)
-    if not rows:
+    is_whole = all(meta["progress"] == "Complete" for meta in metas)
+    if not is_whole:
+        note("the answer is incomplete: the query used up the time or the events that it may take")
+        note("hint: narrow the time range or the search; `tailrace quota show` has the bounds")
+    elif not rows:
         _say_why_empty(client, target, query, span)
     elif not columns and len(rows) == limit:
         note(f"{len(rows)} are shown; `--limit N` shows more")
+    _say_what_has_no_index(metas[0].get("unindexed", ()) if metas else ())
+    return Exit.FINE if is_whole else Exit.PARTIAL
+
+
+def _say_what_has_no_index(names: Sequence[str]) -> None:
+    """Each event of the range was looked at: right, and slow where there are many."""
+    if not names:
+        return
+    what = "no field has an index" if "*" in names else f"without an index: {', '.join(f'`{name}`' for name in names)}"
+    note(f"{what}; found by reading events one by one, `tailrace index set` makes it quick")
 
 
 def _has_sql(query: str) -> bool:

@@ -48,7 +48,7 @@ class Collection:
     async def open(self) -> None:
         """Encrypts what a release before left in clear."""
         if sealed := await self._run(seal_clear_documents, self._vault):
-            log.info("encrypted configs that were stored in clear", versions=sealed)
+            log.info("encrypted configs and documents that were stored in clear", documents=sealed)
         await self._run(self._load)
 
     # --- configs ----------------------------------------------------------------------------------------------------------------

@@ -1,14 +1,17 @@
-"""What clients keep here for themselves, by kind and name, and the tags that they put to things: the server acts on none of it."""
+"""What clients keep here for themselves, by kind and name, encrypted; and their tags: the server acts on none of it."""
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from tailrace.errors import ApiError
+from tailrace.server.auth.vault import Vault
 from tailrace.server.db.records import Document, Project, Tag
+from tailrace.server.db.sealing import open_content, seal_content
 from tailrace.server.db.tables import DocumentRow, ProjectRow, TagRow
 from tailrace.server.db.transactions import Transactions
 
@@ -21,23 +24,25 @@ MAX_TAGS = 20
 class Documents:
     """One per server; every call is a transaction."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Transactions, vault: Vault) -> None:
+        """`vault` keeps the documents."""
         self._run = transactions.run
+        self._vault = vault
 
     async def documents(self, project: Project, kind: str) -> list[Document]:
         """By name."""
-        return await self._run(_documents, project.id, kind)
+        return await self._run(_documents, self._vault, project.id, kind)
 
     async def document(self, project: Project, kind: str, name: str) -> Document | None:
-        return await self._run(_document, project.id, kind, name)
+        return await self._run(_document, self._vault, project.id, kind, name)
 
     async def insert(self, project: Project, kind: str, name: str, content: Mapping[str, Any]) -> bool:
         """Whether there was none of that name. Raises ApiError 400 where there are too many."""
-        return await self._run(_insert, project.id, kind, name, content)
+        return await self._run(partial(_insert, content=content), self._vault, project.id, kind, name)
 
     async def change(self, project: Project, kind: str, name: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> bool:
         """Whether there is one; `change` makes the new content from the old, within one transaction."""
-        return await self._run(_change, project.id, kind, name, change)
+        return await self._run(partial(_change, change=change), self._vault, project.id, kind, name)
 
     async def delete(self, project: Project, kind: str, name: str) -> bool:
         """Whether there was one."""
@@ -56,9 +61,9 @@ class Documents:
         return await self._run(_tags, kind, None if project is None else project.id)
 
 
-def _documents(session: Session, project: int, kind: str) -> list[Document]:
+def _documents(session: Session, vault: Vault, project: int, kind: str) -> list[Document]:
     wanted = select(DocumentRow).where(DocumentRow.project_id == project, DocumentRow.kind == kind).order_by(DocumentRow.name)
-    return [Document(row.name, row.document, row.created, row.modified) for row in session.scalars(wanted)]
+    return [Document(row.name, open_content(vault, row), row.created, row.modified) for row in session.scalars(wanted)]
 
 
 def _row(session: Session, project: int, kind: str, name: str) -> DocumentRow | None:
@@ -66,27 +71,32 @@ def _row(session: Session, project: int, kind: str, name: str) -> DocumentRow | 
     return session.scalar(wanted)
 
 
-def _document(session: Session, project: int, kind: str, name: str) -> Document | None:
+def _document(session: Session, vault: Vault, project: int, kind: str, name: str) -> Document | None:
     row = _row(session, project, kind, name)
-    return None if row is None else Document(row.name, row.document, row.created, row.modified)
+    return None if row is None else Document(row.name, open_content(vault, row), row.created, row.modified)
 
 
-def _insert(session: Session, project: int, kind: str, name: str, content: Mapping[str, Any]) -> bool:
+def _insert(session: Session, vault: Vault, project: int, kind: str, name: str, *, content: Mapping[str, Any]) -> bool:
     if _row(session, project, kind, name) is not None:
         return False
     count = session.scalar(select(func.count()).where(DocumentRow.project_id == project, DocumentRow.kind == kind)) or 0
     if count >= MAX_DOCUMENTS:
         raise ApiError(400, "ParameterInvalid", f"a project has {MAX_DOCUMENTS:,} of these at most")
     now = _now()
-    session.add(DocumentRow(project_id=project, kind=kind, name=name, document=dict(content), created=now, modified=now))
+    row = DocumentRow(project_id=project, kind=kind, name=name, created=now, modified=now)
+    seal_content(vault, row, content)
+    session.add(row)
     return True
 
 
-def _change(session: Session, project: int, kind: str, name: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> bool:
+def _change(
+    session: Session, vault: Vault, project: int, kind: str, name: str, *, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> bool:
     row = _row(session, project, kind, name)
     if row is None:
         return False
-    row.document, row.modified = dict(change(row.document)), _now()
+    seal_content(vault, row, change(open_content(vault, row)))
+    row.modified = _now()
     return True
 
 

@@ -32,7 +32,13 @@ def line_index(document: Mapping[str, Any]) -> LineIndex | None:
     line = document.get("line")
     if line is None:
         return None
-    return LineIndex(tuple(line["token"]), case_sensitive=bool(line.get("caseSensitive", False)), chinese=bool(line.get("chn", False)))
+    return LineIndex(
+        tuple(line["token"]),
+        case_sensitive=bool(line.get("caseSensitive", False)),
+        chinese=bool(line.get("chn", False)),
+        only=tuple(line.get("include_keys") or ()),
+        excluded=tuple(line.get("exclude_keys") or ()),
+    )
 
 
 def left_out(document: Mapping[str, Any], before: LineIndex | None) -> tuple[str, ...]:
@@ -43,7 +49,7 @@ def left_out(document: Mapping[str, Any], before: LineIndex | None) -> tuple[str
     line = line_index(document)
     if line is None or line.chinese or not line.tokens:
         return ()
-    same = tuple(index.key for index in _fields(document) if _has_words_of(line, index))
+    same = tuple(index.key for index in _fields(document) if line.covers(index.key) and _has_words_of(line, index))
     if before is not None and replace(before, without=(), column="") == line and set(before.without) <= set(same):
         return before.without
     return same if len(same) >= LEAST_LEFT_OUT else ()

@@ -1,5 +1,6 @@
-"""What lies encrypted in the metadata database: the secrets of access keys, and collection configs, which may hold passwords and keys of
-other systems. All of it is made anew when the master key changes; configs that an older release left in clear are encrypted."""
+"""What lies encrypted in the metadata database: the secrets of access keys; collection configs and what clients keep here (jobs with
+addresses of web hooks, imports with passwords, dashboards), which may hold secrets of other systems. All of it is made anew when the master
+key changes; what an older release left in clear is encrypted."""
 
 import base64
 import json
@@ -10,31 +11,41 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tailrace.server.auth.vault import Vault
-from tailrace.server.db.tables import ConfigVersionRow, KeyRow
+from tailrace.server.db.tables import ConfigVersionRow, DocumentRow, KeyRow
 
 SEALED: Final = "$sealed"
-"""The one key of a document that is encrypted; no config has it."""
+"""The one key of a document that is encrypted."""
 
 
 def seal_document(vault: Vault, config: int, version: int, document: Mapping[str, Any]) -> dict[str, Any]:
-    """As it may lie in the database. The order of its keys is kept."""
-    sealed = vault.encrypt(_place(config, version), json.dumps(document, ensure_ascii=False))
-    return {SEALED: base64.b64encode(sealed).decode()}
+    """A config as it may lie in the database. The order of its keys is kept."""
+    return _sealed(vault, _config_place(config, version), document)
 
 
 def open_document(vault: Vault, row: ConfigVersionRow) -> dict[str, Any]:
     """What was saved. Raises DamagedError when it was encrypted with another master key."""
-    if row.document.keys() != {SEALED}:
-        return row.document
-    return json.loads(vault.decrypt_once(_place(row.config_id, row.version), base64.b64decode(row.document[SEALED])))
+    return _opened(vault, _config_place(row.config_id, row.version), row.document)
+
+
+def seal_content(vault: Vault, row: DocumentRow, content: Mapping[str, Any]) -> None:
+    """As `content` of a client's document it may lie in the database, likewise."""
+    row.document = _sealed(vault, _content_place(row), content)
+
+
+def open_content(vault: Vault, row: DocumentRow) -> dict[str, Any]:
+    """What the client saved. Raises DamagedError when it was encrypted with another master key."""
+    return _opened(vault, _content_place(row), row.document)
 
 
 def seal_clear_documents(session: Session, vault: Vault) -> int:
-    """How many versions of configs were in clear, and are not any more."""
-    clear = [row for row in session.scalars(select(ConfigVersionRow)) if row.document.keys() != {SEALED}]
-    for row in clear:
+    """How many versions of configs and documents of clients were in clear, and are not any more."""
+    configs = [row for row in session.scalars(select(ConfigVersionRow)) if not _is_sealed(row.document)]
+    for row in configs:
         row.document = seal_document(vault, row.config_id, row.version, row.document)
-    return len(clear)
+    documents = [row for row in session.scalars(select(DocumentRow)) if not _is_sealed(row.document)]
+    for row in documents:
+        seal_content(vault, row, row.document)
+    return len(configs) + len(documents)
 
 
 def seal_anew(session: Session, vault: Vault) -> None:
@@ -43,7 +54,26 @@ def seal_anew(session: Session, vault: Vault) -> None:
         key.secret = vault.encrypt(key.id, vault.decrypt_once(key.id, key.secret))
     for row in session.scalars(select(ConfigVersionRow)):
         row.document = seal_document(vault, row.config_id, row.version, open_document(vault, row))
+    for row in session.scalars(select(DocumentRow)):
+        seal_content(vault, row, open_content(vault, row))
 
 
-def _place(config: int, version: int) -> str:
+def _sealed(vault: Vault, place: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    return {SEALED: base64.b64encode(vault.encrypt(place, json.dumps(document, ensure_ascii=False))).decode()}
+
+
+def _opened(vault: Vault, place: str, stored: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(vault.decrypt_once(place, base64.b64decode(stored[SEALED]))) if _is_sealed(stored) else stored
+
+
+def _is_sealed(stored: Mapping[str, Any]) -> bool:
+    return set(stored) == {SEALED}
+
+
+def _config_place(config: int, version: int) -> str:
     return f"config/{config}/{version}"
+
+
+def _content_place(row: DocumentRow) -> str:
+    """None of it ever changes."""
+    return f"document/{row.project_id}/{row.kind}/{row.name}"

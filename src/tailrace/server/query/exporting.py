@@ -47,6 +47,8 @@ class Export:
         search, sql = split_statement(self.statement)
         if sql is not None:
             answer = await self.queries.ask(self.now(), self.name, self.statement, self.window, Page())
+            if answer.partial:
+                raise ApiError(400, "ParameterInvalid", "the query used up its time or its rows: narrow the time range or the search")
             file = writer(self.kind, self.columns or answer.keys)
             self.exported = len(answer.rows)
             yield await asyncio.to_thread(file.page, answer.rows)

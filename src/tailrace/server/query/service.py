@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from tailrace.errors import ApiError, EngineError, TooLargeError
 from tailrace.server.query import histogram, rows, tailing
+from tailrace.server.query.allowance import UNBOUNDED, Allowance
 from tailrace.server.query.portions import Portion
 from tailrace.server.query.search.lexer import split_statement
 from tailrace.server.query.search.parser import parse_search
@@ -21,6 +22,7 @@ from tailrace.server.store.port import EngineQuery, Limits, Rows, Store, TableSp
 from tailrace.server.store.schema import table_name
 
 LIGHT = Limits("light", seconds=30.0, memory=1 << 30, rows=100_000)
+SCAN = Limits("scan", seconds=60.0, memory=1 << 30, rows=100_000)
 ANALYTICS = Limits("analytics", seconds=60.0, memory=2 << 30, rows=1_000_000, bytes=128 << 20)
 
 MAX_LINES = 100
@@ -51,6 +53,19 @@ class Answer:
     read_rows: int = 0
     read_bytes: int = 0
     elapsed: float = 0.0
+    partial: bool = False
+    """Whether time or rows were used up before everything was read."""
+    unindexed: tuple[str, ...] = ()
+    """Fields that the search asks for without an index, `*` for all: their events were read one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Of a histogram; the rest as in `Answer`."""
+
+    intervals: list[histogram.Interval]
+    partial: bool = False
+    unindexed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +79,13 @@ class Arrivals:
 
 
 class Queries:
-    """Over one store; holds no state. `time_zone` is that of SQL's functions and literals, an IANA name."""
+    """Over one store; holds no state. `time_zone` is that of SQL's functions and literals, an IANA name; `allowance` is that of the project
+    that asks."""
 
-    def __init__(self, store: Store, time_zone: str = "UTC") -> None:
+    def __init__(self, store: Store, time_zone: str = "UTC", allowance: Allowance = UNBOUNDED) -> None:
         self._store = store
         self._time_zone = time_zone
+        self._allowance = allowance
 
     async def ask(
         self, table: TableSpec, name: str, statement: str, window: Window, page: Page, *, others: Mapping[str, TableSpec] | None = None
@@ -99,8 +116,8 @@ class Queries:
         def first(count: int, limits: Limits) -> Awaitable[Rows]:
             return self.run(EngineQuery(text, {**binder.parameters, "count": count}, limits=limits))
 
-        found, _ = await Portion(page.line, LIGHT).ask(first)
-        return _answer(await asyncio.to_thread(_made_events, found.rows, pack_meta=pack_meta), found, search)
+        found, _ = await Portion(page.line, self._searching(binder)).ask(first)
+        return _answer(await asyncio.to_thread(_made_events, found.rows, pack_meta=pack_meta), found, binder, search)
 
     async def analyse(
         self, table: TableSpec, name: str, search: str, sql: str, window: Window, *, others: Mapping[str, TableSpec] | None = None
@@ -122,13 +139,14 @@ class Queries:
         """`window` is where gaps of a time series are filled."""
         statement = compile_sql(sql, visible, binder)
         found = await self.run(
-            EngineQuery(statement.text, binder.parameters, "trino", ANALYTICS, time_zone=self._time_zone), statement.inner_names
+            EngineQuery(statement.text, binder.parameters, "trino", self._allowance.limits(ANALYTICS), time_zone=self._time_zone),
+            statement.inner_names,
         )
         cells = [(key, engine_type, kind) for (key, kind), engine_type in zip(statement.columns, found.types, strict=False)]
         made = await asyncio.to_thread(_made_rows, cells, found.rows)
         if statement.series is not None and window is not None:
             made = statement.series.filled(made, await self._moments(statement.series, window))
-        return _answer(made, found, search, sql.strip(), statement.columns)
+        return _answer(made, found, binder, search, sql=sql.strip(), columns=statement.columns)
 
     async def _moments(self, series: Series, window: Window) -> list[str]:
         """How each window of the series is written, in order of time."""
@@ -137,7 +155,7 @@ class Queries:
         found = await self.run(EngineQuery(text, binder.parameters, "trino", LIGHT, time_zone=self._time_zone))
         return [as_text(moment) for (moment,) in found.rows]
 
-    async def histogram(self, table: TableSpec, search: str, window: Window) -> list[histogram.Interval]:
+    async def histogram(self, table: TableSpec, search: str, window: Window) -> Counts:
         """Of the search only: an SQL part is ignored."""
         binder = Binder()
         conditions = window.conditions(table, split_statement(search)[0], binder)
@@ -145,8 +163,13 @@ class Queries:
             f"SELECT {histogram.number_of(window)} AS number, count() FROM {table_name(table.logstore)}"  # noqa: S608
             f" WHERE {' AND '.join(conditions)} GROUP BY number"
         )
-        found = await self.run(EngineQuery(text, binder.parameters, limits=LIGHT))
-        return histogram.intervals(window, [(int(str(number)), int(str(count))) for number, count in found.rows])
+        found = await self.run(EngineQuery(text, binder.parameters, limits=self._searching(binder)))
+        counts = [(int(str(number)), int(str(count))) for number, count in found.rows]
+        return Counts(histogram.intervals(window, counts), found.partial, tuple(binder.unindexed))
+
+    def _searching(self, binder: Binder) -> Limits:
+        """Searches that no index helps have handles of their own: others do not wait for them."""
+        return self._allowance.limits(LIGHT if all(binder.unindexed.values()) else SCAN)
 
     async def topics(self, table: TableSpec, after: str, count: int) -> list[str]:
         """Names of topics in order, those that come after `after`."""
@@ -193,7 +216,7 @@ class Queries:
         """One statement under an id of its own; cancelled in the engine when the caller goes away."""
         query_id = secrets.token_hex(12)
         try:
-            return await self._store.query(replace(query, query_id=query_id))
+            return await self._store.query(replace(query, query_id=query_id, tenant=self._allowance.tenant))
         except asyncio.CancelledError:
             await self._store.cancel(query_id)
             raise
@@ -244,7 +267,23 @@ def _made_rows(cells: Sequence[tuple[str, str, Type]], found: Sequence[Sequence[
 
 
 def _answer(
-    made: list[dict[str, str]], found: Rows, search: str, sql: str | None = None, columns: Sequence[tuple[str, Type]] = ()
+    made: list[dict[str, str]],
+    found: Rows,
+    binder: Binder,
+    search: str,
+    *,
+    sql: str | None = None,
+    columns: Sequence[tuple[str, Type]] = (),
 ) -> Answer:
-    keys, types = [key for key, _ in columns], [kind.value for _, kind in columns]
-    return Answer(made, keys, types, search.strip(), sql, found.read_rows, found.read_bytes, found.elapsed)
+    return Answer(
+        made,
+        [key for key, _ in columns],
+        [kind.value for _, kind in columns],
+        search.strip(),
+        sql,
+        found.read_rows,
+        found.read_bytes,
+        found.elapsed,
+        found.partial,
+        tuple(binder.unindexed),
+    )

@@ -34,6 +34,7 @@ from tailrace.server.store.recovery import Recovered, recover
 from tailrace.server.store.sealing import QUARANTINE, Sealer, set_aside
 from tailrace.server.store.space import Space
 from tailrace.server.store.tables import Tables
+from tailrace.server.store.turns import Use
 
 SEGMENT_BYTES = 64 << 20
 
@@ -165,6 +166,9 @@ class EmbeddedStore:
 
     async def cancel(self, query_id: str) -> None:
         await self.engine.cancel(query_id)
+
+    def use(self) -> Mapping[str, Mapping[str, Use]]:
+        return self.engine.use()
 
     async def flush(self) -> None:
         await self._sealer.flush()

@@ -14,18 +14,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from tailrace import telemetry
-from tailrace.errors import BusyError, EngineError
+from tailrace.errors import EngineError
 from tailrace.server.store import engine_settings, frames, parameters
 from tailrace.server.store.engine_settings import EngineSettings
-from tailrace.server.store.port import EngineQuery, FieldIndex, Rows
+from tailrace.server.store.port import EngineQuery, FieldIndex, Limits, Rows
+from tailrace.server.store.turns import Turns, Use
 
-MAX_WAITING = 64
-"""Queries of one limit class that may wait for a handle; more are told to come back later."""
+OVERTIME, OVERTIME_SECS = 2, 10.0
+"""Where the engine does not stop at its time, as in the middle of a long sort, it is told to at twice that and a few seconds."""
+TIMEOUT_EXCEEDED = 159
+"""The engine's code for it."""
 FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
 PING_EVERY, PING_TIMEOUT = 5.0, 30.0
 
@@ -60,7 +64,7 @@ class Engine:
         self._keeper: asyncio.Task[None] | None = None
         self._open: set[asyncio.Future[None]] = set()
         """Queries that are not answered yet."""
-        self._pools = {name: _Pool(size) for name, size in self.settings.pools.items()}
+        self._turns = {name: Turns(size) for name, size in self.settings.pools.items()}
 
     # --- life -------------------------------------------------------------------------------------------------------------------
     async def open(self) -> None:
@@ -101,23 +105,34 @@ class Engine:
         await self._ask(frames.Insert(self._new_id(), table, token, str(rows), given))
 
     async def query(self, query: EngineQuery) -> Rows:
-        """Raises EngineError, and BusyError when too many queries of its limit class wait already."""
+        """Raises EngineError, BusyError and ApiError 403 when too many queries of its limit class wait already."""
         limits = query.limits
         request = frames.Query(
             self._new_id(), query.sql, parameters.encode(query.parameters), query.dialect,
-            limits.pool, limits.seconds, limits.memory, limits.rows, limits.bytes, query.query_id or f"query-{self._next_id}",
-            query.time_zone,
+            limits.pool, limits.seconds, limits.memory, limits.rows, limits.bytes, limits.read_rows,
+            limits.partial, query.query_id or f"query-{self._next_id}", query.time_zone,
         )  # fmt: skip
         with self._asked():
-            async with self._pools[limits.pool]:
-                try:
-                    answer, payload = await self._ask(request)
-                except asyncio.CancelledError:
-                    await self.cancel(request.query_id)
-                    raise
-        if len(payload) > 1 << 18:
-            return await asyncio.to_thread(_decode, answer, payload)
-        return _decode(answer, payload)
+            async with self._turns[limits.pool].turn(query.tenant, limits.at_once):
+                answer, payload = await self._within(request)
+        made = await asyncio.to_thread(_decode, answer, payload) if len(payload) > 1 << 18 else _decode(answer, payload)
+        return replace(made, partial=limits.partial and _used_up(answer, limits))
+
+    async def _within(self, request: frames.Query) -> tuple[frames.Answer, bytes]:
+        """Cancelled in the engine when whoever asked goes away, and when the engine does not notice by itself that time is over."""
+        try:
+            async with asyncio.timeout(request.seconds * OVERTIME + OVERTIME_SECS):
+                return await self._ask(request)
+        except asyncio.CancelledError:
+            await self.cancel(request.query_id)
+            raise
+        except TimeoutError:
+            await self.cancel(request.query_id)
+            raise EngineError("the query does not end", engine_code=TIMEOUT_EXCEEDED) from None
+
+    def use(self) -> dict[str, Mapping[str, Use]]:
+        """By limit class and tenant: the queries at work and those that wait."""
+        return {name: turns.use() for name, turns in self._turns.items()}
 
     async def cancel(self, query_id: str) -> None:
         """End a running query; it then fails with QUERY_WAS_CANCELLED. Unknown ids are fine."""
@@ -251,33 +266,15 @@ class Engine:
                 _log.warning("storage engine refuses a ping", error=error.message)
 
 
-class _Pool:
-    """The handles of one limit class: a bound on what runs, and on what waits."""
-
-    def __init__(self, size: int) -> None:
-        self._running = asyncio.Semaphore(size)
-        self._inside = 0
-        self._most = size + MAX_WAITING
-
-    async def __aenter__(self) -> None:
-        if self._inside >= self._most:
-            raise BusyError("too many queries are waiting", hint="try again in a few seconds")
-        self._inside += 1
-        try:
-            await self._running.acquire()
-        except asyncio.CancelledError:
-            self._inside -= 1
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        self._running.release()
-        self._inside -= 1
-
-
 async def _receive(reader: asyncio.StreamReader) -> tuple[frames.Answer, bytes]:
     header_size, payload_size = frames.PREFIX.unpack(await reader.readexactly(frames.PREFIX.size))
     answer = _answers.decode(await reader.readexactly(header_size))
     return answer, await reader.readexactly(payload_size)
+
+
+def _used_up(answer: frames.Answer, limits: Limits) -> bool:
+    """The engine does not say that it has stopped early. What ended by itself at the very bound counts as such, too."""
+    return answer.elapsed >= limits.seconds or 0 < limits.read_rows <= answer.read_rows
 
 
 def _decode(answer: frames.Answer, payload: bytes) -> Rows:

@@ -25,7 +25,9 @@ class EngineSettings(msgspec.Struct):
     insert_threads: int = 0
     """Small blocks that are inserted at the same time; 0 is two per core (half as many large ones, `sealing.LARGE_SLOTS`)."""
     light: int = 4
-    analytics: int = 2
+    scan: int = 2
+    """Searches that no index helps: they read every event of their range."""
+    analytics: int = 3
     export: int = 1
     pull: int = 2
     """Apart from exports, which may take minutes: consumers do not wait for them."""
@@ -33,7 +35,7 @@ class EngineSettings(msgspec.Struct):
     @property
     def pools(self) -> dict[frames.Pool, int]:
         """Queries of each limit class that run at the same time."""
-        return {"light": self.light, "analytics": self.analytics, "export": self.export, "pull": self.pull}
+        return {"light": self.light, "scan": self.scan, "analytics": self.analytics, "export": self.export, "pull": self.pull}
 
     def resolved(self) -> "EngineSettings":
         """With the machine's figures for the zeros."""
@@ -64,8 +66,10 @@ def insert_settings(token: str) -> str:
 
 def query_settings(request: frames.Query) -> list[str]:
     """Limits first, then the dialect, then read-only: from there on nothing can be changed and no file or network be reached."""
+    beyond = "break" if request.partial else "throw"
     limits = (
-        f"SET max_execution_time = {request.seconds:.3f}, timeout_before_checking_execution_speed = 0,"
+        f"SET max_execution_time = {request.seconds:.3f}, timeout_overflow_mode = '{beyond}',"
+        f" max_rows_to_read = {request.read_rows}, read_overflow_mode = '{beyond}', timeout_before_checking_execution_speed = 0,"
         f" max_memory_usage = {request.memory}, max_bytes_before_external_group_by = {request.memory // 2},"
         f" max_bytes_before_external_sort = {request.memory // 2}, max_result_rows = {request.rows}, max_result_bytes = {request.bytes},"
         " result_overflow_mode = 'throw',"

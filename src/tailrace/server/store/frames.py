@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 PREFIX = struct.Struct("<IQ")
-Pool: TypeAlias = Literal["light", "analytics", "export", "pull"]
+Pool: TypeAlias = Literal["light", "scan", "analytics", "export", "pull"]
 
 
 class Execute(msgspec.Struct, tag=True, array_like=True):
@@ -44,6 +44,8 @@ class Query(msgspec.Struct, tag=True, array_like=True):
     memory: int
     rows: int
     bytes: int
+    read_rows: int
+    partial: bool
     query_id: str
     time_zone: str
 

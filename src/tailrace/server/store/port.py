@@ -12,6 +12,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from tailrace.pipeline.contract import Identity
 from tailrace.server.store.gaps import Check
+from tailrace.server.store.turns import Use
 
 TAG_PREFIX = "__tag__:"
 """Before a tag's name where fields and tags stand side by side: in queries and in an index."""
@@ -51,6 +52,13 @@ class LineIndex:
     """Keys whose values it leaves to their own indexes, which cut and compare alike: a word anywhere is asked of all (docs/adr/0008)."""
     column: str = ""
     """Opaque (`l18`) and never reused, like that of a field; empty for the first line index of a logstore."""
+    only: tuple[str, ...] = ()
+    """The keys whose values it is over; empty: all but those of `excluded`. A word anywhere is not looked for in any other."""
+    excluded: tuple[str, ...] = ()
+
+    def covers(self, key: str) -> bool:
+        """Whether a word anywhere may be in the values of this key."""
+        return key in self.only if self.only else key not in self.excluded
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +140,18 @@ class Committed(enum.Enum):
 class Limits:
     """What one query may use. `pool` names its limit class; each has its own handles."""
 
-    pool: Literal["light", "analytics", "export", "pull"] = "light"
+    pool: Literal["light", "scan", "analytics", "export", "pull"] = "light"
     seconds: float = 30.0
     memory: int = 1 << 30
     rows: int = 1_000_000
     bytes: int = 0
     """Of the answer, as the engine holds it; 0 is no bound."""
+    read_rows: int = 0
+    """Rows that it may read; 0 is no bound."""
+    partial: bool = False
+    """Whether a query that has used up its seconds or `read_rows` answers with what it has found by then (`Rows.partial`), or fails."""
+    at_once: int = 0
+    """How many queries of its tenant may run at the same time in its pool; 0: as many as one tenant can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +163,8 @@ class EngineQuery:
     dialect: Literal["clickhouse", "trino"] = "clickhouse"
     limits: Limits = Limits()
     query_id: str = ""
+    tenant: str = ""
+    """The project that asks: projects take turns. "" is the server itself."""
     time_zone: str = "UTC"
     """Zone of functions and literals of time that name none, an IANA name."""
 
@@ -170,6 +186,8 @@ class Rows:
     elapsed: float = 0.0
     size: int = 0
     """Bytes of the answer as it came."""
+    partial: bool = False
+    """Whether this is what had been found when time or rows were used up (`Limits.partial`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +303,10 @@ class Store(Protocol):
         ...
 
     async def cancel(self, query_id: str) -> None: ...
+    def use(self) -> Mapping[str, Mapping[str, Use]]:
+        """By limit class and project: queries that run, and that wait for their turn."""
+        ...
+
     async def flush(self) -> None:
         """Return when everything committed so far is readable (tests, clean shutdown)."""
         ...

@@ -17,6 +17,7 @@ FORMAT_VERSION = 3
 """2: text indexes of Chinese text keep to the token list, parts of JSON fields have columns, the line index may leave out values that have
 an index of their own (`LineIndex.without`). 3: line indexes have names of their own (`LineIndex.column`)."""
 TABLE_PREFIX = "ls_"
+ALL_VALUES = "mapValues(fields)"
 REST = "rest"
 """The values that a first line index is over when it leaves some out; computed where it is asked for, never stored."""
 _MOST_VALUES = 1 << 40
@@ -144,7 +145,7 @@ def create_statement(spec: TableSpec) -> str:
 def columns_of(spec: TableSpec) -> dict[str, str]:
     """What the indexes need beside the base columns: name to definition."""
     found = {index.column: _field_column(index) for index in spec.fields}
-    if spec.line is not None and (spec.line.column or spec.line.without):
+    if spec.line is not None and line_values(spec.line) != ALL_VALUES:
         found[line_values(spec.line)] = _line_column(spec.line)
     return found
 
@@ -167,7 +168,19 @@ def ttl(spec: TableSpec) -> str:
 def line_values(line: LineIndex) -> str:
     """What the line index is over. A word anywhere may also be in the columns of `line.without`, a word of any one field as well: their
     values are left out wherever they stand."""
-    return line.column or (REST if line.without else "mapValues(fields)")
+    return line.column or (REST if line.without or line.only or line.excluded else ALL_VALUES)
+
+
+def line_scope(line: LineIndex) -> str:
+    """All values in which a word anywhere is looked for, whichever index has them; empty ones beside them do no harm.
+
+    Neither a lambda nor a constant map: the engine would not recognise an index over either. Of a named key the first value counts."""
+    if line.only:
+        return f"[{', '.join(map(_place, line.only))}]"
+    if line.excluded:
+        emptied = ", ".join(f"{_quoted(key)}, substring(fields[{_quoted(key)}], 1, 0)" for key in line.excluded)
+        return f"mapValues(mapUpdate(fields, map({emptied})))"
+    return ALL_VALUES
 
 
 def line_index_name(line: LineIndex) -> str:
@@ -234,7 +247,9 @@ def _line_column(line: LineIndex) -> str:
     """By value, not by key: what a repeated key has beside its column's value stays in. From the map alone, which merges by itself.
 
     Two line indexes over the same expression, one of them on its way, would answer for each other: one with a name differs by a bound."""
-    values = f"arrayExcept(mapValues(fields), [{', '.join(map(_place, line.without))}])" if line.without else "mapValues(fields)"
+    values = line_scope(line)
+    if line.without:
+        values = f"arrayExcept({values}, [{', '.join(map(_place, line.without))}])"
     if line.column:
         values = f"arraySlice({values}, 1, {_MOST_VALUES + int(line.column[1:])})"
     return f"{line_values(line)} Array(String) ALIAS {values}"

@@ -7,7 +7,8 @@ from typing import Any
 
 from tailrace.errors import ApiError
 from tailrace.server.api.call import Call
-from tailrace.server.query.service import Page
+from tailrace.server.query.allowance import allowance_of
+from tailrace.server.query.service import Page, Queries
 from tailrace.server.query.window import NS, Window
 
 MAX_LINES = 100
@@ -28,6 +29,12 @@ def page_of(parameters: Mapping[str, Any]) -> Page:
     if reverse not in ("true", "false"):
         raise ApiError(400, "InvalidReverse", f"reverse `{reverse}` is not true or false")
     return Page(line, offset, reverse == "true")
+
+
+def queries_of(call: Call, parameters: Mapping[str, Any] | None = None) -> Queries:
+    """Of the call's project, in the time zone that the parameters ask for."""
+    project = call.require_project()
+    return Queries(call.store, time_zone_of(call, parameters or {}), allowance_of(project, call.settings))
 
 
 def time_zone_of(call: Call, parameters: Mapping[str, Any]) -> str:

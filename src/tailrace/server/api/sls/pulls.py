@@ -5,11 +5,10 @@ import asyncio
 from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, bytes_response, json_response
 from tailrace.server.api.sls.connected import while_connected
-from tailrace.server.api.sls.parameters import number
+from tailrace.server.api.sls.parameters import number, queries_of
 from tailrace.server.api.sls.shards import reader_of, shard_of
 from tailrace.server.query import context
 from tailrace.server.query.pulling import Pulled, ShardReader
-from tailrace.server.query.service import Queries
 from tailrace.server.query.spl.program import Program
 
 MAX_GROUPS = 1000
@@ -63,7 +62,7 @@ def _pulled(call: Call, pulled: Pulled) -> Response:
 async def get_context_logs(call: Call) -> Response:
     place = context.Place.parse(call.query.get("pack_id", ""), call.query.get("pack_meta", ""))
     back, forward = (number(call.query, name, 0, "ParameterInvalid") for name in ("back_lines", "forward_lines"))
-    found = await while_connected(call, context.around(Queries(call.store).run, call.logstore().table, place, back, forward))
+    found = await while_connected(call, context.around(queries_of(call).run, call.logstore().table, place, back, forward))
     return json_response({
         "progress": "Complete", "total_lines": len(found.events), "back_lines": found.before, "forward_lines": found.after,
         "logs": found.events,
@@ -73,7 +72,7 @@ async def get_context_logs(call: Call) -> Response:
 async def list_topics(call: Call) -> Response:
     """Page by page: the token is the last name of the page before."""
     count = min(max(number(call.query, "line", MAX_TOPICS, "InvalidLine"), 1), MAX_TOPICS)
-    topics = await while_connected(call, Queries(call.store).topics(call.logstore().table, call.query.get("token", ""), count))
+    topics = await while_connected(call, queries_of(call).topics(call.logstore().table, call.query.get("token", ""), count))
     token = topics[-1] if len(topics) == count else ""
     return json_response(topics, headers={"x-log-count": str(len(topics)), "x-log-nexttoken": token if token.isascii() else ""})
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from tailrace.errors import ApiError
 from tailrace.server.api.call import Call, Response, Route, json_response
-from tailrace.server.api.sls.parameters import hash_key, number
+from tailrace.server.api.sls.parameters import hash_key, number, queries_of
 from tailrace.server.db import sharding
 from tailrace.server.db.records import Shard
 from tailrace.server.query.pulling import ShardReader
-from tailrace.server.query.service import Queries
 
 
 async def list_shards(call: Call) -> Response:
@@ -49,7 +48,7 @@ def shard_of(call: Call) -> Shard:
 
 def reader_of(call: Call, shard: int) -> ShardReader:
     table = call.logstore().table
-    return ShardReader(table, shard, Queries(call.store).run, partial(call.store.frontier, table.logstore, shard))
+    return ShardReader(table, shard, queries_of(call).run, partial(call.store.frontier, table.logstore, shard))
 
 
 def _answer(shards: Sequence[Shard]) -> Response:

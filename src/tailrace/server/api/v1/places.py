@@ -12,6 +12,7 @@ from tailrace.server.api.v1.signed import Caller, CallerByNow, Server
 from tailrace.server.auth.authorize import Resource, authorize
 from tailrace.server.auth.principal import Principal
 from tailrace.server.db.records import Logstore, Project
+from tailrace.server.query.allowance import allowance_of
 from tailrace.server.query.service import Queries
 
 READ, EXPORT = "log:GetLogStoreLogs", "log:CreateExport"
@@ -41,7 +42,9 @@ class Place:
 
     @property
     def queries(self) -> Queries:
-        return Queries(self.server.store, str(self.project.options.get("timeZone") or self.server.settings.time_zone))
+        settings = self.server.settings
+        zone = str(self.project.options.get("timeZone") or settings.time_zone)
+        return Queries(self.server.store, zone, allowance_of(self.project, settings))
 
 
 def readable(project: str, logstore: str, caller: Caller, caller_by_now: CallerByNow, server: Server) -> Place:

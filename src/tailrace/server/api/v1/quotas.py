@@ -1,13 +1,28 @@
-"""Write quotas of projects and logstores, and how many things a project may hold."""
+"""Quotas of projects and logstores: set, shown, and beside what is used of them."""
 
 from fastapi import APIRouter
+from pydantic import BaseModel, Field
 
 from tailrace.errors import ApiError
+from tailrace.server import quota_use
 from tailrace.server.api.call import Services
 from tailrace.server.api.v1.signed import Caller, Server
 from tailrace.server.auth.authorize import Resource, authorize
 from tailrace.server.db.records import Logstore, Project
 from tailrace.server.quota import LogstoreQuota, ProjectQuota
+from tailrace.server.store.port import Usage
+
+
+class Used(BaseModel):
+    """A quota and what is used of it now."""
+
+    quota: str
+    limit: int = Field(description="0 is no bound of its own.")
+    set_for: str = Field(description="`project` or `logstore`, or `server` where its settings count.")
+    used: float | None = Field(description="Rates are of the last seconds; null where each request counts for itself.")
+    waiting: int = Field(description="Queries that wait for their turn.")
+    refused: int = Field(description="Queries that were refused since the server began, because too many waited.")
+
 
 router = APIRouter(prefix="/projects/{project}", tags=["quotas"])
 
@@ -42,6 +57,26 @@ async def set_logstore_quota(project: str, logstore: str, quota: LogstoreQuota, 
     _logstore(server, project, logstore)
     await server.catalog.set_logstore_quota(project, logstore, quota.model_dump(exclude_none=True))
     return quota
+
+
+@router.get("/quota/use")
+async def project_use(project: str, caller: Caller, server: Server) -> list[Used]:
+    """What a project uses of its quotas."""
+    authorize(caller, "tailrace:GetQuota", Resource(project))
+    return [_used(one) for one in quota_use.of_project(server, _project(server, project))]
+
+
+@router.get("/logstores/{logstore}/quota/use")
+async def logstore_use(project: str, logstore: str, caller: Caller, server: Server) -> list[Used]:
+    """What a logstore uses of its own quotas."""
+    authorize(caller, "tailrace:GetQuota", Resource(project, logstore))
+    found = _logstore(server, project, logstore)
+    usage = (await server.store.usage()).get(found.id, Usage())
+    return [_used(one) for one in quota_use.of_logstore(server, _project(server, project), found, usage)]
+
+
+def _used(use: quota_use.QuotaUse) -> Used:
+    return Used.model_validate(use, from_attributes=True)
 
 
 def _project(server: Services, name: str) -> Project:

@@ -20,10 +20,13 @@ _INT64 = range(-(1 << 63), 1 << 63)
 
 
 class Binder:
-    """Collects what a statement binds. Names are unique within one statement, equal values share one."""
+    """Collects what a statement binds, and what it asks for without an index. Names are unique within one statement, equal values share
+    one."""
 
     def __init__(self, prefix: str = "p") -> None:
         self.parameters: dict[str, object] = {}
+        self.unindexed: dict[str, bool] = {}
+        """Fields that have no index of their own, `*` for all; True where another index leads to their events."""
         self._prefix = prefix
         self._names: dict[tuple[str, object], str] = {}
 
@@ -116,9 +119,10 @@ class Predicates:
         if line is not None:
             cutting = Cutting(line.tokens, line.chinese)
             indexes = () if cutting.is_whole else self._line_indexes(line)
-            return self._find(_Text("mapValues(fields)", True, indexes, False, cutting, line.case_sensitive), node)
+            return self._find(_Text(schema.line_scope(line), True, indexes, False, cutting, line.case_sensitive), node)
         texts = [index for index in self.table.fields if index.type in ("text", "json") and not index.parent]
         if not texts:
+            self.binder.unindexed["*"] = False
             return self._find(_Text("mapValues(fields)", several=True), node)
         return "(" + " OR ".join(self._find(self._text(index.key, index), node) for index in texts) + ")"
 
@@ -135,7 +139,8 @@ class Predicates:
             return _Text(f"tags[{self.binder.bind(key.removeprefix(TAG_PREFIX))}]")
         value = self._field(key)
         line = self.table.line
-        if line is None or not line.tokens:
+        self.binder.unindexed[key] = line is not None and bool(line.tokens) and line.covers(key)
+        if line is None or not self.binder.unindexed[key]:
             return _Text(value)
         return _Text(value, False, self._line_indexes(line), True, Cutting(line.tokens, line.chinese), line.case_sensitive)
 
@@ -200,6 +205,8 @@ class Predicates:
         if part is not None:
             return f"({part.there} AND {part.text} = '')"
         container, name = ("tags", key.removeprefix(TAG_PREFIX)) if key.startswith(TAG_PREFIX) else ("fields", key)
+        if container == "fields" and key not in self._fields:
+            self.binder.unindexed[key] = True
         value = self._field(name) if container == "fields" else f"tags[{self.binder.bind(name)}]"
         return f"(has(mapKeys({container}), {self.binder.bind(name)}) AND {value} = '')"
 
@@ -231,7 +238,11 @@ class Predicates:
         if key.startswith(TAG_PREFIX):
             return f"has(mapKeys(tags), {self.binder.bind(key.removeprefix(TAG_PREFIX))})"
         part = self._json_part(key)
-        return part.there if part is not None else f"has(mapKeys(fields), {self.binder.bind(key)})"
+        if part is not None:
+            return part.there
+        if index is None:
+            self.binder.unindexed[key] = True
+        return f"has(mapKeys(fields), {self.binder.bind(key)})"
 
     def _range(self, node: Range) -> str:
         index = self._fields.get(node.field)
@@ -249,6 +260,7 @@ class Predicates:
         elif node.field.startswith(TAG_PREFIX):
             column = f"toFloat64OrNull(tags[{self.binder.bind(node.field.removeprefix(TAG_PREFIX))}])"
         else:
+            self.binder.unindexed[node.field] = False
             column = f"toFloat64OrNull({self._field(node.field)})"
         if node.low is not None and node.low == node.high:
             both = node.low_inclusive and node.high_inclusive

@@ -1,0 +1,166 @@
+"""What one project's heavy queries do to others: light queries of another project, and writing.
+
+    python bench/neighbours.py [--mb 200] [--seconds 30] [--heavy 2] [--ingest 5]
+
+A server of its own, on a home that is thrown away, gets `--mb` MB of nginx log in a logstore with full text and an index on each field, in
+two projects' names. Light queries (a rare word, a count of one status, the newest 100) are timed in quiet; then again while `--heavy` clients
+of the *other* project group the whole logstore by its most varied field without a pause, and `--ingest` MB of log file are written per
+second. Printed: how long the light ones take, how often longer, and from the request of a write until its events can be found (p50, p99).
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingest import Load, data_file, prepare
+from served import Server, running_server
+
+from tailrace.batch import EventBatch
+
+HEAVY = "* | select uri, remote_addr, count(*) as hits, approx_distinct(user_agent) as agents group by uri, remote_addr order by hits desc"
+LIGHT = {
+    "a word": "select",
+    "a status": "status: 404 | select count(*) as hits",
+    "newest 100": "*",
+}
+POLL_SECS = 0.05
+SETTLE_SECS = 3.0
+WRITERS = 4
+
+
+@dataclass
+class Repeated(AbstractContextManager["Repeated"]):
+    """`work` over and over in `threads` threads until the end; `secs` is how long each took."""
+
+    work: Callable[[], float]
+    threads: int
+    secs: list[float] = field(default_factory=list[float])
+
+    def __enter__(self) -> "Repeated":
+        self._over = threading.Event()
+        self._running = [threading.Thread(target=self._run) for _ in range(self.threads)]
+        for thread in self._running:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._running:
+            thread.join()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            self.secs.append(self.work())
+
+
+class Neighbours:
+    """Two projects on one server: `bench` is light and writes, `heavy` has the same logs and asks for much."""
+
+    def __init__(self, server: Server, load: Load, ingest: float) -> None:
+        self.server, self._load, self._ingest = server, load, ingest
+        self._marks = 0
+        self._lock = threading.Lock()
+
+    def fill(self) -> None:
+        self.server.make_logstore("access", self._load.keys, "all")
+        self.server.send("access", iter(self._load.bodies))
+        other = Server(self.server.home, self.server.process, "heavy")
+        other.request(other.connect(), "POST", "/", json.dumps({"projectName": "heavy", "description": ""}).encode())
+        other.make_logstore("access", self._load.keys, "all")
+        other.send("access", iter(self._load.bodies))
+        self._other = other
+        while self.server.backlog():
+            time.sleep(0.1)
+        self.server.wait_until_quiet()
+
+    def heavy(self) -> float:
+        began = time.monotonic()
+        self._other.ask(self._other.connect(), "access", HEAVY, 0, 1 << 32)
+        return time.monotonic() - began
+
+    def light(self, rounds: int) -> dict[str, list[float]]:
+        connection = self.server.connect()
+        found: dict[str, list[float]] = {name: [] for name in LIGHT}
+        for _ in range(rounds):
+            for name, query in LIGHT.items():
+                began = time.perf_counter()
+                self.server.ask(connection, "access", query, 0, 1 << 32)
+                found[name].append((time.perf_counter() - began) * 1000)
+        return found
+
+    def write(self) -> float:
+        """One event with a mark of its own among a share of the load; seconds until it can be found."""
+        with self._lock:
+            self._marks += 1
+            mark = f"mark{self._marks}x{os.getpid()}"
+        body, size = self._load.bodies[self._marks % len(self._load.bodies)]
+        began = time.monotonic()
+        marked = EventBatch.from_events([(time.time_ns(), [(b"uri", mark.encode())])]).encode(compression="lz4", digest="none")
+        self.server.send("access", iter([(body, size), (marked.body, marked.raw_size)]))
+        connection = self.server.connect()
+        while not self.server.ask(connection, "access", mark, int(time.time()) - 600, 1 << 32)["data"]:
+            time.sleep(POLL_SECS)
+        took = time.monotonic() - began
+        time.sleep(max(0.0, WRITERS / self._ingest - took))
+        return took
+
+
+def measure(options: argparse.Namespace, load: Load) -> dict[str, Any]:
+    with running_server() as server:
+        both = Neighbours(server, load, options.ingest)
+        both.fill()
+        both.light(3)
+        quiet = both.light(20)
+        found: dict[str, list[float]] = {name: [] for name in LIGHT}
+        with Repeated(both.heavy, options.heavy) as heavy, Repeated(both.write, WRITERS) as writing:
+            time.sleep(SETTLE_SECS)
+            until = time.monotonic() + options.seconds
+            while time.monotonic() < until:
+                for name, times in both.light(1).items():
+                    found[name] += times
+    rows = [
+        {"query": name, "quiet_ms": statistics.median(quiet[name]), "beside_ms": statistics.median(found[name]), "rounds": len(found[name])}
+        for name in LIGHT
+    ]
+    return {
+        "rows": rows,
+        "heavy_secs": statistics.median(heavy.secs),
+        "found_p50_secs": statistics.median(writing.secs),
+        "found_p99_secs": sorted(writing.secs)[int(len(writing.secs) * 0.99)],
+        "writes": len(writing.secs),
+        "load": os.getloadavg()[0],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mb", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--heavy", type=int, default=2)
+    parser.add_argument("--ingest", type=float, default=5.0)
+    parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "tailrace-bench")
+    options = parser.parse_args()
+    result = measure(options, prepare("nginx", data_file("nginx", options.mb, options.data)))
+    for row in result["rows"]:
+        times = row["beside_ms"] / row["quiet_ms"]
+        print(
+            f"{row['query']:12} {row['quiet_ms']:8.1f} ms in quiet, {row['beside_ms']:8.1f} ms beside heavy ones and writing: {times:.1f} times"
+        )
+    print(
+        f"heavy query {result['heavy_secs']:.1f} s; {result['writes']} writes found after {result['found_p50_secs']:.2f} s (p50),", end=" "
+    )
+    print(f"{result['found_p99_secs']:.2f} s (p99); load {result['load']:.1f}")
+    print(json.dumps({"bench": "neighbours", **result}))
+
+
+if __name__ == "__main__":
+    main()
