@@ -143,12 +143,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
     """The parts of a server on `settings.home`, opened in the order in which they need each other, closed in the other order."""
     settings.server_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     transactions = Transactions(open_metadata(settings), threads=settings.database_threads)
-    store = EmbeddedStore(
-        settings.server_directory,
-        settings=EngineSettings(memory=settings.engine_memory_bytes),
-        ended_stream_secs=settings.ended_stream_secs,
-        max_lag_secs=settings.max_lag_secs,
-    )
+    store = _store(settings)
     reserve, exports = Reserve(settings.server_directory / RESERVE), Exports(settings.server_directory / EXPORTS)
     catalog, passwords = Catalog(transactions, store, reserve.release, exports.forget), Passwords()
     ingest, backups = Ingest(store, settings), Backups(settings, store, catalog.held)
@@ -204,6 +199,15 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
         ingest.close()
         await _stop(exports.close, backups.stop, catalog.stop, store.close)
         transactions.close()
+
+
+def _store(settings: Settings) -> EmbeddedStore:
+    return EmbeddedStore(
+        settings.server_directory,
+        settings=EngineSettings(memory=settings.engine_memory_bytes),
+        ended_stream_secs=settings.ended_stream_secs,
+        max_lag_secs=settings.max_lag_secs,
+    )
 
 
 async def _stop(*parts: Callable[[], Awaitable[None]]) -> None:
