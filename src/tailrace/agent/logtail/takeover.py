@@ -201,7 +201,7 @@ class Takeover:
         opened = open_checkpoint(self._home / "agent", expected=False)
         with closing(opened.database) as database:
             new = {row.id: row.values() for row in reversed(rows) if row.id not in opened.content.streams}
-            database.commit(configs={}, streams=new.values(), prepared=[], acknowledged=[], forgotten=[], notes={})
+            database.commit(configs={}, streams=list(new.values()), prepared=[], acknowledged=[], forgotten=[], notes={})
 
 
 def _said(one: Delivered, taken: Taken) -> Iterator[Row]:
