@@ -22,7 +22,8 @@ PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 BENCHES := $(foreach name,kernel agent ingest query latency,$(wildcard bench/$(name).py))
 # the yardstick in C that bench/agent.py runs beside the agent; programs whose real logs are read; what sees every write of a process;
 # what checks a service's unit
-PEER_PACKAGES := gcc libc6-dev liblz4-dev libssl-dev libzstd-dev nginx-light apache2 rsyslog strace systemd util-linux procps passwd init-system-helpers faketime tinyproxy libnss-myhostname nodejs postgresql
+PEER_PACKAGES := gcc libc6-dev liblz4-dev libssl-dev libzstd-dev nginx-light apache2 rsyslog strace systemd util-linux procps passwd init-system-helpers faketime tinyproxy libnss-myhostname nodejs postgresql \
+  default-jdk-headless maven
 
 ifeq ($(KERNEL),pure)
 export TAILRACE_PURE := 1
@@ -90,6 +91,7 @@ setup-peers: ## install what benches and peer tests need beside Python and Rust 
 	$(VENV)/peers/schemathesis/bin/pip install --quiet schemathesis==4.32.5
 	mkdir -p $(VENV)/peers/node
 	npm install --silent --no-audit --no-fund --prefix $(VENV)/peers/node @alicloud/log@1.2.6
+	mvn --quiet --batch-mode --file tests/peers/java/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(VENV))/peers/java
 
 clean: ## remove what was built: .venv, caches, the kernel's target
 	rm -rf $(VENV) kernel/target .pytest_cache .ruff_cache .hypothesis dist build

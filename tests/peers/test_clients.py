@@ -13,6 +13,7 @@ import pytest
 from aliyun.log import LogItem, PutLogsRequest
 
 from tests.conftest import RunningServer
+from tests.peers.relay import relayed
 
 PEERS = Path(sys.prefix) / "peers"
 HERE = Path(__file__).parent
@@ -87,3 +88,23 @@ def test_the_node_client_makes_writes_and_reads(server: RunningServer):
     assert report["counts"] == [{"status": "200", "n": "1"}, {"status": "404", "n": "2"}]
     assert (report["hits"], report["stores"], report["type"], report["across"]) == (2, ["web"], "long", [{"n": "3"}])
     assert (report["description"], report["refused"]) == ("made by node", "LogStoreNotExist")
+
+
+def test_the_java_libraries_write_ask_and_consume(server: RunningServer, tmp_path: Path):
+    """They take no endpoint with a port: the client goes through a proxy, producer and consumer library want port 80 of the endpoint."""
+    project, address = server.fresh_name("java"), "127.0.0.80"
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"{address} {project}.localhost\n{address} localhost\n")
+    words = ["http://localhost", server.key_id, server.key_secret, project, str(server.port)]
+    java = ["java", "-Xmx256m", f"-Djdk.net.hosts.file={hosts}", "-cp", f"{PEERS}/java/*", str(HERE / "java" / "Client.java")]
+    with relayed((address, 80), server.port):
+        done = subprocess.run([*java, *words], capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert [(row["n"], row["__topic__"], row["text"]) for row in sorted(report["rows"], key=lambda row: row["n"])] == [
+        ("1", "topic", TEXT), ("2", "topic", TEXT), ("3", "made", TEXT), ("4", "made", TEXT), ("5", "made", TEXT),
+    ]  # fmt: skip
+    assert (report["produced"], report["counts"], report["hits"]) == (True, [{"c": "5", "m": "5"}], 2)
+    assert (report["pulled"], report["chosen"], report["consumed"]) == ([1, 2, 3, 4, 5], [4, 5], [1, 2, 3, 4, 5])
+    assert report["stores"] == ["web"]
+    assert report["refused"].startswith("cannot read the search at character 5")

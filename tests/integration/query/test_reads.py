@@ -114,6 +114,14 @@ def test_the_sdk_gets_histograms(reading: Reading):
     assert found == [(each.get_from(), each.get_to(), each.get_count()) for each in again.get_histograms()]
 
 
+def test_java_asks_for_histograms_at_the_index(reading: Reading):
+    wanted = f"?type=histogram&from={reading.start}&to={reading.end}&query=status:200"
+    usual, other = (
+        reading.server.request("GET", f"/logstores/{LOGSTORE}{place}{wanted}", project=reading.project) for place in ("", "/index")
+    )
+    assert (other.status, other.json()) == (200, usual.json())
+
+
 @pytest.mark.parametrize("query", ["*", "status:300", "* | select status, count(*) c group by status order by c"])
 def test_both_forms_agree(reading: Reading, query: str):
     old, new = reading.old(query, line=20, reverse="true"), reading.new({"query": query, "line": 20, "reverse": True}).json()

@@ -99,6 +99,7 @@ ROUTES = (
     Route("GET", "/logstores/{logstore}", READ, get_logs_old, match={"type": "log"}),
     Route("GET", "/logs", "log:GetProjectLogs", get_project_logs),
     Route("GET", "/logstores/{logstore}", "log:GetLogStoreHistogram", get_histograms, match={"type": "histogram"}),
+    Route("GET", "/logstores/{logstore}/index", "log:GetLogStoreHistogram", get_histograms, match={"type": "histogram"}),  # Java's place
 )
 
 
