@@ -85,6 +85,11 @@ class Supervision:
             os.close(handles[0])  # mapped by now
             connection.settimeout(SEND_SECS)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether somebody starts another worker when this one ends."""
+        return self._channel is not None
+
     # --- handles ----------------------------------------------------------------------------------------------------------------
     def keep(self, stream: str, descriptor: int) -> None:
         """Hold the file of a stream until `let_go`, the supervisor too: the file has no name any more, and a session that begins anew, or

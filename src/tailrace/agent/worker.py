@@ -14,9 +14,13 @@ from typing import Any
 from tailrace import telemetry
 from tailrace.agent.changing import change
 from tailrace.agent.checkpoint import Opened, open_checkpoint
+from tailrace.agent.control.commands import Commands, Doer
 from tailrace.agent.control.desk import Desk
+from tailrace.agent.control.doers import Diagnosing, Importing, LogLevels, Restarting, Sampling
+from tailrace.agent.control.ledger import Ledger
 from tailrace.agent.control.management import Management
 from tailrace.agent.control.remote import RemoteConfigs
+from tailrace.agent.control.results import lay_down
 from tailrace.agent.diagnostics import Facts, Meter, Reporter, names, reporting
 from tailrace.agent.guard import Guard, Limits
 from tailrace.agent.identity import app_info
@@ -75,6 +79,7 @@ class Worker:
         limited: bool = True,
     ) -> None:
         settings = startup.load(home, flags=flags).settings
+        self._flags = flags
         use(settings.proxies)
         use_outward(settings.outward)
         self._home = home
@@ -125,12 +130,14 @@ class Worker:
             facts = self._facts(identity.agent_id, app_info.write(self._home, self._machine()))
             overview = self._desk.overview
             overview.guard, overview.idle = self._guard, self._idle
-            keeper = self._desk.keeper = self._keeper(identity)
+            keeper, commands = self._keeper(identity), self._commands(identity)
+            self._desk.keeper = keeper
             with (
                 self._supervision.beating(self._report, self.stop, overview.behind),
                 self._guard.watching(lambda: [target.share for target in overview.targets]),
                 keeper.at_work(),
-                self._management(identity, keeper).at_work(),
+                commands.at_work(),
+                self._management(identity, keeper, commands).at_work(),
                 status_file(self._home / "run" / "agent.json", overview),
                 sampling(overview, self._home, self._bounds.files.bound),
                 self._reporting(identity, facts),
@@ -138,6 +145,7 @@ class Worker:
                 end = End.FORKED
                 while end in AGAIN and not self._stopped:
                     end = self._one_session(identity)
+                self._stopped = True  # who waits for another session waits no more
             return EXIT_CODES.get(end, 0)
         finally:
             lock.release()
@@ -154,9 +162,41 @@ class Worker:
 
     def _keeper(self, identity: AgentIdentity) -> KeyKeeper:
         boot = begin(self._home / "agent")
-        return KeyKeeper(identity, self._home, boot, renamed=lambda: self._again(End.FORKED), widened=lambda: self._again(End.RELOADED))
+        return KeyKeeper(
+            identity,
+            self._home,
+            boot,
+            renamed=lambda: self._again(End.FORKED),
+            widened=self._widened,
+            moved=lambda: self._again(End.RELOADED),
+        )
 
-    def _management(self, identity: AgentIdentity, keeper: KeyKeeper) -> Management:
+    def _widened(self) -> None:
+        """The agent may write to another project: what did not run for want of that may run now, and all else goes on."""
+        if self._session is None:
+            self._again(End.RELOADED)
+        else:
+            self._reload()
+
+    def _commands(self, identity: AgentIdentity) -> Commands:
+        """What servers may tell this agent to do."""
+
+        def diagnosed() -> bytes:
+            from tailrace.agent.diagnostics.bundle import bundle  # noqa: PLC0415 - most agents never make one
+
+            return bundle(self._home, self._desk.overview, lambda: startup.load(self._home, flags=self._flags), self._pipelines)
+
+        doers: dict[str, Doer] = {
+            "restart": Restarting(self.stop if self._supervision.is_there else None),
+            "log-level": LogLevels(),
+            "sample": Sampling(self._platform),
+            "diagnostics": Diagnosing(diagnosed),
+            "import": Importing(self._jobs, lambda: self._runs),
+        }
+        allowed = self._settings.server_commands
+        return Commands(Ledger(self._home), doers, allowed=allowed, lay_down=lambda command, data: lay_down(identity, command, data))
+
+    def _management(self, identity: AgentIdentity, keeper: KeyKeeper, commands: Commands) -> Management:
         return Management(
             identity,
             self._remote,
@@ -165,6 +205,7 @@ class Worker:
             reload=self._reload,
             outcome=self._outcome,
             vitals=Wellbeing(self._desk.overview, keeper.boot_id, ephemeral=self._settings.ephemeral).vitals,
+            commands=commands,
         )
 
     def _outcome(self, pipeline: str) -> str | None:

@@ -102,6 +102,14 @@ class Client:
         """An operation of our own API, `path` below `/api/v1`."""
         return self._request(method, f"/api/v1{path}", query=query, body=document)
 
+    def fetch(self, path: str) -> bytes:
+        """What is no JSON of our own API, `path` below `/api/v1`, as it is."""
+        with self._open("GET", f"/api/v1{path}") as response:
+            content = _bounded(response.iter_bytes())
+            if response.status_code != 200:
+                _read(response.status_code, content)
+            return content
+
     def export(self, query: str, start: int, end: int, *, kind: str, fields: str = "") -> Iterator[bytes]:
         """The parts of a file with everything that the query finds."""
         path = f"/api/v1/projects/{quote(self._connection.project)}/logstores/{quote(self._connection.logstore)}/export"

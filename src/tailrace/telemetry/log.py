@@ -57,6 +57,14 @@ def setup(role: str, *, level: str = "info", directory: Path | None = None) -> N
     logging.getLogger(_ROOT).setLevel(numeric)
 
 
+def change_level(level: str) -> str:
+    """From now on our own lines of this level and above are written; the level until now."""
+    ours = logging.getLogger(_ROOT)
+    before = logging.getLevelName(ours.level).lower()
+    ours.setLevel(level.upper())
+    return before
+
+
 def _missed(role: str, count: int) -> str:
     """The line in place of those that found no room in the file."""
     text = "lines could not be written here, as the disk was full or away; they went to standard error only"

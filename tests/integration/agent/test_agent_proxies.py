@@ -69,7 +69,7 @@ async def test_data_and_keys_go_through_a_tunnel_and_the_certificate_is_the_serv
             assert (await send(known.enrolments[0].endpoint, known)).outcome is Outcome.ACKNOWLEDGED
             (tmp_path / "secret").mkdir()
             boot = Boot("b" * 32, "", "m", "h")
-            await asyncio.to_thread(KeyKeeper(known, tmp_path, boot, renamed=lambda: None, widened=lambda: None).round)
+            await asyncio.to_thread(KeyKeeper(known, tmp_path, boot, renamed=lambda: None, widened=lambda: None, moved=lambda: None).round)
     assert got == ["/logstores/app/shards/lb", "/api/v1/agents/keys"]
     assert [line.rpartition(" ")[0] for line in proxy.asked] == [f"CONNECT logs.example.org:{port}"] * 2
 

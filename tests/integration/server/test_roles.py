@@ -20,6 +20,7 @@ OPERATORS_READ = {
     "log:GetLogtailPipelineConfig",
     "own GET /projects/{project}/configs/{name}/versions",
     "own GET /projects/{project}/logstores/{logstore}/check",
+    "own GET /projects/{project}/commands/{command}/results/{agent_id}",
 }
 EVERYBODYS = {"own GET /agents", "own GET /tokens", "own GET /keys"}
 """Lists that hold what the caller may see."""

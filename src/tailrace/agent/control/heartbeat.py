@@ -22,7 +22,7 @@ from tailrace.wire.control import (
 from tailrace.wire.vitals import Vitals, encode
 
 REMEMBERED: Final = ServerCapability.ATTRIBUTES | ServerCapability.CONTINUOUS
-"""What a server has to remember of an agent before a beat may be short."""
+"""What a server has to remember of an agent before a beat may be short, and what it says of commands where it has some."""
 
 
 class Dialogue:
@@ -50,7 +50,10 @@ class Dialogue:
             raise UnreachableError(f"the server refuses the heartbeat: {reason}")
         if answer.flags & ResponseFlag.REPORT_FULL_STATE:
             return False
-        if answer.capabilities & REMEMBERED == REMEMBERED:
+        needed = REMEMBERED
+        if self._telling is not None and self._telling.onetime_pipeline_configs:
+            needed |= ServerCapability.ONETIME
+        if answer.capabilities & needed == needed:
             self._told = self._telling
         return True
 
@@ -60,10 +63,17 @@ class Dialogue:
 
 
 def full_state(
-    agent_id: str, attributes: Attributes, *, user_defined_ids: Sequence[str], started: int, configs: list[ConfigInfo], vitals: Vitals
+    agent_id: str,
+    attributes: Attributes,
+    *,
+    user_defined_ids: Sequence[str],
+    started: int,
+    configs: list[ConfigInfo],
+    vitals: Vitals,
+    commands: Sequence[ConfigInfo] = (),
 ) -> HeartbeatRequest:
     return HeartbeatRequest(
-        capabilities=AgentCapability.CONTINUOUS,
+        capabilities=AgentCapability.CONTINUOUS | AgentCapability.ONETIME,
         instance_id=agent_id.encode(),
         agent_type="tailrace",
         attributes=attributes,
@@ -71,6 +81,7 @@ def full_state(
         running_status="running",
         startup_time=started,
         continuous_pipeline_configs=configs,
+        onetime_pipeline_configs=list(commands),
         opaque=encode(vitals),
     )
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from tailrace import __version__, telemetry
 from tailrace.agent.control.calls import Line
+from tailrace.agent.control.commands import Commands
 from tailrace.agent.control.heartbeat import Dialogue, full_state, to_fetch
 from tailrace.agent.control.remote import RemoteConfigs
 from tailrace.agent.identity.identity import AgentIdentity, JoinedServer
@@ -62,6 +63,7 @@ class Management:
         reload: Callable[[], None],
         outcome: Callable[[str], str | None],
         vitals: Callable[[], Vitals],
+        commands: Commands,
     ) -> None:
         self._identity = identity
         self._configs = configs
@@ -70,6 +72,7 @@ class Management:
         self._reload = reload
         self._outcome = outcome
         self._vitals = vitals
+        self._commands = commands
         self._started = int(time.time())
         self._contacts: dict[str, _Contact] = {}
         self._applying = threading.Lock()
@@ -90,6 +93,7 @@ class Management:
             with self._applying:
                 if self._configs.forget_servers(self._identity.servers):
                     self._reload()
+            self._commands.forget(list(self._identity.servers))
             for server in list(self._identity.servers):
                 if server not in self._contacts:
                     thread = threading.Thread(target=self._run, args=(server,), name="heartbeat", daemon=True)
@@ -121,17 +125,25 @@ class Management:
             with self._applying:
                 request = contact.dialogue.beat(self._state(server))
             answer = decode(HeartbeatResponse, self._call(server, contact, "POST", HEARTBEAT, encode(request)))
-            done = contact.dialogue.answered(answer)
-            if done and not answer.continuous_pipeline_config_updates:
+            if not contact.dialogue.answered(answer):
+                continue
+            if not (answer.continuous_pipeline_config_updates or answer.onetime_pipeline_config_updates):
                 return
-            if done:
+            if answer.onetime_pipeline_config_updates:
+                self._commands.take(server.id, answer.onetime_pipeline_config_updates)
+            if answer.continuous_pipeline_config_updates:
                 self._apply(server, self._whole(server, contact, answer))
 
     def _watch_tried(self, server: JoinedServer, contact: _Contact) -> None:
-        """While versions are tried: tell the server as soon as one has shown whether it runs. One that waits for something stays tried."""
-        until = time.monotonic() + SETTLE_SECS
-        while self._configs.trying() and time.monotonic() < until and not self._over.is_set():
-            if self._settle():
+        """While versions are tried: tell the server as soon as one has shown whether it runs. One that waits for something stays tried.
+        The same with commands that end within moments."""
+        until, beat_at = time.monotonic() + SETTLE_SECS, time.monotonic() + BEAT_SECS
+        told = self._commands.changes
+        while (self._configs.trying() or self._commands.is_busy or told != self._commands.changes) and not self._over.is_set():
+            if time.monotonic() >= until:
+                return
+            if self._settle() or told != self._commands.changes or time.monotonic() >= beat_at:
+                told, beat_at = self._commands.changes, time.monotonic() + BEAT_SECS
                 self._beat(server, contact)
             else:
                 self._over.wait(LOOK_SECS)
@@ -177,7 +189,13 @@ class Management:
         configs = self._configs.infos(server.id, self._outcome)
         ids = machine.user_defined_ids
         return full_state(
-            self._identity.agent_id, attributes, user_defined_ids=ids, started=self._started, configs=configs, vitals=self._vitals()
+            self._identity.agent_id,
+            attributes,
+            user_defined_ids=ids,
+            started=self._started,
+            configs=configs,
+            commands=self._commands.infos(server.id),
+            vitals=self._vitals(),
         )
 
     def _call(self, server: JoinedServer, contact: _Contact, method: str, target: str, body: bytes) -> bytes:

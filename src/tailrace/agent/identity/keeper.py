@@ -72,10 +72,18 @@ class _KeyServer:
 
 
 class KeyKeeper:
-    """`renamed` is called when the agent has another id, `widened` when it may write to another project; both from the keeper's thread."""
+    """`renamed` is called when the agent has another id, `widened` when it may write to another project, `moved` when it reaches one of its
+    projects in another way; all from the keeper's thread."""
 
     def __init__(
-        self, identity: AgentIdentity, home: Path, boot: Boot, *, renamed: Callable[[], object], widened: Callable[[], object]
+        self,
+        identity: AgentIdentity,
+        home: Path,
+        boot: Boot,
+        *,
+        renamed: Callable[[], object],
+        widened: Callable[[], object],
+        moved: Callable[[], object],
     ) -> None:
         self._identity = identity
         self._secret = home / "secret"
@@ -83,6 +91,7 @@ class KeyKeeper:
         self._boot = boot
         self._renamed = renamed
         self._widened = widened
+        self._moved = moved
         self._invitations = Invitations(home / "users")
         self._contacts: dict[str, _KeyServer] = {}
         self._busy = threading.Lock()
@@ -118,9 +127,10 @@ class KeyKeeper:
     def enrol(self, address: str, token: str, *, new_id: bool = False) -> Enrolment:
         """Join a server while the agent runs, which takes it on a moment after this call. The errors of `join`."""
         with self._busy:
+            before = self._ways()
             enrolment = (join_anew if new_id else join)(self._identity, self._secret, address, token)
             self._contacts.pop(enrolment.server, None)
-            self._then = self._renamed if new_id else self._then or self._widened
+            self._then = self._renamed if new_id else self._moved if self._have_moved(before) else self._then or self._widened
         self._wake.set()
         return enrolment
 
@@ -148,15 +158,26 @@ class KeyKeeper:
     def round(self) -> None:
         """Ask every joined server once, after taking up invitations."""
         with self._busy:
+            before = self._ways()
             joined = self._invitations.take(partial(join, self._identity, self._secret), lambda: self._identity.taken)
             servers = list(self._identity.servers.values())
             wider = [self._ask(server) for server in servers]
             self._settle(servers)
             then, self._then = self._then, None
-        if then is None and (joined or any(wider)):
-            then = self._widened
+            moved = self._have_moved(before)
+        if then is None and (moved or joined or any(wider)):
+            then = self._moved if moved else self._widened
         if then is not None:
             then()
+
+    def _ways(self) -> dict[tuple[str, str], str]:
+        """(Project, endpoint) → the server that it is known by."""
+        return {(one.project, endpoint): one.server for one in self._identity.enrolments for endpoint in (one.endpoint, *one.formerly)}
+
+    def _have_moved(self, before: Mapping[tuple[str, str], str]) -> bool:
+        """Whether something that may be at work is reached by another server now."""
+        after = self._ways()
+        return any(after.get(way, server) != server for way, server in before.items())
 
     def _settle(self, servers: Sequence[JoinedServer]) -> None:
         if servers and not self._settled and all(self._contacts[server.id].answered_at for server in servers):

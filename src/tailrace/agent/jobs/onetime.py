@@ -4,6 +4,7 @@ What it needs to take one on (`importing`) is loaded then: most agents never do.
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
 import math
 import time
@@ -80,8 +81,16 @@ class Runs:
         """The question `import`: the row of the new run. UsageError, ConfigErrors."""
         from tailrace.agent.jobs.importing import Request  # noqa: PLC0415
 
-        request = Request.of(dict(question))
-        return [self._on_loop(lambda: self.take_on(request, again=bool(question.get("again"))))]
+        return [self.begin(Request.of(dict(question)), again=bool(question.get("again")))]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a run can be taken on now."""
+        return self._loop is not None
+
+    def begin(self, request: "Request", *, again: bool) -> dict[str, Any]:
+        """The row of the new run. UsageError, ConfigErrors, StateError."""
+        return self._on_loop(lambda: self.take_on(request, again=again))
 
     def rows(self) -> list[dict[str, Any]]:
         return self._on_loop(self._rows)
@@ -93,7 +102,17 @@ class Runs:
 
         if self._loop is None:
             raise UsageError("the agent is still starting", hint="ask again in a moment")
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        loop, asked = self._loop, run()
+        try:
+            found = asyncio.run_coroutine_threadsafe(asked, loop)
+        except RuntimeError:  # its loop is closed
+            asked.close()
+            raise _over() from None
+        while not (found.done() or loop.is_closed()):
+            concurrent.futures.wait([found], LOOK_SECS)
+        if not found.done() or found.cancelled():
+            raise _over()
+        return found.result()
 
     # --- on the event loop ------------------------------------------------------------------------------------------------------
     async def take_on(self, request: "Request", *, again: bool = False) -> dict[str, Any]:
@@ -254,6 +273,10 @@ class Runs:
 
     def _rows(self) -> list[dict[str, Any]]:
         return self.jobs.rows()
+
+
+def _over() -> StateError:
+    return StateError("the agent begins anew, or ends", hint="ask again in a moment")
 
 
 def _share(progress: Progress) -> float:

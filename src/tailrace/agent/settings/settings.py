@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from tailrace.pipeline.config import OptionGroup, Problem, Secret, option
+from tailrace.wire.commands import KINDS
 from tailrace.wire.outward import Outward
 from tailrace.wire.proxy import Proxies, wrong_proxy
 
@@ -44,6 +45,10 @@ class AgentSettings(OptionGroup):
         "", key="metrics_listen", doc="`HOST:PORT` at which Prometheus gets the agent's metrics, `/metrics` over HTTP, and probes its "
         "health, `/healthz` (503 when a part stands still for `hang_secs`); empty: nowhere.",
         examples=["127.0.0.1:9483"],
+    )  # fmt: skip
+    server_commands: list[str] = option(
+        factory=lambda: list(KINDS), key="server_commands",
+        doc="Commands that the servers of this agent may give it; an empty list: none.",
     )  # fmt: skip
     ephemeral: bool = option(
         False, key="ephemeral", doc="Whether this machine comes and goes, as a container does: when it is silent, its servers give it up "
@@ -218,6 +223,10 @@ class AgentSettings(OptionGroup):
         for index, root in enumerate(self.allowed_roots):
             if not root.startswith("/"):
                 yield Problem(f"allowed_roots[{index}]", f"`{root}` is not an absolute path", "begin it with `/`")
+
+        for index, kind in enumerate(self.server_commands):
+            if kind not in KINDS:
+                yield Problem(f"server_commands[{index}]", f"there is no command `{kind}`", f"there are {', '.join(KINDS)}")
 
         for key, proxy in (("http_proxy", self.http_proxy), ("https_proxy", self.https_proxy)):
             if proxy and (wrong := wrong_proxy(proxy.reveal())):

@@ -20,7 +20,7 @@ COLUMNS: Final = ("id", "config", "version", "state", "stage", "agents", "change
 
 @app.command
 def start(
-    path: Annotated[Path, Parameter(help="The pipeline's new version; the file is named after its config.")],
+    path: Annotated[Path, Parameter(help="The config's new version, in the form that it has; the file is named after it.")],
     /,
     *,
     stages: Annotated[

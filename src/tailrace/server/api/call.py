@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tailrace.server.db.collection import Collection
     from tailrace.server.db.documents import Documents
     from tailrace.server.db.roster import Roster
+    from tailrace.server.fleet.commands import Commands
     from tailrace.server.fleet.fleet import Fleet
     from tailrace.server.fleet.heartbeats import Heartbeats
     from tailrace.server.fleet.management import Management
@@ -109,6 +110,10 @@ class Services:
     @property
     def rollouts(self) -> "Rollouts":
         return self.management.rollouts
+
+    @property
+    def commands(self) -> "Commands":
+        return self.management.commands
 
 
 @dataclass

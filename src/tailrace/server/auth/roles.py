@@ -11,8 +11,8 @@ EVERYTHING: Final = "*"
 """In the place of a project: all of them, and the server itself."""
 
 READING_VERBS: Final = ("Get", "List", "Check", "Preview", "Search", "Export", "Tail")
-OPERATORS_READ: Final = frozenset({"log:GetConfig", "log:GetLogtailPipelineConfig", "tailrace:CheckStore"})
-"""Configs may hold passwords of other systems; a check of the store reads all of it."""
+OPERATORS_READ: Final = frozenset({"log:GetConfig", "log:GetLogtailPipelineConfig", "tailrace:CheckStore", "tailrace:GetResult"})
+"""Configs may hold passwords of other systems; a check of the store reads all of it; results of commands hold lines of files."""
 ADMINISTRATORS: Final = frozenset(
     {
         "log:CreateProject",

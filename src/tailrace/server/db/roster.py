@@ -92,6 +92,10 @@ class Roster:
         found = self._grants.get(agent_id, {})
         return [found[project] for project in sorted(found)]
 
+    def is_granted(self, agent_id: str, project: str) -> bool:
+        """Whether an agent may write to a project at all."""
+        return project in self._grants.get(agent_id, ())
+
     async def enrol(self, agent: Agent, grant: Grant, token_id: str = "", now: int = 0) -> None:
         """Put an agent in, or change it, and give it a grant. A token is used up by one. Raises ApiError 401 when that is not possible."""
         async with self._changing:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from tailrace.server.db.account_statements import forget_project
 from tailrace.server.db.indexing import Numbers, differ, indexes_of
 from tailrace.server.db.records import Logstore, Project, Shard
-from tailrace.server.db.tables import DropRow, GrantRow, IndexRow, KeyRow, LogstoreRow, ProjectRow, ShardRow, TokenRow
+from tailrace.server.db.tables import CommandRow, DropRow, GrantRow, IndexRow, KeyRow, LogstoreRow, ProjectRow, ShardRow, TokenRow
 from tailrace.server.store.port import Indexes, TableSpec
 
 KEY_SPACE = 1 << 128
@@ -44,13 +44,14 @@ def update_project(session: Session, project: int, description: str, options: Ma
 
 
 def delete_project(session: Session, project: int) -> list[int]:
-    """Ids of the logstores that went with it. A project made again under this name is no business of its agents, keys, roles and tokens."""
+    """Ids of the logstores that went with it. A project made again under this name is no business of its agents, keys, roles, tokens and
+    commands."""
     gone = list(session.scalars(select(LogstoreRow.id).where(LogstoreRow.project_id == project)))
     session.add_all(DropRow(logstore_id=logstore) for logstore in gone)
     name = session.get_one(ProjectRow, project).name
     session.execute(delete(KeyRow).where(KeyRow.project == name))
     forget_project(session, name)
-    for table in (GrantRow, TokenRow):
+    for table in (GrantRow, TokenRow, CommandRow):
         session.execute(delete(table).where(table.project == name))
     session.execute(delete(ProjectRow).where(ProjectRow.id == project))
     return gone

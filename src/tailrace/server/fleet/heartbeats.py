@@ -10,11 +10,12 @@ from tailrace.errors import ConfigErrors
 from tailrace.server.db.collection import Collection
 from tailrace.server.db.records import Config, MachineGroup
 from tailrace.server.db.roster import Roster
+from tailrace.server.fleet.commands import Commands
 from tailrace.server.fleet.membership import Membership
 from tailrace.server.fleet.pipelines import pipeline_of
 from tailrace.server.fleet.report import Report
 from tailrace.server.fleet.reports import Reports
-from tailrace.server.fleet.waking import Waking
+from tailrace.server.fleet.waking import Waking, subjects_of
 from tailrace.wire.control import (
     DELETED,
     CommonResponse,
@@ -46,8 +47,17 @@ class Heartbeats:
     """One per server."""
 
     def __init__(
-        self, collection: Collection, reports: Reports, membership: Membership, endpoint: str, *, roster: Roster, waking: Waking
+        self,
+        collection: Collection,
+        reports: Reports,
+        membership: Membership,
+        endpoint: str,
+        *,
+        roster: Roster,
+        waking: Waking,
+        commands: Commands,
     ) -> None:
+        self._commands = commands
         self._collection = collection
         self._roster = roster
         self._waking = waking
@@ -71,11 +81,13 @@ class Heartbeats:
         report = self._reports.take(agent, beat, full=bool(beat.flags & RequestFlag.FULL_STATE))
         if report is None:
             return HeartbeatResponse(beat.request_id, capabilities=REMEMBERS, flags=ResponseFlag.REPORT_FULL_STATE)
+        if beat.flags & RequestFlag.FULL_STATE:
+            self._commands.heard(report)
         follows_from = self._follows_from(report)
         if not beat.flags & RequestFlag.FULL_STATE and self._content.get(agent) == follows_from:
             return HeartbeatResponse(beat.request_id, capabilities=REMEMBERS)
         answer = self._difference(beat, report)
-        if answer.continuous_pipeline_config_updates:
+        if answer.continuous_pipeline_config_updates or answer.onetime_pipeline_config_updates:
             self._content.pop(agent, None)
         else:
             self._content[agent] = follows_from
@@ -91,12 +103,16 @@ class Heartbeats:
 
     def _follows_from(self, report: Report) -> tuple[object, ...]:
         """What an answer to a beat that says nothing new depends on."""
-        projects = [grant.project for grant in self._roster.grants(report.agent)]
-        return self._waking.state(projects), self._reports.is_mixed, self._roster.changes if self._reports.is_mixed else 0
+        subjects = subjects_of(report.agent, self._projects(report))
+        return self._waking.state(subjects), self._reports.is_mixed, self._roster.changes if self._reports.is_mixed else 0
+
+    def _projects(self, report: Report) -> list[str]:
+        return [grant.project for grant in self._roster.grants(report.agent)]
 
     def forget(self, agent: str) -> None:
         """It was purged."""
         self._content.pop(agent, None)
+        self._commands.forget_agent(agent)
         self._reports.forget(agent)
 
     def _difference(self, beat: HeartbeatRequest, report: Report) -> HeartbeatResponse:
@@ -106,7 +122,13 @@ class Heartbeats:
         if sum(len(update.detail) for update in updates) > MAX_INLINE_BYTES:
             updates = [ConfigDetail(update.name, update.version, extra=update.extra) for update in updates]
             flags = ResponseFlag.FETCH_CONTINUOUS
-        return HeartbeatResponse(beat.request_id, capabilities=REMEMBERS, continuous_pipeline_config_updates=updates, flags=flags)
+        return HeartbeatResponse(
+            beat.request_id,
+            capabilities=REMEMBERS,
+            continuous_pipeline_config_updates=updates,
+            onetime_pipeline_config_updates=self._commands.due(report.agent, self._projects(report)),
+            flags=flags,
+        )
 
     def fetch(self, agent: str, asked: FetchConfigRequest) -> FetchConfigResponse:
         """The details of configs that the agent is to run, and of no others."""
@@ -119,10 +141,10 @@ class Heartbeats:
         """What an agent is to run, by the name that it knows a config by: `project@config`."""
         return {name: detail for name, detail in self._applied(report).items() if detail is not None and detail.version != DELETED}
 
-    def number(self, report: Report, name: str) -> int | None:
-        """Of the version that an agent is to run of a config; None when it is to run none."""
-        wanted = self.wanted(report).get(name)
-        return wanted.version if wanted is not None else None
+    def number(self, config: Config, group: MachineGroup) -> int | None:
+        """Of a config's present version, as agents have it because of a group; None when it is to run nowhere."""
+        detail = self._detail(config, group)
+        return detail.version if detail is not None and detail.version != DELETED else None
 
     def _applied(self, report: Report) -> dict[str, ConfigDetail | None]:
         """What is applied to an agent's groups. None: this release cannot make a pipeline of it, the agent keeps what it has."""

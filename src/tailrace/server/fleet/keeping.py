@@ -76,11 +76,10 @@ class ReportKeeper:
         changed, self._reports.unsaved = self._reports.unsaved, set()
         reports = [report for agent in changed if (report := self._reports.get(agent)) is not None]
         heard = {report.agent: report.last_beat for report in self._reports if report.agent not in changed} if beats else {}
-        documents = [{"agent_id": one.agent, "document": one.document(), "last_beat": one.last_beat} for one in reports]
         if not changed and not heard:
             return
         try:
-            await self._run(_save, sorted(changed), documents, heard)
+            await self._run(_save, sorted(changed), reports, heard)
         except (TailraceError, SQLAlchemyError) as error:  # the agents are in memory; a server that starts again asks them once more
             self._reports.unsaved |= changed
             log.warning("cannot keep what agents say of themselves", reason=str(error))
@@ -90,7 +89,9 @@ def _load(session: Session) -> list[tuple[dict[str, Any], int]]:
     return [(row.document, row.last_beat) for row in session.scalars(select(ReportRow))]
 
 
-def _save(session: Session, changed: list[str], documents: list[dict[str, Any]], heard: dict[str, int]) -> None:
+def _save(session: Session, changed: list[str], reports: list[Report], heard: dict[str, int]) -> None:
+    """Documents are made here, off the event loop: of a whole fleet they take long."""
+    documents = [{"agent_id": one.agent, "document": one.document(), "last_beat": one.last_beat} for one in reports]
     for start in range(0, len(changed), AT_ONCE):
         session.execute(delete(ReportRow).where(ReportRow.agent_id.in_(changed[start : start + AT_ONCE])))
     if documents:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tailrace.server.db.collection import Collection
 from tailrace.server.db.roster import Roster
 from tailrace.server.db.transactions import Transactions
+from tailrace.server.fleet.commands import Commands
 from tailrace.server.fleet.heartbeats import Heartbeats
 from tailrace.server.fleet.keeping import ReportKeeper
 from tailrace.server.fleet.membership import Membership
@@ -27,10 +28,11 @@ class Management:
     roll: Roll
     keeper: ReportKeeper
     rollouts: Rollouts
+    commands: Commands
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        async with self.keeper.running(), self.rollouts.running():
+        async with self.keeper.running(), self.rollouts.running(), self.commands.running():
             yield
 
 
@@ -38,11 +40,13 @@ async def open_management(transactions: Transactions, roster: Roster, collection
     """`endpoint` is where agents are told to send to."""
     reports = Reports()
     membership = Membership(collection, roster, reports)
-    heartbeats = Heartbeats(collection, reports, membership, endpoint, roster=roster, waking=waking)
+    commands = Commands(transactions, waking)
+    await commands.open()
+    heartbeats = Heartbeats(collection, reports, membership, endpoint, roster=roster, waking=waking, commands=commands)
     keeper = ReportKeeper(transactions, reports, roster)
     await keeper.open()
     rollouts = Rollouts(transactions, collection, reports, membership, waking)
     await rollouts.open()
     heartbeats.version_for, rollouts.runs = rollouts.version_for, heartbeats.number
     roll = Roll(roster, collection, reports, membership, heartbeats)
-    return Management(waking, reports, membership, heartbeats, roll, keeper, rollouts)
+    return Management(waking, reports, membership, heartbeats, roll, keeper, rollouts, commands)

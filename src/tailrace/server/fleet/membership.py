@@ -4,7 +4,7 @@ An address or a user-defined id is only a label: an agent belongs to a group of 
 enrolled in that project, and runs on the system that the group has (the manual: Windows and Linux hosts are never in one group).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tailrace.server.db.collection import Collection
@@ -33,6 +33,8 @@ class Membership:
         self._reports = reports
         self._systems: dict[int, tuple[tuple[object, ...], str]] = {}
         """Group → what its system was found from, and the system."""
+        self._members: dict[int, tuple[tuple[object, ...], Sequence[str]]] = {}
+        """Group → what its members were found from, and the members, by agent."""
 
     def groups_of(self, report: Report) -> Iterator[MachineGroup]:
         """The groups whose member an agent is, by project and name."""
@@ -50,7 +52,16 @@ class Membership:
 
     def members(self, group: MachineGroup) -> list[Report]:
         """By agent."""
-        return [report for report in self._carriers(group) if not self._objection(report, group)]
+        return [report for agent in self.member_ids(group) if (report := self._reports.get(agent)) is not None]
+
+    def member_ids(self, group: MachineGroup) -> Sequence[str]:
+        """In order. Found once, and again when a label or a grant has changed: there may be thousands."""
+        follows_from = group, self._reports.changes, self._roster.changes
+        known = self._members.get(group.id)
+        if known is None or known[0] != follows_from:
+            found = [report.agent for report in self._carriers(group) if not self._objection(report, group)]
+            known = self._members[group.id] = follows_from, found
+        return known[1]
 
     def _carriers(self, group: MachineGroup) -> list[Report]:
         """The agents that carry one of its labels, by agent."""
@@ -93,7 +104,7 @@ class Membership:
 
     def _is_of(self, report: Report, project: str) -> bool:
         """Agents of other projects are nobody's business here, whatever labels they carry."""
-        return any(grant.project == project for grant in self._roster.grants(report.agent))
+        return self._roster.is_granted(report.agent, project)
 
 
 def _noun(group: MachineGroup) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from tailrace import telemetry
 from tailrace.errors import ApiError, TailraceError
 from tailrace.server.db.collection import Collection
-from tailrace.server.db.records import Config, Project
+from tailrace.server.db.records import Config, MachineGroup, Project
 from tailrace.server.db.tables import RolloutRow
 from tailrace.server.db.transactions import Transactions
 from tailrace.server.fleet.membership import Membership
@@ -27,6 +27,8 @@ from tailrace.server.fleet.waking import Waking
 from tailrace.wire.control import ConfigStatus
 
 LOOK_SECS: Final = 2.0
+AT_ONCE: Final = 500
+"""Agents that are looked at before others get their turn."""
 
 log = telemetry.logger("server.rollouts")
 
@@ -65,15 +67,17 @@ class Rollouts:
         self._holding: dict[int, tuple[Rollout, Config | None]] = {}
         """Config → the rollout that holds a version of it back, and what the others have meanwhile."""
         self._settled_at: dict[int, float] = {}
-        self.runs: Callable[[Report, str], int | None] = lambda _report, _name: None
-        """Number of the version that an agent is to run of a config."""
+        self._seen: dict[int, tuple[int, frozenset[str]]] = {}
+        """Rollout → the stage and the members that were looked at last."""
+        self.runs: Callable[[Config, MachineGroup], int | None] = lambda _config, _group: None
+        """Number of the present version of a config, as agents are to run it because of a group."""
 
     async def open(self) -> None:
         """Those that were under way go on."""
         self._all = await self._run(_load)
         for rollout in list(self._all.values()):
             if rollout.state in HOLDING:
-                config = next((one for one in self._collection.configs(rollout.project) if one.id == rollout.config_id), None)
+                config = self._config(rollout)
                 if config is None or config.version != rollout.version:
                     await self._put(replace(rollout, state="superseded"))
                     continue
@@ -103,20 +107,33 @@ class Rollouts:
             raise ApiError(404, "RolloutNotExist", f"there is no rollout {id_} in project `{project}`")
         return found
 
-    def members(self, rollout: Rollout) -> dict[str, Report]:
-        """The agents of the groups that the config is applied to."""
-        config = next((one for one in self._collection.configs(rollout.project) if one.id == rollout.config_id), None)
+    def members(self, rollout: Rollout) -> dict[str, int | None]:
+        """The agents of the groups that the config is applied to, each with the number of the version that it is to run: that of the first
+        group that gives it."""
+        config = self._config(rollout)
         groups = self._collection.groups_of(config) if config is not None else []
-        return {report.agent: report for group in groups for report in self._membership.members(group)}
+        found: dict[str, int | None] = {}
+        for group in reversed(groups):
+            assert config is not None, "it has groups"
+            found |= dict.fromkeys(self._membership.member_ids(group), self.runs(config, group))
+        return found
 
-    def progress(self, rollout: Rollout) -> list[Progress]:
-        """Of the agents that it has come to, and that are still members."""
-        members = self.members(rollout)
-        return [self._progress(rollout, members[agent]) for agent in sorted(rollout.admitted) if agent in members]
+    def _config(self, rollout: Rollout) -> Config | None:
+        return next((one for one in self._collection.configs(rollout.project) if one.id == rollout.config_id), None)
 
-    def _progress(self, rollout: Rollout, report: Report) -> Progress:
-        name = f"{rollout.project}@{rollout.config}"
-        info, wanted = report.continuous.get(name), self.runs(report, name)
+    async def progress(self, rollout: Rollout) -> list[Progress]:
+        """Of the agents that it has come to, and that are still members. Others go on meanwhile: there may be thousands."""
+        members, found = self.members(rollout), list[Progress]()
+        for count, agent in enumerate(sorted(rollout.admitted), 1):
+            report = self._reports.get(agent) if agent in members else None
+            if report is not None:
+                found.append(self._progress(rollout, report, members[agent]))
+            if not count % AT_ONCE:
+                await asyncio.sleep(0)
+        return found
+
+    def _progress(self, rollout: Rollout, report: Report, wanted: int | None) -> Progress:
+        info = report.continuous.get(f"{rollout.project}@{rollout.config}")
         behind = max(0, report.vitals.lag_bytes - rollout.admitted[report.agent])
         if self._reports.standing(report).status in (Status.SILENT, Status.RETIRED):
             if report.vitals.ephemeral or not rollout.was_heard(report):
@@ -189,9 +206,9 @@ class Rollouts:
         """Also one that has stopped: what failed so far is put up with."""
         async with self._changing:
             rollout = self._in(project, id_, ("paused", "stopped"))
-            failed = sum(one.outcome == "failed" for one in self.progress(rollout))
-            allowed = max(rollout.max_failures, failed)
-            lag = {one.agent: rollout.admitted[one.agent] + one.behind for one in self.progress(rollout)}
+            progress = await self.progress(rollout)
+            allowed = max(rollout.max_failures, sum(one.outcome == "failed" for one in progress))
+            lag = {one.agent: rollout.admitted[one.agent] + one.behind for one in progress}
             self._settled_at.pop(id_, None)  # the time that it stood still is no time of running well
             await self._put(replace(rollout, state="running", reason="", max_failures=allowed, admitted={**rollout.admitted, **lag}))
             return self._all[id_]
@@ -251,18 +268,22 @@ class Rollouts:
         if rollout.state not in HOLDING:
             await self._put(rollout)
             return
-        config = next((one for one in self._collection.configs(rollout.project) if one.id == rollout.config_id), None)
+        config = self._config(rollout)
         if config is None or config.version != rollout.version:
             await self._put(replace(rollout, state="superseded", reason="the config was changed meanwhile" if config else "it was deleted"))
             return
         if rollout.state != "running":
             return
-        if why := trouble(rollout, self.progress(rollout)):
+        progress = await self.progress(rollout)
+        if why := trouble(rollout, progress):
             log.warning("a rollout has stopped; the other agents keep the version before", config=rollout.config, reason=why)
             await self._put(replace(rollout, state="stopped", reason=why))
             return
+        before = len(rollout.admitted)
         rollout = await self._admit(rollout)  # agents that have joined meanwhile; the first ones after a kill in `begin`
-        if not is_settled(self.progress(rollout)):
+        if len(rollout.admitted) != before:
+            progress = await self.progress(rollout)
+        if not is_settled(progress):
             self._settled_at.pop(rollout.id, None)
         elif self._clock() - self._settled_at.setdefault(rollout.id, self._clock()) >= rollout.soak_secs:
             self._settled_at.pop(rollout.id)
@@ -277,13 +298,17 @@ class Rollouts:
 
     async def _admit(self, rollout: Rollout) -> Rollout:
         """Let the stage's agents have it; none that had it loses it. The rollout as it is then."""
-        members = self.members(rollout)
-        new = [agent for agent in chosen(rollout, list(members)) if agent not in rollout.admitted]
+        members = frozenset(self.members(rollout))
+        if self._seen.get(rollout.id) == (rollout.stage, members):
+            return rollout
+        new = [agent for agent in chosen(rollout, sorted(members)) if agent not in rollout.admitted]
         if new or self._all[rollout.id].stage != rollout.stage:
-            lag = {agent: members[agent].vitals.lag_bytes for agent in new}
-            heard = {agent: members[agent].moment for agent in new}
+            reports = [report for agent in new if (report := self._reports.get(agent)) is not None]
+            lag = {report.agent: report.vitals.lag_bytes for report in reports}
+            heard = {report.agent: report.moment for report in reports}
             rollout = replace(rollout, admitted={**rollout.admitted, **lag}, heard={**rollout.heard, **heard})
             await self._put(rollout)
+        self._seen[rollout.id] = rollout.stage, members
         return self._all.get(rollout.id, rollout)
 
     async def _put(self, rollout: Rollout) -> None:
@@ -296,6 +321,7 @@ class Rollouts:
         if rollout.state not in HOLDING:
             self._holding.pop(rollout.config_id, None)
             self._settled_at.pop(rollout.id, None)
+            self._seen.pop(rollout.id, None)
         elif rollout.config_id in self._holding:
             self._holding[rollout.config_id] = rollout, self._holding[rollout.config_id][1]
         self._waking.changed(rollout.project)
@@ -305,6 +331,7 @@ class Rollouts:
         for id_ in [rollout.id for rollout in self._all.values() if rollout.project == project]:
             self._holding.pop(self._all.pop(id_).config_id, None)
             self._settled_at.pop(id_, None)
+            self._seen.pop(id_, None)
 
     async def _former(self, config: Config, version: int) -> Config | None:
         versions = await self._collection.config_versions(config.project, config.name)

@@ -9,6 +9,7 @@ from tailrace.server.db.records import Agent, Grant, MachineGroup, Project
 from tailrace.server.db.roster import Roster
 from tailrace.server.db.statements import insert_project
 from tailrace.server.db.transactions import Transactions
+from tailrace.server.fleet.commands import Commands
 from tailrace.server.fleet.heartbeats import Heartbeats
 from tailrace.server.fleet.membership import Membership
 from tailrace.server.fleet.reports import Reports
@@ -16,6 +17,7 @@ from tailrace.server.fleet.roll import Roll
 from tailrace.server.fleet.rollouts import Rollouts
 from tailrace.server.fleet.waking import Waking
 from tailrace.wire.control import (
+    AgentCapability,
     Attributes,
     HeartbeatRequest,
     HeartbeatResponse,
@@ -39,8 +41,15 @@ class Bench:
         self.vault = open_vault(path.with_name("master.key"), create=True)
         self.roster, self.collection = Roster(self.transactions), Collection(self.transactions, self.vault, self.waking.changed)
         self.membership = Membership(self.collection, self.roster, self.reports)
+        self.commands = Commands(self.transactions, self.waking, clock=lambda: self.now)
         self.heartbeats = Heartbeats(
-            self.collection, self.reports, self.membership, "https://logs.example:9481", roster=self.roster, waking=self.waking
+            self.collection,
+            self.reports,
+            self.membership,
+            "https://logs.example:9481",
+            roster=self.roster,
+            waking=self.waking,
+            commands=self.commands,
         )
         self.take(Rollouts(self.transactions, self.collection, self.reports, self.membership, self.waking, clock=lambda: self.now))
         self.roll = Roll(self.roster, self.collection, self.reports, self.membership, self.heartbeats)
@@ -70,7 +79,15 @@ class Bench:
             await self.collection.apply(project, group, name)
 
     def beat(
-        self, agent: str, *, ip: str = "", ids: tuple[str, ...] = (), system: str = "linux", held: Any = (), **more: Any
+        self,
+        agent: str,
+        *,
+        ip: str = "",
+        ids: tuple[str, ...] = (),
+        system: str = "linux",
+        held: Any = (),
+        commands: Any = (),
+        **more: Any,
     ) -> HeartbeatResponse:
         """One in full; `more` are vitals."""
         self.sequences[agent] = self.sequences.get(agent, -1) + 1
@@ -79,7 +96,9 @@ class Bench:
             instance_id=agent.encode(),
             attributes=Attributes(ip=ip.encode(), hostname=f"host-{agent}".encode(), extras={"os": system.encode()}),
             tags=[Tag("user_defined_id", one) for one in ids],
+            capabilities=AgentCapability.CONTINUOUS | AgentCapability.ONETIME,
             continuous_pipeline_configs=list(held),
+            onetime_pipeline_configs=list(commands),
             flags=RequestFlag.FULL_STATE,
             opaque=encode(Vitals(**more)),
         )

@@ -339,7 +339,8 @@ async def test_an_agent_that_falls_silent_with_the_version_has_failed_unless_its
     fleet.away = {agent}
     await fleet.bench.rollouts.resume("shop", id_)
     await fleet.pass_(50)
-    assert [one.outcome for one in fleet.bench.rollouts.progress(fleet.bench.rollouts.get("shop", id_)) if one.agent == agent] == ["silent"]
+    progress = await fleet.bench.rollouts.progress(fleet.bench.rollouts.get("shop", id_))
+    assert [one.outcome for one in progress if one.agent == agent] == ["silent"]
 
 
 async def test_a_project_that_was_deleted_takes_its_rollouts_along(fleet: Fleet) -> None:

@@ -161,7 +161,23 @@ def checked_pipeline(server: Services, project: str, name: str, text: str) -> di
     document = _document(name, text)
     if is_classic(document):
         raise ApiError(400, "InvalidParameter", "a config with `inputDetail` has the classic form: save it through /configs")
-    check_config(name, document, "pipeline", project)
+    return _checked(server, project, name, document, "pipeline")
+
+
+def checked_next(server: Services, config: Config, text: str) -> dict[str, Any]:
+    """What is to be a config's next version, in the form that it has. Raises ApiError 400 InvalidParameter, 404 LogStoreNotExist."""
+    if config.form == "pipeline":
+        return checked_pipeline(server, config.project, config.name, text)
+    document = {key: value for key, value in _document(config.name, text).items() if key not in ("createTime", "lastModifyTime")}
+    if not is_classic(document):
+        raise ApiError(400, "InvalidParameter", f"config `{config.name}` has the classic form, this is a pipeline")
+    if document.get("configName", config.name) != config.name:
+        raise ApiError(400, "InvalidParameter", f"config `{config.name}` cannot be renamed to `{document['configName']}`")
+    return _checked(server, config.project, config.name, document, "classic")
+
+
+def _checked(server: Services, project: str, name: str, document: dict[str, Any], form: Literal["classic", "pipeline"]) -> dict[str, Any]:
+    check_config(name, document, form, project)
     for logstore in logstores_of(document, project):
         if server.catalog.logstore(project, logstore) is None:
             raise ApiError(404, "LogStoreNotExist", f"logstore `{logstore}` does not exist")

@@ -1,16 +1,17 @@
 """Rollouts: a new version of a config that goes out to the agents in stages."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from tailrace.errors import ApiError
 from tailrace.pipeline.documents import MAX_BYTES
 from tailrace.server.api.call import Services
-from tailrace.server.api.v1.collection import ProjectName, allowed_in, checked_pipeline
+from tailrace.server.api.v1.collection import ProjectName, allowed_in, checked_next
 from tailrace.server.api.v1.signed import Caller, Server
-from tailrace.server.fleet.rollout import STAGES, Rollout
+from tailrace.server.fleet.rollout import STAGES, Progress, Rollout
 from tailrace.server.fleet.rollouts import Plan
 
 router = APIRouter(prefix="/projects/{project}/rollouts", tags=["rollouts"])
@@ -21,12 +22,14 @@ UPDATE = "log:UpdateLogtailPipelineConfig"
 
 
 class NewRollout(BaseModel):
-    """A new version of a pipeline that is there already, and how it is to go out."""
+    """A new version of a config that is there already, and how it is to go out."""
 
     model_config = ConfigDict(extra="forbid")
 
     config: str = Field(max_length=128)
-    text: Annotated[str, StringConstraints(max_length=MAX_BYTES)] = Field(description="The pipeline, as YAML or JSON.")
+    text: Annotated[str, StringConstraints(max_length=MAX_BYTES)] = Field(
+        description="The config in its form, as YAML or JSON."
+    )
     stages: Annotated[list[Stage], Field(min_length=1, max_length=20)] = Field(
         default_factory=lambda: list(STAGES), description="Numbers of agents (`3`) and shares (`25%`), rising; the last one is always all."
     )
@@ -68,25 +71,31 @@ async def begin(project: ProjectName, body: NewRollout, caller: Caller, server: 
     """Save a version and let it out to the agents of the first stage."""
     owner = allowed_in(caller, server, project, UPDATE)
     config = server.collection.config(project, body.config)
-    if config.form != "pipeline":
-        raise ApiError(400, "InvalidParameter", f"config `{body.config}` has the classic form: only pipelines go out in stages")
-    document = checked_pipeline(server, project, body.config, body.text)
+    if config.form == "classic":
+        allowed_in(caller, server, project, "log:UpdateConfig")
+    document = checked_next(server, config, body.text)
     plan = Plan(body.stages, body.soak_secs, body.max_failures, body.max_lag_mb * 1_048_576)
-    return _known(server, await server.rollouts.begin(owner, body.config, document, caller.author, plan), with_agents=True)
+    begun = await server.rollouts.begin(owner, body.config, document, caller.author, plan)
+    return _known(server, begun, await server.rollouts.progress(begun))
 
 
 @router.get("")
 async def rollouts(project: ProjectName, caller: Caller, server: Server) -> list[KnownRollout]:
     """The latest first."""
     allowed_in(caller, server, project, "tailrace:ListRollouts")
-    return [_known(server, one) for one in server.rollouts.of(project)]
+    found: list[KnownRollout] = []
+    for one in server.rollouts.of(project):
+        found.append(_known(server, one))
+        await asyncio.sleep(0)  # each counts its members, who may be thousands
+    return found
 
 
 @router.get("/{rollout}")
 async def rollout(project: ProjectName, rollout: RolloutId, caller: Caller, server: Server) -> KnownRollout:
     """With what became of it on each agent."""
     allowed_in(caller, server, project, "tailrace:ListRollouts")
-    return _known(server, server.rollouts.get(project, rollout), with_agents=True)
+    known = server.rollouts.get(project, rollout)
+    return _known(server, known, await server.rollouts.progress(known))
 
 
 @router.post("/{rollout}/pause")
@@ -110,8 +119,7 @@ async def roll_back(project: ProjectName, rollout: RolloutId, caller: Caller, se
     return _known(server, await server.rollouts.roll_back(project, rollout, caller.author))
 
 
-def _known(server: Services, rollout: Rollout, *, with_agents: bool = False) -> KnownRollout:
-    progress = server.rollouts.progress(rollout) if with_agents else []
+def _known(server: Services, rollout: Rollout, progress: Sequence[Progress] = ()) -> KnownRollout:
     return KnownRollout(
         id=rollout.id,
         config=rollout.config,

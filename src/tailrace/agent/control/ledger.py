@@ -1,0 +1,117 @@
+"""The commands that servers gave this agent, and how far each is: small files in `HOME/agent/commands`, so that none is run a second time.
+
+A command is durable before the server hears that the agent has it, and durably begun before anything of it is done. It is remembered for
+a day longer than the server may send it again.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+from tailrace import telemetry
+from tailrace.agent.kinds import checked
+from tailrace.journal import write_private
+from tailrace.wire.commands import LEFT, PROJECT
+from tailrace.wire.control import CommandDetail, ConfigInfo, ConfigStatus
+
+FORMAT: Final = 1
+REMEMBERED_SECS: Final = 86_400.0
+LONGEST_SECS: Final = 31 * 86_400
+MAX_MESSAGE: Final = 1000
+
+State: TypeAlias = Literal["taken", "running", "done", "failed"]
+_STATUS: Final = {"done": ConfigStatus.APPLIED, "failed": ConfigStatus.FAILED}
+
+log = telemetry.logger("agent.commands")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One command. Times are Unix seconds by this machine's clock; `detail` is JSON (`wire.commands`)."""
+
+    server: str
+    id: str
+    project: str
+    detail: str
+    begin_before: float
+    state: State = "taken"
+    message: str = ""
+    began_at: float = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in ("taken", "running")
+
+
+class Ledger:
+    """Of one home. Any thread may ask; one at a time changes. What writes raises OSError when the disk is full."""
+
+    def __init__(self, home: Path, clock: Callable[[], float] = time.time) -> None:
+        self._directory = home / "agent" / "commands"
+        self._clock = clock
+        self._all = {(one.server, one.id): one for one in self._load()}
+
+    @property
+    def open(self) -> list[Taken]:
+        """Those that have not ended, in the order in which they have to begin."""
+        return sorted((one for one in self._all.values() if one.is_open), key=lambda one: (one.begin_before, one.id))
+
+    def infos(self, server: str) -> list[ConfigInfo]:
+        """What a server is told, by command."""
+        all_ = self._all
+        ours = [all_[key] for key in sorted(all_) if key[0] == server]
+        return [ConfigInfo(one.id, 1, _STATUS.get(one.state, ConfigStatus.APPLYING), one.message) for one in ours]
+
+    def take(self, server: str, commands: Iterable[CommandDetail]) -> bool:
+        """Durable on return. Whether any of them is new."""
+        new = [one for one in commands if (server, one.name) not in self._all]
+        for one in new:
+            left = min(LONGEST_SECS, max(1, _number(one.extra.get(LEFT, b""), one.expire_time - int(self._clock()))))
+            project = one.extra.get(PROJECT, b"").decode("utf-8", "replace")
+            self.put(Taken(server, one.name, project, one.detail.decode("utf-8", "replace"), self._clock() + left))
+        return bool(new)
+
+    def put(self, command: Taken) -> Taken:
+        """Durable on return."""
+        command = replace(command, message=command.message[:MAX_MESSAGE])
+        write_private(self._path(command), json.dumps({"format": FORMAT, **asdict(command)}, ensure_ascii=False))
+        self._all = {**self._all, (command.server, command.id): command}
+        return command
+
+    def forget(self, joined: Iterable[str]) -> None:
+        """What no server sends again, and what came from servers that the agent does not belong to any more."""
+        now, known = self._clock(), set(joined)
+        gone = [one for one in self._all.values() if one.server not in known]
+        gone += [one for one in self._all.values() if not one.is_open and one.begin_before + REMEMBERED_SECS < now]
+        for one in gone:
+            self._path(one).unlink(missing_ok=True)
+        self._all = {key: one for key, one in self._all.items() if one not in gone}
+
+    def _path(self, command: Taken) -> Path:
+        """A name that a server gives is never a path."""
+        return self._directory / f"{hashlib.sha256(f'{command.server}/{command.id}'.encode()).hexdigest()[:32]}.json"
+
+    def _load(self) -> Iterator[Taken]:
+        for path in sorted(self._directory.glob("*.json")):
+            try:
+                yield _read(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+                log.warning("cannot read what is known of a command; it is not run again", path=str(path), reason=str(error))
+
+
+def _read(document: dict[str, Any]) -> Taken:
+    """ValueError, KeyError, TypeError, AttributeError for what is no such file."""
+    if document.pop("format") != FORMAT:
+        raise ValueError("it is of another release")
+    command = checked(Taken(**document))
+    if command.state not in get_args(State):
+        raise ValueError(f"its state is `{command.state}`")
+    return command
+
+
+def _number(text: bytes, otherwise: int) -> int:
+    return int(text) if text.isdigit() and len(text) < 10 else otherwise

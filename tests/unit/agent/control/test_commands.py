@@ -1,0 +1,200 @@
+"""What a server told the agent to do once is done once, whatever happens to the agent in between."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tailrace import telemetry
+from tailrace.agent.control.commands import AtWork, Commands, Done
+from tailrace.agent.control.doers import LogLevels, Restarting, Sampling
+from tailrace.agent.control.ledger import REMEMBERED_SECS, Ledger, Taken
+from tailrace.agent.platform import current
+from tailrace.errors import ApiError, StateError, UnreachableError
+from tailrace.wire.commands import KINDS, LogLevel, Restart, Sample
+from tailrace.wire.control import CommandDetail, ConfigStatus
+from tests.integration.agent.running import wait_for
+
+SERVER = "s" * 32
+
+
+def told(id_: str = "c1", *, secs: int = 60, **detail: Any) -> CommandDetail:
+    document = {"kind": "restart", **detail}
+    return CommandDetail(id_, json.dumps(document).encode(), int(time.time()) + secs, {"project": b"shop", "secs_left": str(secs).encode()})
+
+
+class Counting:
+    """Counts how often it began; `ends` is what it says then."""
+
+    def __init__(self, ends: Done | None = None) -> None:
+        self.began, self.ends = 0, ends
+
+    def begin(self, _at: AtWork) -> Done | None:
+        self.began += 1
+        return self.ends
+
+    def follow(self, at: AtWork) -> Done | None:
+        return None if at.here else Done("went on")
+
+
+class Agent:
+    """One start of an agent on a home, with one kind of command."""
+
+    def __init__(self, home: Path, doer: Any, *, allowed: Any = KINDS) -> None:
+        self.laid: list[bytes] = []
+        self.trouble: Exception | None = None
+        self.ledger = Ledger(home)
+        self.commands = Commands(self.ledger, dict.fromkeys(KINDS, doer), allowed=allowed, lay_down=self.lay_down)
+
+    def lay_down(self, _command: Taken, data: bytes) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.laid.append(data)
+
+    def said(self) -> dict[str, tuple[int, str]]:
+        return {info.name: (info.status, info.message) for info in self.commands.infos(SERVER)}
+
+    def until(self, status: ConfigStatus, id_: str = "c1") -> str:
+        """What it says of the command when it is so."""
+        with self.commands.at_work():
+            wait_for(lambda: self.said()[id_][0] == status, "the command", 60)
+        return self.said()[id_][1]
+
+
+def test_a_command_is_done_once_and_told_until_no_server_sends_it_again(tmp_path: Path) -> None:
+    doer = Counting(Done("fine"))
+    agent = Agent(tmp_path, doer)
+    agent.commands.take(SERVER, [told()])
+    assert agent.said() == {"c1": (ConfigStatus.APPLYING, "")}
+    assert agent.until(ConfigStatus.APPLIED) == "fine"
+    agent.commands.take(SERVER, [told()])
+    again = Agent(tmp_path, doer)
+    again.commands.take(SERVER, [told()])
+    assert (again.said(), doer.began) == ({"c1": (ConfigStatus.APPLIED, "fine")}, 1)
+    later = Ledger(tmp_path, lambda: time.time() + 61 + REMEMBERED_SECS)
+    later.forget([SERVER])
+    assert (later.infos(SERVER), list((tmp_path / "agent" / "commands").iterdir())) == ([], [])
+
+
+def test_what_was_begun_before_a_restart_is_not_begun_again(tmp_path: Path) -> None:
+    doer = Counting()
+    agent = Agent(tmp_path, doer)
+    agent.commands.take(SERVER, [told()])
+    with agent.commands.at_work():
+        wait_for(lambda: doer.began, "its begin", 60)
+    again = Agent(tmp_path, doer)
+    assert (again.until(ConfigStatus.APPLIED), doer.began) == ("went on", 1)
+
+
+def test_a_sample_that_a_restart_cut_off_says_so(tmp_path: Path) -> None:
+    agent = Agent(tmp_path, Sampling(current()))
+    agent.ledger.put(Taken(SERVER, "c1", "shop", json.dumps({"kind": "sample", "path": "/etc/hosts"}), time.time() + 60, "running"))
+    assert "started anew in the middle" in agent.until(ConfigStatus.FAILED)
+
+
+def test_what_came_too_late_is_not_done(tmp_path: Path) -> None:
+    doer, ledger = Counting(Done("")), Ledger(tmp_path)
+    ledger.put(Taken(SERVER, "c1", "shop", "{}", time.time() - 1))
+    agent = Agent(tmp_path, doer)
+    assert ("too late" in agent.until(ConfigStatus.FAILED), doer.began) == (True, 0)
+
+
+def test_the_machines_administrator_says_what_servers_may_command(tmp_path: Path) -> None:
+    agent = Agent(tmp_path, Counting(Done("")), allowed=["sample"])
+    agent.commands.take(SERVER, [told()])
+    assert agent.until(ConfigStatus.FAILED) == "the settings of the machine do not allow `restart` (`server_commands`)"
+
+
+@pytest.mark.parametrize("detail", [{"kind": "run", "command": "id"}, {"kind": "sample"}, {"kind": "restart", "shell": "id"}])
+def test_what_is_no_command_is_refused(tmp_path: Path, detail: dict[str, Any]) -> None:
+    agent = Agent(tmp_path, Counting(Done("")))
+    agent.commands.take(SERVER, [told(**detail)])
+    assert agent.until(ConfigStatus.FAILED) == "this release does not know the command"
+
+
+def test_a_result_is_laid_down_before_the_command_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.agent.control.commands.RETRY_SECS", 0.0)
+    agent = Agent(tmp_path, Counting(Done("3 bytes", b"abc")))
+    agent.trouble = UnreachableError("away")
+    agent.commands.take(SERVER, [told()])
+    with agent.commands.at_work():
+        wait_for(lambda: agent.ledger.open and agent.ledger.open[0].state == "running", "its begin", 60)
+        agent.trouble = None
+        wait_for(lambda: agent.laid, "the result", 60)
+        wait_for(lambda: agent.said()["c1"] == (ConfigStatus.APPLIED, "3 bytes"), "the end", 60)
+    assert agent.laid == [b"abc"]
+
+
+def test_a_result_that_the_server_refuses_is_the_commands_failure(tmp_path: Path) -> None:
+    agent = Agent(tmp_path, Counting(Done("", b"abc")))
+    agent.trouble = ApiError(400, "PostBodyTooLarge", "too long")
+    agent.commands.take(SERVER, [told()])
+    assert agent.until(ConfigStatus.FAILED) == "the server does not take the result: too long"
+
+
+def test_a_name_of_a_server_is_never_a_path_and_a_damaged_file_is_no_reason_to_stop(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.take(SERVER, [told("../../etc/passwd"), told("c2")])
+    files = sorted((tmp_path / "agent" / "commands").iterdir())
+    assert [len(path.stem) for path in files] == [32, 32]
+    for text in ("{", "[]", '{"format": 9}', '{"format": 1, "state": 5}'):
+        files[0].write_text(text)
+        assert len(Ledger(tmp_path).open) == 1
+
+
+def test_a_restart_is_over_when_another_process_begins(tmp_path: Path) -> None:
+    asked: list[int] = []
+    doer, command = Restarting(lambda: asked.append(1)), Taken(SERVER, "c1", "shop", "", 0.0)
+    at = AtWork(command, Restart())
+    assert (doer.begin(at), doer.follow(at), len(asked)) == (None, None, 1)
+    assert doer.follow(AtWork(command, Restart(), here=False)) == Done("the worker was started anew")
+    with pytest.raises(StateError, match="without a supervisor"):
+        Restarting(None).begin(at)
+
+
+def test_a_log_level_holds_for_its_time_also_over_a_restart() -> None:
+    usual = telemetry.change_level("warning")
+    try:
+        command, detail = Taken(SERVER, "c1", "shop", "", 0.0, began_at=time.time()), LogLevel(secs=600)
+        LogLevels().begin(AtWork(command, detail))
+        assert telemetry.change_level("warning") == "debug"
+        again = LogLevels()
+        assert again.follow(AtWork(command, detail, here=False)) is None
+        assert telemetry.change_level("debug") == "debug"
+        other, over = (Taken(SERVER, id_, "shop", "", 0.0, began_at=time.time() - 601) for id_ in ("c2", "c1"))
+        assert again.follow(AtWork(other, detail)) == Done("another command has changed the level since")
+        assert again.follow(AtWork(over, detail)) == Done("logged from level debug on for 600 s")
+        assert telemetry.change_level(usual) == "warning"
+    finally:
+        telemetry.change_level(usual)
+
+
+def sampled(tmp_path: Path, text: bytes, **detail: Any) -> list[str]:
+    path = tmp_path / "app.log"
+    path.write_bytes(text)
+    done = Sampling(current()).begin(AtWork(Taken(SERVER, "c1", "shop", "", 0.0), Sample(path=str(path), **detail)))
+    assert done is not None
+    return json.loads(done.result)["lines"]
+
+
+def test_a_sample_is_whole_lines_of_either_end(tmp_path: Path) -> None:
+    text = b"".join(b"line %d\n" % number for number in range(100_000))
+    assert sampled(tmp_path, text, lines=2) == ["line 99998", "line 99999"]
+    assert sampled(tmp_path, text, lines=2, of="start") == ["line 0", "line 1"]
+    assert sampled(tmp_path, b"one\ntwo") == ["one", "two"]
+    assert sampled(tmp_path, b"one\ntwo", of="start") == ["one", "two"]
+    assert sampled(tmp_path, b"") == []
+    assert sampled(tmp_path, b"\xff\n\x00\n") == ["\\xff", "\x00"]
+    assert [len(line) for line in sampled(tmp_path, b"x" * 300_000)] == [262_144]
+
+
+@pytest.mark.parametrize("path", ["/etc/shadow", "/proc/self/environ", "no-such-file"])
+def test_a_sample_is_of_what_the_agent_may_read(tmp_path: Path, path: str) -> None:
+    (tmp_path / "allowed").mkdir()
+    platform = current(roots=[tmp_path / "allowed"])
+    (tmp_path / "allowed" / "link").symlink_to("/etc/passwd")
+    for one in (path if path.startswith("/") else str(tmp_path / "allowed" / path), str(tmp_path / "allowed" / "link")):
+        with pytest.raises(OSError, match=r"forbids|No such file"):
+            Sampling(platform).begin(AtWork(Taken(SERVER, "c1", "shop", "", 0.0), Sample(path=one)))
