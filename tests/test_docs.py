@@ -81,7 +81,7 @@ def test_commands_in_documents_are_commands_of_the_cli(page: Path):
             unknown.append(" ".join(words))
             continue
         deep = 1 if words[0] in WITHOUT_VERBS else 2
-        deep += words[:2] in (["config", "generate"], ["agent", "token"])
+        deep += words[:2] in (["config", "generate"], ["agent", "token"], ["agent", "command"])
         nested = words[:deep]
         shown = help_of(*nested)
         unknown += [f"{' '.join(nested)} {flag}" for flag in words if flag.startswith("--") and flag.partition("=")[0] not in shown]

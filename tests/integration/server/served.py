@@ -19,6 +19,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /users": {"name": "made-by-a-test", "password": "correct horse battery"},
     "POST /keys": {"role": "reader"},
     "POST /tokens": {"project": "{project}"},
+    "POST /projects/{project}/commands": {"command": {"kind": "restart"}},
 }
 QUERIES = {"GET /projects/{project}/logstores/{logstore}/tail/stream": "secs=0.1"}
 """What makes an answer end that goes on otherwise."""
