@@ -151,9 +151,7 @@ def _give(
 ) -> int:
     """`waits`: until it is over on all agents that are there, for a minute at most."""
     if not agents and not group:
-        raise UsageError(
-            "it is not said which agents are to do it", hint="`--agent ID…` or `--group NAME`: `tailrace agent list`"
-        )
+        raise UsageError("it is not said which agents are to do it", hint="`--agent ID…` or `--group NAME`: `tailrace agent list`")
     body = {"command": detail, "agents": agents or [], "group": group, "expires_secs": seconds_of(expires)}
     target = connect_to_project(connection)
     with Client(target) as client:

@@ -27,9 +27,7 @@ class NewRollout(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     config: str = Field(max_length=128)
-    text: Annotated[str, StringConstraints(max_length=MAX_BYTES)] = Field(
-        description="The config in its form, as YAML or JSON."
-    )
+    text: Annotated[str, StringConstraints(max_length=MAX_BYTES)] = Field(description="The config in its form, as YAML or JSON.")
     stages: Annotated[list[Stage], Field(min_length=1, max_length=20)] = Field(
         default_factory=lambda: list(STAGES), description="Numbers of agents (`3`) and shares (`25%`), rising; the last one is always all."
     )
