@@ -86,7 +86,7 @@ class Installation:
                 process.wait()
         self._log.close()
 
-    def wait_until_ready(self, seconds: float = 60) -> None:
+    def wait_until_ready(self, seconds: float = 180) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
@@ -99,7 +99,7 @@ class Installation:
             time.sleep(0.05)
         raise AssertionError(f"the server was not ready within {seconds} s:\n{self.tail()}")
 
-    def wait_until_at_work(self, lives: int, seconds: float = 60) -> None:
+    def wait_until_at_work(self, lives: int, seconds: float = 180) -> None:
         """Until the agent has begun to work in its `lives`-th life."""
         deadline = time.monotonic() + seconds
         while self._output.read_text(errors="replace").count("agent is at work") < lives:

@@ -57,7 +57,7 @@ class Agent:
         self.discovery = Discovery(config, lane, Roots(), watch=lambda directory: True, unwatch=lambda directory: None)
         self.files = Files(config, lane, Roots(), self.want)
         self.reader = Reader(config, lane, self.files.inspection)
-        for _ in self.files.go_on(self.discovery.ours()):
+        for _ in self.files.go_on(self.discovery.ours(), self.discovery.watch_early):
             pass
         self.scan(first=True)
 

@@ -29,6 +29,13 @@ LIVES = {
         "write look copytruncate write look copytruncate compress@0 pause compress@0 write read"
     ),
     "a compressed file before a live one": "write rename write restart stop compress copytruncate_late+late write",
+    "what stood there is over when its place has been looked at": (
+        "write look read pause restart rename write compress rename+create rename+create look write"
+    ),
+    "what a search saw in a file that was empty when it was looked at": (
+        "write copytruncate look rename+create look write copytruncate pause sweep write read rename+create"
+    ),
+    "a known rotated file that another one has replaced": "write truncate look restart delete_live pause write look rename pause write",
     "a file on the inode of a restarted one": "write restart copytruncate stop delete_live start write read restart restart",
 }
 VALUES = {"write": {"count": 1}, "copytruncate_late": {"count": 1}, "compress": {"index": 1}, "read": {"turns": 5}}

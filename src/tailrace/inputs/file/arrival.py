@@ -120,9 +120,12 @@ class Arrival:
 
     def _follow_on(self, generation: Generation, path: str, before: tuple[int, int]) -> None:
         """`generation` stands at `path` now: it is read after what stood there before, and after what came and went in between."""
+        if any(before):
+            self._succession.verify_rotated(path)
         previous = self._table.at.get(path)
         if previous is not None and previous is not generation and previous.is_open:
             previous = self._inspection.as_it_is(previous)
+        if any(before):  # what was found just now came before it
             generation.opened = time.time_ns()
             self._context.remember(generation.stream, generation.position())
         if previous is not None and previous is not generation:
@@ -130,8 +133,6 @@ class Arrival:
             self._inspection.keep_nameless(previous)
             self._table.wanted(previous)
         self._table.at[path] = generation
-        if any(before):
-            self._succession.verify_rotated(path)
         for next_ in [*(self._succession.missed.between(*before, generation, path) if any(before) else []), generation]:
             if previous is not None and previous is not next_:
                 read_after(previous, next_)

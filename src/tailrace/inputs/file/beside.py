@@ -110,10 +110,12 @@ class Beside:
         near = [one for one in self._table.generations.values() if one.path.startswith(stem) and not own.isdisjoint(family(one.path))]
         for one in near:
             if one.is_open and not one.head[0]:
+                blank_at = one.modified
                 one.look(time.time_ns())
                 one.note_head()
                 one.note_ahead()
                 if one.head[0]:  # what is found to be its copy may be all that is left of it at the next start
+                    one.blank_at = one.blank_at or blank_at
                     self._table.context.remember(one.stream, one.position())
         notes = [
             note

@@ -80,6 +80,8 @@ class Discovery:
         leaving, self.leaving = self.leaving, []
         patterns = [(root, pattern) for root in [*self._roots.all, *leaving] for pattern in self._paths.patterns(root)]
         scan = yield from walk.run(patterns)
+        for path in self._watched - scan.directories.keys():  # watched early, and not ours any more
+            self._leave(path)
         self._claims, self._scanned = claims, True
         self.directories = scan.directories
         self._polled.clear()
@@ -149,15 +151,20 @@ class Discovery:
             return ""
         return self._context.claims.better(self._context.pipeline, path)
 
+    def watch_early(self, path: str) -> bool:
+        """Watch a directory where files of ours stood before, which the first walk has not come to yet."""
+        watches = self._context.bounds.watches
+        if path not in self._watched and len(self._watched) >= watches.room(self):
+            return False
+        self._watched.add(path)
+        watches.hold(self, len(self._watched))
+        return self._watch(path)
+
     def _enter(self, directory: Directory) -> bool:
         """Watch it; again in each walk, because another directory may stand there by now."""
-        watches = self._context.bounds.watches
-        if directory.path not in self._watched and len(self._watched) >= watches.room(self):
-            self.crowd += 1
-            return False
-        self._watched.add(directory.path)
-        watches.hold(self, len(self._watched))
-        return self._watch(directory.path)
+        watched = self.watch_early(directory.path)
+        self.crowd += directory.path not in self._watched
+        return watched
 
     def _leave(self, path: str) -> None:
         if path in self._watched:

@@ -57,14 +57,14 @@ class Files:
         self._table.meanwhile = meanwhile
 
     # --- scans ------------------------------------------------------------------------------------------------------------------
-    def go_on(self, is_ours: Callable[[str], bool]) -> Iterator[None]:
+    def go_on(self, is_ours: Callable[[str], bool], watch: Callable[[str], object]) -> Iterator[None]:
         """Before the first scan, in steps: what is known and stands where it stood goes on at once, those first that were written last;
-        then what was only noted and has changed."""
+        then what was only noted and has changed. `watch`: to be told of changes in a directory from now on."""
         for file, path in self._restoring.standing():
             if is_ours(path) and (look := look_at(path)) is not None and look[:2] == file:
                 self._restoring.at_once(file, path, look)
             yield
-        for found in self._table.notes.changed():
+        for found in self._table.notes.changed(watch):
             if found is not None and is_ours(found[0]):
                 self._changed_since_noted(*found)
             yield
@@ -75,6 +75,17 @@ class Files:
             note = self._table.notes.get(look[:2])
             if note is not None and note[1:3] != look[2:]:
                 self._changed_since_noted(child(directory.path, name), look)
+
+    def changed_early(self, path: str) -> None:
+        """During the first scan, an event tells of a path of ours: what is known to stand there is read at once."""
+        look = look_at(path)
+        if look is None:
+            return
+        current, note = self._table.at.get(path), self._table.notes.get(look[:2])
+        if current is not None and current.file == look[:2]:
+            self._grown(current, look, changed=True)
+        elif note is not None and note[1:3] != look[2:]:
+            self._changed_since_noted(path, look)
 
     def _changed_since_noted(self, path: str, look: Look) -> None:
         """What may have been rotated away from another file that is there, or was, is left until all files are known."""

@@ -8,7 +8,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 from tailrace.inputs.file.config import FileConfig
@@ -287,20 +287,33 @@ class Follower:
 
     # --- walks ------------------------------------------------------------------------------------------------------------------
     def _begin(self) -> None:
-        """The first walk, after what a former process knew and what has changed since: that is read meanwhile. Events wait until all is
-        known."""
-        steps = self._files.go_on(self._discovery.ours())
+        """The first walk, after what a former process knew and what has changed since: that is read meanwhile. What events tell of other
+        files waits until all is known."""
+        is_ours = self._discovery.ours()
+        steps = self._files.go_on(is_ours, self._discovery.watch_early)
         self._begin_walk()
         going_on, poll_at = True, 0.0
         while not self._stopping.is_set() and (going_on or self._walk_on()):  # each file is looked at several times as fast as in a walk
             until = time.monotonic() + TURN_SECS
             while going_on and time.monotonic() < until:
                 going_on = next(steps, steps) is None
+            self._take_early(is_ours)
             self._read_ready()
             if time.monotonic() >= poll_at:
                 self._look_at_hot(time.monotonic())
                 self._look_after_changed()
                 poll_at = time.monotonic() + HOT_SECS
+
+    def _take_early(self, is_ours: Callable[[str], bool]) -> None:
+        """Changes during the first walk: all of them are noticed when it is over, what is known already is read on at once."""
+        if not self._watcher.wait(0):
+            return
+        for change in self._watcher.changes():
+            self._later[change] = None
+            path = child(change.directory, change.name)
+            if not (change.overflow or change.is_directory) and is_ours(path):
+                self._files.changed_early(path)
+        self._watcher.wake()
 
     def _begin_walk(self) -> None:
         removed, now = self._roots.take_removed(), time.monotonic()

@@ -81,6 +81,8 @@ class Generation:
     """The size of which the checkpoint knows, and when it was told so beyond what was read (monotonic seconds)."""
     settled: bool = False
     """The last look came so long after the last change that no other can hide in the same tick of the clock."""
+    blank_at: int = 0
+    """mtime in ns at the last look that found nothing in it, as long as it was not looked for what was in it since; 0 otherwise."""
     before: tuple[int, int] = (0, 0)
     """Birth time and last writing of what stood at its path before it; zeros when nothing is known of that. What was written later and
     rotated away was missed."""
@@ -165,6 +167,8 @@ class Generation:
         position["seen"] = [self.size, self.modified]
         if self.ahead[0] > self.offset:
             position["ahead"] = [self.ahead[0], self.ahead[1].hex()]
+        if self.blank_at:
+            position["blank_at"] = self.blank_at
         if any(self.before):
             position["before"] = list(self.before)
         if self.unfinished:
@@ -222,6 +226,11 @@ class Generation:
         assert self.content is not None, "only an open generation is looked at"
         status = self.content.status()
         return self.differs(status.st_size, status.st_mtime_ns)
+
+    @property
+    def may_have_held_other(self) -> bool:
+        """Whether something else may have been in the open file, of which nothing was read, before what is in it now."""
+        return not self.offset and (self.blank_at > 0 or self.may_have_changed())
 
     def differs(self, size: int, modified: int) -> bool:
         """Whether the file may have changed since the last look."""

@@ -71,7 +71,7 @@ class Inspection:
         if generation.ended or generation.is_unpacked or not (generation.is_open or (not self.handles.lacking and self.reopen(generation))):
             return
         seen = generation.sight
-        if not generation.offset and generation.may_have_changed() and self.came_before(generation):
+        if generation.may_have_held_other and self.came_before(generation):
             return
         generation.look(time.time_ns())
         if not generation.unchanged():
@@ -110,7 +110,7 @@ class Inspection:
         nothing of it is to be read."""
         if not generation.unchanged():
             return self.truncated(generation)
-        if not generation.offset and generation.may_have_changed():
+        if generation.may_have_held_other:
             self.came_before(generation)
         return generation
 

@@ -60,9 +60,11 @@ class Missed:
 
     def came_before(self, generation: Generation) -> bool:
         """Whether a file that was empty when it was looked at had other bytes since, which were copied away: they are read first then."""
-        if generation.head[0] or _unchanged_since(Path(generation.path).parent, generation.opened) or not generation.unchanged():
+        blank_at = generation.blank_at or (0 if generation.head[0] else generation.modified)
+        generation.blank_at = 0
+        if not blank_at or _unchanged_since(Path(generation.path).parent, generation.opened) or not generation.unchanged():
             return False
-        times = generation.modified, generation.written_at
+        times = blank_at, generation.written_at
         rotated = [one for one in rotated_from(generation.path) if times[0] <= one.modified <= times[1]]
         earlier = {one.file: None for one in itertools.takewhile(lambda one: one.file != generation.file, rotated)}
         for one in map(self._table.generations.get, earlier):
@@ -73,11 +75,12 @@ class Missed:
             [one for one in self._beside.candidates(generation.path, times[0]) if one.size and one.file in earlier],
             generation.path,
             born=generation.born,
-            modified=generation.modified,
+            modified=blank_at,
             known=self._beside.known(generation.path),
             before=generation.opened,
         )
         generation.look(time.time_ns())
+        generation.blank_at = 0
         if chain:
             self._line_up(generation, [*chain, generation])
         return bool(chain)

@@ -7,7 +7,7 @@ A note says that nothing of its file is to be read before the file changes, and 
 import functools
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -71,13 +71,15 @@ class Notes:
         self._files[file] = note._replace(row=key)
         self._changed.add(key)
 
-    def changed(self) -> Iterator[tuple[str, Look] | None]:
+    def changed(self, watch: Callable[[str], object]) -> Iterator[tuple[str, Look] | None]:
         """Path and look of the noted files that have changed and stand in the directory where they stood; None after each directory. Those
-        directories come first in which a file was written last. A walk takes several times as long for each file."""
+        directories come first in which a file was written last, and each is watched first. A walk takes several times as long for each
+        file."""
         latest: dict[str, tuple[int, int]] = {}
         for row in self._rows.values():
             latest[row.directory] = max(latest.get(row.directory, (0, 0)), (row.modified, row.device))
         for directory, (_, device) in sorted(latest.items(), key=lambda one: one[1], reverse=True):
+            watch(directory)
             yield from self._changed_in(directory, device)
             yield None
 

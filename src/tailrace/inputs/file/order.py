@@ -7,8 +7,10 @@ from tailrace.inputs.file.generation import Generation
 
 
 def read_after(first: Generation, second: Generation) -> None:
-    second.after = first
-    first.followers.append(second)
+    """What is over is waited for no longer."""
+    if not first.ended:
+        second.after = first
+        first.followers.append(second)
 
 
 def line_up(generation: Generation, chain: Sequence[Generation], last: Sequence[Generation]) -> None:

@@ -130,7 +130,7 @@ class Reader:
     def _block(self, generation: Generation, looked_at: int) -> tuple[bool, bytes | None]:
         """The next bytes, and whether they end with a record; None when others must be read instead."""
         before = generation.sight
-        if not generation.offset and generation.may_have_changed() and self._inspection.came_before(generation):
+        if generation.may_have_held_other and self._inspection.came_before(generation):
             return False, None
         generation.look(looked_at)
         ahead = self._whole_records(generation)

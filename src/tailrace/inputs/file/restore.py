@@ -320,6 +320,7 @@ def _generation(state: StreamState, location: str) -> Generation:
     generation.opened = int(state.next.get("opened", 0))
     generation.size, generation.modified = state.next.get("seen", (0, 0))
     generation.read_to_end_at = int(state.next.get("read_to_end_at", 0))
+    generation.blank_at = int(state.next.get("blank_at", 0))
     born, modified = state.next.get("before", (0, 0))
     generation.before = int(born), int(modified)
     return generation

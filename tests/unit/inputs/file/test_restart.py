@@ -83,6 +83,28 @@ def test_what_was_only_noted_is_found_before_any_directory_is_walked(following, 
     assert sorted(following.contents) == ["new", "new b"]
 
 
+def test_what_was_only_noted_and_changes_while_the_directories_are_walked_does_not_wait_for_that(following, tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.log", "old\n")
+    with following:
+        following.expect()
+    write(tmp_path / "a.log", "new\n")
+    monkeypatch.setattr(Discovery, "walk", lambda discovery: itertools.repeat(None))  # finds nothing, and never ends
+    following.start(scanned=False, TailSizeKB=0)
+    following.expect("new")
+    write(tmp_path / "b.log", "new b\n")
+    following.expect("new", "new b")
+
+
+def test_directories_where_nothing_of_ours_is_any_more_are_watched_no_longer_than_the_first_walk_takes(following, tmp_path):
+    (tmp_path / "a").mkdir()
+    write(tmp_path / "a" / "x.log", "old\n")
+    with following.start(FilePaths=[f"{tmp_path}/**/*.log"], MaxDirSearchDepth=1):
+        following.expect()
+    with following.start(FilePaths=[f"{tmp_path}/*.log"]):
+        assert following.input._follower._discovery._watched == {str(tmp_path)}
+
+
 def test_what_may_have_been_rotated_away_waits_for_the_scan(following, tmp_path, end_of_walk):
     for name in ("a.log", "a-1.log"):
         write(tmp_path / name, "old\n")
@@ -108,7 +130,7 @@ def test_directories_that_were_written_to_last_are_looked_at_first(following, tm
     for name in names:
         write(tmp_path / name / "x.log", "new\n")
     notes = Notes(following.lane, following.lane.streams)
-    assert [Path(found[0]).parent.name for found in notes.changed() if found is not None] == names
+    assert [Path(found[0]).parent.name for found in notes.changed(lambda directory: True) if found is not None] == names
 
 
 def test_what_was_rotated_meanwhile_waits_for_the_scan_and_comes_in_order(following, tmp_path, end_of_walk):
