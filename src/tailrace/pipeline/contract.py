@@ -110,6 +110,11 @@ class InputContext(Protocol):
         asking again: so an input can go on looking around while its target is full."""
         ...
 
+    @property
+    def lacks_cpu(self) -> bool:
+        """Whether it is only CPU that the next `submit` has to wait for: what looking around takes of it is not there for reading."""
+        ...
+
     def source_goes(self, stream: str, *, more_comes: bool = False) -> None:
         """The bytes of this stream cannot be read again, or soon not any more (truncated, its last link gone): what was submitted and is
         not acknowledged goes into the spool at once; with `more_comes` also what is submitted from now on."""
@@ -199,6 +204,15 @@ class ReportsSources(Protocol):
 
     def sources(self) -> Sequence[SourceStatus]:
         """May be called from any thread while the input works; what it says is a moment old."""
+        ...
+
+
+@runtime_checkable
+class ReportsChanges(Protocol):
+    """An input with so many streams that whoever looks every few seconds should not look at all of them."""
+
+    def lately(self) -> Sequence[SourceStatus]:
+        """Of the streams that were read since the last call, or grew, or are behind. From any thread, but always the same one."""
         ...
 
 

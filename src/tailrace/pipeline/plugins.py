@@ -19,6 +19,7 @@ MODULES: Final[dict[str, dict[str, str]]] = {
         "processor_parse_timestamp_native": "tailrace.processors.parse_timestamp",
         "processor_filter_regex_native": "tailrace.processors.filter_regex_native",
         "processor_filter_regex": "tailrace.processors.filter_regex",
+        "processor_filter_key_regex": "tailrace.processors.filter_key_regex",
         "processor_desensitize_native": "tailrace.processors.desensitize_native",
         "processor_desensitize": "tailrace.processors.desensitize",
         "processor_regex": "tailrace.processors.regex",
@@ -49,6 +50,7 @@ MODULES: Final[dict[str, dict[str, str]]] = {
         "processor_timestamp_filter_native": "tailrace.processors.timestamp_filter_native",
         "processor_rate_limit": "tailrace.processors.rate_limit",
         "processor_geoip": "tailrace.processors.geoip",
+        "processor_cloud_meta": "tailrace.processors.cloud_meta",
         "processor_encrypt": "tailrace.processors.encrypt",
         "processor_md5": "tailrace.processors.md5",
         "processor_base64_encoding": "tailrace.processors.base64_encoding",
@@ -124,8 +126,8 @@ PUBLIC: Final[dict[str, frozenset[str]]] = {
             "service_wineventlog",
         }
     ),
-    "processor": frozenset({"processor_cloud_meta", "processor_k8s_meta", "processor_otel_metric", "processor_spl"}),
-    "aggregator": frozenset({"aggregator_opentelemetry", "aggregator_skywalking"}),
+    "processor": frozenset({"processor_k8s_meta", "processor_otel_metric", "processor_otel_trace", "processor_spl"}),
+    "aggregator": frozenset({"aggregator_logstore_router", "aggregator_opentelemetry", "aggregator_skywalking"}),
     "flusher": frozenset(
         {
             "flusher_clickhouse",

@@ -111,6 +111,11 @@ PROCESSING: Final = (
         "GEOIP_ALARM", "warning", "an address is not in the database", "use a newer database",
         "tests/unit/processors/test_geoip.py::test_what_counts_as_failed",
     ),
+    AlarmKind(
+        "CLOUD_META_ALARM", "warning", "`processor_cloud_meta`: the metadata service does not answer; nothing is added to the events",
+        "set `Platform` to `auto` where machines are no ECS instances",
+        "tests/unit/processors/test_cloud_meta.py::test_a_service_that_does_not_answer_is_told_where_it_must_be_there",
+    ),
     AlarmKind("REGEX_FIND_ALARM", "error", "an event lacks the field that `processor_regex` reads, where `NoKeyError` asks for it", _FIELD, _FAILURES),
     AlarmKind("SPLIT_FIND_ALARM", "error", "an event lacks the field that a splitting processor reads, where `NoKeyError` asks for it", _FIELD, _FAILURES),
     AlarmKind(

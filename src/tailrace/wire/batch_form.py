@@ -6,6 +6,7 @@ Logtail's `SlsLogPackageList` with our identity in field 100. The log groups ins
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tailrace.batch.twin.varint import varint
 from tailrace.errors import TailraceError
 from tailrace.wire.identity import Identity
 from tailrace.wire.protobuf import BYTES, FIXED64, VARINT, Value, WireError, delimited, fields, fixed64, number, prefix
@@ -18,6 +19,8 @@ EPOCH_SIZE = FINGERPRINT_SIZE = 16
 WIRE_TYPES = {1: BYTES, 2: FIXED64, 3: VARINT, 4: VARINT, 5: VARINT, 6: VARINT, 7: VARINT, 8: BYTES, 9: VARINT, 10: VARINT}
 REQUIRED = {1: "epoch", 2: "stream", 3: "sequence", 6: "start", 7: "end", 8: "fingerprint"}
 _EPOCH, _FINGERPRINT = prefix(1, EPOCH_SIZE), prefix(8, FINGERPRINT_SIZE)
+_SEQUENCE, _START, _END, _BELOW = (varint(field << 3) for field in (3, 6, 7, 9))
+"""Before the numbers that every identity has: there may be a thousand in a request."""
 COPIED_BYTES = 8192
 """Data shorter than this is copied: a piece of its own costs more."""
 UINT32 = 0xFFFF_FFFF
@@ -66,14 +69,14 @@ def pieces(packages: Iterable[Package]) -> list[bytes]:
 
 def encode_identity(identity: Identity) -> bytes:
     """Fields in the order of their numbers; those that hold their default are left out."""
-    parts = [_EPOCH, identity.epoch, fixed64(2, int(identity.stream, 16)), number(3, identity.sequence)]
+    parts = [_EPOCH, identity.epoch, fixed64(2, int(identity.stream, 16)), _SEQUENCE, varint(identity.sequence)]
     if identity.part:
         parts.append(number(4, identity.part))
     if identity.parts != 1:
         parts.append(number(5, identity.parts))
-    parts += [number(6, identity.start), number(7, identity.end), _FINGERPRINT, identity.fingerprint]
+    parts += [_START, varint(identity.start), _END, varint(identity.end), _FINGERPRINT, identity.fingerprint]
     if identity.acknowledged_below:
-        parts.append(number(9, identity.acknowledged_below))
+        parts += [_BELOW, varint(identity.acknowledged_below)]
     if identity.ended:
         parts.append(number(10, 1))
     return b"".join(parts)

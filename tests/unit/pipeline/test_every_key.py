@@ -82,6 +82,10 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "ConditionExp.type": "tests/unit/processors/test_filter_regex_native.py::test_refusals",
         "DiscardingNonUTF8": "tests/unit/processors/test_filter_regex_native.py::test_blanking_is_asked_for_by_its_key",
     },
+    "processor_cloud_meta": {
+        "Platform": "tests/unit/processors/test_cloud_meta.py::test_the_machines_facts_become_fields",
+        "ReadOnce": "tests/unit/processors/test_cloud_meta.py::test_what_is_read_once_stays_as_it_was",
+    },
     "processor_dict_map": {
         "DictFilePath": "tests/unit/processors/test_dict_map.py::test_a_dictionary_from_a_file",
         "MaxDictSize": "tests/unit/processors/test_dict_map.py::test_a_dictionary_has_1000_entries_at_most_by_default",

@@ -68,6 +68,7 @@ FILTERS = [
         Include=({}, {"a": "^1"}),
         Exclude=({}, {"b": "2"}),
     ),
+    *cases("processor_filter_key_regex", {"Include": ["a"]}, [{"a": "1", "b": "2"}, {"a": "3"}], Include=([], ["b"]), Exclude=([], ["b"])),
     *cases(
         "processor_timestamp_filter_native",
         {"SourceKey": "t", "LowerBound": 10},
@@ -130,6 +131,14 @@ FIELDS = [
     ),
 ]
 
+CLOUD = cases(
+    "processor_cloud_meta",
+    {"Platform": "mock", "Metadata": ["__cloud_zone__"]},
+    [{"a": "{}"}],
+    Metadata=(REQUIRED, ["__cloud_region__"]),
+    RenameMetadata=({}, {"__cloud_zone__": "zone"}),
+    JSONPath=("", "a"),
+)
 SWITCH = "processor_fields_with_condition"
 EQUALS: dict[str, Any] = {"FieldConditions": {"a": "1"}}
 ADD = {"type": "processor_add_fields", "Fields": {"a": "new"}}
@@ -322,10 +331,12 @@ PLACES = cases(
     NoCoordinate=(False, True),
 )
 
-CASES = [*FILTERS, *FIELDS, *CONDITIONS, *MASKS, *TIMES, *PLACES]
+CASES = [*FILTERS, *FIELDS, *CLOUD, *CONDITIONS, *MASKS, *TIMES, *PLACES]
 ELSEWHERE = {
     (FILTER, "ConditionExp.type"): "has one value",
     (FILTER, "DiscardingNonUTF8"): "test_filter_regex_native: bytes that are no text cannot be written here",
+    ("processor_cloud_meta", "Platform"): "test_cloud_meta: needs a cloud",
+    ("processor_cloud_meta", "ReadOnce"): "test_cloud_meta: needs a cloud",
     ("processor_dict_map", "DictFilePath"): "test_dict_map: a file takes the place of `MapDict`",
     ("processor_dict_map", "MaxDictSize"): "test_dict_map: a larger dictionary is refused",
     ("processor_encrypt", "KeepSourceValueIfError"): "test_digests: needs a library that fails",

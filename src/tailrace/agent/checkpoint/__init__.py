@@ -2,6 +2,6 @@
 
 from tailrace.agent.checkpoint.opening import Opened, open_checkpoint
 from tailrace.agent.checkpoint.rows import Content, StreamRow
-from tailrace.agent.checkpoint.writer import CheckpointWriter
+from tailrace.agent.checkpoint.writer import Acknowledged, CheckpointWriter
 
-__all__ = ["CheckpointWriter", "Content", "Opened", "StreamRow", "open_checkpoint"]
+__all__ = ["Acknowledged", "CheckpointWriter", "Content", "Opened", "StreamRow", "open_checkpoint"]

@@ -5,6 +5,8 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic_core import to_json
+
 from tailrace.errors import DamagedError
 from tailrace.pipeline.contract import Position, Range
 
@@ -26,11 +28,15 @@ def unsealed(table: str, row: Values) -> Values:
     return row[:-1]
 
 
-_encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode  # `json.dumps` would build one per call
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would build one per call
 
 
 def dump(position: Position) -> str:
-    return _encode(position)
+    """As JSON. Each range has one: pydantic's encoder takes a fifth of the time, but no path that is not UTF-8."""
+    try:
+        return to_json(position).decode()
+    except ValueError:
+        return _encode(position)
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tailrace import telemetry
 from tailrace.agent.checkpoint.database import CAUGHT_UP, MISSING, ROLLED_BACK, Database
@@ -26,6 +27,14 @@ COPY_SECS = 600.0
 RETRY_SECS = 1.0
 
 Callback = Callable[[], object]
+
+
+class Acknowledged(NamedTuple):
+    """Of one stream: its row as it was opened, ranges of it by their sequences, and the acknowledged prefix where that moved."""
+
+    opened: StreamRow
+    sequences: Iterable[int]
+    prefix: tuple[int, Position] | None
 
 
 @dataclass(slots=True)
@@ -100,13 +109,19 @@ class CheckpointWriter:
 
     def acknowledge(self, opened: StreamRow, sequences: Iterable[int], prefix: tuple[int, Position] | None, done: Callback) -> None:
         """Prepared ranges are acknowledged; `prefix` is (last sequence, position) of the acknowledged prefix where it moved."""
+        self.acknowledge_all([Acknowledged(opened, sequences, prefix)], done)
+
+    def acknowledge_all(self, streams: Iterable["Acknowledged"], done: Callback) -> None:
+        """The same for ranges of many streams."""
         with self._lock:
-            row = self._row(opened)
-            if prefix is not None:
-                through, row.committed = prefix
-                if through >= row.next_sequence:  # its end was never prepared, because nothing of it was to be sent
-                    row.goes_on(row.committed, through + 1)
-            self._batch.acknowledged.extend((row.id, sequence) for sequence in sequences)
+            now, sequences = int(time.time()), self._batch.acknowledged
+            for one in streams:
+                row = self._row(one.opened, now)
+                if one.prefix is not None:
+                    through, row.committed = one.prefix
+                    if through >= row.next_sequence:  # its end was never prepared, because nothing of it was to be sent
+                        row.goes_on(row.committed, through + 1)
+                sequences += [(row.id, sequence) for sequence in one.sequences]
             self._batch.callbacks.append(done)
             self._wait_for_company()
 
@@ -156,10 +171,10 @@ class CheckpointWriter:
             self._batch.notes[name] = value
             self._wait_for_company()
 
-    def _row(self, opened: StreamRow) -> StreamRow:
+    def _row(self, opened: StreamRow, now: int = 0) -> StreamRow:
         row = self._streams.setdefault(opened.id, opened)
         self._batch.streams[row.id] = row
-        row.updated = int(time.time())
+        row.updated = now or int(time.time())
         return row
 
     def _wait_for_company(self) -> None:

@@ -4,11 +4,11 @@ A range is prepared, that is durable in the checkpoint, before it is first sent;
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from tailrace.agent.checkpoint import CheckpointWriter
-from tailrace.agent.lanes.streams import Entry, Stream
+from tailrace.agent.checkpoint import Acknowledged, CheckpointWriter
+from tailrace.agent.lanes.streams import Entry, Sender, Stream
 from tailrace.agent.spool import release
 from tailrace.pipeline.contract import Range
 
@@ -106,31 +106,42 @@ class UnderWay:
             entry.unacknowledged -= 1
             if not entry.unacknowledged:
                 done.setdefault(entry.stream, []).append(entry)
-        for stream, whole in done.items():
-            self.settle(stream, whole)
+        self._settle(done)
 
     def settle(self, stream: Stream, entries: Sequence[Entry]) -> None:
         """Entries have no part left that is not acknowledged: tell the checkpoint, then their input."""
+        self._settle({stream: entries})
+
+    def _settle(self, done: Mapping[Stream, Sequence[Entry]]) -> None:
+        """Of many streams at once: thousands of files may have a line each in a request."""
+        entries = [entry for whole in done.values() for entry in whole]
         self.ranges -= len(entries)
+        _tell_senders(entries)
         for entry in entries:
             self._prepared.pop(entry, None)
-            if entry.sender is not None:
-                entry.sender.acknowledged(entry.events)
-        durable, ranges = self._durable[stream], [entry.range for entry in entries]
+        moved = {stream: stream.advance() for stream in done}
+        acknowledged = [
+            Acknowledged(stream.row, [entry.range.sequence for entry in whole], moved[stream]) for stream, whole in done.items()
+        ]
+        self._checkpoint.acknowledge_all(acknowledged, self._when_durable(entries))
+        for stream, place in moved.items():
+            if place is not None:
+                self._moved(stream)
+            if stream.ended:
+                self._forget_if_done(stream)
+
+    def _when_durable(self, entries: Sequence[Entry]) -> Callable[[], None]:
+        told = [(self._durable[entry.stream], entry.range) for entry in entries]
         kept = [entry.kept for entry in entries if entry.kept is not None]
 
         def done() -> None:
             if kept:
                 release(kept)
                 self._released()
-            for one in ranges:
+            for durable, one in told:
                 durable(one)
 
-        moved = stream.advance()
-        self._checkpoint.acknowledge(stream.row, [one.sequence for one in ranges], moved, done)
-        if moved is not None:
-            self._moved(stream)
-        self._forget_if_done(stream)
+        return done
 
     def end(self, stream: Stream, opening: int) -> None:
         """Nothing more comes of what was opened as the `opening`-th."""
@@ -143,6 +154,17 @@ class UnderWay:
             self._durable.pop(stream, None)
             forget = partial(self._checkpoint.forget, stream.id, lambda: self._loop.call_soon_threadsafe(self._forgotten, stream))
             self._ended(stream, forget)
+
+
+def _tell_senders(entries: Sequence[Entry]) -> None:
+    """What of theirs is acknowledged as a whole."""
+    told: dict[Sender, tuple[int, int]] = {}
+    for entry in entries:
+        if entry.sender is not None:
+            ranges, events = told.get(entry.sender, (0, 0))
+            told[entry.sender] = ranges + 1, events + entry.events
+    for sender, (ranges, events) in told.items():
+        sender.acknowledged(ranges, events)
 
 
 def _nobody(_done: Range) -> None:

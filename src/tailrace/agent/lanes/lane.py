@@ -6,8 +6,7 @@ GIL, and slots that all lanes share keep about as many of them at work as there 
 
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -17,7 +16,7 @@ from tailrace.agent.delivery.precedence import class_of
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.guard import Guard
 from tailrace.agent.lanes.age import AgeRule
-from tailrace.agent.lanes.slots import PATIENCE_SECS, Slots
+from tailrace.agent.lanes.slots import PATIENCE_SECS, SMALL_BYTES, Slots, Stopwatch
 from tailrace.agent.lanes.streams import Entry, Stream, StreamTable
 from tailrace.agent.status.tally import Tally
 from tailrace.agent.supervision import Supervision
@@ -36,6 +35,7 @@ from tailrace.pipeline.contract import (
     Processor,
     ProcessorContext,
     Range,
+    ReportsChanges,
     ReportsSources,
     SourceStatus,
     StreamState,
@@ -152,6 +152,7 @@ class Lane:
         self._route = Route.of(config, input_, processors, target.flusher, around.machine)
         self.tally = Tally()
         self._at_work = threading.local()
+        self._stopwatch = Stopwatch()
         self._is_slow = False
         """Its last batch took longer than others wait for a slot."""
         self._may_submit = False
@@ -268,6 +269,16 @@ class Lane:
         streams = self._around.streams.find(self.target.flusher.destination, self.input.key)
         return [(source, streams.get(source.stream)) for source in self.input.sources()]
 
+    @property
+    def open_streams(self) -> int:
+        """How many its input reads."""
+        return len(self._taken)
+
+    def lately(self) -> list[tuple[SourceStatus, Stream]]:
+        """Of the streams that were read since the last call, or are behind, the same. One caller."""
+        found = self.input.lately() if isinstance(self.input, ReportsChanges) else [source for source, _ in self.sources()]
+        return [(source, stream) for source in found if (stream := self._taken.get(source.stream)) is not None]
+
     # --- InputContext -----------------------------------------------------------------------------------------------------------
     @property
     def streams(self) -> Sequence[StreamState]:
@@ -340,6 +351,10 @@ class Lane:
         self._may_submit = self._around.guard.may_read(again) and self.target.share.has_room(again)
         return self._may_submit
 
+    @property
+    def lacks_cpu(self) -> bool:
+        return self._around.guard.cpu.due_in() > 0 and self.target.share.used < self.target.share.limit
+
     def send(self, stream: Stream, done: Range, batch: EventBatch, route: Route, *, is_new: bool = False) -> bool:
         """Process, encode and queue one range, new or replayed. False when a plugin failed on it, or another lane has taken this one's
         place meanwhile: then nothing was queued, and the lane is over."""
@@ -357,10 +372,11 @@ class Lane:
             acknowledged_below=stream.acknowledged_below,
         )
         try:
-            with self._around.slots.one(beside=self._is_slow), self._noted(stream, done), self._timed(stream):
-                decisions = done.decisions if self._set_aside(stream, done, batch) else route.process(batch, done.decisions)
-                route.age.apply(batch, done, self)
-                payloads = route.payloads(batch, identity)
+            if self._is_slow or done.end - done.start < SMALL_BYTES:
+                payloads, decisions = self._process(stream, done, batch, route, identity)
+            else:
+                with self._around.slots.one():
+                    payloads, decisions = self._process(stream, done, batch, route, identity)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises ends this lane and no other one
             self._log.error("a plugin failed", pipeline=self.pipeline, exc_info=error)
             reason = f"{type(error).__name__}: {error}"
@@ -372,9 +388,29 @@ class Lane:
         if not self._put(stream, done, payloads, is_new=is_new):
             return False
         stream.tally.add(done.end - done.start, events, self._at_work.failed)
-        self.tally.add("in_events", events)
-        self.tally.add("in_bytes", done.end - done.start)
+        self.tally.add_all(in_events=events, in_bytes=done.end - done.start)
         return True
+
+    def _process(
+        self, stream: Stream, done: Range, batch: EventBatch, route: Route, identity: Identity
+    ) -> tuple[Sequence[Payload], Sequence[bytes]]:
+        """Payloads of a range, and what its processors decided. Meanwhile the black box names the range: whoever dies of it is known."""
+        slot, began = self._slot, self._stopwatch.begin()
+        if slot is not None:
+            slot.begin(self.pipeline, self.version, stream.id, done.start, done.end)
+        try:
+            decisions = done.decisions if self._set_aside(stream, done, batch) else route.process(batch, done.decisions)
+            route.age.apply(batch, done, self)
+            payloads = route.payloads(batch, identity)
+        finally:
+            if slot is not None:
+                slot.done()
+        took = self._stopwatch.took(began)
+        self._is_slow = took > PATIENCE_SECS
+        if took > SLOW_SECS:
+            message = "a range of a stream kept a core busy for long"
+            telemetry.alarm("PROCESS_TOO_SLOW_ALARM", message, pipeline=self.pipeline, seconds=round(took, 1), stream=stream.id)
+        return payloads, decisions
 
     def _put(self, stream: Stream, done: Range, payloads: Sequence[Payload], *, is_new: bool) -> bool:
         """Queue a range, unless its stream is another's by now: that one has read the same bytes, or will."""
@@ -389,30 +425,6 @@ class Lane:
                 stream.left_at = done.position
         return True
 
-    @contextmanager
-    def _noted(self, stream: Stream, done: Range) -> Generator[None]:
-        """Within it the black box names the range: whoever dies of it is known."""
-        slot = self._slot
-        if slot is None:
-            yield
-            return
-        slot.begin(self.pipeline, self.version, stream.id, done.start, done.end)
-        try:
-            yield
-        finally:
-            slot.done()
-
-    @contextmanager
-    def _timed(self, stream: Stream) -> Generator[None]:
-        """CPU is what counts: a busy machine makes no range slow."""
-        began = time.thread_time()
-        yield
-        took = time.thread_time() - began
-        self._is_slow = took > PATIENCE_SECS
-        if took > SLOW_SECS:
-            message = "a range of a stream kept a core busy for long"
-            telemetry.alarm("PROCESS_TOO_SLOW_ALARM", message, pipeline=self.pipeline, seconds=round(took, 1), stream=stream.id)
-
     def _set_aside(self, stream: Stream, done: Range, batch: EventBatch) -> bool:
         """Whether workers died of a range: its lines are delivered as they are then."""
         if not self._around.supervision.quarantine.covers(self.pipeline, self.version, stream.id, done.start, done.end):
@@ -423,11 +435,10 @@ class Lane:
         return True
 
     # --- Sender -----------------------------------------------------------------------------------------------------------------
-    def acknowledged(self, events: int) -> None:
+    def acknowledged(self, ranges: int, events: int) -> None:
         with self._counting:
-            self._outstanding -= 1
-        self.tally.add("out_events", events)
-        self.tally.add("acknowledged_ranges")
+            self._outstanding -= ranges
+        self.tally.add_all(out_events=events, acknowledged_ranges=ranges)
 
     def handed_over(self) -> None:
         with self._counting:

@@ -28,8 +28,8 @@ MOST_HALVES: Final = 1023
 class Sender(Protocol):
     """Who put a range in and wants to know what became of it. Called on the event loop."""
 
-    def acknowledged(self, events: int) -> None:
-        """A range of its own is acknowledged as a whole."""
+    def acknowledged(self, ranges: int, events: int) -> None:
+        """So many ranges of its own are acknowledged as a whole, with so many events."""
         ...
 
     def handed_over(self) -> None:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from heapq import nlargest
-from operator import sub
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,7 +17,8 @@ from tailrace import telemetry
 from tailrace.agent.bystander import bystander
 from tailrace.agent.lanes.lane import Lane
 from tailrace.agent.lanes.streams import Stream
-from tailrace.agent.status.overview import Overview, Row, sources_of
+from tailrace.agent.status.overview import Overview, Row
+from tailrace.agent.status.tally import StreamTally
 from tailrace.agent.status.windows import MAX_FILES, Window, WindowStore, add, stores
 from tailrace.errors import DamagedError
 from tailrace.pipeline.contract import SourceStatus
@@ -47,7 +47,6 @@ class Sampler:
         self._many_files = MANY_FILES_SHARE * max_files
         self._stores = stores(home)
         self._lanes_before: dict[int, _Counts] = {}
-        self._streams_before: dict[str, _Reads] = {}
         self._windows: dict[int, Window] = {}
         """The current ones, by their length."""
         self._rates: dict[str, float] = {}
@@ -114,14 +113,13 @@ class Sampler:
         """The files that were read since the last look, or are behind."""
         found: list[_Active] = []
         rates: dict[str, float] = {}
-        before, self._streams_before = self._streams_before, {}
-        for lane, source, stream in sources_of(self._overview.lanes):
-            self._streams_before[stream.id] = reads = _Reads.of(stream)
-            delta = reads.since(before.get(stream.id, NOTHING))
-            if delta.read_bytes:
-                rates[stream.id] = delta.read_bytes / seconds
-            if delta.read_bytes or source.size > source.read:
-                found.append(_Active(lane, source, stream, delta))
+        for lane in self._overview.lanes:
+            for source, stream in lane.lately():
+                delta = _Reads.since_the_last(stream.tally)
+                if delta.read_bytes:
+                    rates[stream.id] = delta.read_bytes / seconds
+                if delta.read_bytes or source.size > source.read:
+                    found.append(_Active(lane, source, stream, delta))
         self._overview.rates = rates
         return found
 
@@ -143,13 +141,13 @@ class Sampler:
             return "send_block"
         if any(one.behind > one.delta.read_bytes for one in active):
             return "process_block"
-        if len(self._streams_before) > self._many_files:
+        if sum(lane.open_streams for lane in self._overview.lanes) > self._many_files:
             return "many_log_files"
         return "busy" if cpu > BUSY_SHARE else "ok"
 
 
 class _Reads(NamedTuple):
-    """What was read of a stream."""
+    """What was read of a stream between two looks."""
 
     read_bytes: int = 0
     parse_success_lines: int = 0
@@ -157,15 +155,10 @@ class _Reads(NamedTuple):
     read_count: int = 0
 
     @classmethod
-    def of(cls, stream: Stream) -> "_Reads":
-        tally = stream.tally
-        return cls(tally.read_bytes, tally.read_events - tally.failed_events, tally.failed_events, tally.reads)
-
-    def since(self, before: "_Reads") -> "_Reads":
-        return NOTHING if self == before else _Reads(*map(sub, self, before))
-
-
-NOTHING: Final = _Reads()
+    def since_the_last(cls, tally: StreamTally) -> "_Reads":
+        size, events, failed, reads = tally.sampled
+        tally.sampled = now = tally.read_bytes, tally.read_events, tally.failed_events, tally.reads
+        return cls(now[0] - size, now[1] - events - now[2] + failed, now[2] - failed, now[3] - reads)
 
 
 class _Active(NamedTuple):

@@ -26,6 +26,8 @@ class StreamTally:
     """Failed events by their alarm, and what plugins count while they are processed (`outdated`); None while there is none."""
     error_line: str = ""
     """The beginning of the last event that failed."""
+    sampled: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Bytes, events, failed events and reads at the last look of the sampler, which alone knows this."""
 
     def add(self, size: int, events: int, failed: int) -> None:
         self.read_bytes += size
@@ -66,6 +68,12 @@ class Tally:
     def add(self, name: str, amount: int = 1) -> None:
         with self._lock:
             self.numbers[name] += amount
+
+    def add_all(self, **amounts: int) -> None:
+        """Several at once."""
+        with self._lock:
+            for name, amount in amounts.items():
+                self.numbers[name] += amount
 
     def because(self, plugin: str, reason: str, amount: int) -> None:
         with self._lock:

@@ -30,6 +30,8 @@ SETTLE_SECS = 0.2
 """How long changes are left to gather before they are looked at: at most five reads per second of one file."""
 TURN_SECS = 0.05
 """So long is read, or walked, before changes are taken in again: the system keeps only so many of them."""
+LOOK_SECS = 0.02
+"""So much of a second is taken from reading to look after files that wait for their turn."""
 HOT_SECS = 1.0
 HOT_FOR_SECS = 300.0
 LAG_TURNS = 5
@@ -57,6 +59,8 @@ class Follower:
         self._turns = Turns()
         self._changed: dict[Generation, None] = {}
         """Known files that have changed and were not read since: their turn has not come, or there is no room for more."""
+        self._lately: dict[Generation, None] = {}
+        """Those that have grown or were read since somebody asked, and those that were behind then."""
         self._later: dict[Change, None] = {}
         """Changes that were told while a compressed file was unpacked."""
         self._is_blocked = False
@@ -96,7 +100,7 @@ class Follower:
                 for change in later:
                     self._notice(change)
                 self._keep_time()
-                if self._is_blocked:
+                if self._is_blocked and not self._context.lacks_cpu:
                     self._look_after_changed()
                 if self._context.finite and not self._turns and not self._handles and not self.drained:
                     self._walk_to_the_end()
@@ -115,6 +119,18 @@ class Follower:
     def sources(self) -> list[SourceStatus]:
         """From any thread."""
         return [source_status(generation) for generation in self._files.generations]
+
+    def lately(self) -> list[SourceStatus]:
+        """Of those that have grown or were read since the last call, or are behind; from another thread, always the same one."""
+        found: list[SourceStatus] = []
+        for generation in list(self._lately):
+            self._lately.pop(generation, None)  # first: what happens to it from now on is told the next time
+            if generation.ended:
+                continue
+            found.append(status := source_status(generation))
+            if status.size > status.read:
+                self._lately[generation] = None
+        return found
 
     def lost(self, key: str, done: Range, reason: str) -> None:
         """From any thread: a range that was read is gone before it arrived."""
@@ -139,7 +155,7 @@ class Follower:
 
     # --- reading ----------------------------------------------------------------------------------------------------------------
     def _want(self, generation: Generation) -> None:
-        self._changed[generation] = None
+        self._changed[generation] = self._lately[generation] = None
         self._turns.add(generation)
 
     def _read_ready(self) -> bool:
@@ -165,6 +181,7 @@ class Follower:
             self._context.alarm("OPEN_LOGFILE_FAIL_ALARM", "cannot read the file", path=generation.path, reason=str(error))
             self._files.inspection.release_followers(generation)
             more = False
+        self._lately[generation] = None
         if more:
             self._turns.add(generation)
         elif not (generation.is_open or generation.ended) and self._files.handles.lacking:  # another input took the last handle
@@ -172,8 +189,8 @@ class Follower:
 
     def _look_after_changed(self) -> None:
         """See what became of files that have changed and cannot be read yet, before what they held is gone. Where they only wait for their
-        turn, this takes little of the time for that: looking takes as long as reading."""
-        until = math.inf if self._is_blocked else time.monotonic() + TURN_SECS
+        turn, or for CPU, this takes little of the time for that: looking takes as long as reading."""
+        until = math.inf if self._is_blocked and not self._context.lacks_cpu else time.monotonic() + LOOK_SECS
         changed, self._changed = self._changed, {}
         for generation in changed:
             if time.monotonic() > until:

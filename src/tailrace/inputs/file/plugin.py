@@ -93,6 +93,9 @@ class InputFile:
     def sources(self) -> Sequence[SourceStatus]:
         return self._follower.sources() if self._follower is not None else ()
 
+    def lately(self) -> Sequence[SourceStatus]:
+        return self._follower.lately() if self._follower is not None else ()
+
     @property
     def turned_at(self) -> float:
         return self._follower.turned_at if self._follower is not None else 0.0

@@ -37,7 +37,7 @@ class Trail(NamedTuple):
             before = piece[max(0, end - SPAN_BYTES) : end]
             missing = min(SPAN_BYTES, mark) - len(before)
             before = tail[len(tail) - missing :] + before
-            trail = trail._replace(hashes=trail.hashes + _hash(before))
+            trail = Trail(trail.begin, trail.hashes + _hash(before))
         return trail
 
     def leads_into(self, content: Content, offset: int) -> bool:

@@ -6,6 +6,9 @@ and no repetition stands directly inside another.
 
 from typing import Final
 
+from tailrace.processors.grok.devices import DEVICES
+from tailrace.processors.grok.programs import PROGRAMS
+
 _WORDS: Final = {
     "USERNAME": r"[\w.-]+",
     "USER": r"%{USERNAME}",
@@ -158,4 +161,15 @@ _JAVA: Final = {
     "TOMCATLOG": r"%{TOMCAT_DATESTAMP:timestamp} \| %{LOGLEVEL:level} \| %{JAVACLASS:class} - %{JAVALOGMESSAGE:logmessage}",
 }
 
-DEFINITIONS: Final[dict[str, str]] = {**_WORDS, **_NUMBERS, **_NETWORK, **_PLACES, **_DATES, **_SYSLOG, **_SERVERS, **_JAVA}
+DEFINITIONS: Final[dict[str, str]] = {
+    **_WORDS,
+    **_NUMBERS,
+    **_NETWORK,
+    **_PLACES,
+    **_DATES,
+    **_SYSLOG,
+    **_SERVERS,
+    **_JAVA,
+    **PROGRAMS,
+    **DEVICES,
+}

@@ -147,3 +147,14 @@ async def test_files_of_a_pipeline_that_is_exchanged_are_nobody_elses_meanwhile(
     assert not shared.claims.inherits("another", "/var/log/b.log")
     parts.take_out(parts.lanes)
     assert shared.claims.inherits("another", "/var/log/b.log")
+
+
+async def test_a_lane_lacks_cpu_only_where_its_target_has_room(bench):
+    shared = around(bench)
+    shared.guard = Guard(Limits(cores=1e-9), current(), processes())
+    config = load_text(PIPELINE, "app.json")
+    lane = Lane(config, config.inputs[0].build(), (), bench.target, shared)
+    assert (lane.has_room(lambda: None), lane.lacks_cpu) == (False, True)
+    bench.target.share.take(bench.target.share.limit)
+    assert (lane.has_room(lambda: None), lane.lacks_cpu) == (False, False)
+    assert lane_of(bench).lacks_cpu is False

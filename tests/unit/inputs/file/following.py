@@ -18,6 +18,8 @@ WAIT_SECS = 10
 class Room(threading.Event):
     """What a target has, or has not, for more ranges."""
 
+    lacks_cpu = False
+
     def __init__(self):
         super().__init__()
         self.asking = set()
@@ -81,6 +83,10 @@ class RememberingLane:
 
     def has_room(self, again):
         return self.room.has(again)
+
+    @property
+    def lacks_cpu(self):
+        return self.room.lacks_cpu
 
     def submit(self, batch, *, stream, start, end, position, fingerprint, readable_at):
         self.room.wait()

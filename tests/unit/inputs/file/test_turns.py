@@ -3,6 +3,8 @@
 import time
 from itertools import islice
 
+import pytest
+
 from tailrace.inputs.file.framing import BLOCK_SIZE
 from tailrace.inputs.file.generation import Generation
 from tailrace.inputs.file.turns import Turns
@@ -91,3 +93,18 @@ def test_a_new_directory_is_found_while_a_backlog_is_read(tmp_path):
         write(tmp_path / "new" / "x.log", "new\n")
         wait_for(lambda: len(following.lane.events) == 40_961)
     assert following.contents.index("new") < 40_960
+
+
+@pytest.mark.parametrize(("lacks_cpu", "looked_at"), [(True, range(1, 100)), (False, [200])])
+def test_where_only_cpu_is_lacking_little_of_it_goes_into_looking_after_what_waits(tmp_path, monkeypatch, lacks_cpu, looked_at):
+    """Looking takes as long as reading; while a target is full, all that changes is looked after at once."""
+    following = Following(tmp_path)
+    with following:
+        follower = following.input._follower
+    looked: list[Generation] = []
+    monkeypatch.setattr(follower._files, "look_after", lambda one: (looked.append(one), time.sleep(0.001)))
+    following.lane.room.lacks_cpu, follower._is_blocked = lacks_cpu, True
+    follower._changed = dict.fromkeys(file(str(number)) for number in range(200))
+    follower._look_after_changed()
+    assert len(looked) in looked_at
+    assert len(follower._changed) == 200 - len(looked), "the others have their turn later"
