@@ -102,7 +102,7 @@ def test_where_only_cpu_is_lacking_little_of_it_goes_into_looking_after_what_wai
     with following:
         follower = following.input._follower
     looked: list[Generation] = []
-    monkeypatch.setattr(follower._files, "look_after", lambda one: (looked.append(one), time.sleep(0.001)))
+    monkeypatch.setattr(follower._files.inspection, "look_after", lambda one: (looked.append(one), time.sleep(0.001)))
     following.lane.room.lacks_cpu, follower._is_blocked = lacks_cpu, True
     follower._changed = dict.fromkeys(file(str(number)) for number in range(200))
     follower._look_after_changed()
