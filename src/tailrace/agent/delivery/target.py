@@ -189,9 +189,11 @@ class Target:
 
     @property
     def waiting(self) -> tuple[int, float, float]:
-        """(ranges that are not acknowledged, how long the oldest and the newest payload that is not under way have waited, in seconds)."""
+        """(ranges that are not acknowledged, how long the first and the last that came have waited for that, in seconds): in the queue,
+        under way or in the spool."""
         now = time.monotonic()
-        first, last = self._pending.arrivals or (now, now)
+        known = [both for both in (self.underway.waiting_since, self._pending.arrivals) if both is not None]
+        first, last = min((one for one, _ in known), default=now), max((one for _, one in known), default=now)
         return self.underway.ranges, now - first, now - last
 
     @property
@@ -206,7 +208,9 @@ class Target:
         self._look_at_the_wait()
 
     def _look_at_the_wait(self) -> None:
-        _, oldest, _ = self.waiting
+        now = time.monotonic()
+        first, _ = self._pending.arrivals or (now, now)
+        oldest = now - first
         is_long = oldest > LONG_SECS
         if is_long and not self._waits_long:
             message = "what was read waits long for its turn to be sent"

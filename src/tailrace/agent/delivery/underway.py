@@ -43,6 +43,12 @@ class UnderWay:
         self._prepared: dict[Entry, asyncio.Future[None]] = {}
         self._durable: dict[Stream, Durable] = {}
 
+    @property
+    def waiting_since(self) -> tuple[float, float] | None:
+        """When the first and the last of those that are prepared and not acknowledged were put in; None when there is none. Any thread."""
+        entries = list(self._prepared)
+        return (entries[0].since, entries[-1].since) if entries else None
+
     # --- coming in --------------------------------------------------------------------------------------------------------------
     def put(self, entry: Entry, durable: Durable) -> bool:
         """Whether it is new; else it takes the place of one that had to be read again."""

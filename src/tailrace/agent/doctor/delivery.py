@@ -36,7 +36,7 @@ def check_delivery(scene: Scene) -> Iterator[Finding]:
         if row["trouble"]:
             code = CODE.search(str(row["trouble"]))
             yield warning(
-                f"`{row['target']}` takes nothing{told}: {row['trouble']}; {row['waiting_ranges']} ranges wait",
+                f"`{row['target']}` takes nothing{told}: {row['trouble']}; ranges that wait: {row['waiting_ranges']}",
                 REMEDIES.get(code[1] if code else "", OTHERWISE),
             )
         elif row["waiting_bytes"] >= row["limit_bytes"] > 0:

@@ -54,6 +54,8 @@ class Entry:
     sender: Sender | None = None
     kept: Ref | None = None
     """Where its payloads lie in the spool: it belongs to that then, and its source is not needed any more."""
+    since: float = field(default_factory=time.monotonic)
+    """When it was put in, in this session; monotonic seconds."""
 
     def comes_after(self, other: "Entry") -> bool:
         """In their stream."""

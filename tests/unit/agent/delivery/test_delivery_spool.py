@@ -402,3 +402,20 @@ async def test_what_still_comes_of_a_deleted_file_is_kept_as_it_comes(tmp_path):
     await bench.spooled(4)
     await bench.end()
     assert len(Spool(tmp_path).load()) == 4
+
+
+async def test_what_is_under_way_or_in_the_spool_waits_too(tmp_path):
+    gate = Gate(down=True)
+    bench = Bench(tmp_path, gate)
+    assert bench.target.waiting == (0, 0.0, 0.0)
+    bench.submit(30)
+    await bench.spooled(30)
+    await asyncio.sleep(0.05)
+    ranges, oldest, newest = bench.target.waiting
+    assert ranges == 30
+    assert oldest >= newest >= 0.04
+    gate.down = False
+    await bench.done()
+    assert bench.target.waiting[0] == 0
+    await bench.until(lambda: bench.target.waiting[1] == 0.0)
+    await bench.end()
