@@ -29,6 +29,8 @@ ifeq ($(KERNEL),pure)
 export TAILRACE_PURE := 1
 endif
 export UV_LINK_MODE := copy
+# certificates that this machine trusts are trusted, as pip does: behind a proxy of a company there is no other way
+export UV_SYSTEM_CERTS := 1
 export UV_COMPILE_BYTECODE := 1
 export PYTHONUNBUFFERED := 1
 
@@ -118,7 +120,8 @@ $(DONE)/dev: $(DONE)/server | $(DONE)/bytecode
 	@touch $@
 
 $(DONE)/kernel-native: $(DONE)/server kernel/pyproject.toml kernel/Cargo.toml kernel/Cargo.lock $(shell find kernel/src kernel/.cargo -type f)
-	$(INSTALL) --force-reinstall --no-deps ./kernel
+	@$(INSTALL) --force-reinstall --no-deps ./kernel || { echo "error: the native kernel cannot be built with $$(cargo --version 2>&1 | head -n 1)"; \
+	  echo "hint: it needs Rust 1.88 or newer and a C compiler; \`make $(or $(MAKECMDGOALS),up) KERNEL=pure\` goes without it, slower"; exit 1; } >&2
 	@touch $@
 
 $(DONE)/kernel-pure: $(DONE)/server

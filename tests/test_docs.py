@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tailrace import __version__
 from tailrace.cli.main import COMMANDS, application
 from tailrace.pipeline.documents import read
 from tailrace.pipeline.loading import from_project, load_text
@@ -104,3 +105,16 @@ def test_the_readme_tells_the_two_commands():
     text = (ROOT / "README.md").read_text()
     assert "make up" in text
     assert "make test" in text
+
+
+def test_documents_ask_for_the_rust_that_the_kernel_needs():
+    [needed] = re.findall(r'^rust-version = "(.*)"', (ROOT / "kernel" / "Cargo.toml").read_text(), re.MULTILINE)
+    named = {(page.name, version) for page in (*PAGES, ROOT / "Makefile") for version in re.findall(r"\bRust (\d+\.\d+)", page.read_text())}
+    assert {name for name, _ in named} == {"README.md", "CONTRIBUTING.md", "Makefile"}
+    assert {version for _, version in named} == {needed}
+
+
+def test_the_kernel_has_the_version_of_the_package():
+    texts = [(ROOT / name).read_text() for name in ("kernel/Cargo.toml", "kernel/pyproject.toml", "pyproject.toml")]
+    found = re.findall(r'^version = "(.*)"', "\n".join(texts), re.MULTILINE) + re.findall(r'"tailrace-kernel==(.*)"', texts[2])
+    assert found == [__version__] * 3

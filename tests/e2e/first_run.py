@@ -1,5 +1,6 @@
 """`tailrace up` as a person runs it: a subprocess, its screen, and the CLI beside it."""
 
+import atexit
 import json
 import os
 import signal
@@ -32,7 +33,8 @@ class Up:
         self._process = subprocess.Popen(
             [*TAILRACE, *self._words, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
         )
-        self._reader = threading.Thread(target=self._listen)
+        atexit.register(self._process.kill)  # what a failed test leaves must neither outlive the tests nor keep them from ending
+        self._reader = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
         self.wait_for("Ctrl-C", START_SECS)
         return self

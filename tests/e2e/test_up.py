@@ -136,6 +136,22 @@ def test_a_child_that_dies_comes_back_without_loss_and_none_outlives_its_parent(
     assert psutil.wait_procs(family, timeout=30)[1] == []
 
 
+def test_without_the_native_kernel_it_does_the_same_and_says_that_it_is_slower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TAILRACE_PURE", "1")  # as `make up` does where there is no cargo
+    log = tmp_path / "app.log"
+    log.write_text("first alpha\n")
+    up = Up(tmp_path / "home", "--collect", str(log)).start("--port", "0")
+    try:
+        assert "pure-Python engine: slower" in up.shown
+        up.wait_until_found("first", 1, 30)
+        with log.open("a") as file:
+            file.write("second beta\n")
+        up.wait_until_found("second", 1, 30)
+        assert sorted(up.contents("*")) == ["first alpha", "second beta"]
+    finally:
+        assert up.stop() == 0
+
+
 @pytest.mark.parametrize("word", ["--nonsense", "positional"])
 def test_words_that_do_not_fit_are_told(word: str):
     done = subprocess.run([*TAILRACE, "up", word], capture_output=True, text=True, timeout=60, check=False)

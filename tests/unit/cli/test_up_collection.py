@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from tailrace.cli.home import Home
-from tailrace.cli.up.collection import MACHINE_LOGS, OwnPipelines, as_pattern, patterns, pipeline, survey, write_pipeline
+from tailrace.cli.up.collection import MACHINE_LOGS, OwnPipelines, as_pattern, check, patterns, pipeline, write_pipeline
 from tailrace.cli.up.screen import screen, size
+from tailrace.cli.up.survey import survey
+from tailrace.errors import UsageError
 
 
 @pytest.fixture
@@ -44,6 +46,47 @@ def test_a_relative_path_is_meant_from_here(logs: Path, monkeypatch):
     assert as_pattern("a.log") == str(logs / "a.log")
 
 
+def test_what_is_there_is_no_pattern_whatever_its_name_is(tmp_path: Path):
+    odd = tmp_path / "app[1]"
+    odd.mkdir()
+    (odd / "a?.log").write_text("x\n")
+    for named in (odd, odd / "a?.log"):
+        assert list(survey(Home(tmp_path / "home", machine_logs=False, collect=[as_pattern(str(named))])).sizes) == [str(odd / "a?.log")]
+
+
+def test_links_in_circles_end_and_what_is_hidden_is_left_alone(tmp_path: Path, logs: Path):
+    for name in ("round", "again"):
+        (logs / name).symlink_to(logs)
+    (logs / ".env").write_text("TOKEN=secret\n")
+    (logs / ".git" / "objects").mkdir(parents=True)
+    (logs / ".git" / "objects" / "pack").write_text("x\n")
+    home = home_for(tmp_path, logs)
+    assert list(survey(home).sizes) == [str(logs / "a.log"), str(logs / "deep" / "b.txt")]
+    by_name = Home(home.directory, machine_logs=False, collect=[as_pattern(str(logs / ".env"))])
+    assert list(survey(by_name).sizes) == [str(logs / ".env")]
+
+
+def test_a_pattern_that_the_agent_cannot_search_is_refused_before_anything_is_written(tmp_path: Path):
+    for pattern in ("/srv/**/logs/*.log", "/*.log", "/"):
+        with pytest.raises(UsageError) as refused:
+            check(home_for(tmp_path / pattern.strip("/*"), pattern))
+        assert pattern in refused.value.message
+        assert "/srv/app/**/*.log" in refused.value.hint
+
+
+def test_nothing_to_collect_is_told_unless_there_are_other_pipelines(tmp_path: Path, logs: Path):
+    home = home_for(tmp_path)
+    with pytest.raises(UsageError, match="there is nothing to collect") as refused:
+        check(home)
+    assert "--collect" in refused.value.hint
+    write_pipeline(home, pipeline(home_for(tmp_path / "other", logs), "http://127.0.0.1:1", "default", "logs"))
+    own = {"inputs": [{"Type": "input_file", "FilePaths": [str(logs / "a.log")]}], "flushers": [{"Type": "flusher_stdout"}]}
+    (home.pipelines / "own.yaml").write_text(yaml.safe_dump(own))
+    check(home)
+    assert not write_pipeline(home, pipeline(home, "http://127.0.0.1:1", "default", "logs")).exists()
+    assert survey(home).sizes == {}
+
+
 def test_the_home_is_never_collected(tmp_path: Path):
     home = home_for(tmp_path, tmp_path)
     (home.directory / "logs").mkdir()
@@ -54,7 +97,7 @@ def test_the_home_is_never_collected(tmp_path: Path):
 def test_the_file_that_stdout_goes_to_is_never_collected(tmp_path: Path):
     (tmp_path / "app.log").write_text("x\n")
     code = (
-        "import sys; from pathlib import Path; from tailrace.cli.home import Home; from tailrace.cli.up.collection import survey;"
+        "import sys; from pathlib import Path; from tailrace.cli.home import Home; from tailrace.cli.up.survey import survey;"
         f"print(list(survey(Home(Path('/nonexistent'), machine_logs=False, collect=['{tmp_path}/*.log'])).sizes))"
     )
     with (tmp_path / "up.log").open("w") as out:

@@ -1,6 +1,7 @@
 """What `tailrace up` says while it imports, from what the agent writes into `run/agent.json`."""
 
 import json
+import sqlite3
 import time
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import pytest
 from tailrace.agent.checkpoint import StreamRow, open_checkpoint
 from tailrace.cli.home import Home, open_home
 from tailrace.cli.up import importing
-from tailrace.cli.up.collection import survey
 from tailrace.cli.up.importing import Import
+from tailrace.cli.up.survey import survey
 
 PID = 77
 
@@ -84,3 +85,14 @@ def test_what_an_earlier_run_has_read_is_not_read_again(home: Home):
     checkpoint.commit(configs={}, streams=[stream.values()], prepared=[], acknowledged=[], forgotten=[], notes={})
     checkpoint.close()
     assert watch(home, {"read": 300}, {"read": 600})[0] == "importing: 300 B of 600 B"
+
+
+def test_a_damaged_position_is_the_agents_trouble(home: Home):
+    status = (home.directory.parent / "app.log").stat()
+    (home.directory / "agent" / "checkpoint.db").unlink(missing_ok=True)
+    with sqlite3.connect(home.directory / "agent" / "checkpoint.db") as database:
+        database.execute("CREATE TABLE streams (key, next, committed)")
+        for position in ("{", "7", "{}", '{"offset": "x"}'):
+            database.execute("INSERT INTO streams VALUES (?, ?, '')", (f"{status.st_dev:x}:{status.st_ino:x}:0", position))
+    database.close()
+    assert watch(home, {"read": 500})[0] == "importing: 500 B of 1.0 KB"

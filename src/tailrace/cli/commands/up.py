@@ -12,11 +12,12 @@ from cyclopts import App, Parameter
 
 from tailrace.cli import output
 from tailrace.cli.home import DEFAULT, Home, open_home
-from tailrace.cli.up.collection import as_pattern, own_pipelines, pipeline, survey, write_pipeline
+from tailrace.cli.up.collection import as_pattern, check, own_pipelines, pipeline, write_pipeline
 from tailrace.cli.up.first_run import LOGSTORE, PROJECT, set_up
 from tailrace.cli.up.importing import Import
 from tailrace.cli.up.installation import Installation
 from tailrace.cli.up.screen import screen
+from tailrace.cli.up.survey import survey
 
 app = App(name="up", help="Start everything on this machine and collect its logs.")
 
@@ -43,6 +44,7 @@ def up(
     """
     opened = open_home(home)
     _remember(opened, collect, machine_logs)
+    check(opened)
     with _stopped_by_signal() as stop:
         installation = Installation(opened, stop, output.note)
         try:

@@ -1,8 +1,7 @@
-"""What `tailrace up` collects: patterns of files, what stands behind them at present, and the pipeline file that says so to the agent."""
+"""What `tailrace up` collects: patterns of files, and the pipeline file that says so to the agent."""
 
 import glob
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -10,9 +9,11 @@ from typing import Any, Final
 import yaml
 
 from tailrace.cli.home import Home
+from tailrace.errors import UsageError
 
 MACHINE_LOGS: Final = "/var/log/**/*.log"
 PIPELINE_FILE: Final = "up.yaml"
+WHOLE_DIRECTORY: Final = "/**/*"
 DEPTH: Final = 100
 """Levels below a `**`: deeper than any log directory, and far below the 1000 that are allowed."""
 NOT_TEXT: Final = ("*.gz", "*.xz", "*.bz2", "*.zst", "*.lz4", "*.zip", "*.tar", "*.tgz", "*.journal", "*.db")
@@ -30,24 +31,13 @@ class OwnPipelines:
     broken: dict[str, str] = field(default_factory=dict[str, str])
 
 
-@dataclass(slots=True)
-class Survey:
-    """The files that the patterns match now. `unreadable` are files and directories that this user may not read."""
-
-    sizes: dict[str, int] = field(default_factory=dict[str, int])
-    unreadable: list[str] = field(default_factory=list[str])
-    unmatched: list[str] = field(default_factory=list[str])
-    """Patterns that match nothing yet."""
-
-    @property
-    def bytes(self) -> int:
-        return sum(self.sizes.values())
-
-
 def as_pattern(text: str) -> str:
-    """A `--collect` word as an absolute pattern: a directory means every file below it."""
+    """A `--collect` word as an absolute pattern: a directory means every file below it; what is there has no wildcards in its name."""
     path = os.path.abspath(Path(text).expanduser())  # noqa: PTH100  # a pattern, not a path: nothing may be resolved
-    return f"{path}/**/*" if Path(path).is_dir() else path
+    if not Path(path).exists():
+        return path
+    literal = glob.escape(path)
+    return f"{literal.rstrip('/')}{WHOLE_DIRECTORY}" if Path(path).is_dir() else literal
 
 
 def patterns(home: Home) -> list[str]:
@@ -56,52 +46,45 @@ def patterns(home: Home) -> list[str]:
     return [*wanted, *(pattern for pattern in home.collect if pattern not in wanted)]
 
 
-def survey(home: Home) -> Survey:
-    """Look at the file system once."""
-    found = Survey()
-    excluded = excluded_paths(home)
-    for pattern in patterns(home):
-        every = glob.iglob(pattern, recursive=True)  # noqa: PTH207  # takes an absolute pattern, which Path.glob does not
-        matches = [path for path in every if _is_collected(path, excluded)]
-        if not matches:
-            found.unmatched.append(pattern)
-        for path in matches:
-            try:
-                found.sizes[path] = Path(path).stat().st_size
-            except OSError:
-                continue  # gone since
-            if not os.access(path, os.R_OK):
-                found.unreadable.append(path)
-                del found.sizes[path]
-        found.unreadable += _closed_directories(pattern)
-    return found
+def check(home: Home) -> None:
+    """UsageError when there is nothing to collect, or a pattern that the agent could not search: before anything is written or started."""
+    from tailrace.inputs.file.config import FileConfig
+
+    for problem in FileConfig.model_construct(file_paths=patterns(home)).problems():
+        raise UsageError(problem.message, hint="it looks like `/srv/app/*.log` or, with all directories below, `/srv/app/**/*.log`")
+    if not patterns(home) and not own_pipelines(home).names:
+        raise UsageError(
+            "there is nothing to collect: no file is named, and this machine's logs are left out",
+            hint="name some with `--collect PATH`, or take the machine's with `--machine-logs`",
+        )
 
 
-def excluded_paths(home: Home) -> list[str]:
-    """What must never be collected because Tailrace itself writes it: its home, and files that its output goes to."""
-    return [str(home.directory), *_own_output()]
-
-
-def pipeline(home: Home, endpoint: str, project: str, logstore: str) -> dict[str, Any]:
-    """The pipeline of `tailrace up`; what stands in the files already is imported once."""
+def source(home: Home) -> dict[str, Any]:
+    """Options of the `input_file`; what stands in the files already is imported once. Left out is what Tailrace itself writes, its home and
+    files that its output goes to, and below a directory what is hidden, such as the files of a version control."""
+    hidden = [f"{pattern.removesuffix('/*')}/.*" for pattern in patterns(home) if pattern.endswith(WHOLE_DIRECTORY)]
     return {
-        "inputs": [
-            {
-                "Type": "input_file",
-                "FilePaths": patterns(home),
-                "MaxDirSearchDepth": DEPTH,
-                "TailingAllMatchedFiles": True,
-                "ExcludeDirs": [str(home.directory)],
-                "ExcludeFilePaths": _own_output(),
-                "ExcludeFiles": list(NOT_TEXT),
-            }
-        ],
-        "flushers": [{"Type": "flusher_sls", "Endpoint": endpoint, "Project": project, "Logstore": logstore}],
+        "FilePaths": patterns(home),
+        "MaxDirSearchDepth": DEPTH,
+        "TailingAllMatchedFiles": True,
+        "ExcludeDirs": [str(home.directory), *hidden],
+        "ExcludeFilePaths": [*_own_output(), *hidden],
+        "ExcludeFiles": list(NOT_TEXT),
     }
 
 
+def pipeline(home: Home, endpoint: str, project: str, logstore: str) -> dict[str, Any]:
+    """The pipeline of `tailrace up`."""
+    flusher = {"Type": "flusher_sls", "Endpoint": endpoint, "Project": project, "Logstore": logstore}
+    return {"inputs": [{"Type": "input_file", **source(home)}], "flushers": [flusher]}
+
+
 def write_pipeline(home: Home, document: dict[str, Any]) -> Path:
+    """Its file; there is none while all that is collected is in other pipelines."""
     path = home.pipelines / PIPELINE_FILE
+    if not patterns(home):
+        path.unlink(missing_ok=True)
+        return path
     text = HEADER + yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
@@ -116,24 +99,6 @@ def own_pipelines(home: Home) -> OwnPipelines:
     loaded = load_directory(home.pipelines, broken=lambda path, error: found.broken.update({path.name: error.errors[0].message}))
     found.names = [config.name for config in loaded if config.name != Path(PIPELINE_FILE).stem]
     return found
-
-
-def _is_collected(path: str, excluded: list[str]) -> bool:
-    name = Path(path)
-    if any(path == other or path.startswith(f"{other}/") for other in excluded) or any(name.match(suffix) for suffix in NOT_TEXT):
-        return False
-    return name.is_file()
-
-
-def _closed_directories(pattern: str) -> Iterator[str]:
-    """Directories below the fixed part of `pattern` that cannot be listed."""
-    root = pattern.split("*", 1)[0].rpartition("/")[0] or "/"
-    if "**" not in pattern:
-        return
-    closed: list[str] = []
-    for _ in os.walk(root, onerror=lambda error: closed.append(str(error.filename)) if isinstance(error, PermissionError) else None):
-        pass
-    yield from closed
 
 
 def _own_output() -> list[str]:

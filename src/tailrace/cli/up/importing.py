@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from tailrace.cli.home import Home, read_json
-from tailrace.cli.up.collection import PIPELINE_FILE, Survey
+from tailrace.cli.up.collection import PIPELINE_FILE
 from tailrace.cli.up.screen import files, size
+from tailrace.cli.up.survey import Survey
 
 LOOK_EVERY_SECS: Final = 0.5
 SAY_EVERY_SECS: Final = 3.0
@@ -80,8 +81,17 @@ def _read_before(checkpoint: Path) -> dict[str, int]:
     ends: dict[str, int] = {}
     for key, position in rows:
         file = ":".join(str(key).split(":")[:2])
-        ends[file] = max(ends.get(file, 0), int(json.loads(position).get("offset", 0)))
+        ends[file] = max(ends.get(file, 0), _offset(position))
     return ends
+
+
+def _offset(position: object) -> int:
+    """0 for a damaged one: the agent will say so."""
+    try:
+        offset = json.loads(str(position))["offset"]
+    except (ValueError, KeyError, TypeError):
+        return 0
+    return offset if isinstance(offset, int) else 0
 
 
 def _end_of_file(path: Path) -> tuple[str, int] | None:

@@ -8,7 +8,8 @@ from typing import Final
 
 from tailrace import __version__, batch
 from tailrace.cli.home import DEFAULT, Home
-from tailrace.cli.up.collection import OwnPipelines, Survey, patterns
+from tailrace.cli.up.collection import OwnPipelines, patterns
+from tailrace.cli.up.survey import Survey
 
 SHOWN_PATHS: Final = 3
 REMEDY: Final = "add this user to the group that owns them (often `adm`), or run as root"
@@ -44,7 +45,9 @@ def command(home: Home, words: str, *, at_home: bool = True) -> str:
 
 
 def _collected(home: Home, found: Survey) -> Iterator[tuple[str, str]]:
-    if not found.sizes and not found.unreadable:
+    if not patterns(home):
+        yield "collects", "what your own pipelines name"
+    elif not found.sizes and not found.unreadable:
         yield "collects", f"nothing yet: no file matches {_some(patterns(home))}; name others with --collect PATH"
     else:
         yield "collects", f"{files(len(found.sizes))}, {size(found.bytes)}: {_some(patterns(home))}"

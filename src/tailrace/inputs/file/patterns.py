@@ -77,7 +77,7 @@ def _one_name(part: str) -> str:
 
 
 def _set(piece: str) -> str:
-    inner = piece[1:-1].replace("\\", r"\\")
+    inner = re.sub(r"([\\\[&|~])", r"\\\1", piece[1:-1])
     return f"[^{inner[1:]}]" if inner.startswith("!") else f"[{inner}]"
 
 

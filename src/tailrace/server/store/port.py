@@ -1,6 +1,6 @@
 """The store as the rest of the server sees it: what is written, what is asked, and what every adapter promises.
 
-`tests/integration/store_conformance.py` holds an adapter to these promises.
+`tests/integration/store/conformance.py` holds an adapter to these promises.
 """
 
 import enum

@@ -18,6 +18,7 @@ from tailrace.inputs.file.patterns import path_pattern, whole_path_pattern
         ("/a/[bc]x", "/a/cx", True),
         ("/a/[!bc]x", "/a/cx", False),
         ("/a/[!bc]x", "/a/dx", True),
+        ("/a/[[]x[&&b]", "/a/[x&", True),
         ("/a.b", "/aXb", False),
         ("/a+(b)", "/a+(b)", True),
         ("/a/b/", "/a/b", True),
