@@ -24,6 +24,7 @@ def test_what_stood_in_the_file_is_imported_and_said(running: Up):
 
 
 def test_a_line_that_is_appended_is_found_within_seconds(running: Up, app_log: Path):
+    running.wait_for("imported 1 file", 60)  # the agent is at work then
     with app_log.open("a") as file:
         file.write("needle in the haystack\n")
     assert running.wait_until_found("needle", 1, FOUND_SECS) < FOUND_SECS
