@@ -42,6 +42,10 @@ class Excess:
         self.used = Usage(0.0, 0, 0)
         """At the last look."""
 
+    def started(self) -> None:
+        """What the start took is no excess: it would be one for whoever has little CPU, again and again."""
+        self._cpu.clear()
+
     def look(self, used: Usage, bounds: Bounds) -> str:
         """Why it has to be restarted, or nothing."""
         self.used = used

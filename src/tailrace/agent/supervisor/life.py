@@ -87,6 +87,12 @@ class Life:
         self._pulse.beat(report)
         self._bounds = bounds
 
+    def is_at_work(self) -> None:
+        """It has started everything. It says so again when it has begun anew by itself: what it does since the first time counts."""
+        if self.at_work_at is None:
+            self.at_work_at = time.monotonic()
+            self._excess.started()
+
     # --- watching ---------------------------------------------------------------------------------------------------------------
     def look(self) -> None:
         """Every second: end it when it hangs or stays over its limits; kill it when its time to end is over."""

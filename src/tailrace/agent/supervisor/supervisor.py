@@ -138,7 +138,7 @@ class Supervisor:
             self._said.warning(f"the worker of version `{life.version}` speaks no form of messages that is known here")
 
     def _at_work(self, life: Life) -> None:
-        life.at_work_at = time.monotonic()
+        life.is_at_work()
         self._was_at_work = True
         self._news.clear()
         self._said.info(f"the worker is at work  pid={life.pid} version={life.version}")

@@ -108,6 +108,16 @@ def test_cpu_over_its_limit_is_borne_for_the_period(clock: Clock):
     assert after == 301
 
 
+def test_what_a_start_takes_is_no_excess(clock: Clock):
+    little = {"cpu_limit": 0.1, "over_limit_secs": 10}
+    assert over(clock, Excess(), 30, cores=0.2, limits=little)[1] == 11
+    watched = Excess()
+    assert over(clock, watched, 8, cores=0.2, limits=little)[0] == ""
+    watched.started()
+    assert over(clock, watched, 30, cores=0.1, limits=little) == ("", 30)
+    assert over(clock, watched, 30, cores=0.2, limits=little)[0]
+
+
 def test_memory_over_its_limit_is_borne_for_the_period_and_far_over_not_at_all(clock: Clock):
     assert over(clock, Excess(), 600, mib=420, limits=LIMITS) == ("", 600)
     assert over(clock, Excess(), 600, mib=430, limits=LIMITS) == ("it holds 430 MiB of memory, its limit is 384 MiB", 301)
