@@ -11,6 +11,7 @@ import pytest
 
 from tailrace import telemetry
 from tailrace.agent.platform import current, linux_watch
+from tailrace.agent.platform.descriptors import file_behind
 from tailrace.errors import BusyError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the adapter for Linux")
@@ -172,3 +173,27 @@ def test_a_home_has_one_owner_and_is_free_when_that_dies(tmp_path):
     lock = current().own(path)
     assert path.read_text() == f"{os.getpid()}\n"
     lock.release()
+
+
+def test_a_file_that_is_open_is_known_by_its_path_whoever_may_search_its_directory(tmp_path):
+    closed, nobody = tmp_path / "closed", 65534
+    closed.mkdir()
+    with (closed / "out").open("w") as out, (closed / "gone").open("w") as gone:
+        (closed / "gone").unlink()
+        closed.chmod(0)
+        is_root = not os.geteuid()
+        if is_root:
+            os.seteuid(nobody)  # root may search any
+        try:
+            with pytest.raises(PermissionError):
+                (closed / "out").stat()
+            assert file_behind(out.fileno()) == str(closed / "out")
+        finally:
+            if is_root:
+                os.seteuid(0)
+            closed.chmod(0o700)
+        assert file_behind(gone.fileno()) is None
+    reader, writer = os.pipe()
+    assert file_behind(reader) is None
+    os.close(reader)
+    os.close(writer)

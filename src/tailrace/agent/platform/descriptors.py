@@ -1,6 +1,7 @@
 """The system's own names of files that this process has open."""
 
 import os
+import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,11 @@ def name_of(descriptor: int) -> str:
 def file_behind(descriptor: int) -> str | None:
     """The path of the regular file that is open; None for anything else, and where the system does not say."""
     try:
-        target = Path(name_of(descriptor)).readlink()
+        status, target = os.fstat(descriptor), Path(name_of(descriptor)).readlink()
     except OSError:
         return None
-    return str(target) if target.is_file() else None
+    # Not by its path: this user may not search the directory of what another one has opened.
+    return str(target) if stat.S_ISREG(status.st_mode) and status.st_nlink else None
 
 
 @contextmanager
