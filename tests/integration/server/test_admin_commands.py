@@ -62,6 +62,23 @@ def test_projects_and_logstores_come_and_go(server: RunningServer, shell: Shell)
     assert project not in shell.run("project", "list")
 
 
+def test_more_names_than_one_page_are_all_listed(server: RunningServer, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    project, names = server.fresh_name("cli"), ["a1", "b2", "c3", "d4", "e5"]
+    for name in names:
+        server.make_logstore(project, name)
+    monkeypatch.setattr("tailrace.cli.client.LIST_PAGE", 2)
+    shell.log_in(server)
+    assert [row["logstoreName"] for row in shell.rows("logstore", "list", "--project", project)] == names
+    assert project in [row["projectName"] for row in shell.rows("project", "list")]
+
+
+@pytest.mark.parametrize("words", [("logstore", "delete", "access", "--project", "web"), ("project", "delete", "web")])
+def test_where_nobody_can_confirm_nothing_is_deleted(shell: Shell, words: tuple[str, ...]) -> None:
+    shell.run(*words, typed="", code=2)
+    assert "nobody is there to confirm" in shell.errors
+    assert "`--yes`" in shell.errors
+
+
 def test_an_index_is_a_file_and_twice_is_no_change(server: RunningServer, shell: Shell, tmp_path: Path) -> None:
     project = server.fresh_name("cli")
     server.make_logstore(project, "access")
@@ -75,7 +92,9 @@ def test_an_index_is_a_file_and_twice_is_no_change(server: RunningServer, shell:
     shown = tmp_path / "shown.yaml"
     shown.write_text(shell.run("index", "show", *at))
     assert "is so already" in shell.run("index", "set", str(shown), *at)
-    shell.run("index", "delete", *at)
+    status = shell.run("index", "status", "access", "--project", project).splitlines()
+    assert (status[0].split()[:4], status[2].split()[:4]) == (["logstore", "state", "keys", "full_text"], ["access", "ready", "1", "yes"])
+    shell.run("index", "delete", "access", "--project", project)
     assert shell.run("index", "show", *at, code=1) == ""
 
 

@@ -67,7 +67,7 @@ class Tenant:
         found: dict[str, bytes] = {}
         admin = (self._server.key_id, self._server.key_secret)
         for operation in operations(self._server):
-            counting = operation.pattern.endswith(("/changes", "/tail", "/tail/stream", "/logs", "/storage", "/check"))
+            counting = operation.pattern.endswith(("/changes", "/tail", "/tail/stream", "/logs", "/storage", "/check", "/quota/use"))
             changing = operation.query.startswith("type=") or counting
             concerns = operation.api == "sls" or "{project}" in operation.pattern
             if operation.method == "GET" and concerns and not changing:

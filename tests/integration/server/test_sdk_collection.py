@@ -1,5 +1,6 @@
 """Configs and machine groups through the official Python SDK, unmodified."""
 
+import json
 import time
 from typing import Any
 
@@ -29,6 +30,29 @@ CONFIGS = [
     SyslogConfigDetail("app", "syslog", "of-old"),
     PluginConfigDetail("app", "plugin", DOCKER),
 ]
+MASK = {"key": "phone", "type": "const", "regex_begin": "tel=", "regex_content": "[0-9]+", "all": True, "const": "***"}
+COMMON = {
+    "localStorage": False, "topicFormat": "group_topic", "fileEncoding": "gbk", "maxDepth": 7, "preserve": False, "preserveDepth": 2,
+    "filterKey": ["level"], "filterRegex": ["ERROR|größer 日志"], "shardHashKey": ["__source__"], "mergeType": "logstore", "priority": 1,
+    "delayAlarmBytes": 5_000_000, "delaySkipBytes": 0, "adjustTimezone": True, "logTimezone": "GMT+08:00", "tailExisted": True,
+    "discardNonUtf8": False, "discardUnmatch": False, "enableTag": True, "maxSendRate": -1, "sendRateExpire": 0, "sensitive_keys": [MASK],
+    "advanced": {"force_multiconfig": True, "tail_size_kb": 64, "blacklist": {"dir_blacklist": ["/var/log/app/old"]}},
+}  # fmt: skip
+WITH_ALL_KEYS = [
+    SimpleFileConfigDetail("app", "simple", "/var/log/app", "*.log", enableRawLog=False, **COMMON),
+    FullRegFileConfigDetail(
+        "app", "full", "/var/log/app", "*.log", "2026 fine", r"\d+ .*", r"(\d+) (.*)", ["time", "level"], "%Y", enableRawLog=True, **COMMON
+    ),
+    JsonFileConfigDetail("app", "json", "/var/log/app", "*.json", "at", "%Y-%m-%d", enableRawLog=True, **COMMON),
+    SeperatorFileConfigDetail(
+        "app", "delimiter", "/var/log/app", "*.csv", "a|b", "|", ["level", "time"], "time", "%s", enableRawLog=True, quote='"',
+        autoExtend=False, acceptNoEnoughKeys=True, **COMMON
+    ),
+    ApsaraFileConfigDetail("app", "apsara", "/var/log/app", "*.log", r"\[.*", enableRawLog=True, **COMMON),
+    SyslogConfigDetail("app", "syslog", "of-old", localStorage=False),
+    PluginConfigDetail("app", "plugin", {**DOCKER, "global": {"DefaultLogQueueSize": 10}, "aggregators": [], "flushers": []}),
+]  # fmt: skip
+"""Once more, with what can be said beside."""
 
 
 @pytest.fixture
@@ -56,6 +80,19 @@ def test_each_class_of_config_comes_back_as_it_was(server, project: str, config:
     client.update_logtail_config(project, config)
     client.delete_logtail_config(project, config.config_name)
     assert refusal(client.get_logtail_config, project, config.config_name) == (404, "ConfigNotExist")
+
+
+@pytest.mark.parametrize("config", WITH_ALL_KEYS, ids=lambda config: config.config_name)
+def test_each_class_with_all_of_its_keys_comes_back_byte_by_byte(server, project: str, config: Any) -> None:
+    """In the order in which the keys were given, and in the next version as well."""
+    client, asked = server.client(), config.to_json()
+    client.create_logtail_config(project, config)
+    for _ in range(2):
+        body = server.request("GET", f"/configs/{config.config_name}", project=project).body.decode()
+        assert json.dumps(asked["inputDetail"], ensure_ascii=False, separators=(",", ":")) in body
+        found = json.loads(body)
+        assert {key: found[key] for key in asked} == {**asked, "outputDetail": {**asked["outputDetail"], **found["outputDetail"]}}
+        client.update_logtail_config(project, config)
 
 
 def test_configs_are_listed_by_name_and_by_logstore(server, project: str) -> None:
