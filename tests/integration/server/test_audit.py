@@ -116,7 +116,7 @@ def test_every_operation_that_changes_something_leaves_a_record(server) -> None:
     change("DELETE", "/pipelineconfigs/app", "DeleteLogtailPipelineConfig")
     change("DELETE", "/machinegroups/all", "DeleteMachineGroup")
     place = f"/projects/{project}/logstores/access/exports"
-    window = {"query": "*", "from": 0, "to": 1, "format": "jsonl"}
+    window = {"query": "*", "from": 0, "to": 1, "format": "json"}
     did(server.call("POST", place, window), "log:CreateExport")
     own("PUT", f"/projects/{project}/quota", "SetQuota", {"writes_per_sec": 5})
     own("PUT", f"/projects/{project}/logstores/access/quota", "SetQuota", {"writes_per_sec": 5})
@@ -125,6 +125,8 @@ def test_every_operation_that_changes_something_leaves_a_record(server) -> None:
     agent = server.fresh_name("host")
     server.enrol(agent, project, ["access"])
     actions += ["tailrace:CreateToken", "tailrace:EnrolAgent"]
+    command = own("POST", f"/projects/{project}/commands", "RunCommand", {"command": {"kind": "restart"}, "agents": [agent]})
+    own("POST", f"/projects/{project}/commands/{command['id']}/cancel", "RunCommand")
     own("POST", f"/agents/{agent}/revoke", "RevokeAgent")
     own("POST", f"/agents/{agent}/reinstate", "ReinstateAgent")
     own("DELETE", f"/agents/{agent}/projects/{project}", "RevokeAgent")
@@ -145,6 +147,7 @@ def test_every_operation_that_changes_something_leaves_a_record(server) -> None:
     did(send(server, "DELETE", "/sessions/current", None, bearer(session)), "tailrace:Logout")
     own("DELETE", f"/users/{user}", "DeleteUser")
     own("POST", "/ca/rotate", "RotateRoot")
+    change("DELETE", "/logstores/access", "DeleteLogStore")
     change("DELETE", "/", "DeleteProject")
     about = " or ".join(f'"{name}"' for name in (project, user, agent, token["id"], key["id"], mine, "ca"))
     found = [record["action"] for record in records(server, about, least=len(actions)) if record["outcome"] == "Done"]
