@@ -54,7 +54,7 @@ def verify_torture(folder: Path, styles: list[str], *, pattern: str, events: int
         installation.make_logstore(INDEX)
         installation.start("agent")
         writer = Rotator(logs / "app.log", events, styles, seed, 0.02)
-        wait_for(installation, writer.FIRST)  # compressed files of a path where nothing was ever seen are left alone
+        wait_for(installation, writer.FIRST, 600)  # compressed files of a path where nothing was ever seen are left alone
         writer.start()
         lives = 1
         while writer.is_alive():

@@ -45,7 +45,7 @@ READING: Final = (
         f"{_INPUTS}file/test_following.py::test_an_unreadable_file_is_an_alarm_and_is_read_once_it_may_be",
     ),
     AlarmKind(
-        "LOGDIR_PERMINSSION_ALARM", "error", "the agent's user may not list a directory", "give it the right",
+        "LOGDIR_PERMINSSION_ALARM", "error", "the agent may not list a directory: its user has no right to, or its policy forbids it", "give it the right",
         f"{_INPUTS}file/test_discovery.py::test_a_directory_that_cannot_be_listed_is_an_alarm_until_it_can",
     ),
     AlarmKind(

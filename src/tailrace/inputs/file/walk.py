@@ -4,6 +4,7 @@ A directory is watched before it is listed: what appears after the listing raise
 the last walk are reported.
 """
 
+import errno
 import os
 import time
 from collections.abc import Callable, Generator
@@ -179,12 +180,15 @@ class Walk:
         return directory
 
     def _directory(self, root: Root, place: _Place, status: os.stat_result) -> Directory | None:
-        """The entry of a directory, watched; None where a loop of links comes back to where it began, and where nothing may be read."""
+        """The entry of a directory, watched; None where a loop of links comes back to where it began, and where nothing may be read: that
+        is an OSError where the config itself names it."""
         identity = (status.st_dev, status.st_ino)
         if place.linked and _is_among(identity, place.above):
             return None
         if not self._may_enter(root, os.path.realpath(place.path) if place.linked else place.path):
-            return None
+            if place.level:
+                return None
+            raise PermissionError(errno.EPERM, "the agent's own policy forbids to read it", place.path)
         known = self.scan.directories.get(place.path)
         if known is not None:
             return known

@@ -98,6 +98,10 @@ def test_the_agents_policy_holds_against_configs_and_links(tmp_path, policy):
     options = {"FilePaths": [f"{tmp_path}/**/*.log", f"{tmp_path}/state/x.log"], "MaxDirSearchDepth": 5, "TailingAllMatchedFiles": True}
     with Following(tmp_path, RememberingLane(**policy), **options) as following:
         following.expect("allowed")
+        forbidden = {"path": str(tmp_path / "state"), "reason": "the agent's own policy forbids to read it"}
+        told = [values for kind, values in following.lane.alarms if kind == "LOGDIR_PERMINSSION_ALARM"]
+        assert told  # a config names it
+        assert [values for values in told if values != forbidden] == []  # what a link leads to is nobody's wish
 
 
 def test_links_of_a_root_lead_no_further_than_its_own_tree(tmp_path):
