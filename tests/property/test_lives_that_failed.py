@@ -35,6 +35,10 @@ LIVES = {
     "what a search saw in a file that was empty when it was looked at": (
         "write copytruncate look rename+create look write copytruncate pause sweep write read rename+create"
     ),
+    "what a search saw in a file that was empty again when it was looked at": (
+        "write look copytruncate copytruncate look read@1 write copytruncate pause copytruncate_late copytruncate read@2 write "
+        "copytruncate_late+seen"
+    ),
     "a known rotated file that another one has replaced": "write truncate look restart delete_live pause write look rename pause write",
     "a file on the inode of a restarted one": "write restart copytruncate stop delete_live start write read restart restart",
 }
@@ -61,6 +65,8 @@ def take(world: World, step: str, *flags: str) -> None:
         world.pass_time(30_000_000)
     elif step == "compress@0":
         world.compress(0)
+    elif step.startswith("read@"):
+        world.read(int(step.removeprefix("read@")))
     elif step == "restart":
         world.stop()
         world.start()

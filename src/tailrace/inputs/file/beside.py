@@ -114,8 +114,9 @@ class Beside:
                 one.look(time.time_ns())
                 one.note_head()
                 one.note_ahead()
-                if one.head[0]:  # what is found to be its copy may be all that is left of it at the next start
+                if one.modified != blank_at or one.head[0]:
                     one.blank_at = one.blank_at or blank_at
+                if one.head[0]:  # what is found to be its copy may be all that is left of it at the next start
                     self._table.context.remember(one.stream, one.position())
         notes = [
             note

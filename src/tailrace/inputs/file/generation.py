@@ -82,7 +82,7 @@ class Generation:
     settled: bool = False
     """The last look came so long after the last change that no other can hide in the same tick of the clock."""
     blank_at: int = 0
-    """mtime in ns at the last look that found nothing in it, as long as it was not looked for what was in it since; 0 otherwise."""
+    """mtime in ns when nothing was in it, as long as it has changed since and it was not looked for what was in it meanwhile; else 0."""
     before: tuple[int, int] = (0, 0)
     """Birth time and last writing of what stood at its path before it; zeros when nothing is known of that. What was written later and
     rotated away was missed."""
