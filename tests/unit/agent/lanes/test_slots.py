@@ -3,7 +3,7 @@
 import threading
 import time
 
-from tailrace.agent.lanes.slots import PATIENCE_SECS, Slots
+from tailrace.agent.lanes.slots import PATIENCE_SECS, Slots, Stopwatch
 
 
 def hold(slots, until):
@@ -69,3 +69,34 @@ def test_slots_are_given_back_by_those_that_had_one_only():
         assert time.monotonic() - began > PATIENCE_SECS / 2, "the one that went beside has given back what it had not"
     over.set()
     holder.join()
+
+
+def test_waiting_is_no_work_and_work_is_counted_once():
+    watch = Stopwatch()
+    began = watch.begin()
+    time.sleep(2 * PATIENCE_SECS)
+    assert watch.took(began) < PATIENCE_SECS, "it has slept"
+    began, until = watch.begin(), time.thread_time() + 2 * PATIENCE_SECS
+    while time.thread_time() < until:
+        pass
+    worked = watch.took(began)
+    assert worked >= 2 * PATIENCE_SECS
+    assert watch.took(watch.begin()) < PATIENCE_SECS, "what was counted is not counted again"
+
+
+def test_each_thread_has_a_watch_of_its_own():
+    watch, took = Stopwatch(), list[float]()
+    until = time.thread_time() + 2 * PATIENCE_SECS
+    watch.begin()
+    while time.thread_time() < until:
+        pass
+
+    def other():
+        began = watch.begin()
+        time.sleep(2 * PATIENCE_SECS)
+        took.append(watch.took(began))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert took[0] < PATIENCE_SECS
