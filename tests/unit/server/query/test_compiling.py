@@ -159,6 +159,12 @@ def test_columns_know_their_types():
     assert kinds == [Type.BIGINT, Type.DOUBLE, Type.VARCHAR, Type.VARCHAR, Type.BOOLEAN, Type.TIMESTAMP, Type.BIGINT, Type.VARCHAR]
 
 
+@pytest.mark.parametrize("sql", ["select lateral . as", "select 1 from (selfrom log) q"])
+def test_what_the_parser_stumbles_over_is_refused(sql: str):
+    with pytest.raises(ApiError, match=r"is not allowed|cannot select from"):
+        text(sql)
+
+
 def test_a_syntax_error_says_where():
     with pytest.raises(ApiError, match=r"line 2, column 11, near `b`"):
         compiled("select status as\na where b b")

@@ -72,6 +72,9 @@ _TYPES = frozenset({
     "DECIMAL", "JSON", "ARRAY", "MAP", "STRUCT", "IPADDRESS",
 })  # fmt: skip
 
+_STUMBLES = (AttributeError, TypeError, ValueError, LookupError)
+"""What the parser raises over some texts that no grammar has, `lateral . as` for one."""
+
 _PLAIN_NAME = re.compile(r'[^\\"`\x00-\x1f\x7f]{1,128}')
 _FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -93,6 +96,8 @@ def parse_select(sql: str) -> exp.Query:
         raise refuse(_syntax_message(error)) from None
     except RecursionError:
         raise refuse("the SQL is nested too deeply") from None
+    except _STUMBLES:
+        raise refuse("cannot read the SQL: it is no statement") from None
     if len(statements) != 1:
         raise refuse("expected one SELECT statement after `|`" if not statements else "only one SQL statement is allowed")
     (statement,) = statements
@@ -142,7 +147,7 @@ def shown(node: exp.Expr) -> str:
     """As a message names it: in the user's dialect, at most 60 characters."""
     try:
         text = node.sql(dialect=Presto, unsupported_level=ErrorLevel.IGNORE, normalize_functions=False)
-    except SqlglotError:
+    except (SqlglotError, *_STUMBLES):
         text = node.key
     return text if len(text) <= 60 else text[:59] + "…"
 

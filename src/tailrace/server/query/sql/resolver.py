@@ -59,6 +59,8 @@ class Resolver:
         """Resolve a SELECT, a set operation or a sub-query; what it gives back."""
         if isinstance(node, exp.Subquery):
             return self.query(node.this, parent)
+        if not isinstance(node, exp.Select | exp.SetOperation):
+            raise _no_source(node)
         self._ctes.append({})
         for cte in node.args["with_"].expressions if node.args.get("with_") else []:
             self._define(cte, parent)

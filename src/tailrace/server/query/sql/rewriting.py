@@ -29,13 +29,14 @@ _FIXED: dict[type[exp.Expr], Type] = {
     exp.DPipe: Type.VARCHAR,
     exp.Trim: Type.VARCHAR,
     exp.Substring: Type.VARCHAR,
-    exp.StrPosition: Type.BIGINT,
     exp.Extract: Type.BIGINT,
     exp.CurrentDate: Type.DATE,
     exp.CurrentTimestamp: Type.TIMESTAMP,
     exp.Localtimestamp: Type.TIMESTAMP,
     exp.AtTimeZone: Type.TIMESTAMP,
 }
+_SIGNED = frozenset({"count"})
+"""The engine's own dialect sees to it."""
 _CASTS = {
     **dict.fromkeys(("BIGINT", "INT", "SMALLINT", "TINYINT"), Type.BIGINT),
     **dict.fromkeys(("DOUBLE", "FLOAT", "DECIMAL"), Type.DOUBLE),
@@ -67,6 +68,9 @@ def settle(node: exp.Expr, binder: Binder) -> None:
             set_type(node, type_of(node.args["ifs"][0].args["true"]))
         case exp.Anonymous():
             _call(node)
+        case exp.StrPosition():
+            set_type(node, Type.BIGINT)
+            _make_signed(node)
         case _:
             set_type(node, _FIXED.get(type(node), Type.UNKNOWN))
 
@@ -113,6 +117,8 @@ def _call(node: exp.Anonymous) -> None:
         kind = type_of(arguments[kind.value]) if len(arguments) > kind.value else Type.UNKNOWN
     set_type(node, kind)
     holder = node.parent
+    if kind is Type.BIGINT and name not in _SIGNED and (function.returns is kind or name == "abs"):
+        _make_signed(node)
     if function.rewrite is not None:
         function.rewrite(node)
     template = chosen(function.becomes, len(arguments))
@@ -120,6 +126,16 @@ def _call(node: exp.Anonymous) -> None:
         become(node, filled(template, node.expressions), kind)
     if isinstance(holder, exp.Filter | exp.Window) and not isinstance(holder.this, exp.Anonymous | exp.Filter):
         raise refuse(f"`{name}` cannot stand with FILTER or OVER")
+
+
+def _make_signed(node: exp.Expr) -> None:
+    """Numbers without a sign have no common type with others in the engine: `coalesce(length(s), -1)`."""
+    if isinstance(node.parent, exp.Filter | exp.Window):
+        return
+    signed = exp.Anonymous(this="toInt64")
+    node.replace(signed)
+    signed.set("expressions", [node])
+    set_type(signed, Type.BIGINT)
 
 
 def _read_times(node: exp.Anonymous, places: tuple[int, ...]) -> None:
