@@ -4,11 +4,12 @@ A command's module is imported when the command is called, so that `tailrace que
 server.
 """
 
+import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from tailrace import __version__
 from tailrace.cli.mistakes import mistake, unknown_command
@@ -44,10 +45,21 @@ COMMANDS: Final = {
 
 def application() -> App:
     """The command tree; each command is a module `tailrace.cli.commands.NAME` (`-` as `_`) with an `app`."""
-    app = App(name="tailrace", help="Collect, store and query logs.", version=__version__, help_on_error=False)
+    app = App(
+        name="tailrace",
+        help="Collect, store and query logs.",
+        version=__version__,
+        help_on_error=False,
+        default_parameter=Parameter(show_default=_default),
+    )
     for name, summary in COMMANDS.items():
         app.command(f"tailrace.cli.commands.{name.replace('-', '_')}:app", name=name, help=summary)
     return app
+
+
+def _default(value: object) -> str | None:
+    """What stands for a default in the help: nothing for what is off, empty or not there."""
+    return None if value is None or value is False or value in ("", (), []) else str(value)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,7 +115,15 @@ def _for(words: list[str]) -> App:
         group = app[words[0]]
         for name in group:
             group[name]  # asking for it loads it
+        if group.default_command is not None:
+            group.help = _whole(group.default_command, group.help)
     return app
+
+
+def _whole(command: Callable[..., object], summary: str) -> str:
+    """All that a command says of itself, not only its line in the list; what it says of its words stands beside these."""
+    text = inspect.getdoc(command) or summary
+    return text.partition("\n\nParameters\n")[0]
 
 
 def _remedy(command: str) -> str:

@@ -102,3 +102,26 @@ def test_a_group_lists_each_of_its_commands_with_what_it_does(capsys: pytest.Cap
     assert cli.main(["agent", "--help"]) == 0
     listed = re.findall(r"^│ ([a-z-]+) +(\S.*?) *│$", capsys.readouterr().out, re.MULTILINE)
     assert {"status", "settings", "doctor", "enroll", "import", "dead-letters", "token", "run"} <= {name for name, _ in listed}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["backup", "--help"], "Keep the copy as safe as the server itself"),
+        (["import-ilogtail", "--help"], "Stop Logtail and the agent first"),
+        (["restore", "--help"], "Agents find the server that is started there"),
+    ],
+)
+def test_a_command_without_verbs_tells_all_that_it_does(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == 0
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_is_off_or_empty_is_no_default_worth_telling(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["key", "create"], ["project", "delete"], ["import-ilogtail"], ["logstore", "create"]):
+        assert cli.main([*words, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "[default: 30]" in shown
+    assert "[default: table]" in shown
+    for noise in ("[default: False]", "[default: ()]", '[default: ""]', "[choices: ,"):
+        assert noise not in shown

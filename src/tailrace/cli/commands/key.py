@@ -32,7 +32,7 @@ def list_(*, output: OUTPUT = "table", connection: ConnectionFlags = NO_FLAGS) -
 def create(
     *,
     user: Annotated[str, Parameter(help="Whose it is: it may do what they may.", show_default=False)] = "",
-    role: Annotated[Literal["", "reader", "operator", "admin"], Parameter(help="Of a program's key.", show_default=False)] = "",
+    role: Annotated[Literal["reader", "operator", "admin"] | None, Parameter(help="Of a program's key.", show_default=False)] = None,
     only_project: Annotated[str, Parameter(help="The only project that it reaches.", show_default=False)] = "",
     only_logstore: Annotated[Sequence[str], Parameter(help="The only logstores; several times.", negative="", consume_multiple=True)] = (),
     only_action: Annotated[
@@ -48,7 +48,7 @@ def create(
         raise UsageError("a key belongs to a user or has a role", hint="give `--user NAME` or `--role reader`")
     wanted = {
         "user": user,
-        "role": role,
+        "role": role or "",
         "project": only_project,
         "logstores": list(only_logstore),
         "actions": list(only_action),
