@@ -38,7 +38,10 @@ from tailrace.agent.platform import current, processes
 from tailrace.agent.session import End, Session
 from tailrace.agent.settings import startup
 from tailrace.agent.settings.defaults import with_defaults
+from tailrace.agent.settings.in_force import InForce
 from tailrace.agent.settings.policy import config_policy, own_state
+from tailrace.agent.settings.served import Layers, ServedStore
+from tailrace.agent.settings.settings import AgentSettings
 from tailrace.agent.spool import Spool
 from tailrace.agent.status.left import status_file
 from tailrace.agent.status.sampling import sampling
@@ -78,11 +81,10 @@ class Worker:
         supervision: Supervision | None = None,
         limited: bool = True,
     ) -> None:
-        settings = startup.load(home, flags=flags).settings
-        self._flags = flags
+        self._home, self._flags = home, flags
+        settings = self._load().settings
         use(settings.proxies)
         use_outward(settings.outward)
-        self._home = home
         self._supervision = supervision or Supervision()
         self._settings = settings
         self._local = pipelines
@@ -95,7 +97,9 @@ class Worker:
         self._address, self._host_name = settings.working_ip or identities.address(), settings.working_hostname
         self._policy = config_policy(home, settings)
         self._desk = Desk(home, settings.metrics_listen)
-        self._guard = Guard(Limits.of(settings, self._platform.given()) if limited else Limits(), self._platform, processes())
+        self._limited = limited
+        self._guard = Guard(self._limits(settings), self._platform, processes())
+        self._log_level = telemetry.change_level(settings.log_level) if settings.log_level else ""
         self._vitals = Vitals(self._desk.overview, self._supervision)
         self._desk.unwell = self._unwell
         self._session: Session | None = None
@@ -160,6 +164,27 @@ class Worker:
         if self._session is not None:
             self._session.stop()
 
+    # --- settings ---------------------------------------------------------------------------------------------------------------
+    def _load(self, served: Layers | None = None) -> startup.Startup:
+        return startup.load(self._home, flags=self._flags, served=served)
+
+    def _limits(self, settings: AgentSettings) -> Limits:
+        return Limits.of(settings, self._platform.given()) if self._limited else Limits()
+
+    def _take_settings(self, settings: AgentSettings) -> None:
+        """Other settings hold from now on: limits and the log level at once, what pipelines take from them where one changes by that, and
+        what a session is made of with another session. Returns when that is so. Not from the main thread, nor the event loop."""
+        before, self._settings = self._settings, settings
+        limits = self._limits(settings)
+        self._guard.apply(limits)
+        if settings.log_level != before.log_level:
+            usual = telemetry.change_level(settings.log_level or self._log_level or "info")
+            self._log_level = self._log_level or usual
+        if _built_of(before) != _built_of(settings):
+            self._await(self._again(End.RELOADED))
+        else:
+            self._reload()
+
     def _keeper(self, identity: AgentIdentity) -> KeyKeeper:
         boot = begin(self._home / "agent")
         return KeyKeeper(
@@ -184,7 +209,7 @@ class Worker:
         def diagnosed() -> bytes:
             from tailrace.agent.diagnostics.bundle import bundle  # noqa: PLC0415 - most agents never make one
 
-            return bundle(self._home, self._desk.overview, lambda: startup.load(self._home, flags=self._flags), self._pipelines)
+            return bundle(self._home, self._desk.overview, self._load, self._pipelines)
 
         doers: dict[str, Doer] = {
             "restart": Restarting(self.stop if self._supervision.is_there else None),
@@ -206,6 +231,7 @@ class Worker:
             outcome=self._outcome,
             vitals=Wellbeing(self._desk.overview, keeper.boot_id, ephemeral=self._settings.ephemeral).vitals,
             commands=commands,
+            settings=InForce(ServedStore(self._home, self._load), self._load, self._take_settings),
         )
 
     def _outcome(self, pipeline: str) -> str | None:
@@ -229,8 +255,11 @@ class Worker:
         session, runs = self._session, self._runs
         if session is not None and runs is not None and session.change(lambda: self._change(session, runs)):
             return
-        mine = self._again(End.RELOADED)
-        while self._serving < mine and not self._stopped:
+        self._await(self._again(End.RELOADED))
+
+    def _await(self, session: int) -> None:
+        """The session that an ask for another one was given the number of."""
+        while self._serving < session and not self._stopped:
             time.sleep(LOOK_SECS)
 
     async def _change(self, session: Session, runs: Runs) -> bool:
@@ -416,3 +445,9 @@ class Worker:
         if failures and not resolved and not self._managed:
             raise ConfigErrors(failures)
         return resolved
+
+
+def _built_of(settings: AgentSettings) -> tuple[object, ...]:
+    """What a session takes from the settings when it begins."""
+    threads = settings.process_thread_count or (settings.cpu_usage_limit, settings.scaled_cpu_usage_limit, settings.resource_auto_scale)
+    return threads, settings.send_request_concurrency, settings.buffer_file_num

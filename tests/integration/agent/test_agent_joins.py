@@ -122,6 +122,7 @@ def test_a_second_project_is_added_while_the_agent_runs(remote: Remote, fast_ser
     remote.joined().start()
     remote.write("event one")
     wait_for(lambda: remote.found("event"), remote.log(), 60)
+    sessions = remote.log().count("agent is at work")
     if way == "token":
         done = remote.enroll(remote.token(other))
         assert done.stdout == f"joined: this agent may write to all logstores of project {other}\n", done.stderr
@@ -131,6 +132,7 @@ def test_a_second_project_is_added_while_the_agent_runs(remote: Remote, fast_ser
     remote.write("event two")
     wait_for(lambda: "event two" in remote.found("event", other), remote.log(), 60)
     wait_for(lambda: len(remote.found("event")) == 2, remote.log(), 30)
+    assert remote.log().count("agent is at work") == sessions, "the pipeline that ran before is none of this"
     remote.stop()
     remote.run_to_the_end(60)
     assert remote.found("event") == ["event one", "event two"]

@@ -22,7 +22,7 @@ from tailrace.wire.control import (
 from tailrace.wire.vitals import Vitals, encode
 
 REMEMBERED: Final = ServerCapability.ATTRIBUTES | ServerCapability.CONTINUOUS
-"""What a server has to remember of an agent before a beat may be short, and what it says of commands where it has some."""
+"""What a server has to remember of an agent before a beat may be short, and what it says of commands and settings where it has some."""
 
 
 class Dialogue:
@@ -53,6 +53,8 @@ class Dialogue:
         needed = REMEMBERED
         if self._telling is not None and self._telling.onetime_pipeline_configs:
             needed |= ServerCapability.ONETIME
+        if self._telling is not None and self._telling.instance_configs:
+            needed |= ServerCapability.INSTANCE
         if answer.capabilities & needed == needed:
             self._told = self._telling
         return True
@@ -71,9 +73,10 @@ def full_state(
     configs: list[ConfigInfo],
     vitals: Vitals,
     commands: Sequence[ConfigInfo] = (),
+    settings: Sequence[ConfigInfo] = (),
 ) -> HeartbeatRequest:
     return HeartbeatRequest(
-        capabilities=AgentCapability.CONTINUOUS | AgentCapability.ONETIME,
+        capabilities=AgentCapability.CONTINUOUS | AgentCapability.INSTANCE | AgentCapability.ONETIME,
         instance_id=agent_id.encode(),
         agent_type="tailrace",
         attributes=attributes,
@@ -81,6 +84,7 @@ def full_state(
         running_status="running",
         startup_time=started,
         continuous_pipeline_configs=configs,
+        instance_configs=list(settings),
         onetime_pipeline_configs=list(commands),
         opaque=encode(vitals),
     )
@@ -88,11 +92,13 @@ def full_state(
 
 def to_fetch(agent_id: str, answer: HeartbeatResponse) -> FetchConfigRequest | None:
     """For details that the answer only names; None when it has them all."""
-    missing = [ConfigInfo(one.name, one.version) for one in answer.continuous_pipeline_config_updates if not _is_whole(one)]
-    if not missing:
+    updates = answer.continuous_pipeline_config_updates, answer.instance_config_updates
+    pipelines, settings = ([ConfigInfo(one.name, one.version) for one in several if not is_whole(one)] for several in updates)
+    if not (pipelines or settings):
         return None
-    return FetchConfigRequest(instance_id=agent_id.encode(), continuous_pipeline_configs=missing)
+    return FetchConfigRequest(instance_id=agent_id.encode(), continuous_pipeline_configs=pipelines, instance_configs=settings)
 
 
-def _is_whole(update: ConfigDetail) -> bool:
+def is_whole(update: ConfigDetail) -> bool:
+    """Whether nothing of it has to be fetched."""
     return bool(update.detail) or update.version < 0

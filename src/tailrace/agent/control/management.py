@@ -6,21 +6,30 @@ One thread per server. Its pause is a long call, `/agent/v1/wait`, which the ser
 import platform
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from tailrace import __version__, telemetry
 from tailrace.agent.control.calls import Line
 from tailrace.agent.control.commands import Commands
-from tailrace.agent.control.heartbeat import Dialogue, full_state, to_fetch
+from tailrace.agent.control.heartbeat import Dialogue, full_state, is_whole, to_fetch
 from tailrace.agent.control.remote import RemoteConfigs
 from tailrace.agent.identity.identity import AgentIdentity, JoinedServer
 from tailrace.agent.identity.proof import own_context
 from tailrace.errors import TailraceError, UnreachableError
 from tailrace.pipeline.labels import Machine
-from tailrace.wire.control import Attributes, ConfigDetail, FetchConfigResponse, HeartbeatRequest, HeartbeatResponse, decode, encode
+from tailrace.wire.control import (
+    Attributes,
+    ConfigDetail,
+    ConfigInfo,
+    FetchConfigResponse,
+    HeartbeatRequest,
+    HeartbeatResponse,
+    decode,
+    encode,
+)
 from tailrace.wire.protobuf import WireError
 from tailrace.wire.vitals import Vitals
 
@@ -35,6 +44,14 @@ HEARTBEAT, FETCH, WAIT = "/Agent/Heartbeat", "/Agent/FetchConfig", "/agent/v1/wa
 PROTOBUF: Final = "application/x-protobuf"
 
 log = telemetry.logger("agent.management")
+
+
+class Settings(Protocol):
+    """What servers gave of settings, and what became of it. One thread at a time changes."""
+
+    def infos(self, server: str) -> list[ConfigInfo]: ...
+    def take(self, server: str, updates: Iterable[ConfigDetail]) -> None: ...
+    def forget_servers(self, joined: Iterable[str]) -> None: ...
 
 
 @dataclass(slots=True)
@@ -64,6 +81,7 @@ class Management:
         outcome: Callable[[str], str | None],
         vitals: Callable[[], Vitals],
         commands: Commands,
+        settings: Settings,
     ) -> None:
         self._identity = identity
         self._configs = configs
@@ -73,6 +91,7 @@ class Management:
         self._outcome = outcome
         self._vitals = vitals
         self._commands = commands
+        self._settings = settings
         self._started = int(time.time())
         self._contacts: dict[str, _Contact] = {}
         self._applying = threading.Lock()
@@ -93,6 +112,7 @@ class Management:
             with self._applying:
                 if self._configs.forget_servers(self._identity.servers):
                     self._reload()
+                self._settings.forget_servers(self._identity.servers)
             self._commands.forget(list(self._identity.servers))
             for server in list(self._identity.servers):
                 if server not in self._contacts:
@@ -127,12 +147,15 @@ class Management:
             answer = decode(HeartbeatResponse, self._call(server, contact, "POST", HEARTBEAT, encode(request)))
             if not contact.dialogue.answered(answer):
                 continue
-            if not (answer.continuous_pipeline_config_updates or answer.onetime_pipeline_config_updates):
+            updates = answer.continuous_pipeline_config_updates, answer.instance_config_updates, answer.onetime_pipeline_config_updates
+            if not any(updates):
                 return
             if answer.onetime_pipeline_config_updates:
                 self._commands.take(server.id, answer.onetime_pipeline_config_updates)
-            if answer.continuous_pipeline_config_updates:
-                self._apply(server, self._whole(server, contact, answer))
+            pipelines, settings = self._whole(server, contact, answer)
+            with self._applying:
+                self._settings.take(server.id, settings)
+            self._apply(server, pipelines)
 
     def _watch_tried(self, server: JoinedServer, contact: _Contact) -> None:
         """While versions are tried: tell the server as soon as one has shown whether it runs. One that waits for something stays tried.
@@ -148,13 +171,17 @@ class Management:
             else:
                 self._over.wait(LOOK_SECS)
 
-    def _whole(self, server: JoinedServer, contact: _Contact, answer: HeartbeatResponse) -> list[ConfigDetail]:
-        updates = answer.continuous_pipeline_config_updates
+    def _whole(self, server: JoinedServer, contact: _Contact, answer: HeartbeatResponse) -> tuple[list[ConfigDetail], list[ConfigDetail]]:
+        """Pipelines and settings, each with its detail."""
+        pipelines, settings = answer.continuous_pipeline_config_updates, answer.instance_config_updates
         asked = to_fetch(self._identity.agent_id, answer)
         if asked is None:
-            return updates
+            return pipelines, settings
         fetched = decode(FetchConfigResponse, self._call(server, contact, "POST", FETCH, encode(asked)))
-        return [*(one for one in updates if one.detail or one.version < 0), *fetched.continuous_pipeline_config_updates]
+        return (
+            [*(one for one in pipelines if is_whole(one)), *fetched.continuous_pipeline_config_updates],
+            [*(one for one in settings if is_whole(one)), *fetched.instance_config_updates],
+        )
 
     def _apply(self, server: JoinedServer, updates: list[ConfigDetail]) -> None:
         with self._applying:
@@ -195,6 +222,7 @@ class Management:
             started=self._started,
             configs=configs,
             commands=self._commands.infos(server.id),
+            settings=self._settings.infos(server.id),
             vitals=self._vitals(),
         )
 

@@ -25,6 +25,10 @@ class Bandwidth:
         self.waited = False
         """Whether something had to wait since it was last set to False."""
 
+    def limit(self, bytes_per_sec: int) -> None:
+        """From now on; from any thread."""
+        self._rate = bytes_per_sec
+
     async def take(self, size: int, target: str = "", precedence: int = LAST) -> None:
         """Until `size` more bytes may go out; who waits goes by class (`Precedence`), and within it targets go in turn: one that catches up
         asks for much, and fresh lines of another do not stand behind it."""
@@ -41,11 +45,11 @@ class Bandwidth:
 
     def book(self, size: int) -> float:
         """They go out, in their turn: how long that is from now, in seconds."""
-        if not self._rate:
+        rate, now = self._rate, self._now()
+        if not rate:
             return 0.0
-        now = self._now()
         start = max(self._free_at, now - SAVED_SECS)
-        self._free_at = start + size / self._rate
+        self._free_at = start + size / rate
         return start - now
 
     def _next(self, precedence: int) -> tuple[int, asyncio.Future[None]]:

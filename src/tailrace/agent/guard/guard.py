@@ -47,6 +47,12 @@ class Guard:
         gauge = telemetry.gauge("tailrace_agent_limited_state", "1 while the agent is held back by this limit of its own.", "limit")
         self._gauges = {name: gauge.labels(name) for name in self._looks}
 
+    def apply(self, limits: Limits) -> None:
+        """Other limits hold from now on; from any thread. How many batches are processed at a time is the next session's."""
+        self.limits = limits
+        self.cpu.cores = limits.cores
+        self.bandwidth.limit(limits.bytes_per_sec)
+
     # --- for the lanes ------------------------------------------------------------------------------------------------------------
     def may_read(self, again: Callable[[], None]) -> bool:
         """Whether a range may be read now; if not, `again` is called when it may. It must be short."""

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
-from tailrace.pipeline.config import OptionGroup, Problem, Secret, option
+from tailrace.pipeline.agent_settings import ServedSettings
+from tailrace.pipeline.config import Problem, Secret, option
 from tailrace.wire.commands import KINDS
 from tailrace.wire.outward import Outward
 from tailrace.wire.proxy import Proxies, wrong_proxy
@@ -17,7 +18,7 @@ STREAM_LOG: Final = "it was replaced long ago; rsyslog writes files, which are c
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
 
 
-class AgentSettings(OptionGroup):
+class AgentSettings(ServedSettings):
     """Bounds and policy of one agent. The file may be absent; so may every key."""
 
     allowed_roots: list[str] = option(
@@ -36,10 +37,6 @@ class AgentSettings(OptionGroup):
     config_variables: list[str] = option(
         factory=lambda: ["LOG_*", "SLS_*"], key="config_variables",
         doc="Environment variables of the agent that configs may use, with `*` and `?`; those in `ALIYUN_LOG_ENV_TAGS` are allowed, too.",
-    )  # fmt: skip
-    max_log_age_secs: int | None = option(
-        None, key="max_log_age_secs", doc="`MaxLogAgeSecs` of pipelines that give none themselves; without it that is 300.", unit="seconds",
-        ge=0, le=3_153_600_000,
     )  # fmt: skip
     metrics_listen: str = option(
         "", key="metrics_listen", doc="`HOST:PORT` at which Prometheus gets the agent's metrics, `/metrics` over HTTP, and probes its "
@@ -65,10 +62,6 @@ class AgentSettings(OptionGroup):
     logtail_status_interval: int = option(
         60, key="logtail_status_interval", doc="How often the agent's status is reported there.", unit="seconds", ge=1, le=3600
     )
-    mem_usage_limit: int = option(
-        384, key="mem_usage_limit", doc="Memory that the worker holds at most; the bounds on files follow from it.", unit="MB",
-        ge=64, le=65_536,
-    )  # fmt: skip
     max_files: int = option(0, key="max_files", doc="Files that all pipelines follow together; 0 is 50 000 per 100 MB of memory.", ge=0)
     max_files_per_config: int = option(
         0, key="max_files_per_config", doc="Files that one input follows; 0 is 5 000 per 100 MB of memory.", ge=0
@@ -80,34 +73,9 @@ class AgentSettings(OptionGroup):
         1000, key="max_wildcard_directories", doc="Directories that one wildcard in a path may stand for in one directory.", ge=1
     )
 
-    cpu_usage_limit: float = option(
-        0.4, key="cpu_usage_limit", doc="CPU that the worker uses in the mean, at most its control group's; at it, reading slows down.",
-        unit="cores", ge=0.1, le=1024,
-    )  # fmt: skip
-    max_bytes_per_sec: int = option(
-        20_971_520, key="max_bytes_per_sec", unit="bytes/s", ge=0,
-        doc="Raw bytes of events that all targets together are sent; 0 is no limit. More than the default is a limit, too.",
-    )  # fmt: skip
-    process_thread_count: int = option(
-        0, key="process_thread_count", doc="Batches that are processed at a time; 0 is what `cpu_usage_limit` needs.", ge=0, le=64
-    )
     max_open_files: int = option(
         0, key="max_open_files", doc="Handles that the worker may have, input files and its own; 0 is as many as the system allows.", ge=0
     )
-    resource_auto_scale: bool = option(
-        False, key="resource_auto_scale", doc="Whether more CPU may be used while the machine has nothing else to do."
-    )
-    machine_cpu_usage_threshold: float = option(
-        0.4, key="machine_cpu_usage_threshold", doc="The machine has nothing else to do while less than this share of its CPU is used.",
-        gt=0, le=1,
-    )  # fmt: skip
-    scaled_cpu_usage_limit: float = option(
-        2.0, key="scaled_cpu_usage_limit", doc="`cpu_usage_limit` while the machine has nothing else to do.", unit="cores", ge=0.1, le=1024
-    )
-    over_limit_secs: int = option(
-        300, key="over_limit_secs", doc="A worker that stays over its limit of CPU or memory for so long is replaced.",
-        unit="seconds", ge=10, le=86_400,
-    )  # fmt: skip
     hang_secs: int = option(
         60, key="hang_secs", doc="A worker of which a part stands still for so long is hung: its supervisor starts another one.",
         unit="seconds", ge=5, le=3600,
@@ -116,33 +84,10 @@ class AgentSettings(OptionGroup):
         "", key="working_ip", doc="Address that events and the server are told as this machine's; empty: the default route's."
     )
     working_hostname: str = option("", key="working_hostname", doc="Host name that events and the server are told; empty: the system's.")
-    default_tail_limit_kb: int = option(
-        1024, key="default_tail_limit_kb", doc="`TailSizeKB` of file inputs that give none.", unit="KiB", ge=0, le=104_857_600
-    )
-    max_read_buffer_size: int = option(
-        524_288, key="max_read_buffer_size", doc="Longest event of file inputs that give no `MaxEventSizeKB`.", unit="bytes",
-        ge=1024, le=8_388_608,
-    )  # fmt: skip
-    accept_multi_config: bool = option(
-        False, key="accept_multi_config", doc="`AllowingIncludedByMultiConfigs` of file inputs that do not give it."
-    )
-    batch_send_seconds: float = option(
-        0.2, key="batch_send_seconds", doc="`Batch.TimeoutSecs` of flushers that give none.", unit="seconds", ge=0, le=60
-    )
-    batch_send_bytes: int = option(
-        1_048_576, key="batch_send_bytes", doc="`Batch.MinSizeBytes` of flushers that give none.", unit="bytes", ge=1, le=10_485_760
-    )
-    buffer_file_num: int = option(
-        50, key="buffer_file_num", doc="Files of the spool, for all targets together: it keeps what cannot be sent.", ge=1, le=1000,
-    )  # fmt: skip
     buffer_file_size: int = option(
         20_971_520, key="buffer_file_size", doc="Size of each.", unit="bytes", ge=1_048_576, le=104_857_600,
     )  # fmt: skip
     buffer_file_path: str = option("", key="buffer_file_path", doc="Directory of the spool.", ignored="it stands in `HOME/agent/spool`")
-    send_request_concurrency: int = option(
-        16, key="send_request_concurrency", doc="Requests to one target that may be under way at a time; there are fewer while it fails.",
-        ge=1, le=1000,
-    )  # fmt: skip
     http_proxy: Secret = option(
         Secret(), key="http_proxy", doc="HTTP proxy for endpoints with `http`, `http://USER:PASSWORD@HOST:PORT`; `none`: no proxy. Also "
         "`HTTP_PROXY` in the environment. This machine itself is always reached directly.",

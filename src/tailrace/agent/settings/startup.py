@@ -1,7 +1,8 @@
 """The start-up settings of an agent, and where each value comes from (the manual's start-up parameters).
 
-A later layer wins: `HOME/agent.yaml`, the files of `HOME/config.d` in the order of their names, the environment, `--set KEY=VALUE`. A
-variable of the environment has the key's name in capitals after `TAILRACE_` or `ALIYUN_LOGTAIL_`, or is the bare key as the manual has it.
+A later layer wins: what servers gave (`served`), `HOME/agent.yaml`, the files of `HOME/config.d` in the order of their names, the
+environment, `--set KEY=VALUE`. A variable of the environment has the key's name in capitals after `TAILRACE_` or `ALIYUN_LOGTAIL_`, or is
+the bare key as the manual has it.
 """
 
 import os
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from tailrace.agent.settings.served import Layers, layers_of
 from tailrace.agent.settings.settings import AgentSettings
 from tailrace.errors import ConfigError, ConfigErrors
 from tailrace.pipeline import documents
@@ -65,9 +67,20 @@ def _shown(default: object) -> object:
     return "" if isinstance(default, Secret) else default
 
 
-def load(home: Path, *, flags: Sequence[str] = (), environment: Mapping[str, str] = os.environ) -> Startup:
-    """What holds for the agent in `home`. ConfigErrors with all mistakes of all layers, each with its place."""
-    layers = [*_files(home), *_from_environment(environment), *_from_flags(flags)]
+def load(home: Path, *, flags: Sequence[str] = (), environment: Mapping[str, str] = os.environ, served: Layers | None = None) -> Startup:
+    """What holds for the agent in `home`. ConfigErrors with all mistakes of all layers, each with its place. `served`: what servers gave,
+    where it is not what lies in the home."""
+    own = [*_files(home), *_from_environment(environment), *_from_flags(flags)]
+    given = [Layer(origin, values, documents.dotted) for origin, values in (layers_of(home) if served is None else served)]
+    if served is not None or not given:
+        return _merged([*given, *own])
+    try:
+        return _merged([*given, *own])
+    except ConfigErrors:  # whatever a server has given, it does not keep the agent from starting
+        return _merged(own)
+
+
+def _merged(layers: Sequence[Layer]) -> Startup:
     merged: dict[str, documents.Value] = {}
     sources: dict[str, Layer] = {}
     for layer in layers:

@@ -109,6 +109,43 @@ def remove(name: NAME, config: Annotated[str, Parameter(help="The config.")], /,
     say(f"removed {config} from {name}")
 
 
+@app.command
+def settings(
+    name: NAME,
+    /,
+    *,
+    set_: Annotated[
+        list[str] | None, Parameter(name="--set", help="`KEY=VALUE`, as in `agent.yaml`; may be repeated.", negative="")
+    ] = None,
+    unset: Annotated[list[str] | None, Parameter(help="Settings that the group gives no more.", negative="", consume_multiple=True)] = None,
+    output: OUTPUT = "table",
+    connection: ConnectionFlags = NO_FLAGS,
+) -> None:
+    """Show the settings that the agents of a group get, or change them. What a machine says itself wins (`tailrace agent settings`)."""
+    target = connect_to_project(connection)
+    path = f"/projects/{quote(target.project)}/groups/{quote(name)}/settings"
+    with Client(target) as client:
+        known = client.own("GET", path)
+        if set_ or unset:
+            values = {key: value for key, value in known["settings"].items() if key not in (unset or [])} | dict(map(_setting, set_ or []))
+            known = client.own("PUT", path, {"settings": values})
+            note(f"saved; `tailrace agent list --group {name} --output json` tells what the agents make of it")
+    rows = [{"key": key, "value": value} for key, value in known["settings"].items()]
+    print_table(rows, columns=("key", "value"), output=output)
+    if not rows:
+        note(f"the machine group {name} gives no settings")
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Values as YAML has them: `0.4`, `true`, `debug`."""
+    from tailrace.pipeline.documents import read
+
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"`--set {text}` has no `=`", hint="write `--set KEY=VALUE`")
+    return key, read(value, key).value
+
+
 def _row(client: Client, name: str) -> dict[str, Any]:
     try:
         group = client.sls("GET", f"/machinegroups/{quote(name)}")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tailrace.server.fleet.commands import Commands
     from tailrace.server.fleet.fleet import Fleet
     from tailrace.server.fleet.heartbeats import Heartbeats
+    from tailrace.server.fleet.instance_configs import InstanceConfigs
     from tailrace.server.fleet.management import Management
     from tailrace.server.fleet.membership import Membership
     from tailrace.server.fleet.reports import Reports
@@ -110,6 +111,11 @@ class Services:
     @property
     def rollouts(self) -> "Rollouts":
         return self.management.rollouts
+
+    @property
+    def settings_of(self) -> "InstanceConfigs":
+        """Settings that machine groups have."""
+        return self.management.settings
 
     @property
     def commands(self) -> "Commands":

@@ -251,6 +251,18 @@ class MachineGroupRow(Base):
     modified: Mapped[int] = mapped_column(BigInteger)
 
 
+class GroupSettingsRow(Base):
+    """Settings that the agents of a machine group get, as they were given last."""
+
+    __tablename__ = "group_settings"
+
+    group_id: Mapped[int] = mapped_column(ForeignKey("machine_groups.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer)
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    author: Mapped[str] = mapped_column(String(64))
+    saved: Mapped[int] = mapped_column(BigInteger)
+
+
 class ReportRow(Base):
     """What an agent has said of itself, for a server that starts again. Any release may find it in another form, and forget it then."""
 

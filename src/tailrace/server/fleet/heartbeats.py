@@ -11,6 +11,7 @@ from tailrace.server.db.collection import Collection
 from tailrace.server.db.records import Config, MachineGroup
 from tailrace.server.db.roster import Roster
 from tailrace.server.fleet.commands import Commands
+from tailrace.server.fleet.instance_configs import InstanceConfigs
 from tailrace.server.fleet.membership import Membership
 from tailrace.server.fleet.pipelines import pipeline_of
 from tailrace.server.fleet.report import Report
@@ -31,7 +32,7 @@ from tailrace.wire.control import (
 )
 from tailrace.wire.vitals import decode
 
-REMEMBERS: Final = int(ServerCapability.ATTRIBUTES | ServerCapability.CONTINUOUS | ServerCapability.ONETIME)
+REMEMBERS: Final = int(ServerCapability.ATTRIBUTES | ServerCapability.CONTINUOUS | ServerCapability.INSTANCE | ServerCapability.ONETIME)
 MAX_INLINE_BYTES: Final = 1_048_576
 """Of details in one answer; more of them are fetched apart."""
 MAX_KEPT_BYTES: Final = 64 * 1_048_576
@@ -56,8 +57,10 @@ class Heartbeats:
         roster: Roster,
         waking: Waking,
         commands: Commands,
+        settings: InstanceConfigs,
     ) -> None:
         self._commands = commands
+        self._settings = settings
         self._collection = collection
         self._roster = roster
         self._waking = waking
@@ -87,7 +90,7 @@ class Heartbeats:
         if not beat.flags & RequestFlag.FULL_STATE and self._content.get(agent) == follows_from:
             return HeartbeatResponse(beat.request_id, capabilities=REMEMBERS)
         answer = self._difference(beat, report)
-        if answer.continuous_pipeline_config_updates or answer.onetime_pipeline_config_updates:
+        if answer.continuous_pipeline_config_updates or answer.instance_config_updates or answer.onetime_pipeline_config_updates:
             self._content.pop(agent, None)
         else:
             self._content[agent] = follows_from
@@ -117,8 +120,8 @@ class Heartbeats:
 
     def _difference(self, beat: HeartbeatRequest, report: Report) -> HeartbeatResponse:
         """Between what an agent runs and what it is to run."""
-        updates = self._updates(report)
-        flags = 0
+        projects, updates, flags = self._projects(report), self._updates(report), 0
+        settings = self._settings.updates(report, self._membership.groups_of(report), projects=len(projects))
         if sum(len(update.detail) for update in updates) > MAX_INLINE_BYTES:
             updates = [ConfigDetail(update.name, update.version, extra=update.extra) for update in updates]
             flags = ResponseFlag.FETCH_CONTINUOUS
@@ -126,7 +129,8 @@ class Heartbeats:
             beat.request_id,
             capabilities=REMEMBERS,
             continuous_pipeline_config_updates=updates,
-            onetime_pipeline_config_updates=self._commands.due(report.agent, self._projects(report)),
+            instance_config_updates=settings,
+            onetime_pipeline_config_updates=self._commands.due(report.agent, projects),
             flags=flags,
         )
 
@@ -135,7 +139,10 @@ class Heartbeats:
         report = self._reports.get(agent)
         wanted = self.wanted(report) if report is not None else {}
         details = [wanted[info.name] for info in asked.continuous_pipeline_configs if info.name in wanted]
-        return FetchConfigResponse(asked.request_id, continuous_pipeline_config_updates=details)
+        alone = report is not None and len(self._projects(report)) == 1
+        known = self._settings.wanted(self._membership.groups_of(report)) if report is not None and alone else {}
+        settings = [known[info.name] for info in asked.instance_configs if info.name in known]
+        return FetchConfigResponse(asked.request_id, continuous_pipeline_config_updates=details, instance_config_updates=settings)
 
     def wanted(self, report: Report) -> dict[str, ConfigDetail]:
         """What an agent is to run, by the name that it knows a config by: `project@config`."""

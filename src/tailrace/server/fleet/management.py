@@ -9,6 +9,7 @@ from tailrace.server.db.roster import Roster
 from tailrace.server.db.transactions import Transactions
 from tailrace.server.fleet.commands import Commands
 from tailrace.server.fleet.heartbeats import Heartbeats
+from tailrace.server.fleet.instance_configs import InstanceConfigs
 from tailrace.server.fleet.keeping import ReportKeeper
 from tailrace.server.fleet.membership import Membership
 from tailrace.server.fleet.reports import Reports
@@ -29,6 +30,7 @@ class Management:
     keeper: ReportKeeper
     rollouts: Rollouts
     commands: Commands
+    settings: InstanceConfigs
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -40,13 +42,14 @@ async def open_management(transactions: Transactions, roster: Roster, collection
     """`endpoint` is where agents are told to send to."""
     reports = Reports()
     membership = Membership(collection, roster, reports)
-    commands = Commands(transactions, waking)
+    commands, settings = Commands(transactions, waking), InstanceConfigs(transactions, waking)
     await commands.open()
-    heartbeats = Heartbeats(collection, reports, membership, endpoint, roster=roster, waking=waking, commands=commands)
+    await settings.open()
+    heartbeats = Heartbeats(collection, reports, membership, endpoint, roster=roster, waking=waking, commands=commands, settings=settings)
     keeper = ReportKeeper(transactions, reports, roster)
     await keeper.open()
     rollouts = Rollouts(transactions, collection, reports, membership, waking)
     await rollouts.open()
     heartbeats.version_for, rollouts.runs = rollouts.version_for, heartbeats.number
     roll = Roll(roster, collection, reports, membership, heartbeats)
-    return Management(waking, reports, membership, heartbeats, roll, keeper, rollouts, commands)
+    return Management(waking, reports, membership, heartbeats, roll, keeper, rollouts, commands, settings)

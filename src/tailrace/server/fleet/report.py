@@ -119,11 +119,13 @@ def reported(agent: str, beat: HeartbeatRequest, known: Report | None, now: int)
 
 def seen_by(report: Report, project: str) -> Report:
     """Without what is, or may be, other projects' business: of an agent that works for several. Alarms do not say whose they are."""
-    own = {name: info for name, info in report.continuous.items() if name.startswith(f"{project}@")}
+    own, settings = (
+        {name: one for name, one in all_.items() if name.startswith(f"{project}@")} for all_ in (report.continuous, report.instance)
+    )
     trouble = report.vitals.trouble
     if trouble and not _concerns(trouble, project):
         trouble = "it has trouble that is not of this project alone"
-    return replace(report, continuous=own, vitals=replace(report.vitals, trouble=trouble, alarms=[]))
+    return replace(report, continuous=own, instance=settings, vitals=replace(report.vitals, trouble=trouble, alarms=[]))
 
 
 def _concerns(trouble: str, project: str) -> bool:
@@ -135,7 +137,9 @@ def _concerns(trouble: str, project: str) -> bool:
 def outcome_of(info: ConfigInfo) -> str:
     if info.status == ConfigStatus.FAILED:
         return f"failed: {info.message}"
-    return "applying" if info.status == ConfigStatus.APPLYING else "applied"
+    if info.status == ConfigStatus.APPLYING:
+        return "applying"
+    return f"applied: {info.message}" if info.message else "applied"
 
 
 def _infos(said: list[ConfigInfo]) -> dict[str, ConfigInfo]:

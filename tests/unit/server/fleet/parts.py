@@ -11,6 +11,7 @@ from tailrace.server.db.statements import insert_project
 from tailrace.server.db.transactions import Transactions
 from tailrace.server.fleet.commands import Commands
 from tailrace.server.fleet.heartbeats import Heartbeats
+from tailrace.server.fleet.instance_configs import InstanceConfigs
 from tailrace.server.fleet.membership import Membership
 from tailrace.server.fleet.reports import Reports
 from tailrace.server.fleet.roll import Roll
@@ -42,6 +43,7 @@ class Bench:
         self.roster, self.collection = Roster(self.transactions), Collection(self.transactions, self.vault, self.waking.changed)
         self.membership = Membership(self.collection, self.roster, self.reports)
         self.commands = Commands(self.transactions, self.waking, clock=lambda: self.now)
+        self.settings = InstanceConfigs(self.transactions, self.waking)
         self.heartbeats = Heartbeats(
             self.collection,
             self.reports,
@@ -50,6 +52,7 @@ class Bench:
             roster=self.roster,
             waking=self.waking,
             commands=self.commands,
+            settings=self.settings,
         )
         self.take(Rollouts(self.transactions, self.collection, self.reports, self.membership, self.waking, clock=lambda: self.now))
         self.roll = Roll(self.roster, self.collection, self.reports, self.membership, self.heartbeats)
@@ -87,6 +90,7 @@ class Bench:
         system: str = "linux",
         held: Any = (),
         commands: Any = (),
+        settings: Any = (),
         **more: Any,
     ) -> HeartbeatResponse:
         """One in full; `more` are vitals."""
@@ -96,8 +100,9 @@ class Bench:
             instance_id=agent.encode(),
             attributes=Attributes(ip=ip.encode(), hostname=f"host-{agent}".encode(), extras={"os": system.encode()}),
             tags=[Tag("user_defined_id", one) for one in ids],
-            capabilities=AgentCapability.CONTINUOUS | AgentCapability.ONETIME,
+            capabilities=AgentCapability.CONTINUOUS | AgentCapability.INSTANCE | AgentCapability.ONETIME,
             continuous_pipeline_configs=list(held),
+            instance_configs=list(settings),
             onetime_pipeline_configs=list(commands),
             flags=RequestFlag.FULL_STATE,
             opaque=encode(Vitals(**more)),

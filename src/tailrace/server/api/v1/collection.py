@@ -12,7 +12,9 @@ from tailrace.server.api.call import Services
 from tailrace.server.api.v1.signed import Caller, Server
 from tailrace.server.auth.authorize import Resource, authorize
 from tailrace.server.auth.principal import Principal
+from tailrace.server.db.changes import changed
 from tailrace.server.db.records import Config, Project
+from tailrace.server.fleet.instance_configs import InstanceConfig
 from tailrace.server.fleet.pipelines import NAME, check_config, logstores_of
 from tailrace.server.limits import most_of
 
@@ -83,6 +85,19 @@ class Members(BaseModel):
     unresolved: list[Outsider]
 
 
+class NewSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    settings: dict[str, Any] = Field(description="Start-up settings of agents, as in their `agent.yaml`; those that a server may give.")
+
+
+class GroupSettings(BaseModel):
+    settings: dict[str, Any]
+    version: int = Field(description="0: the group never had any.")
+    author: str
+    saved: int
+
+
 @router.get("/configs")
 async def configs(project: ProjectName, caller: Caller, server: Server) -> list[SavedConfig]:
     """By name."""
@@ -148,6 +163,22 @@ async def members(project: ProjectName, group: GroupName, caller: Caller, server
     )
 
 
+@router.get("/groups/{group}/settings")
+async def group_settings(project: ProjectName, group: GroupName, caller: Caller, server: Server) -> GroupSettings:
+    """The settings that the agents of a machine group get."""
+    allowed_in(caller, server, project, "log:GetMachineGroup")
+    return _settings(server.settings_of.of(server.collection.group(project, group)))
+
+
+@router.put("/groups/{group}/settings")
+async def save_group_settings(project: ProjectName, group: GroupName, body: NewSettings, caller: Caller, server: Server) -> GroupSettings:
+    """Give settings to the agents of a machine group, in place of those before; none takes them back. What a machine says itself wins."""
+    allowed_in(caller, server, project, "log:UpdateMachineGroup")
+    known = server.collection.group(project, group)
+    changed(before=dict(server.settings_of.of(known).values), after=body.settings, resource=group)
+    return _settings(await server.settings_of.save(known, body.settings, caller.author))
+
+
 def allowed_in(caller: Principal, server: Services, project: str, action: str) -> Project:
     authorize(caller, action, Resource(project))
     found = server.catalog.project(project)
@@ -194,6 +225,10 @@ def _document(name: str, text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ApiError(400, "InvalidParameter", "expected a map with `inputs` and `flushers`")
     return cast("dict[str, Any]", value)
+
+
+def _settings(known: InstanceConfig) -> GroupSettings:
+    return GroupSettings(settings=dict(known.values), version=known.version, author=known.author, saved=known.saved)
 
 
 def _saved(server: Services, config: Config) -> SavedConfig:

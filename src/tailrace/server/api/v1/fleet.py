@@ -13,6 +13,7 @@ from tailrace.server.auth.authorize import Resource, authorize
 from tailrace.server.fleet.report import Report, outcome_of
 from tailrace.server.fleet.roll import Entry, Filter
 from tailrace.server.fleet.status import Status
+from tailrace.wire.control import ConfigInfo
 
 router = APIRouter(tags=["fleet"])
 
@@ -26,7 +27,7 @@ class ConfigRun(BaseModel):
 
     name: str
     version: str = Field(description="Hash of the pipeline that it is.")
-    outcome: str = Field(description="`applied`, `applying`, or `failed: ` and why.")
+    outcome: str = Field(description="`applied`, `applying`, or `failed: `, and why.")
 
 
 class AgentAlarm(BaseModel):
@@ -52,6 +53,7 @@ class FleetAgent(BaseModel):
     boot_id: str
     groups: list[str] = Field(description="Machine groups of the project that it belongs to.")
     configs: list[ConfigRun]
+    settings: list[ConfigRun] = Field(description="What it made of the settings of its groups, `project@group`.")
     started: int
     first_beat: int
     last_beat: int
@@ -145,7 +147,8 @@ def _agent(entry: Entry, project: str) -> FleetAgent:
         machine_id=report.machine_id or agent.machine_id,
         boot_id=vitals.boot_id,
         groups=[group.name for group in entry.groups],
-        configs=[_run(name, report) for name in sorted(report.continuous) if name.partition("@")[0] == project],
+        configs=[_run(report.continuous[name]) for name in sorted(report.continuous) if name.partition("@")[0] == project],
+        settings=[_run(report.instance[name]) for name in sorted(report.instance) if name.partition("@")[0] == project],
         started=report.started,
         first_beat=report.first_beat,
         last_beat=report.last_beat,
@@ -158,9 +161,8 @@ def _agent(entry: Entry, project: str) -> FleetAgent:
     )
 
 
-def _run(name: str, report: Report) -> ConfigRun:
-    info = report.continuous[name]
-    return ConfigRun(name=name, version=f"{info.version & ((1 << 64) - 1):016x}", outcome=outcome_of(info))
+def _run(info: ConfigInfo) -> ConfigRun:
+    return ConfigRun(name=info.name, version=f"{info.version & ((1 << 64) - 1):016x}", outcome=outcome_of(info))
 
 
 def _silence(entry: Entry) -> Report:
