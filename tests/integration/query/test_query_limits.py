@@ -119,3 +119,29 @@ def test_a_query_whose_asker_goes_away_ends_in_the_engine(many: Many) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert thread.engine.use()["analytics"] == {}
+
+
+def test_light_queries_do_not_wait_for_heavy_ones_whoever_asks(many: Many) -> None:
+    """All handles for SQL and scans that projects can have are taken; searches begin and end meanwhile."""
+    thread, table = many.logstore.thread, many.logstore.table
+    endless = "* | select count(*) as n from log a, log b where length(a.uri) + length(b.uri) = 1"
+
+    async def beside() -> tuple[list[Answer], int]:
+        heavy = [
+            asyncio.create_task(Queries(thread.engine, allowance=Allowance(name)).ask(table, "access", endless, WINDOW, Page()))  # type: ignore[arg-type]
+            for name in ("web", "shop")
+            for _ in range(5)
+        ]
+        while sum(use.running for use in thread.engine.use()["analytics"].values()) < thread.engine.settings.analytics:
+            await asyncio.sleep(0.01)
+        asked = [Queries(thread.engine, allowance=Allowance(name)) for name in ("web", "other")]  # type: ignore[arg-type]
+        answers = [await one.ask(table, "access", "uri: items", WINDOW, Page(3)) for one in asked]
+        still = sum(not task.done() for task in heavy)
+        for task in heavy:
+            task.cancel()
+        await asyncio.gather(*heavy, return_exceptions=True)
+        return answers, still
+
+    answers, still = thread.run(beside())
+    assert [len(answer.rows) for answer in answers] == [3, 3]
+    assert still == 10

@@ -22,6 +22,7 @@ def usage(*, output: OUTPUT = "table", connection: ConnectionFlags = NO_FLAGS) -
     target = connect_to_project(connection)
     with Client(target) as client:
         rows = client.own("GET", f"/projects/{quote(target.project)}/storage")
-    print_table(rows, columns=USAGE, output=output)
+    if rows or output == "csv":
+        print_table(rows, columns=USAGE, output=output)
     if not rows:
         note(f"project `{target.project}` has no logstore yet")

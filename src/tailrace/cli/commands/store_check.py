@@ -32,7 +32,9 @@ def check(
         names = [connection.logstore] if connection.logstore else [row["logstore"] for row in client.own("GET", _path(target.project))]
         for name in names:
             found[name] = client.own("GET", f"/projects/{quote(target.project)}/logstores/{quote(name)}/check")
-    print_table([row for name, one in found.items() for row in _rows(name, one)], columns=COLUMNS, output=output)
+    rows = [row for name, one in found.items() for row in _rows(name, one)]
+    if rows or output == "csv":
+        print_table(rows, columns=COLUMNS, output=output)
     for name in (name for name, one in found.items() if one["cut"]):
         note(f"logstore `{name}` has more gaps than are listed")
     missing = sum(one["missing_events"] for one in found.values())
