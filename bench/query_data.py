@@ -24,6 +24,7 @@ DAY = 86_400
 BEGIN = 1_760_000_000
 BLOCK = 200_000
 QUIET_SECS = 3
+REST_OF_LINE = len('{"time":"2025-10-09T08:53:20.000Z"}\n')
 INDEXED = {"host", "uri", "method"}
 NUMBERS = {"status": "long", "request_time": "double"}
 IDS = ("request_id", "trace_id")
@@ -59,8 +60,7 @@ FIELDS = {"nginx": NGINX_FIELDS, "app": APP_FIELDS}
 
 @dataclass(frozen=True)
 class Made:
-    """What lies in a directory. `raw_per_event` are bytes of keys and values and 40 for time and
-    separators, as a log file would have them; `raw_mb` all in 10^6."""
+    """What lies in a directory. `raw_per_event` are bytes of a log file of JSON lines, `raw_mb` all in 10^6."""
 
     nginx: int
     app: int
@@ -140,7 +140,7 @@ class Filling:
 
     async def _raw(self, name: str) -> int:
         found = await self._engine.execute(
-            "SELECT sum(arraySum(v -> length(v), mapValues(fields)) + arraySum(k -> length(k), mapKeys(fields)) + 40)"
+            f"SELECT sum(arraySum(v -> length(v), mapValues(fields)) + arraySum(k -> length(k) + 6, mapKeys(fields)) + {REST_OF_LINE})"
             f" FROM {self._tables[name]}"
         )
         return int(str(found.rows[0][0]))

@@ -1,6 +1,7 @@
 """What a query may use: time and rows end it with what it has found, marked; one that nobody waits for ends at once."""
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def test_light_queries_do_not_wait_for_heavy_ones_whoever_asks(many: Many) -> No
     thread, table = many.logstore.thread, many.logstore.table
     endless = "* | select count(*) as n from log a, log b where length(a.uri) + length(b.uri) = 1"
 
-    async def beside() -> tuple[list[Answer], int]:
+    async def beside() -> tuple[list[Answer], int, int]:
         heavy = [
             asyncio.create_task(Queries(thread.engine, allowance=Allowance(name)).ask(table, "access", endless, WINDOW, Page()))  # type: ignore[arg-type]
             for name in ("web", "shop")
@@ -134,14 +135,17 @@ def test_light_queries_do_not_wait_for_heavy_ones_whoever_asks(many: Many) -> No
         ]
         while sum(use.running for use in thread.engine.use()["analytics"].values()) < thread.engine.settings.analytics:
             await asyncio.sleep(0.01)
+        listed = "SELECT sum(toUInt32(Settings['max_threads'])) FROM system.processes WHERE Settings['readonly'] = '1'"
+        threads = int(str((await thread.engine.execute(listed)).rows[0][0]))
         asked = [Queries(thread.engine, allowance=Allowance(name)) for name in ("web", "other")]  # type: ignore[arg-type]
         answers = [await one.ask(table, "access", "uri: items", WINDOW, Page(3)) for one in asked]
         still = sum(not task.done() for task in heavy)
         for task in heavy:
             task.cancel()
         await asyncio.gather(*heavy, return_exceptions=True)
-        return answers, still
+        return answers, still, threads
 
-    answers, still = thread.run(beside())
+    answers, still, threads = thread.run(beside())
     assert [len(answer.rows) for answer in answers] == [3, 3]
     assert still == 10
+    assert threads <= (os.cpu_count() or 1) + thread.engine.settings.analytics - 1, "heavy ones share the cores, one thread each at least"

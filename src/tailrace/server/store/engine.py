@@ -30,6 +30,8 @@ OVERTIME, OVERTIME_SECS = 2, 10.0
 """Where the engine does not stop at its time, as in the middle of a long sort, it is told to at twice that and a few seconds."""
 TIMEOUT_EXCEEDED = 159
 """The engine's code for it."""
+HEAVY = frozenset({"scan", "analytics", "export"})
+"""Limit classes whose queries may take long."""
 FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
 PING_EVERY, PING_TIMEOUT = 5.0, 30.0
 
@@ -64,6 +66,8 @@ class Engine:
         self._keeper: asyncio.Task[None] | None = None
         self._open: set[asyncio.Future[None]] = set()
         """Queries that are not answered yet."""
+        self._cores, self._heavy = os.cpu_count() or 1, 0
+        """`_heavy`: threads of heavy queries at work."""
         self._turns = {name: Turns(size) for name, size in self.settings.pools.items()}
 
     # --- life -------------------------------------------------------------------------------------------------------------------
@@ -107,16 +111,31 @@ class Engine:
     async def query(self, query: EngineQuery) -> Rows:
         """Raises EngineError, BusyError and ApiError 403 when too many queries of its limit class wait already."""
         limits = query.limits
-        request = frames.Query(
-            self._new_id(), query.sql, parameters.encode(query.parameters), query.dialect,
-            limits.pool, limits.seconds, limits.memory, limits.rows, limits.bytes, limits.read_rows,
-            limits.partial, query.query_id or f"query-{self._next_id}", query.time_zone,
-        )  # fmt: skip
         with self._asked():
             async with self._turns[limits.pool].turn(query.tenant, limits.at_once):
-                answer, payload = await self._within(request)
+                with self._threads(limits.pool) as threads:
+                    answer, payload = await self._within(self._request(query, threads))
         made = await asyncio.to_thread(_decode, answer, payload) if len(payload) > 1 << 18 else _decode(answer, payload)
         return replace(made, partial=limits.partial and _used_up(answer, limits))
+
+    def _request(self, query: EngineQuery, threads: int) -> frames.Query:
+        limits = query.limits
+        return frames.Query(
+            self._new_id(), query.sql, parameters.encode(query.parameters), query.dialect,
+            limits.pool, limits.seconds, limits.memory, limits.rows, limits.bytes, limits.read_rows,
+            limits.partial, threads, query.query_id or f"query-{self._next_id}", query.time_zone,
+        )  # fmt: skip
+
+    @contextlib.contextmanager
+    def _threads(self, pool: frames.Pool) -> Generator[int]:
+        """How many a query may have: heavy ones together about as many as there are cores, so that a light one always gets its share."""
+        threads = max(1, self._cores - self._heavy) if pool in HEAVY else self._cores
+        held = threads if pool in HEAVY else 0
+        self._heavy += held
+        try:
+            yield threads
+        finally:
+            self._heavy -= held
 
     async def _within(self, request: frames.Query) -> tuple[frames.Answer, bytes]:
         """Cancelled in the engine when whoever asked goes away, and when the engine does not notice by itself that time is over."""

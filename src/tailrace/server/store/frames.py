@@ -46,6 +46,7 @@ class Query(msgspec.Struct, tag=True, array_like=True):
     bytes: int
     read_rows: int
     partial: bool
+    threads: int
     query_id: str
     time_zone: str
 
