@@ -19,7 +19,7 @@ INSTALL = $(BIN)/python -m $(shell [ -x $(BIN)/uv ] && echo uv) pip install --qu
 KERNEL ?= $(if $(shell command -v cargo),native,pure)
 ENGINE := $(DONE)/kernel-$(KERNEL)
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
-BENCHES := $(foreach name,kernel agent ingest query latency,$(wildcard bench/$(name).py))
+BENCHES := $(foreach name,kernel agent ingest query neighbours latency,$(wildcard bench/$(name).py))
 # the yardstick in C that bench/agent.py runs beside the agent; programs whose real logs are read; what sees every write of a process;
 # what checks a service's unit
 PEER_PACKAGES := gcc libc6-dev liblz4-dev libssl-dev libzstd-dev nginx-light apache2 rsyslog strace systemd util-linux procps passwd init-system-helpers faketime tinyproxy libnss-myhostname nodejs postgresql \
