@@ -39,8 +39,20 @@ class Tenant:
         self.key = make_key(server, role="admin", project=self.project, note=self.mark)
         self.agent = f"{self.mark}-a"
         self.agent_key = server.enrol(self.agent, self.project, ["*"])
+        asked = {"command": {"kind": "restart"}, "agents": [self.agent]}
+        self.command = server.call("POST", f"/projects/{self.project}/commands", asked).json()["id"]
+        self._keep()
         self.token = server.call("POST", "/tokens", {"project": self.project, "note": self.mark}).json()["id"]
         server.client().put_logs(self.event())
+
+    def _keep(self) -> None:
+        """What clients keep on the server for themselves."""
+        name, chart = f"{self.mark}-y", {"title": f"{self.mark}-t", "type": "line", "search": {}, "display": {}}
+        search = {"savedsearchName": name, "displayName": name, "searchQuery": self.content, "logstore": f"{self.mark}-l"}
+        self.do("POST", "/savedsearches", search)
+        self.do("POST", "/dashboards", {"dashboardName": name, "displayName": name, "charts": [chart], "attribute": {}})
+        schedule = {"type": "FixedRate", "interval": "15m"}
+        self.do("POST", "/jobs", {"name": name, "displayName": name, "type": "Alert", "configuration": {}, "schedule": schedule})
 
     def event(self) -> Any:
         return PutLogsRequest(
@@ -56,6 +68,7 @@ class Tenant:
         """For the braces in paths."""
         mark = self.mark
         known = {"project": self.project, "logstore": f"{mark}-l", "config": f"{mark}-c", "group": f"{mark}-g", "shard": "0"}
+        known |= {"command": self.command, "chart": f"{mark}-t"}
         known |= {"agent_id": self.agent, "token_id": self.token, "key_id": self.key[0], "name": f"{mark}-y"}
         known["/logstores/{logstore}/consumergroups/{group}:group"] = f"{mark}-w"
         for pattern in ("/users/{name}", "/users/{name}/password", "/projects/{project}/roles/{name}"):
