@@ -1,5 +1,6 @@
 """The agents of a project as a list: how each of them is, what it belongs to, what it runs. And why one is not where it should be."""
 
+import asyncio
 import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from tailrace.server.fleet.status import Standing, Status
 from tailrace.wire.control import ConfigStatus
 from tailrace.wire.vitals import VitalAlarm
 
+AT_ONCE: Final = 250
+"""Agents that are looked at before others get their turn."""
 DOCTOR: Final = "`tailrace agent doctor` on the machine says what keeps it"
 
 
@@ -67,12 +70,24 @@ class Roll:
 
     def entries(self, project: str, wanted: Filter = Filter()) -> Iterator[Entry]:
         """By agent. An empty project stands for all."""
-        for agent in self._roster.agents():
-            if project and not any(grant.project == project for grant in self._roster.grants(agent.id)):
-                continue
-            entry = self.entry(agent, project)
-            if _fits(entry, wanted, project):
-                yield entry
+        found = (self._wanted(agent, project, wanted) for agent in self._roster.agents())
+        return (entry for entry in found if entry is not None)
+
+    async def listed(self, project: str, wanted: Filter = Filter()) -> list[Entry]:
+        """As `entries`; others get their turn meanwhile, as there may be thousands."""
+        found: list[Entry] = []
+        for count, agent in enumerate(self._roster.agents(), 1):
+            if not count % AT_ONCE:
+                await asyncio.sleep(0)
+            if (entry := self._wanted(agent, project, wanted)) is not None:
+                found.append(entry)
+        return found
+
+    def _wanted(self, agent: Agent, project: str, wanted: Filter) -> Entry | None:
+        if project and not self._roster.is_granted(agent.id, project):
+            return None
+        entry = self.entry(agent, project)
+        return entry if _fits(entry, wanted, project) else None
 
     def entry(self, agent: Agent, project: str) -> Entry:
         report = self._reports.get(agent.id)

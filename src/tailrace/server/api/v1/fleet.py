@@ -1,5 +1,6 @@
 """The fleet: how each agent of a project is and what it runs, why a machine is not where it should be, agents that are gone for good."""
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -98,8 +99,9 @@ async def fleet_agents(
     authorize(caller, "tailrace:ListAgents", Resource(project))
     if server.catalog.project(project) is None:
         raise ApiError(404, "ProjectNotExist", f"The Project does not exist : {project}")
-    found = list(server.roll.entries(project, Filter("", group, host, ip, user_defined_id, version, config)))
-    counts = {one.value: sum(entry.standing.status == one for entry in found) for one in Status}
+    found = await server.roll.listed(project, Filter("", group, host, ip, user_defined_id, version, config))
+    known = Counter(entry.standing.status for entry in found)
+    counts = {one.value: known[one] for one in Status}
     found = [entry for entry in found if status in (None, entry.standing.status.value)]
     page = [_agent(entry, project) for entry in found[offset : offset + size]]
     return FleetAgents(count=len(page), total=len(found), statuses={name: count for name, count in counts.items() if count}, agents=page)
