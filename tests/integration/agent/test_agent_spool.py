@@ -78,6 +78,28 @@ def test_whatever_happens_to_the_bytes_of_its_state_the_agent_starts_and_deliver
         must_be_each_once(sink, 3000)
 
 
+def test_what_is_damaged_while_the_agent_runs_is_read_again_as_it_was(agent, sink):
+    sink.fault = lambda number: "503"
+    agent.enrol()
+    agent.pipeline()
+    for number in range(10):
+        (agent.logs / f"{number}.log").write_text(numbered(3000, number * 3000))
+    agent.start()
+    wait_for(lambda: kept_bytes(agent.home) > 300_000, "the spool has most of it", 60)
+    [segment] = (agent.home / "agent" / "spool").glob("*/*.seg")
+    with segment.open("r+b") as file:
+        for place in range(1000, segment.stat().st_size, 40_000):
+            file.seek(place)
+            file.write(b"damaged!")
+    sink.fault = lambda number: None
+    wait_for(lambda: len(sink.events) >= 30_000, "everything arrives", 60)
+    wait_for(lambda: kept_bytes(agent.home) == 0, "the spool is empty", 60)
+    agent.stop()
+    must_be_each_once(sink, 30_000)
+    assert "a range in the spool cannot be read; it is read again from its source" in agent.log()
+    assert "cannot be built any more" not in agent.log()
+
+
 def test_a_spool_that_cannot_be_opened_for_a_while_holds_back_its_own_target_alone_and_nothing_of_it_is_lost(agent, sink):
     sink.fault = lambda number: "500"
     agent.enrol()

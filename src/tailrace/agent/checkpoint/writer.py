@@ -59,9 +59,10 @@ class CheckpointWriter:
     """
 
     def __init__(self, database: Database, streams: dict[str, StreamRow], configs: dict[str, str]) -> None:
+        """`streams` and `configs` are what the checkpoint knows; whoever holds them sees what is added."""
         self._database = database
         self._streams = streams
-        self._configs = set(configs)
+        self._configs = configs
         self._lock = threading.RLock()
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._sleeps_until = 0.0
@@ -88,7 +89,7 @@ class CheckpointWriter:
         """Becomes durable with the next prepared range, which may need it."""
         with self._lock:
             if version not in self._configs:
-                self._configs.add(version)
+                self._configs[version] = text
                 self._batch.configs[version] = text
 
     def prepare(self, ranges: list[tuple[StreamRow, Range, int]], done: Callback) -> None:

@@ -22,7 +22,7 @@ from tailrace.agent.supervisor.blackbox import BlackBox
 from tailrace.batch import EventBatch
 from tailrace.errors import ConfigError
 from tailrace.pipeline.labels import Machine
-from tailrace.pipeline.loading import load_text
+from tailrace.pipeline.loading import from_canonical, load_text
 from tests.unit.agent.delivery.test_delivery_spool import Bench, Gate
 
 PIPELINE = '{"inputs": [{"Type": "input_file", "FilePaths": ["/var/log/a.log"]}], "flushers": [{"Type": "flusher_stdout"}]}'
@@ -108,6 +108,11 @@ async def test_what_is_put_in_before_a_lane_is_left_is_where_its_successor_begin
     assert submit(before, before.open_stream("key", AT[0]))
     before.stop(time.monotonic())
     assert [state.next for state in after.streams] == [AT[1]]
+
+
+async def test_what_a_lane_puts_in_can_be_read_again_by_its_config_at_once(bench):
+    lane = lane_of(bench)
+    assert from_canonical(bench.content.configs[lane.version]).version == lane.version
 
 
 async def test_a_pipeline_that_cannot_be_built_as_a_whole_leaves_nothing_of_it_behind(bench):
