@@ -95,7 +95,7 @@ def test_chinese_is_found_by_its_characters(engine: EngineThread):
 def test_histogram_covers_the_range(ties: FilledLogstore):
     window = Window(START * NS, (START + 11) * NS)
     found = ties.thread.run(ties.queries.histogram(ties.table, "* | select 1", window))
-    assert found == [Interval(START + second, START + second + 1, 20 if second < 10 else 0) for second in range(11)]
+    assert found.intervals == [Interval(START + second, START + second + 1, 20 if second < 10 else 0) for second in range(11)]
 
 
 def test_arrivals_are_followed_without_gap_or_repeat(engine: EngineThread):
