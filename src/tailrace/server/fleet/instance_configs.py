@@ -98,7 +98,7 @@ def _check(values: Mapping[str, Any]) -> None:
     except ValidationError as error:
         found = [(".".join(map(str, path)), message, hint) for path, message, hint in findings(error, ServedSettings)]
         text = "\n".join(f"{path}: {message}{f' ({hint})' if hint else ''}" for path, message, hint in found)
-        raise ApiError(400, "InvalidParameter", text) from None
+        raise ApiError(400, "InvalidParameter", text.encode("utf-8", "replace").decode()) from None  # halves of surrogate pairs
 
 
 def _load(session: Session) -> dict[int, InstanceConfig]:

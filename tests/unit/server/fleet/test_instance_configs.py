@@ -48,6 +48,9 @@ async def test_only_what_a_server_may_give_is_saved_and_all_mistakes_are_told(be
         await bench.settings.save(group, {"allowed_roots": ["/"], "cpu_usage_limit": -1}, "me")
     assert [word in refused.value.message for word in ("allowed_roots", "cpu_usage_limit")] == [True, True]
     assert bench.settings.of(group).version == 0
+    with pytest.raises(ApiError) as unreadable:
+        await bench.settings.save(group, {"log_level": "\ud800"}, "me")
+    assert unreadable.value.message.encode()
 
 
 async def test_they_outlive_the_server_and_end_with_their_group(bench: Bench) -> None:
