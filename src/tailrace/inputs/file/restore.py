@@ -12,6 +12,7 @@ from pathlib import Path
 from tailrace.inputs.file import notes, standing
 from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.copies import holds, may_be, seen
+from tailrace.inputs.file.discover import Paths
 from tailrace.inputs.file.generation import TICK_NS, FileId, Generation, born_of, file_of
 from tailrace.inputs.file.kept import kept_content
 from tailrace.inputs.file.losses import LOSS_PREFIX
@@ -19,7 +20,7 @@ from tailrace.inputs.file.order import read_after
 from tailrace.inputs.file.registry import Registry
 from tailrace.inputs.file.rotation import find_file, live_names
 from tailrace.inputs.file.succession import Succession
-from tailrace.inputs.file.walk import Look
+from tailrace.inputs.file.walk import Look, look_at
 from tailrace.pipeline.contract import Position, StreamState
 
 NOTES = (standing.MARK_PREFIX, LOSS_PREFIX, notes.PREFIX)
@@ -35,7 +36,8 @@ class Restoring:
         self._succession = succession
         self._states: dict[FileId, list[StreamState]] = {}
         self._others: set[FileId] = set()
-        """Files that another lane of the same target goes on with."""
+        """Files that another lane of the same target goes on with, or none."""
+        self._rank = Paths(table.config).ranking(table.roots)
         for state in sorted(filter(_is_file, states), key=_in_order):
             self._states.setdefault(file_at(state.key, state.next)[0], []).append(state)
             table.keys.add(state.key)
@@ -71,7 +73,7 @@ class Restoring:
 
     def all(self, here: Mapping[FileId, str]) -> None:
         """Take up everything. `here`: where the scan has found files."""
-        self._others = {file for file, states in self._states.items() if file not in here and not self._inherits(states[-1].next)}
+        self._others = {file for file, states in self._states.items() if file not in here and not self._goes_on(file, states[-1].next)}
         for file in sorted(self._own, key=self._is_read):  # copies first: what is not read may go on in one of them
             if file in here:
                 self.at(file, here[file])
@@ -121,6 +123,16 @@ class Restoring:
     @property
     def _own(self) -> list[FileId]:
         return [file for file in self._states if file not in self._others]
+
+    def _goes_on(self, file: FileId, position: Position) -> bool:
+        """Whether what no pattern has found is ours to read on all the same."""
+        return self._inherits(position) and not self._is_named_no_more(file, position)
+
+    def _is_named_no_more(self, file: FileId, position: Position) -> bool:
+        """Whether it stands where it stood, and the config leaves it out by now. It goes on when it is found at a path of ours."""
+        path = str(position["path"])
+        look = look_at(path) if "copy" not in position and self._rank(path) is None else None
+        return look is not None and look[:2] == file
 
     def _inherits(self, position: Position) -> bool:
         """Whether it is for us, among the lanes of the target, to go on with what was read at a path: a copy follows its live file."""

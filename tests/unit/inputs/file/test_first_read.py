@@ -103,3 +103,25 @@ def test_what_the_server_has_goes_before_everything(tmp_path, size):
     lost.lane.stored[key] = size
     with lost:
         lost.expect(*["event1", "event2"][size // 7 :])
+
+
+def test_what_the_config_leaves_out_by_now_is_read_no_further_until_it_names_it_again(tmp_path):
+    following = Following(tmp_path, TailingAllMatchedFiles=True)
+    for name in ("kept", "left"):
+        write(tmp_path / f"{name}.log", f"{name} 1\n")
+    with following:
+        wait_for(lambda: sorted(following.contents) == ["kept 1", "left 1"])
+    for number in (2, 3):
+        for name in ("left", "kept"):
+            write(tmp_path / f"{name}.log", f"{name} {number}\n")
+        following.start(ExcludeFiles=["left.log"])
+        wait_for(lambda number=number: f"kept {number}" in following.contents)
+        write(tmp_path / "left.log", "more\n")
+        following.rescan()
+        write(tmp_path / "kept.log", f"and {number}\n")
+        wait_for(lambda number=number: f"and {number}" in following.contents)
+        following.stop()
+    assert sorted(following.contents) == ["and 2", "and 3", "kept 1", "kept 2", "kept 3", "left 1"]
+    with following:
+        wait_for(lambda: "more" in following.contents)
+    assert sorted(following.contents)[-4:] == ["left 2", "left 3", "more", "more"]
