@@ -165,6 +165,21 @@ def test_what_the_parser_stumbles_over_is_refused(sql: str):
         text(sql)
 
 
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("selct n", "only SELECT and WITH … SELECT are allowed, not SELCT; did you mean SELECT?"),
+        ("explain select 1", "only SELECT and WITH … SELECT are allowed, not EXPLAIN"),
+        ("select 'a", "a quote that opens in it is never closed (text stands in single quotes, names in double quotes)"),
+        ('select uri from log where uri = "zz"', "column `zz` cannot be resolved (text stands in single quotes: 'zz')"),
+    ],
+)
+def test_a_mistake_is_told_with_what_was_expected(sql: str, told: str):
+    with pytest.raises(ApiError) as raised:
+        text(sql)
+    assert told in raised.value.message
+
+
 def test_a_syntax_error_says_where():
     with pytest.raises(ApiError, match=r"line 2, column 11, near `b`"):
         compiled("select status as\na where b b")
@@ -178,7 +193,7 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(PIECES, max_size=14).map(lambda pieces: " ".join(["select", *pieces])))
 def test_whatever_is_typed_only_the_virtual_table_is_read(sql: str):
     try:

@@ -298,5 +298,5 @@ def _as_number(node: Leaf, index: FieldIndex) -> Range:
     number = read_number(text)
     if number is None:
         shown = "".join(piece if isinstance(piece, str) else piece.value for piece in node.pieces) if isinstance(node, Pattern) else text
-        raise syntax_error(node.position, f"a number for `{index.key}`, whose index is of type {index.type},", f"`{shown}`")
+        raise syntax_error(node.position, f"a number for `{index.key}`, whose index is of type {index.type}", f"`{shown}`")
     return Range(index.key, number, number, position=node.position)

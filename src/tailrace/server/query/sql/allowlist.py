@@ -3,6 +3,7 @@
 Function calls stay as they are written (the parser knows no functions), so that the text that runs is the text that was checked.
 """
 
+import difflib
 import logging
 import re
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
-from sqlglot.errors import ErrorLevel, SqlglotError
+from sqlglot.errors import ErrorLevel, SqlglotError, TokenError
 
 from tailrace.errors import ApiError
 
@@ -102,12 +103,19 @@ def parse_select(sql: str) -> exp.Query:
         raise refuse("expected one SELECT statement after `|`" if not statements else "only one SQL statement is allowed")
     (statement,) = statements
     if not isinstance(statement, exp.Select | exp.SetOperation):
-        raise refuse(f"only SELECT and WITH … SELECT are allowed, not {statement.key.upper()}")
+        raise refuse(_other_statement(sql))
     _check_size(statement)
     for node in statement.walk():
         node.comments = None
         _check_node(node)
     return statement
+
+
+def _other_statement(sql: str) -> str:
+    """By its first word."""
+    word = sql.split(maxsplit=1)[0][:40].upper()
+    meant = difflib.get_close_matches(word, ("SELECT", "WITH"), n=1)
+    return f"only SELECT and WITH … SELECT are allowed, not {word}" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
 def _check_size(statement: exp.Expr) -> None:
@@ -159,4 +167,6 @@ def _syntax_message(error: SqlglotError) -> str:
         where, near = f"line {first['line']}, column {first['col']}", first.get("highlight") or "the end"
         problem = str(first["description"]).partition(":")[0].rstrip(".").lower()
         return f"cannot read the SQL at {where}, near `{near}`: {problem}"
+    if isinstance(error, TokenError):
+        return "cannot read the SQL: a quote that opens in it is never closed (text stands in single quotes, names in double quotes)"
     return f"cannot read the SQL: {str(error).splitlines()[0].rstrip('.')}"

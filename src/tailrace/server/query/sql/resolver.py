@@ -264,7 +264,10 @@ class Resolver:
             if found is not None:
                 return found
             here = here.parent
-        raise unresolved("column", f"{node.table}.{node.name}" if node.table else node.name, _names(scope))
+        error = unresolved("column", f"{node.table}.{node.name}" if node.table else node.name, _names(scope))
+        if isinstance(node.this, exp.Identifier) and node.this.args.get("quoted") and not node.table:
+            raise refuse(f"{error.message} (text stands in single quotes: '{node.name}')")
+        raise error
 
 
 def _in_scope(node: exp.Column, scope: _Scope) -> tuple[str | None, Column] | None:
