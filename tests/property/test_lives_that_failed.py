@@ -39,6 +39,9 @@ LIVES = {
         "write look copytruncate copytruncate look read@1 write copytruncate pause copytruncate_late copytruncate read@2 write "
         "copytruncate_late+seen"
     ),
+    "a compressed copy of a file that was written anew, shorter, with the same head, before it was read": (
+        "write@30+header scan copytruncate pause write+header scan rename scan compress@0 scan stop"
+    ),
     "a known rotated file that another one has replaced": "write truncate look restart delete_live pause write look rename pause write",
     "a file on the inode of a restarted one": "write restart copytruncate stop delete_live start write read restart restart",
 }
@@ -65,6 +68,8 @@ def take(world: World, step: str, *flags: str) -> None:
         world.pass_time(30_000_000)
     elif step == "compress@0":
         world.compress(0)
+    elif step.startswith("write@"):
+        world.write(int(step.removeprefix("write@")), header="header" in flags)
     elif step.startswith("read@"):
         world.read(int(step.removeprefix("read@")))
     elif step == "restart":

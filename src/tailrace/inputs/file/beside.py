@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.copies import holds, is_copy_of, lies_in, may_be, seen
+from tailrace.inputs.file.copies import holds, holds_read, is_copy_of, lies_in, may_be, seen
 from tailrace.inputs.file.generation import FileId, Generation, born_of
 from tailrace.inputs.file.registry import Registry
 from tailrace.inputs.file.rotation import Rotated, family, rotated_from
@@ -72,8 +72,8 @@ class Beside:
     def _goes_on_in(self, content: Content, candidate: Rotated, path: str, key: str, position: Position) -> bool:
         """Whether a file holds what was seen up to `position` of the stream `key`, or is known to be a copy of it."""
         note = self._table.copies[content.file][1] if self._table.is_known_copy(content) else {}
-        if note.get("of") == key and "head" in note:
-            return content.reaches(int(position["offset"])) and holds(content, note)
+        if note.get("of") == key:
+            return content.reaches(int(position["offset"])) and (holds(content, note) if "head" in note else holds_read(content, position))
         return holds(content, position) and self._is_of_no_other(content, candidate, path, key, position)
 
     def _is_of_no_other(self, content: Content, candidate: Rotated, path: str, key: str, position: Position) -> bool:

@@ -39,6 +39,14 @@ def holds(content: Content, position: Position) -> bool:
         return False  # a damaged compressed file
 
 
+def holds_read(content: Content, position: Position) -> bool:
+    """Whether a file that is a copy of a known one holds what was read of that up to `position`, however much more had been seen then."""
+    try:
+        return bool(position["head"][0]) and fits(content, position)
+    except OSError:
+        return False
+
+
 def may_be(content: Content, position: Position) -> bool:
     """Whether a file with the inode and birth time of a known one may be that: another one can have both within a tick of the clock."""
     if "head" not in position:
