@@ -134,6 +134,12 @@ def test_the_same_rows_as_duckdb(both: Both, query: str):
     assert both.ours(query) == both.theirs(query), query
 
 
+@pytest.mark.parametrize("condition", ["s in ('a', cast(n as varchar))", "n in (1, null)", "s in ('a', t)"])
+def test_null_in_a_list_makes_the_rest_unknown(both: Both, condition: str):
+    query = f"select d as x from log where not ({condition})"
+    assert both.ours(query) == both.theirs(query)
+
+
 @pytest.mark.long
 @settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=queries)

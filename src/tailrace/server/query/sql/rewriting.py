@@ -68,6 +68,8 @@ def settle(node: exp.Expr, binder: Binder) -> None:
             set_type(node, type_of(node.args["ifs"][0].args["true"]))
         case exp.Anonymous():
             _call(node)
+        case exp.In() if any(not isinstance(each, exp.Literal | exp.Neg | exp.Var) for each in node.expressions):
+            _compare_each(node)
         case exp.StrPosition():
             set_type(node, Type.BIGINT)
             _make_signed(node)
@@ -126,6 +128,12 @@ def _call(node: exp.Anonymous) -> None:
         become(node, filled(template, node.expressions), kind)
     if isinstance(holder, exp.Filter | exp.Window) and not isinstance(holder.this, exp.Anonymous | exp.Filter):
         raise refuse(f"`{name}` cannot stand with FILTER or OVER")
+
+
+def _compare_each(node: exp.In) -> None:
+    """NULL in a list makes what is not in it unknown; the engine passes over it."""
+    same = [exp.EQ(this=node.this.copy(), expression=each.copy()) for each in node.expressions]
+    become(node, exp.Paren(this=exp.or_(*same, copy=False)), Type.BOOLEAN)
 
 
 def _make_signed(node: exp.Expr) -> None:
