@@ -54,7 +54,7 @@ CALLS = [
     "{0} || {0}",
     "{0} = {0}", "{0} is null", "{0} like '%'", "exists (select {0} from log)", "(select max({0}) from log)", "{0} /* {0} */",
     "{0} -- {0}\n",
-    "compare({0}, 3600)", "time_series(__time__, '5m', '%H', '0')", "extract(hour from {0})", "{0} at time zone 'UTC'",
+    "time_series(__time__, '5m', '%H', '0')", "extract(hour from {0})", "{0} at time zone 'UTC'",
     "json_extract({0}, '$.a')",
     "approx_percentile({0}, 0.5)", "max_by({0}, {0})", "format('%s', {0})", "(select s from ls_{secret})", "{0} collate x", "{0}[1]",
     "{0}.1",
