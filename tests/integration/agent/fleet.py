@@ -89,6 +89,10 @@ class Fleet:
     def stop(self) -> None:
         self._stack.close()
 
+    def kill(self) -> None:
+        self.server.process.kill()
+        self._stack.close()
+
     # --- configs and groups -----------------------------------------------------------------------------------------------------
     def group(self, name: str, *, ips: Any = (), ids: Any = ()) -> None:
         machines = {"machineIdentifyType": "ip" if ips else "userdefined", "machineList": list(ips or ids)}

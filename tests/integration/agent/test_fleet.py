@@ -103,3 +103,22 @@ def test_a_cloned_home_is_turned_away_and_shown_until_it_gets_an_id_of_its_own(f
     finally:
         copy.stop()
     until(lambda: fleet.row("bee")["status"] == "healthy", "it is over")
+
+
+def test_a_bad_version_stops_at_the_first_agent_although_the_server_is_killed_meanwhile(fleet: Fleet) -> None:
+    bad = fleet.pipeline("web", processors=[{"Type": "processor_dict_map", "SourceKey": "content", "DictFilePath": "/no/such/file"}])
+    body = {"config": "web", **bad, "stages": ["1"], "soak_secs": 1}
+    begun = fleet.server.call("POST", f"/projects/{PROJECT}/rollouts", body)
+    assert begun.status == 200, begun.body
+    fleet.kill()
+    fleet.start()
+    path = f"/projects/{PROJECT}/rollouts/{begun.json()['id']}"
+    until(lambda: fleet.server.call("GET", path).json()["state"] == "stopped", "it stops")
+    stopped = fleet.server.call("GET", path).json()
+    assert (stopped["agents"], stopped["stage"], [one["outcome"] for one in stopped["progress"]]) == (1, 1, ["failed"])
+    fleet.settled({"web"}, {"web"}, {"db"})
+    for machine in fleet.machines[:2]:
+        machine.write()
+    assert fleet.arrives() == (fleet.written, fleet.written), "the version before runs on all of them"
+    assert fleet.server.call("POST", f"{path}/rollback").json()["state"] == "rolled back"
+    until(lambda: {row["status"] for row in fleet.rows().values()} == {"healthy"}, "all of them healthy")
