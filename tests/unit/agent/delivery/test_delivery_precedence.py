@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from tailrace.agent.delivery.bandwidth import Bandwidth
 from tailrace.agent.delivery.precedence import Precedence, class_of
 from tailrace.agent.delivery.queue import Queue
@@ -100,3 +102,47 @@ async def test_who_is_cancelled_while_it_waits_takes_nothing() -> None:
     async with asyncio.timeout(5):  # behind the other it would be ten seconds
         await follows
     assert (waits.cancelled(), follows.done()) == (True, True)
+
+
+def test_a_session_that_ends_while_something_waits_leaves_nothing_to_the_next_one() -> None:
+    bandwidth, done = Bandwidth(100_000), list[str]()
+
+    async def ends() -> None:
+        bandwidth.book(45_000)
+        waits = asyncio.create_task(bandwidth.take(1_000_000))
+        await asyncio.sleep(0)
+        assert not waits.done()
+
+    async def follows() -> None:
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(bandwidth.take(1_000, target) for target in "ab"))
+        done.append("sent")
+
+    asyncio.run(ends())
+    asyncio.run(follows())
+    assert done == ["sent"]
+
+
+@pytest.mark.parametrize("rate", [20_000_000, 0])
+async def test_another_limit_holds_at_once_for_what_waits_already(rate: int) -> None:
+    bandwidth = Bandwidth(100)
+    bandwidth.book(1_000_000)  # for almost three hours
+    waits = asyncio.create_task(bandwidth.take(1_000))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(bandwidth.limit, rate)
+    async with asyncio.timeout(5):
+        await waits
+    assert waits.done()
+
+
+def test_what_was_booked_at_another_rate_goes_out_at_the_present_one() -> None:
+    bandwidth = Bandwidth(100, lambda: 1000.0)
+    bandwidth.book(1_000_025)
+    bandwidth.limit(20_000_000)
+    assert bandwidth.book(20_000_000) == pytest.approx(0.05)
+    bandwidth.limit(1_000_000)
+    assert bandwidth.book(1) == pytest.approx(21)
+    bandwidth.limit(0)
+    assert bandwidth.book(1) == 0.0
+    bandwidth.limit(100)
+    assert bandwidth.book(1) <= 0.0
