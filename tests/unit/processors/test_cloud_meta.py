@@ -26,6 +26,7 @@ class Cloud(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answer)
         self.facts = dict(TOLD)
         self.readings = 0
+        self.token = "secret"
 
     @property
     def url(self) -> str:
@@ -38,7 +39,7 @@ class Answer(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         self.server.readings += 1
-        self.say("secret" if self.path == "/latest/api/token" else None)
+        self.say(self.server.token if self.path == "/latest/api/token" else None)
 
     def do_GET(self) -> None:
         wanted = self.path.removeprefix("/latest/meta-data/")
@@ -104,6 +105,25 @@ def test_what_was_known_stays_when_the_service_is_away(cloud):
     clock.now = 61
     service.facts()
     assert (settled(service).facts()[ID], bool(service.trouble)) == ("i-1", True)
+
+
+@pytest.mark.parametrize("token", ["<html>\r\n<body>\r\nLog in", "\u00e9", "x" * 2000])
+def test_something_else_that_answers_there_makes_it_no_instance(cloud, token):
+    cloud.token = token
+    service = Service(cloud.url, clock := Clock())
+    assert (dict(service.facts()), service.trouble) == ({}, f"this is no ECS instance: what answers at `{cloud.url}` gives no token")
+    cloud.token = "secret"
+    clock.now = 301
+    service.facts()
+    assert settled(service).facts()[ID] == "i-1"
+
+
+def test_whatever_is_wrong_with_an_answer_it_is_asked_again_later():
+    service = Service("http://127.0.0.1:port", clock := Clock())  # a ValueError
+    assert (dict(service.facts()), bool(service.trouble)) == ({}, True)
+    clock.now = 301
+    service.facts()
+    assert settled(service)._due_at == 601
 
 
 @pytest.mark.parametrize("platform", ["auto", "alibaba_cloud_ecs"])

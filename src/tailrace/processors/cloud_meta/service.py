@@ -24,6 +24,7 @@ ABSENT_SECS: Final = 300.0
 """Where nothing answered, it is asked again after so long."""
 MAX_BYTES: Final = 65_536
 """Of one text."""
+MAX_TOKEN_CHARS: Final = 1024
 TAGS: Final = "__cloud_instance_tags__"
 PATHS: Final = {
     "__cloud_instance_id__": "instance-id",
@@ -77,20 +78,24 @@ class Service:
         return self._facts
 
     def _read(self) -> None:
+        again = FRESH_SECS if self._facts else ABSENT_SECS
         try:
             self._facts, self.trouble, again = _ask(self._address), "", FRESH_SECS
-        except (OSError, http.client.HTTPException) as error:
-            self.trouble, again = str(error) or type(error).__name__, FRESH_SECS if self._facts else ABSENT_SECS
-        with self._lock:
-            self._due_at, self._reading = self._clock() + again, None
+        except (OSError, http.client.HTTPException, ValueError) as error:  # whatever else may answer there
+            self.trouble = str(error) or type(error).__name__
+        finally:
+            with self._lock:
+                self._due_at, self._reading = self._clock() + again, None
 
 
 def _ask(address: str) -> Facts:
-    """All facts; those that the machine does not have are left out. OSError, HTTPException."""
+    """All facts; those that the machine does not have are left out. OSError, HTTPException, ValueError."""
     url = urlsplit(address)
     connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=TIMEOUT_SECS)  # past any proxy: it is this machine's own
     with contextlib.closing(connection):
         token = _get(connection, "/latest/api/token", {TTL: str(TTL_SECS)}, method="PUT")
+        if len(token) > MAX_TOKEN_CHARS or not (token.isascii() and token.isprintable()):
+            raise OSError(f"this is no ECS instance: what answers at `{address}` gives no token")
         headers = {TOKEN: token} if token else {}
         facts = {name: _get(connection, f"/latest/meta-data/{path}", headers) for name, path in PATHS.items()}
         for tag in _get(connection, "/latest/meta-data/tags/instance/", headers).split("\n"):
