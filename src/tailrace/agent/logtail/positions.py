@@ -36,8 +36,8 @@ class Taken:
 
     streams: dict[str, Position] = field(default_factory=dict[str, Position])
     """By stream key."""
-    goes_on: list[tuple[str, int, int]] = field(default_factory=list[tuple[str, int, int]])
-    """Path, offset and size of what goes on."""
+    goes_on: dict[str, tuple[Mark, str, int]] = field(default_factory=dict[str, tuple[Mark, str, int]])
+    """By stream key: the position where it goes on, path and size of the file."""
     gone: list[Mark] = field(default_factory=list[Mark])
     """Neither the file nor a copy of it is there."""
     fresh: int = 0
@@ -82,10 +82,16 @@ def _go_on(taken: Taken, order: _Order, mark: Mark, location: str, content: Cont
     generation.seek(mark.offset)
     generation.note_ahead()
     generation.size = max(generation.size, mark.offset)
-    if generation.key not in taken.streams:  # two positions may lead to one file: the older one says less
+    known = taken.goes_on.get(generation.key)
+    if known is None or _age(mark) > _age(known[0]):  # two positions may lead to one file: the older one says less
         taken.streams[generation.key] = generation.position()
-        taken.goes_on.append((location, mark.offset, generation.size))
+        taken.goes_on[generation.key] = mark, location, generation.size
     content.close()
+
+
+def _age(mark: Mark) -> tuple[int, int]:
+    """What is greater was written later."""
+    return mark.updated, mark.offset
 
 
 def _begin(taken: Taken, order: _Order, path: str, content: Content, offset: int) -> None:

@@ -95,16 +95,18 @@ class Takeover:
         self._settings = startup.load(home).settings
         roots = [Path(root) for root in self._settings.allowed_roots]
         self._platform = current(own_state(home), roots=roots)
-        for part in ("agent", "secret", "pipelines"):
+        for part in ("agent", "secret", "pipelines") if write else ():
             make_directory(home / part)
-        self._lock = self._platform.own(home / "agent" / "lock")
+        lock = home / "agent" / "lock"
+        self._lock = self._platform.own(lock) if write or lock.exists() else None  # without it no agent has run here
         self.identity = identities.load(home / "secret" / IDENTITY)
 
     def __enter__(self) -> "Takeover":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
     def endpoint_of(self, project: str) -> str:
         """That of the server which this agent has joined for a project; "" where there is none, or more than one."""
@@ -205,8 +207,8 @@ class Takeover:
 
 
 def _said(one: Delivered, taken: Taken) -> Iterator[Row]:
-    for path, offset, size in taken.goes_on:
-        yield Row("file", path, f"taken: goes on at {offset:,} of {size:,} bytes ({one.name})")
+    for mark, path, size in taken.goes_on.values():
+        yield Row("file", path, f"taken: goes on at {mark.offset:,} of {size:,} bytes ({one.name})")
     for mark in taken.gone:
         why = f"not taken: it is gone, and no copy of it is there; {mark.offset:,} bytes of it were read ({one.name})"
         yield Row("file", mark.path, why)

@@ -57,6 +57,18 @@ def test_another_device_number_is_no_other_file(log: Path) -> None:
     assert offsets(taken(log.parent, mark(log, 4, device=1), marked_at=log.stat().st_mtime)) == {"a.log": 4}
 
 
+@pytest.mark.parametrize(("first", "second"), [((4, 100), (8, 200)), ((8, 200), (4, 100)), ((4, 100), (8, 100))])
+@pytest.mark.parametrize("link", ["a.log", "b.log"])
+def test_of_two_positions_of_one_file_the_newer_one_holds(log: Path, first: tuple[int, int], second: tuple[int, int], link: str) -> None:
+    """Offset, and when it was written; under one name or two."""
+    if link != log.name:
+        (log.parent / link).hardlink_to(log)
+    marks = mark(log, first[0], updated=first[1]), mark(log.parent / link, second[0], updated=second[1])
+    result = taken(log.parent, *marks, marked_at=log.stat().st_mtime)
+    assert set(offsets(result).values()) == {8}
+    assert [mark.offset for mark, *_ in result.goes_on.values()] == [8]
+
+
 def test_an_unknown_file_is_read_from_its_beginning_when_it_is_younger_than_the_positions(log: Path) -> None:
     assert offsets(taken(log.parent, marked_at=log.stat().st_mtime)) == {"a.log": 0}
 
