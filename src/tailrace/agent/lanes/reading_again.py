@@ -42,14 +42,17 @@ class ReadingAgain:
         key = target, entry.stream.row.input
         self._waiting.setdefault(key, []).append(entry)
         if key not in self._tasks:
-            self._tasks[key] = task = asyncio.create_task(self._read(key))
-            task.add_done_callback(lambda task: self._done(key, task))
+            self._start(key)
 
     def stop(self) -> None:
         """Before the lanes are stopped."""
         self._over = True
         for task in self._tasks.values():
             task.cancel()
+
+    def _start(self, key: Key) -> None:
+        self._tasks[key] = task = asyncio.create_task(self._read(key))
+        task.add_done_callback(lambda task: self._done(key, task))
 
     async def _read(self, key: Key) -> None:
         target, waiting = key[0], self._waiting[key]
@@ -81,9 +84,15 @@ class ReadingAgain:
         return next((lane for lane in lanes if lane.target is target and lane.input.key == input_key and not lane.stopping), None)
 
     def _done(self, key: Key, task: "asyncio.Task[None]") -> None:
-        del self._tasks[key], self._waiting[key]
-        if not task.cancelled() and (error := task.exception()):
+        del self._tasks[key]
+        waiting = self._waiting.pop(key)
+        if task.cancelled():
+            return
+        if error := task.exception():
             raise error
+        if waiting and not self._over:  # it came when the task had looked for the last time
+            self._waiting[key] = waiting
+            self._start(key)
 
 
 def _put_in(replay: Replay, waiting: list[Entry]) -> None:

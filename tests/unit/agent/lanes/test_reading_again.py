@@ -1,5 +1,6 @@
 """A range that the spool has lost is read again by whoever can, and by the next one when that one is stopped meanwhile."""
 
+import asyncio
 import threading
 from dataclasses import dataclass, field
 
@@ -146,3 +147,20 @@ async def test_a_range_that_is_read_again_leaves_the_lane_that_had_it_idle(scene
     await scene.bench.until(lambda: taken.under_way[0] is again)
     assert before.idle
     assert scene.bench.target.underway.ranges == 1
+
+
+async def test_a_range_that_comes_in_the_turn_in_which_the_last_one_is_done_is_read_too(scene):
+    lane = lane_of(scene.bench)
+    scene.runs(lane)
+    late = iter([2])
+    loop = asyncio.get_running_loop()
+
+    class Ends(Asked):
+        def start(self):
+            """The last step of the task: what is called now comes before it is known to be over."""
+            loop.call_soon(lambda: scene.lose(*late))
+
+    scene.source(lane).inquiry = Ends()
+    scene.lose(1)
+    await scene.bench.until(lambda: scene.read and not scene.reading._tasks)
+    assert scene.read == [(lane, 1), (lane, 2)]
