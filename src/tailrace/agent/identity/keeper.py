@@ -8,7 +8,7 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -130,7 +130,8 @@ class KeyKeeper:
             before = self._ways()
             enrolment = (join_anew if new_id else join)(self._identity, self._secret, address, token)
             self._contacts.pop(enrolment.server, None)
-            self._then = self._renamed if new_id else self._moved if self._have_moved(before) else self._then or self._widened
+            follows = self._renamed if new_id else self._moved if self._have_moved(before) else self._widened
+            self._then = self._foremost((self._then, follows))
         self._wake.set()
         return enrolment
 
@@ -165,10 +166,13 @@ class KeyKeeper:
             self._settle(servers)
             then, self._then = self._then, None
             moved = self._have_moved(before)
-        if then is None and (moved or joined or any(wider)):
-            then = self._moved if moved else self._widened
-        if then is not None:
+        follows = self._moved if moved else self._widened if joined or any(wider) else None
+        if (then := self._foremost((then, follows))) is not None:
             then()
+
+    def _foremost(self, wanted: Collection[Callable[[], object] | None]) -> Callable[[], object] | None:
+        """The one that does what the others do, too."""
+        return next((one for one in (self._renamed, self._moved, self._widened) if one in wanted), None)
 
     def _ways(self) -> dict[tuple[str, str], str]:
         """(Project, endpoint) → the server that it is known by."""
