@@ -51,6 +51,7 @@ class Settings(Protocol):
 
     def infos(self, server: str) -> list[ConfigInfo]: ...
     def take(self, server: str, updates: Iterable[ConfigDetail]) -> None: ...
+    def try_again(self) -> None: ...
     def forget_servers(self, joined: Iterable[str]) -> None: ...
 
 
@@ -201,6 +202,7 @@ class Management:
     def _try_again(self) -> None:
         """What did not run: what it lacked may be there now."""
         with self._applying:
+            self._settings.try_again()
             if self._configs.retry(self._outcome):
                 self._reload()
 

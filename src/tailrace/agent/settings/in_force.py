@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from tailrace import telemetry
 from tailrace.agent.settings.served import Layers, ServedStore
 from tailrace.agent.settings.settings import AgentSettings
 from tailrace.agent.settings.startup import Startup
+from tailrace.errors import ConfigErrors
 from tailrace.wire.control import ConfigDetail, ConfigInfo
 
 SERVED: Final = "server, "
+
+log = telemetry.logger("agent.settings")
 
 
 class InForce:
@@ -19,6 +23,8 @@ class InForce:
         self._load = load
         self._take_over = take_over
         self._startup = load(store.layers)
+        self._is_behind = False
+        """What servers gave has changed, and does not hold yet: the machine's own settings are wrong."""
 
     def infos(self, server: str) -> list[ConfigInfo]:
         return self._store.infos(server, self._kept)
@@ -28,12 +34,24 @@ class InForce:
         if self._store.take(server, updates):
             self._changed()
 
+    def try_again(self) -> None:
+        """What waits until the machine's own settings are right: they may be by now."""
+        if self._store.take_waiting() or self._is_behind:
+            self._changed()
+
     def forget_servers(self, joined: Iterable[str]) -> None:
         if self._store.forget_servers(joined):
             self._changed()
 
     def _changed(self) -> None:
-        before, self._startup = self._startup, self._load(self._store.layers)
+        before, was_behind, self._is_behind = self._startup, self._is_behind, True
+        try:
+            self._startup = self._load(self._store.layers)
+        except ConfigErrors as error:
+            if not was_behind:
+                log.warning("the machine's own settings are wrong; until they are right those in force hold", reason=error.message)
+            return
+        self._is_behind = False
         if self._startup.settings != before.settings:
             self._take_over(self._startup.settings)
 

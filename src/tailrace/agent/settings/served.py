@@ -1,7 +1,7 @@
 """The settings that servers gave this agent: `HOME/agent/settings.json`, so that they hold from the first moment of the next start.
 
 They lie below all that the machine's administrator says. A server's settings are taken as a whole or refused as a whole, with the reason;
-what the last good ones were holds on.
+what the last good ones were holds on. While what the machine says is wrong by itself nothing is refused: it waits until that is right.
 """
 
 import json
@@ -48,6 +48,8 @@ class ServedStore:
         self._path = home / "agent" / NAME
         self._check = check
         self._all = {(one.server, one.name): one for one in _load(self._path)}
+        self._waiting: dict[tuple[str, str], tuple[ConfigDetail, str]] = {}
+        """What cannot be judged while the machine's own settings are wrong, and how they are. The next start is sent it again."""
 
     @property
     def layers(self) -> Layers:
@@ -55,31 +57,49 @@ class ServedStore:
 
     def infos(self, server: str, kept: Callable[[str, Mapping[str, Any]], str]) -> list[ConfigInfo]:
         """By name. `kept` says what of the values of that name does not hold, and why."""
-        found = [one for key, one in sorted(self._all.items()) if key[0] == server]
-        return [_info(one, kept(one.name, json.loads(one.values))) for one in found]
+        waiting = self._waiting
+        infos = {one.name: _info(one, kept(one.name, json.loads(one.values))) for key, one in self._all.items() if key[0] == server}
+        for (_, name), (update, why) in [one for one in waiting.items() if one[0][0] == server]:
+            infos[name] = ConfigInfo(name, update.version, ConfigStatus.FAILED, why)
+        return [infos[name] for name in sorted(infos)]
 
     def take(self, server: str, updates: Iterable[ConfigDetail]) -> bool:
         """Durable when it returns. Whether other values hold now. OSError when the disk is full: the server sends it again."""
-        before, all_ = self.layers, dict(self._all)
+        before, all_, waiting = self.layers, dict(self._all), dict(self._waiting)
         for update in updates:
             key = server, update.name
+            former = waiting.pop(key, None)
             if update.version == DELETED:
                 all_.pop(key, None)
             elif key not in all_ or all_[key].number != update.version:
-                all_[key] = self._taken(all_, Served(server, update.name, update.version, "{}"), update.detail)
+                try:
+                    all_[key] = self._taken(all_, Served(server, update.name, update.version, "{}"), update.detail)
+                except ConfigErrors as error:
+                    waiting[key] = update, _own_mistakes(error)
+                    if waiting[key] != former:
+                        log.warning("settings of a server wait; those before hold", name=update.name, reason=waiting[key][1])
         self._keep(all_)
+        self._waiting = waiting
+        return self.layers != before
+
+    def take_waiting(self) -> bool:
+        """Look again at what waits. As `take`."""
+        before = self.layers
+        for (server, _), (update, _) in self._waiting.items():
+            self.take(server, [update])
         return self.layers != before
 
     def forget_servers(self, joined: Iterable[str]) -> bool:
         """Whether other values hold now."""
         known = set(joined)
+        self._waiting = {key: one for key, one in self._waiting.items() if key[0] in known}
         gone = [key for key in self._all if key[0] not in known]
         if gone:
             self._keep({key: one for key, one in self._all.items() if key not in gone})
         return bool(gone)
 
     def _taken(self, all_: Mapping[tuple[str, str], Served], new: Served, detail: bytes) -> Served:
-        """As it is kept: with its values, or with those before and the reason."""
+        """As it is kept: with its values, or with those before and the reason. ConfigErrors when the machine's own are wrong."""
         former = all_.get((new.server, new.name))
         try:
             values = _values(detail)
@@ -87,6 +107,8 @@ class ServedStore:
             others = [one for key, one in all_.items() if key != (new.server, new.name)]
             self._check(_layers([*others, taken]))
         except (ConfigErrors, ValueError) as error:
+            if isinstance(error, ConfigErrors):
+                self._check(())  # is the machine's own right by itself?
             reason = "; ".join(one.message for one in error.errors) if isinstance(error, ConfigErrors) else str(error)
             log.warning("settings of a server are refused; those before hold", name=new.name, reason=reason)
             return replace(new, values=former.values if former else "{}", message=reason)
@@ -111,13 +133,20 @@ def _layers(served: Iterable[Served]) -> Layers:
 
 def _values(detail: bytes) -> dict[str, Any]:
     """ValueError with all mistakes."""
-    document = json.loads(detail)
+    try:
+        document = json.loads(detail)
+    except RecursionError:
+        raise ValueError("is nested too deep") from None
     try:
         ServedSettings.model_validate(document)
     except ValidationError as error:
         found = [f"{'.'.join(str(part) for part in path)}: {message}" for path, message, _ in findings(error, ServedSettings)]
         raise ValueError("; ".join(found)) from None
     return document
+
+
+def _own_mistakes(error: ConfigErrors) -> str:
+    return f"waits until this machine's own settings are right: {'; '.join(str(one) for one in error.errors)}"
 
 
 def _info(one: Served, kept: str) -> ConfigInfo:

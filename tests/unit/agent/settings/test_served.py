@@ -80,6 +80,40 @@ def test_what_a_server_may_not_give_is_refused_as_a_whole_and_the_values_before_
     assert Agent(tmp_path).settings.cpu_usage_limit == 0.8
 
 
+def test_what_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    (info,) = Agent(tmp_path).take(ConfigDetail("shop@web", 1, b"[" * 100_000))
+    assert (info.status, info.message) == (ConfigStatus.FAILED, "is nested too deep")
+
+
+def test_while_the_machines_own_settings_are_wrong_nothing_is_refused_and_all_waits(tmp_path: Path) -> None:
+    agent, own = Agent(tmp_path), tmp_path / "agent.yaml"
+    agent.take(told(1, cpu_usage_limit=0.8))
+    own.write_text("cpu_usage_limit: much\n")
+    (info,) = agent.take(told(2, cpu_usage_limit=0.9))
+    assert (info.version, info.status) == (2, ConfigStatus.FAILED)
+    assert info.message.startswith(f"waits until this machine's own settings are right: {own}:1 cpu_usage_limit: ")
+    agent.in_force.try_again()
+    assert (agent.settings.cpu_usage_limit, agent.in_force.infos(SERVER)) == (0.8, [info])
+    own.unlink()
+    assert Agent(tmp_path).in_force.infos(SERVER) == [ConfigInfo("shop@web", 1, ConfigStatus.APPLIED)], "it is sent again"
+    agent.in_force.try_again()
+    assert agent.in_force.infos(SERVER) == [ConfigInfo("shop@web", 2, ConfigStatus.APPLIED)]
+    assert (agent.settings.cpu_usage_limit, Agent(tmp_path).settings.cpu_usage_limit) == (0.9, 0.9)
+
+
+def test_what_is_withdrawn_while_the_machines_own_settings_are_wrong_is_withdrawn_when_they_are_right(tmp_path: Path) -> None:
+    agent, own = Agent(tmp_path), tmp_path / "agent.yaml"
+    agent.take(told(1, cpu_usage_limit=0.8))
+    own.write_text("cpu_usage_limit: much\n")
+    agent.take(told(2, cpu_usage_limit=0.9))
+    assert agent.take(ConfigDetail("shop@web", DELETED)) == []
+    agent.in_force.forget_servers([])
+    assert agent.settings.cpu_usage_limit == 0.8
+    own.unlink()
+    agent.in_force.try_again()
+    assert agent.settings.cpu_usage_limit == 0.4
+
+
 def test_of_two_groups_the_first_by_name_wins(tmp_path: Path) -> None:
     agent = Agent(tmp_path)
     first, second = agent.take(told(1, "shop@b", cpu_usage_limit=0.9, mem_usage_limit=512), told(2, "shop@a", cpu_usage_limit=0.8))
