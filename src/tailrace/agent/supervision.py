@@ -53,6 +53,8 @@ class Supervision:
         self.news: list[Mapping[str, Any]] = list(words.get("news", []))
         """How workers before this one ended: `why`, `report`, `set_aside`."""
         self.restarts = int(words.get("restarts", 0))
+        self.is_at_work = False
+        """Whether everything was started once."""
         self.quarantine = Quarantine.of(words["quarantine"]) if words.get("quarantine") else Quarantine()
         self.lock_patience_secs = LOCK_PATIENCE_SECS if channel is not None else 0.0
         if trace >= 0:
@@ -141,6 +143,7 @@ class Supervision:
     def at_work(self) -> None:
         """Everything has been started."""
         self._send("at_work")
+        self.is_at_work = True
 
     def refused(self, exit_code: int, why: str) -> None:
         """This worker cannot run, and has said why on stderr; the supervisor's log keeps it."""

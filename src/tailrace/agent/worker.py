@@ -212,7 +212,7 @@ class Worker:
             return bundle(self._home, self._desk.overview, self._load, self._pipelines)
 
         doers: dict[str, Doer] = {
-            "restart": Restarting(self.stop if self._supervision.is_there else None),
+            "restart": Restarting(self.stop if self._supervision.is_there else None, lambda: self._supervision.is_at_work),
             "log-level": LogLevels(),
             "sample": Sampling(self._platform),
             "diagnostics": Diagnosing(diagnosed),

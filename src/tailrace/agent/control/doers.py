@@ -23,15 +23,20 @@ WINDOW_BYTES: Final = 262_144
 
 
 class Restarting:
-    """`restart` stops the worker in good order; None where nobody starts it again."""
+    """`restart` stops the worker in good order; None where nobody starts it again. A worker that ends before it `is_at_work` looks like one
+    that crashed."""
 
-    def __init__(self, restart: Callable[[], None] | None) -> None:
+    def __init__(self, restart: Callable[[], None] | None, is_at_work: Callable[[], bool] = lambda: True) -> None:
         self._restart = restart
+        self._is_at_work = is_at_work
 
     def begin(self, _at: AtWork) -> Done | None:
         if self._restart is None:
             raise StateError("this agent runs without a supervisor, which would start it again")
+        if not self._is_at_work():
+            return Done("the worker has just started")
         self._restart()
+        return None
 
     def follow(self, at: AtWork) -> Done | None:
         return None if at.here else Done("the worker was started anew")
@@ -133,7 +138,7 @@ class Importing:
         if job is None:
             runs = self._runs()
             if runs is not None and runs.is_ready:
-                request = Request(detail.paths, f"{command.project}@{detail.config}", detail.since, f"command-{command.id}")
+                request = Request(detail.paths, f"{command.project}@{detail.config}", detail.since, f"command-{command.id}", is_ours=False)
                 self._take_on(runs, request, command, again=detail.again)
             return None
         row: dict[str, Any] = job.row()

@@ -14,7 +14,9 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from tailrace import telemetry
 from tailrace.agent.kinds import checked
+from tailrace.errors import ConfigErrors
 from tailrace.journal import write_private
+from tailrace.pipeline import documents
 from tailrace.wire.commands import LEFT, PROJECT
 from tailrace.wire.control import CommandDetail, ConfigInfo, ConfigStatus
 
@@ -72,12 +74,13 @@ class Ledger:
         for one in new:
             left = min(LONGEST_SECS, max(1, _number(one.extra.get(LEFT, b""), one.expire_time - int(self._clock()))))
             project = one.extra.get(PROJECT, b"").decode("utf-8", "replace")
-            self.put(Taken(server, one.name, project, one.detail.decode("utf-8", "replace"), self._clock() + left))
+            self.put(Taken(server, one.name, project, _bounded(one.detail), self._clock() + left))
         return bool(new)
 
     def put(self, command: Taken) -> Taken:
-        """Durable on return."""
-        command = replace(command, message=command.message[:MAX_MESSAGE])
+        """Durable on return. What is no UTF-8 in the message, such as the name of a file, is written out."""
+        message = command.message.encode("utf-8", "backslashreplace").decode()
+        command = replace(command, message=message[:MAX_MESSAGE])
         write_private(self._path(command), json.dumps({"format": FORMAT, **asdict(command)}, ensure_ascii=False))
         self._all = {**self._all, (command.server, command.id): command}
         return command
@@ -111,6 +114,16 @@ def _read(document: dict[str, Any]) -> Taken:
     if command.state not in get_args(State):
         raise ValueError(f"its state is `{command.state}`")
     return command
+
+
+def _bounded(detail: bytes) -> str:
+    """As it is kept: nothing that is too large or nested too deep to be read later on."""
+    text = detail.decode("utf-8", "replace")
+    try:
+        documents.read(text, "command.json")
+    except ConfigErrors:
+        return ""
+    return text
 
 
 def _number(text: bytes, otherwise: int) -> int:

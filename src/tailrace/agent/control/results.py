@@ -16,7 +16,10 @@ def lay_down(identity: AgentIdentity, command: Taken, data: bytes) -> None:
     server = identity.servers.get(command.server)
     if server is None:
         raise UnreachableError("the agent does not belong to the server any more")
-    tls = own_context(identity, server)
+    try:
+        tls = own_context(identity, server)
+    except OSError as error:  # it would be told as a full disk
+        raise UnreachableError(f"the agent's key and certificate cannot be used: {error}") from error
     last = UnreachableError("the server has told no address")
     for address in server.addresses:
         line = Line(address, tls)

@@ -49,6 +49,8 @@ class Request:
     id: str = ""
     excluded: Sequence[str] = ()
     """Paths that are left out: what has been collected already."""
+    is_ours: bool = True
+    """Of this machine's administrator, who may hear the names of all pipelines; otherwise a project's, which may not."""
 
     @classmethod
     def of(cls, question: "dict[str, Any]") -> "Request":
@@ -88,6 +90,8 @@ def _base(request: Request, pipelines: Sequence[PipelineConfig]) -> PipelineConf
     names = ", ".join(f"`{one.name}`" for one in usable) or "none"
     if request.pipeline:
         found = next((one for one in usable if one.name == request.pipeline), None)
+        if found is None and not request.is_ours:
+            raise UsageError(f"this agent runs no config `{request.pipeline}` that reads files")
         if found is None:
             raise UsageError(f"there is no file pipeline named `{request.pipeline}`", hint=f"file pipelines here: {names}")
         return found

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tailrace import telemetry
@@ -121,7 +121,7 @@ class Runs:
             return await self._take_on(request, again=again)
 
     async def _take_on(self, request: "Request", *, again: bool) -> dict[str, Any]:
-        from tailrace.agent.jobs.importing import Request, files_of, job_of  # noqa: PLC0415
+        from tailrace.agent.jobs.importing import files_of, job_of  # noqa: PLC0415
 
         assert self._session is not None, "questions are answered only while a session runs"
         job = await asyncio.to_thread(job_of, request, self._pipelines)
@@ -134,7 +134,7 @@ class Runs:
                 f"all of it has been collected already by the pipeline `{job.base}`: `{skipped[0]}`", hint="`--again` imports it once more"
             )
         if skipped:
-            job = job_of(Request(request.paths, request.pipeline or job.base, request.since, job.id, skipped), self._pipelines)
+            job = job_of(replace(request, pipeline=job.base, id=job.id, excluded=skipped), self._pipelines)
         self.jobs.note_files(job, [files[path] for path in files.keys() - skipped])
         self.jobs.add(job)
         try:

@@ -11,7 +11,10 @@ from tailrace import telemetry
 from tailrace.agent.control.commands import AtWork, Commands, Done
 from tailrace.agent.control.doers import LogLevels, Restarting, Sampling
 from tailrace.agent.control.ledger import REMEMBERED_SECS, Ledger, Taken
+from tailrace.agent.control.results import lay_down
+from tailrace.agent.identity.identity import AgentIdentity, JoinedServer
 from tailrace.agent.platform import current
+from tailrace.agent.supervision import Supervision
 from tailrace.errors import ApiError, StateError, UnreachableError
 from tailrace.wire.commands import KINDS, LogLevel, Restart, Sample
 from tailrace.wire.control import CommandDetail, ConfigStatus
@@ -144,6 +147,25 @@ def test_a_name_of_a_server_is_never_a_path_and_a_damaged_file_is_no_reason_to_s
         assert len(Ledger(tmp_path).open) == 1
 
 
+def test_a_message_that_is_no_utf8_is_written_out(tmp_path: Path) -> None:
+    name = b"/srv/caf\xe9.log".decode("utf-8", "surrogateescape")
+    put = Ledger(tmp_path).put(Taken(SERVER, "c1", "shop", "{}", 0.0, "failed", f"no file `{name}`"))
+    assert put.message == "no file `/srv/caf\\udce9.log`"
+    assert Ledger(tmp_path).infos(SERVER)[0].message == put.message
+
+
+def test_what_is_nested_without_end_is_no_command(tmp_path: Path) -> None:
+    depth, agent = 100_000, Agent(tmp_path, Counting(Done("")))
+    agent.commands.take(SERVER, [CommandDetail("c1", b'{"kind":' + b"[" * depth + b"]" * depth + b"}", int(time.time()) + 60)])
+    assert agent.until(ConfigStatus.FAILED) == "this release does not know the command"
+
+
+def test_a_key_that_cannot_be_used_is_no_full_disk() -> None:
+    joined = JoinedServer("s1", ["127.0.0.1:1"], roots=["no root"], certificate="none")
+    with pytest.raises(UnreachableError, match="key and certificate cannot be used"):
+        lay_down(AgentIdentity("a1", [], {"s1": joined}, key="none"), Taken("s1", "c1", "shop", "", 0.0), b"abc")
+
+
 def test_a_restart_is_over_when_another_process_begins(tmp_path: Path) -> None:
     asked: list[int] = []
     doer, command = Restarting(lambda: asked.append(1)), Taken(SERVER, "c1", "shop", "", 0.0)
@@ -152,6 +174,14 @@ def test_a_restart_is_over_when_another_process_begins(tmp_path: Path) -> None:
     assert doer.follow(AtWork(command, Restart(), here=False)) == Done("the worker was started anew")
     with pytest.raises(StateError, match="without a supervisor"):
         Restarting(None).begin(at)
+
+
+def test_a_worker_that_is_not_at_work_yet_is_not_ended_for_a_restart() -> None:
+    asked, supervision = list[int](), Supervision()
+    doer, at = Restarting(lambda: asked.append(1), lambda: supervision.is_at_work), AtWork(Taken(SERVER, "c1", "shop", "", 0.0), Restart())
+    assert (doer.begin(at), asked) == (Done("the worker has just started"), [])
+    supervision.at_work()
+    assert (doer.begin(at), asked) == (None, [1])
 
 
 def test_a_log_level_holds_for_its_time_also_over_a_restart() -> None:

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tailrace.agent.jobs.importing import names_any
+from tailrace.agent.jobs.importing import Request, job_of, names_any
+from tailrace.errors import UsageError
 from tailrace.pipeline.loading import load_text
 
 
@@ -23,3 +24,17 @@ def test_a_pipeline_names_what_its_input_would_follow_and_what_rotation_made_of_
     source = {"Type": "input_file", "FilePaths": ["/var/log/a/*.log"], "ExcludeFiles": ["debug*", "*.gz"]}
     pipeline = load_text(json.dumps({"inputs": [source], "flushers": [{"Type": "flusher_stdout"}]}), "app.json")
     assert names_any(pipeline, [path]) is named
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_only_the_machines_own_people_hear_what_other_pipelines_there_are(is_ours: bool) -> None:
+    document = {
+        "configName": "payroll@hr",
+        "inputs": [{"Type": "input_file", "FilePaths": ["/srv/*.log"]}],
+        "flushers": [{"Type": "flusher_stdout"}],
+    }
+    pipelines = [load_text(json.dumps(document), "hr.json")]
+    with pytest.raises(UsageError) as raised:
+        job_of(Request(["/srv/a.log"], "shop@web", is_ours=is_ours), pipelines)
+    told = f"{raised.value.message} {raised.value.hint}"
+    assert ("shop@web" in told, pipelines[0].name in told) == (True, is_ours)
