@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,10 +15,14 @@ from typing import Any
 TAILRACE = [sys.executable, "-m", "tailrace.cli.main"]
 START_SECS = 60
 STOP_SECS = 60
+ROOT = Path(__file__).parents[2]
 
 
 class Up:
     """`tailrace up` on a home and files of a test; this machine's own logs are left out."""
+
+    _group: int | None = None
+    """0: it is the first of a group of processes."""
 
     def __init__(self, home: Path, *words: str) -> None:
         self.home = home
@@ -29,9 +34,9 @@ class Up:
     def start(self, *more: str) -> "Up":
         """Until its screen is there."""
         self._lines.clear()
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        environment, command = {**os.environ, "PYTHONUNBUFFERED": "1"}, self._command([*self._words, *more])
         self._process = subprocess.Popen(
-            [*TAILRACE, *self._words, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, process_group=self._group
         )
         atexit.register(self._process.kill)  # what a failed test leaves must neither outlive the tests nor keep them from ending
         self._reader = threading.Thread(target=self._listen, daemon=True)
@@ -102,9 +107,35 @@ class Up:
             assert time.monotonic() - started < seconds, f"{len(found)} of {count} logs match `{search}` after {seconds} s:\n{self.shown}"
         return time.monotonic() - started
 
+    def _command(self, words: list[str]) -> list[str]:
+        return [*TAILRACE, *words]
+
     def _listen(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
                 self._lines.append(line)
+
+
+class MadeUp(Up):
+    """By `make up`, as in a terminal of its own. It finds all installed: what runs the tests."""
+
+    _group = 0
+
+    def stop(self) -> int:
+        """Ctrl-C is heard by whatever runs in the terminal."""
+        os.killpg(self.pid, signal.SIGINT)
+        return self.ended()
+
+    def _command(self, words: list[str]) -> list[str]:
+        command, *rest = words
+        return ["make", "--directory", str(ROOT), command, f"VENV={self._installed()}", f"ARGS={shlex.join(rest)}"]
+
+    def _installed(self) -> Path:
+        venv = self.home.parent / "venv"
+        (venv / "done").mkdir(parents=True)
+        (venv / "bin").symlink_to(Path(sys.executable).parent)
+        for name in ("venv", "server", "bytecode", "kernel-native"):
+            (venv / "done" / name).touch()
+        return venv

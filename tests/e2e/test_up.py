@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.first_run import TAILRACE, Up
+from tests.e2e.first_run import TAILRACE, MadeUp, Up
 
 FOUND_SECS = 9.0
 """Three times what is promised."""
@@ -151,6 +151,18 @@ def test_without_the_native_kernel_it_does_the_same_and_says_that_it_is_slower(t
         assert sorted(up.contents("*")) == ["first alpha", "second beta"]
     finally:
         assert up.stop() == 0
+
+
+def test_the_readmes_first_command_shows_where_things_are_finds_lines_and_stops_at_ctrl_c(tmp_path: Path):
+    log = tmp_path / "app.log"
+    log.write_text("first alpha\n")
+    up = MadeUp(tmp_path / "home", "--collect", str(log)).start("--port", "0")
+    try:
+        assert f"tailrace up --home {up.home}" in up.shown
+        up.wait_until_found("first", 1, 30)
+    finally:
+        code = up.stop()
+    assert (code, "nothing is lost" in up.shown) == (-signal.SIGINT, True), up.shown
 
 
 @pytest.mark.parametrize("word", ["--nonsense", "positional"])
