@@ -55,11 +55,11 @@ test-long: $(DONE)/dev $(ENGINE) ## what takes minutes: long crash runs
 test-pure: $(DONE)/dev ## the agent on the pure-Python engine (about 4 minutes)
 	TAILRACE_PURE=1 $(PYTEST) -m 'not long' tests/unit/agent tests/integration/agent/test_agent_{delivery,killed,positions}.py $(ARGS)
 
-check: $(DONE)/dev ## lint, format and types, of Python and Rust
+check: $(DONE)/dev ## lint, format and types, of Python and Rust; what only Rust can test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/basedpyright
-	$(if $(filter native,$(KERNEL)),cd kernel && cargo fmt --check && cargo clippy --release --quiet --all-targets -- -D warnings)
+	$(if $(filter native,$(KERNEL)),cd kernel && cargo fmt --check && cargo clippy --release --quiet --all-targets -- -D warnings && cargo test --release --quiet)
 
 format: $(DONE)/dev ## put Python and Rust into their standard layout
 	$(BIN)/ruff check --fix

@@ -23,7 +23,8 @@ from tailrace.server.query.exports import Exports
 from tailrace.server.query.formats import Format
 from tailrace.server.query.window import NS, Window
 from tailrace.server.store.port import FieldIndex, TableSpec
-from tests.conftest import Answer, RunningServer, running_server
+from tailrace.testing.server import Answer
+from tests.conftest import RunningServer, running_server
 from tests.integration.query.logs import START, TOKENS, EngineThread, Log
 from tests.integration.query.test_commands import COMMAND, Shell
 

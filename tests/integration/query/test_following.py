@@ -15,7 +15,8 @@ from aliyun.log import LogItem, PutLogsRequest
 from tailrace.server.query import following, service
 from tailrace.server.query.following import Now, Turn, follow
 from tailrace.server.store.port import FieldIndex, Limits, TableSpec
-from tests.conftest import Answer, RunningServer
+from tailrace.testing.server import Answer
+from tests.conftest import RunningServer
 from tests.integration.query.logs import TOKENS, EngineThread, Log
 from tests.integration.server.people import bearer, log_in, make_key, make_user, send
 

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from tests.conftest import Answer, RunningServer
+from tailrace.testing.server import Answer
+from tests.conftest import RunningServer
 
 PASSWORD = "correct horse battery"
 

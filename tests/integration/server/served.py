@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailrace.server.api.sls.api import ROUTES
-from tests.conftest import Answer, RunningServer
+from tailrace.testing.server import Answer
+from tests.conftest import RunningServer
 
 OPEN = {("GET", "/roots"), ("POST", "/agents/enrol"), ("POST", "/agents/keys"), ("GET", "/agents/self"), ("POST", "/sessions")}
 """They know their callers by something else than a key, or tell what everybody may know."""

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 import pytest
 
 from tailrace.server.api.actions import askings
-from tests.conftest import Answer, RunningServer, running_server
+from tailrace.testing.server import Answer
+from tests.conftest import RunningServer, running_server
 from tests.integration.server.people import PASSWORD, bearer, log_in, make_key, make_user, send
 
 PATIENCE_SECS = 60

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from aliyun.log import LogItem, PutLogsRequest
 
-from tests.conftest import Answer, RunningServer
+from tailrace.testing.server import Answer
+from tests.conftest import RunningServer
 from tests.integration.server.joiner import Joiner
 from tests.integration.server.people import bearer, log_in, make_key, make_user, send
 from tests.integration.server.served import operations

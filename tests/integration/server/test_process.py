@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tailrace.server.db.database import open_database
-from tests.conftest import RunningServer, running_server, stderr_of
+from tailrace.testing.server import stderr_of
+from tests.conftest import RunningServer, running_server
 
 
 def run(home: Path, *flags: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.conftest import Answer, RunningServer
+from tailrace.testing.server import Answer
+from tests.conftest import RunningServer
 from tests.integration.server.loggroups import headers, log_group
 
 EVENTS = 3000

@@ -13,6 +13,7 @@ from tailrace.pipeline import registry
 from tailrace.processors.cloud_meta import plugin as face
 from tailrace.processors.cloud_meta.members import with_members
 from tailrace.processors.cloud_meta.service import TOKEN, Service
+from tailrace.testing.clock import Clock
 
 ID, ZONE, TAGS = "__cloud_instance_id__", "__cloud_zone__", "__cloud_instance_tags__"
 MOCK = {"Platform": "mock", "Metadata": [ID, TAGS]}
@@ -64,14 +65,6 @@ def cloud() -> Iterator[Cloud]:
         yield server
         server.shutdown()
         thread.join()
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def settled(service: Service) -> Service:

@@ -3,15 +3,9 @@
 import threading
 
 from tailrace.telemetry.repetition import MAX_KEYS, RepeatLimit
+from tailrace.testing.clock import Clock
 
 KEY = ("log", "warning", "cannot send")
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_only_the_first_of_an_interval_passes():

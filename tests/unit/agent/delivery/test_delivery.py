@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from collections import deque
 
 import pytest
 
@@ -17,28 +16,31 @@ from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.lanes.streams import Entry, StreamTable
 from tailrace.agent.spool import Spool
-from tailrace.pipeline.contract import BatchLimits, Delivery, Identity, Outcome, Payload, Range
+from tailrace.pipeline.contract import BatchLimits, Identity, Outcome, Payload, Range
+from tailrace.testing.capture import CaptureFlusher
 
 
-class ScriptedFlusher:
-    """Answers as the script says, then acknowledges."""
+class ScriptedFlusher(CaptureFlusher):
+    """Counts what is under way at once, too."""
 
     target = destination = "scripted"
-    formerly = ()
     recognises_repeats = True
 
     def __init__(self, *script, limits=None, seconds=0.0):
-        self.limits = limits or BatchLimits(linger=0.01)
-        self.script = deque(script)
-        self.seconds = seconds
-        self.sent: list[list[tuple[int, int]]] = []
-        self.prepared_when_sent: list[list[int]] = []
+        super().__init__(*script, limits=limits, seconds=seconds)
         self.at_once = self.most_at_once = 0
         self.probes = self.most_probes = 0
         """Requests under way at once that were begun after the first failure and before the first success."""
         self.answered = 0
-        self.checkpoint = None
-        self.farewells: list[Identity] = []
+
+    @property
+    def numbers(self):
+        """Of each request, the (sequence, part) of its payloads."""
+        return [[(one.identity.sequence, one.identity.part) for one in request if not one.identity.ended] for request in self.sent]
+
+    @property
+    def farewells(self):
+        return [one.identity for request in self.sent for one in request if one.identity.ended]
 
     def encode(self, batch, identity):
         assert identity.ended
@@ -51,13 +53,11 @@ class ScriptedFlusher:
         self.probes += probes
         self.most_probes = max(self.most_probes, self.probes)
         self.most_at_once = max(self.most_at_once, self.at_once)
-        self.sent.append([(one.identity.sequence, one.identity.part) for one in payloads if not one.identity.ended])
-        self.farewells += [one.identity for one in payloads if one.identity.ended]
-        await asyncio.sleep(self.seconds)
+        delivery = await super().send(payloads)
         self.at_once -= 1
         self.probes -= probes
         self.answered += 1
-        return Delivery(self.script.popleft()) if self.script else Delivery(Outcome.ACKNOWLEDGED)
+        return delivery
 
 
 class Bench:
@@ -120,7 +120,7 @@ async def test_ranges_are_sent_in_order_and_the_position_follows(tmp_path):
         bench.submit(number)
     await bench.idle()
     content = await bench.close()
-    assert [one for request in bench.flusher.sent for one in request] == [(number, 0) for number in range(50)]
+    assert [one for request in bench.flusher.numbers for one in request] == [(number, 0) for number in range(50)]
     assert content.streams[bench.stream.id].committed == {"v": 1, "at": 500}
     assert not content.ranges
     assert bench.durable == list(range(50))
@@ -175,8 +175,8 @@ async def test_every_failure_is_tried_again_and_nothing_dropped(tmp_path, monkey
         bench.submit(number)
     await bench.idle()
     await bench.close()
-    assert sorted({one for request in bench.flusher.sent for one in request}) == [(number, 0) for number in range(5)]
-    assert len(bench.flusher.sent) == 7
+    assert sorted({one for request in bench.flusher.numbers for one in request}) == [(number, 0) for number in range(5)]
+    assert len(bench.flusher.numbers) == 7
     assert sorted(bench.durable) == list(range(5))
 
 
@@ -218,7 +218,7 @@ async def test_a_range_with_nothing_to_send_moves_the_position(tmp_path):
     bench.submit(0, parts=0)
     await bench.idle()
     content = await bench.close()
-    assert bench.flusher.sent == []
+    assert bench.flusher.numbers == []
     assert content.streams[bench.stream.id].committed == {"v": 1, "at": 10}
 
 
@@ -291,7 +291,7 @@ async def test_a_farewell_rides_along_with_the_next_request(tmp_path):
     await bench.idle()
     await bench.close()
     assert len(bench.flusher.farewells) == 1
-    assert bench.flusher.sent == [[(0, 0)], [(1, 0)]]
+    assert bench.flusher.numbers == [[(0, 0)], [(1, 0)]]
 
 
 async def test_the_first_payload_waits_for_company_only_so_long(tmp_path):
@@ -303,7 +303,7 @@ async def test_the_first_payload_waits_for_company_only_so_long(tmp_path):
     await bench.idle()
     assert 0.14 < time.monotonic() - began < 1.0
     await bench.close()
-    assert bench.flusher.sent == [[(0, 0), (1, 0)]]
+    assert bench.flusher.numbers == [[(0, 0), (1, 0)]]
 
 
 def test_readers_wait_while_the_share_is_used_up():

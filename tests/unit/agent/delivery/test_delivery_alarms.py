@@ -10,6 +10,7 @@ from tailrace.agent.checkpoint import CheckpointWriter, open_checkpoint
 from tailrace.agent.delivery import attempts, missing
 from tailrace.agent.delivery import target as targets
 from tailrace.pipeline.contract import BatchLimits, Outcome
+from tailrace.testing.clock import Clock
 from tests.unit.agent.delivery.test_delivery import Bench, ScriptedFlusher
 
 
@@ -75,16 +76,6 @@ async def test_what_waits_for_more_than_ten_seconds_is_told_until_it_does_not(tm
     await bench.close()
 
 
-class Clock:
-    """The wall clock, as one may set it."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def time(self) -> float:
-        return self.now
-
-
 def reopened(directory) -> tuple[missing.Missing, CheckpointWriter]:
     """As a session that begins has it."""
     opened = open_checkpoint(directory)
@@ -94,7 +85,7 @@ def reopened(directory) -> tuple[missing.Missing, CheckpointWriter]:
 
 
 def test_a_target_that_does_not_exist_is_parked_after_a_day_however_often_the_agent_is_restarted(tmp_path, monkeypatch):
-    clock = Clock()
+    clock = Clock(1_800_000_000.0)
     monkeypatch.setattr(missing, "time", clock)
     found = []
     for hours in (0, 6, 12, 23, 25, 26):
@@ -112,7 +103,7 @@ def test_a_target_that_does_not_exist_is_parked_after_a_day_however_often_the_ag
 
 
 def test_a_clock_that_is_turned_back_parks_nothing_early(monkeypatch):
-    clock, kept = Clock(), []
+    clock, kept = Clock(1_800_000_000.0), []
     monkeypatch.setattr(missing, "time", clock)
     known = missing.Missing({"sls:gone": clock.now + 1e6}, lambda since: kept.append(dict(since)))
     assert not known.is_parked("sls:gone")
@@ -122,7 +113,7 @@ def test_a_clock_that_is_turned_back_parks_nothing_early(monkeypatch):
 
 
 async def test_after_a_day_the_alarm_says_so(tmp_path, monkeypatch):
-    clock = Clock()
+    clock = Clock(1_800_000_000.0)
     monkeypatch.setattr(missing, "time", clock)
     bench = Bench(tmp_path, flusher("long gone", Outcome.MISSING, Outcome.MISSING))
     bench.target._attempts._missing = missing.Missing({"long gone": clock.now - missing.PARKED_SECS - 1}, lambda _: None)

@@ -7,21 +7,14 @@ from tailrace.agent.supervisor import excess, pulse
 from tailrace.agent.supervisor.excess import Bounds, Excess
 from tailrace.agent.supervisor.pauses import Pauses
 from tailrace.agent.supervisor.pulse import Pulse
+from tailrace.testing.clock import Clock
 
 MIB = 1 << 20
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    one = Clock()
+    one = Clock(1000.0)
     monkeypatch.setattr(pulse, "time", one)
     monkeypatch.setattr(excess, "time", one)
     return one

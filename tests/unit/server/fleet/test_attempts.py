@@ -5,18 +5,12 @@ import pytest
 from tailrace.errors import ApiError
 from tailrace.server.fleet import attempts
 from tailrace.server.fleet.attempts import MOST_FAILURES, PER_SECS, Attempts
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tailrace.testing.clock import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 def refused(tried: Attempts, address: str) -> float:
