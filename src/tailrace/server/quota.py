@@ -9,15 +9,15 @@ request. All of a write's buckets are asked before any is charged.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tailrace import telemetry
 from tailrace.errors import ApiError
 from tailrace.server.db.records import Logstore, Project
 from tailrace.server.internal import is_internal
-from tailrace.server.settings import Settings
+from tailrace.server.settings import LEAST_QUERY_MEMORY, Settings
 from tailrace.server.store.port import Package
 
 BURST_SECS = 3.0
@@ -30,7 +30,7 @@ REFUSED = telemetry.counter("tailrace_quota_refusals_total", "Writes that were r
 
 
 class Quota(BaseModel):
-    """Bounds of a project or a logstore; null is the server's default, 0 is no bound."""
+    """Bounds of a project or a logstore; null is the server's default, 0 is no bound where it is allowed."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,9 +45,20 @@ class ProjectQuota(Quota):
     max_configs: int | None = Field(None, ge=0, le=1_000_000, description="How many collection configs there may be.")
     max_machine_groups: int | None = Field(None, ge=0, le=1_000_000, description="How many machine groups there may be.")
     queries_at_once: int | None = Field(None, ge=0, le=1000, description="Queries of one kind that run at the same time; others wait.")
-    query_secs: int | None = Field(None, ge=0, le=3600, description="Seconds of a query: then what was found is its answer, marked so.")
+    query_secs: int | None = Field(None, ge=1, le=3600, description="Seconds of a query: then what was found is its answer, marked so.")
     query_rows: int | None = Field(None, ge=0, le=1 << 50, description="Events that a query may read, likewise.")
-    query_memory_bytes: int | None = Field(None, ge=0, le=1 << 50, description="Memory of a query; one that needs more fails.")
+    query_memory_bytes: int | None = Field(
+        None, ge=LEAST_QUERY_MEMORY, le=1 << 50, description="Memory of a query; one that needs more fails."
+    )
+
+    @classmethod
+    def stored(cls, document: Mapping[str, Any]) -> Self:
+        """What an earlier release took and this one refuses counts as not set."""
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            refused = {each["loc"][0] for each in error.errors()}
+            return cls.model_validate({name: value for name, value in document.items() if name not in refused})
 
 
 class LogstoreQuota(Quota):
@@ -193,7 +204,7 @@ class Quotas:
     def _of_project(self, project: Project) -> tuple[list[Bucket], list[Bucket]]:
         known = self._projects.get(project.id)
         if known is None or known[0] is not project.quota:
-            settings, own, name = self._settings, ProjectQuota.model_validate(project.quota), f"project `{project.name}`"
+            settings, own, name = self._settings, ProjectQuota.stored(project.quota), f"project `{project.name}`"
             known = self._projects[project.id] = (
                 project.quota,
                 self._bucket_of(f"bytes: {name}", "project", own.write_bytes_per_sec, settings.project_write_bytes_per_sec),

@@ -29,7 +29,7 @@ class QuotaUse:
 
 def of_project(server: Services, project: Project) -> list[QuotaUse]:
     """In the order of the quota's document."""
-    own, settings = ProjectQuota.model_validate(project.quota), server.settings
+    own, settings = ProjectQuota.stored(project.quota), server.settings
     sizes, writes = server.quotas.rates(project)
 
     def row(name: str, used: float | None = None) -> QuotaUse:

@@ -19,6 +19,8 @@ from tailrace.errors import ConfigError, ConfigErrors
 
 ENVIRONMENT_PREFIX = "TAILRACE_SERVER_"
 SETTINGS_FILE = "server.yaml"
+LEAST_QUERY_MEMORY = 64 << 20
+"""Bytes: with less no query runs at all, however little it asks for."""
 
 
 class Settings(BaseModel):
@@ -95,10 +97,10 @@ class Settings(BaseModel):
     project_query_secs: int = Field(60, ge=1, le=3600, description="Seconds of a query: then what was found is its answer, marked so.")
     project_query_rows: int = Field(0, ge=0, description="Events that a query may read, likewise; 0 is no bound.")
     project_query_memory_bytes: int = Field(
-        2_147_483_648, ge=67_108_864, description="Memory of a query of a project; one that needs more fails."
+        2_147_483_648, ge=LEAST_QUERY_MEMORY, description="Memory of a query of a project; one that needs more fails."
     )
     engine_memory_bytes: int = Field(
-        0, ge=0, description="Memory of the storage engine, all queries and inserts together; 0 is half of the machine's."
+        0, ge=0, description="Memory of the storage engine, all queries and inserts together, at least 64 MiB; 0 is half of the machine's."
     )
     internal_log_ttl_days: int = Field(7, ge=1, le=3650, description="How long what agents say about themselves is kept.")
     internal_log_write_bytes_per_sec: int = Field(
@@ -113,6 +115,13 @@ class Settings(BaseModel):
     def _known_zone(cls, value: str) -> str:
         if value not in zoneinfo.available_timezones():
             raise ValueError("it is no time zone of the IANA database")
+        return value
+
+    @field_validator("engine_memory_bytes")
+    @classmethod
+    def _enough_memory(cls, value: int) -> int:
+        if 0 < value < LEAST_QUERY_MEMORY:
+            raise ValueError(f"queries need at least {LEAST_QUERY_MEMORY} (64 MiB); 0 is half of the machine's")
         return value
 
     @field_validator("domains", "addresses", mode="before")

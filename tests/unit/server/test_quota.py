@@ -4,10 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from tailrace.errors import ApiError
 from tailrace.server.db.records import Logstore, Project
-from tailrace.server.quota import BURST_SECS, Quotas
+from tailrace.server.query.allowance import allowance_of
+from tailrace.server.quota import BURST_SECS, ProjectQuota, Quotas
 from tailrace.server.settings import Settings
 from tailrace.server.store.port import Package, TableSpec
 
@@ -119,3 +121,16 @@ def test_what_came_lately_is_shown_as_a_rate() -> None:
     assert server.quotas.rates(server.project, server.logstores[0]) == pytest.approx((10_000, 10), rel=0.05)
     server.now += 20
     assert server.quotas.rates(server.project) == (0, 0)
+
+
+@pytest.mark.parametrize("quota", [{"query_secs": 0}, {"query_memory_bytes": 0}, {"query_memory_bytes": 1}])
+def test_the_time_and_memory_of_a_query_are_never_none(quota: dict) -> None:
+    with pytest.raises(ValidationError, match="greater than or equal to"):
+        ProjectQuota.model_validate(quota)
+
+
+def test_what_was_stored_before_and_is_refused_now_counts_as_not_set() -> None:
+    stored = {"query_secs": 0, "query_memory_bytes": 1, "query_rows": 0, "queries_at_once": 2}
+    project = Project(1, "web", "", 0, 0, {}, stored)
+    allowance = allowance_of(project, Settings(home=Path("/")))
+    assert (allowance.seconds, allowance.memory, allowance.read_rows, allowance.at_once) == (60.0, 2 << 30, 0, 2)

@@ -40,6 +40,13 @@ def test_a_time_zone_is_one_of_the_iana_database(tmp_path: Path) -> None:
         load_settings(tmp_path, {"time_zone": "Peking"}, {})
 
 
+def test_the_engine_gets_as_much_memory_as_a_query_needs(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, {"engine_memory_bytes": 0}, {}).engine_memory_bytes == 0
+    assert load_settings(tmp_path, {"engine_memory_bytes": 64 << 20}, {}).engine_memory_bytes == 64 << 20
+    with pytest.raises(ConfigErrors, match=r"setting `engine_memory_bytes` cannot be `1`: .*at least 67108864"):
+        load_settings(tmp_path, {"engine_memory_bytes": 1}, {})
+
+
 def test_an_unknown_setting_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
     (tmp_path / "server.yaml").write_text("# ours\nregion: here\nprot: 9480\n")
     with pytest.raises(ConfigErrors) as caught:

@@ -23,7 +23,9 @@ app = App(name="quota", help="What a project or a logstore may use, and what it 
 
 COLUMNS: Final = ("quota", "limit", "set_for", "used", "waiting", "refused")
 OUTPUT = Annotated[Output, Parameter(help="`table`, `json` (one row a line) or `csv`.")]
-BOUND = Annotated[str, Parameter(help="`NAME=NUMBER`; 0 is no bound, `default` is the server's.")]
+BOUND = Annotated[
+    str, Parameter(help="`NAME=NUMBER`; 0 is no bound (a query's time and memory always have one), `default` is the server's.")
+]
 
 
 @app.command

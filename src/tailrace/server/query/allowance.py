@@ -35,7 +35,7 @@ UNBOUNDED = Allowance()
 
 def allowance_of(project: Project, settings: Settings) -> Allowance:
     """As it is at this moment."""
-    own = ProjectQuota.model_validate(project.quota)
+    own = ProjectQuota.stored(project.quota)
     return Allowance(
         project.name,
         float(chosen(own.query_secs, settings.project_query_secs)),

@@ -1,5 +1,6 @@
 """The events around one event of a stream, in the order in which the stream was written (sls-api §2.4)."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -54,12 +55,15 @@ async def around(run: Run, table: TableSpec, place: Place, back: int, forward: i
     start = await _start(run, table, place)
     before = await _neighbours(run, table, start, "<", back)
     after = await _neighbours(run, table, start, ">", forward)
-    events = [*reversed(before), start[:-6], *after]
-    made = [
-        rows.event(row) | {"__index_number__": str(number), "__pack_meta__": rows.pack_meta(row)}
-        for number, row in enumerate(events, -len(before))
-    ]
+    made = await asyncio.to_thread(_made, [*reversed(before), start[:-6], *after], -len(before))
     return Context(made, len(before), len(after))
+
+
+def _made(found: Sequence[Sequence[object]], first: int) -> list[dict[str, str]]:
+    """Numbered from `first` on. Up to two portions."""
+    return [
+        rows.event(row) | {"__index_number__": str(number), "__pack_meta__": rows.pack_meta(row)} for number, row in enumerate(found, first)
+    ]
 
 
 async def _start(run: Run, table: TableSpec, place: Place) -> Sequence[object]:

@@ -148,10 +148,11 @@ class ShardReader:
         binder = Binder()
         return self._run(encoding.COLUMNS, _between(groups[:count], binder), binder, limits=limits)
 
-    def _results(self, program: Program, groups: Sequence[int], count: int, limits: Limits) -> Awaitable[Rows]:
+    async def _results(self, program: Program, groups: Sequence[int], count: int, limits: Limits) -> Rows:
         binder = Binder()
         where = f"shard = {binder.bind(self.shard, 'UInt16')} AND {_between(groups[:count], binder)}"
-        return self.run(EngineQuery(program.statement(self.table, where, binder), binder.parameters, "trino", limits))
+        statement = await asyncio.to_thread(program.statement, self.table, where, binder)
+        return await self.run(EngineQuery(statement, binder.parameters, "trino", limits))
 
     async def _ask(self, columns: str, condition: str, binder: Binder, rest: str = "") -> Sequence[Sequence[object]]:
         return (await self._run(columns, condition, binder, rest)).rows

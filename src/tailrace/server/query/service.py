@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tailrace.errors import ApiError, EngineError, TooLargeError
+from tailrace.errors import ApiError, BusyError, EngineError, TooLargeError
 from tailrace.server.query import histogram, rows, tailing
 from tailrace.server.query.allowance import UNBOUNDED, Allowance
 from tailrace.server.query.portions import Portion
@@ -29,6 +29,8 @@ MAX_LINES = 100
 _WITH_PACK_META = re.compile(r"\s*with_pack_meta\s*", re.IGNORECASE)
 # Engine errors that the statement is to blame for, by what they are about: all else is ours.
 _TIME_EXCEEDED, _TOO_MUCH_MEMORY, _TOO_LARGE, _CANCELLED = {159, 160}, {241}, {396}, {394}
+_OF_ALL = re.compile(r"\(total\) memory limit exceeded|memory limit \(total\) exceeded", re.IGNORECASE)
+"""All of the engine's memory is used up, whoever uses it: a smaller query may be no better off."""
 _OURS = {0, 32, 33, 75, 76, 173, 198, 209, 210, 243, 246, 1000, 1001}
 
 
@@ -137,7 +139,7 @@ class Queries:
 
     async def _select(self, sql: str, visible: Mapping[str, Visible], binder: Binder, search: str, window: Window | None) -> Answer:
         """`window` is where gaps of a time series are filled."""
-        statement = compile_sql(sql, visible, binder)
+        statement = await asyncio.to_thread(compile_sql, sql, visible, binder)
         found = await self.run(
             EngineQuery(statement.text, binder.parameters, "trino", self._allowance.limits(ANALYTICS), time_zone=self._time_zone),
             statement.inner_names,
@@ -236,7 +238,7 @@ def explain(error: EngineError, query: EngineQuery, names: Mapping[str, str]) ->
             400, "ParameterInvalid", f"the query took longer than {query.limits.seconds:.0f} s: narrow the time range or the search"
         )
     if code in _TOO_MUCH_MEMORY:
-        return TooLargeError("the query needs more memory than it may use: narrow the time range or group by less")
+        return _without_memory(error)
     if code in _TOO_LARGE:
         return TooLargeError(f"the answer has more than {query.limits.rows} rows or {query.limits.bytes >> 20} MB: select less")
     if code in _CANCELLED:
@@ -244,6 +246,12 @@ def explain(error: EngineError, query: EngineQuery, names: Mapping[str, str]) ->
     if code in _OURS or query.dialect == "clickhouse":
         return error
     return ApiError(400, "ParameterInvalid", f"cannot run the SQL: {_readable(error.message, names)}")
+
+
+def _without_memory(error: EngineError) -> Exception:
+    if _OF_ALL.search(error.message):
+        return BusyError("the storage engine has no memory left for the query and what runs beside it", hint="try again later")
+    return TooLargeError("the query needs more memory than it may use: narrow the time range or group by less")
 
 
 def _readable(message: str, names: Mapping[str, str]) -> str:

@@ -35,7 +35,7 @@ async def pull_logs(call: Call) -> Response:
     """Whole log groups as they were written, or what `query` leaves of them; the answer says where to go on."""
     if call.query.get("processor"):
         raise ApiError(400, "ParameterInvalid", "this server keeps no `processor`: say what it does in `query`")
-    program = Program(call.query["query"]) if call.query.get("query") else None
+    program = await asyncio.to_thread(Program, call.query["query"]) if call.query.get("query") else None
     count = number(call.query, "count", MAX_GROUPS, "ParameterInvalid")
     if not 1 <= count <= MAX_GROUPS:
         raise ApiError(400, "ParameterInvalid", f"`count` is {count}: it has to be from 1 to {MAX_GROUPS}")
@@ -63,10 +63,8 @@ async def get_context_logs(call: Call) -> Response:
     place = context.Place.parse(call.query.get("pack_id", ""), call.query.get("pack_meta", ""))
     back, forward = (number(call.query, name, 0, "ParameterInvalid") for name in ("back_lines", "forward_lines"))
     found = await while_connected(call, context.around(queries_of(call).run, call.logstore().table, place, back, forward))
-    return json_response({
-        "progress": "Complete", "total_lines": len(found.events), "back_lines": found.before, "forward_lines": found.after,
-        "logs": found.events,
-    })  # fmt: skip
+    counts = {"total_lines": len(found.events), "back_lines": found.before, "forward_lines": found.after}
+    return await asyncio.to_thread(json_response, {"progress": "Complete", **counts, "logs": found.events})
 
 
 async def list_topics(call: Call) -> Response:

@@ -31,7 +31,7 @@ router = APIRouter(prefix="/projects/{project}", tags=["quotas"])
 async def project_quota(project: str, caller: Caller, server: Server) -> ProjectQuota:
     """What was set for a project; what is null follows the server's settings."""
     authorize(caller, "tailrace:GetQuota", Resource(project))
-    return ProjectQuota.model_validate(_project(server, project).quota)
+    return ProjectQuota.stored(_project(server, project).quota)
 
 
 @router.put("/quota")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -38,12 +38,16 @@ class Wanted(BaseModel):
     limit: int = Field(100, ge=1, le=1000, description="Events per shard and call.")
 
 
-@router.get("/tail")
-async def tail(place: Readable, wanted: Annotated[Wanted, Query()]) -> Arrivals:
+@router.get("/tail", response_model=Arrivals)
+async def tail(place: Readable, wanted: Annotated[Wanted, Query()]) -> Response:
     """What has arrived since the cursor and matches the search."""
     frontiers = await _frontiers(place.server, place.logstore)
     rows, cursor = await place.queries.tail(place.logstore.table, wanted.query, wanted.after, wanted.limit, frontiers)
-    return Arrivals(rows=rows, cursor=cursor)
+    return Response(await asyncio.to_thread(_arrivals, rows, cursor), media_type="application/json")
+
+
+def _arrivals(rows: list[dict[str, str]], cursor: str) -> str:
+    return Arrivals(rows=rows, cursor=cursor).model_dump_json()
 
 
 @router.get("/tail/stream", response_class=StreamingResponse)
@@ -64,7 +68,7 @@ async def stream(
 
 async def _events(first: Turn, turns: AsyncIterator[Turn], until: float) -> AsyncIterator[str]:
     """`until` is in monotonic seconds."""
-    yield _event(first)
+    yield await asyncio.to_thread(_event, first)
     while (left := until - time.monotonic()) > 0:
         try:
             turn = await asyncio.wait_for(anext(turns, None), left)
@@ -72,7 +76,7 @@ async def _events(first: Turn, turns: AsyncIterator[Turn], until: float) -> Asyn
             return
         if turn is None:
             return
-        yield _event(turn)
+        yield await asyncio.to_thread(_event, turn)
 
 
 def _event(turn: Turn) -> str:

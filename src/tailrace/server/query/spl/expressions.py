@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from tailrace.server.query.sql.allowlist import MAX_NODES, parse_select, refuse
+from tailrace.server.query.sql.allowlist import MAX_NODES, check_size, parse_select, refuse
 from tailrace.server.query.sql.functions import AGGREGATES
 
 
-def read_expression(text: str, stage: str, lookup: Callable[[str], exp.Expr]) -> exp.Expr:
-    """The tree in which `lookup` stands for each name. Raises ApiError(400, ParameterInvalid)."""
+def read_expression(text: str, stage: str, lookup: Callable[[str], exp.Expr]) -> tuple[exp.Expr, int]:
+    """The tree in which `lookup` stands for each name, and how many nodes it has. Raises ApiError(400, ParameterInvalid)."""
     select = parse_select(f"SELECT ({text}\n)")
     alone = isinstance(select, exp.Select) and not [name for name, value in select.args.items() if value and name != "expressions"]
     if not alone or len(select.expressions) != 1 or not isinstance(select.expressions[0], exp.Paren):
@@ -25,7 +25,7 @@ def read_expression(text: str, stage: str, lookup: Callable[[str], exp.Expr]) ->
             if size > MAX_NODES:
                 raise refuse(f"the stages before `{stage}` are too many or too long together")
             column.replace(meaning)
-    return expression
+    return expression, check_size(expression, f"`{stage}` with the stages before it")
 
 
 def _check(node: exp.Expr, stage: str) -> None:

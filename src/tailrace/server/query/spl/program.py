@@ -14,6 +14,7 @@ from typing import TypeAlias
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
+from tailrace.errors import ApiError
 from tailrace.server.query import encoding
 from tailrace.server.query.search.ast import Node
 from tailrace.server.query.search.parser import parse_search
@@ -21,7 +22,7 @@ from tailrace.server.query.search.predicate import Binder, Predicates
 from tailrace.server.query.spl.expressions import read_expression
 from tailrace.server.query.spl.stages import Drop, Extend, Keep, ParseJson, Rename, Stage, Where, read_stages
 from tailrace.server.query.spl.stream import BASE, FOUND, StreamTable
-from tailrace.server.query.sql.allowlist import MAX_NODES, Presto, refuse
+from tailrace.server.query.sql.allowlist import MAX_NODES, Presto, check_size, refuse
 from tailrace.server.query.sql.contract import Type
 from tailrace.server.query.sql.resolver import Resolver
 from tailrace.server.query.sql.values import as_sls, as_text
@@ -53,19 +54,28 @@ class Program:
         self._conditions: list[exp.Expr] = []
         self._added: list[exp.Expr] = []
         self._kinds: list[Type] = []
+        self._nodes = 0
         lookup: Lookup = _field
-        for stage in self._stages:
-            lookup = self._after(stage, lookup)
+        try:
+            for stage in self._stages:
+                lookup = self._after(stage, lookup)
+        except RecursionError:
+            raise _too_deep() from None
 
     def statement(self, table: TableSpec, where: str, binder: Binder) -> str:
         """One SELECT over the rows for which `where` holds: the base columns, bytes, whether it is kept, and what is added."""
+        try:
+            return self._statement(table, where, binder)
+        except RecursionError:
+            raise _too_deep() from None
+
+    def _statement(self, table: TableSpec, where: str, binder: Binder) -> str:
         stream = StreamTable(table, binder, Predicates(table, binder).write(self._search))
         kept = exp.and_(_field(FOUND), *(condition.copy() for condition in self._conditions), copy=False)
         wanted = [*map(_field, BASE), kept, *(value.copy() for value in self._added)]
         items = [exp.alias_(item, exp.to_identifier(f"o{place}", quoted=True)) for place, item in enumerate(wanted)]
         select = exp.Select(expressions=items, from_=exp.From(this=exp.to_table(_SOURCE)))
-        if sum(1 for _ in select.walk()) > MAX_NODES:
-            raise refuse("the stages of `query` are too many or too long together")
+        check_size(select, "what the stages of `query` say")
         relation = Resolver({_SOURCE: stream}, binder).query(select)
         self._kinds = [column.type for column in relation.columns[len(BASE) + 1 :]]
         inner = select.sql(dialect=Presto, unsupported_level=ErrorLevel.RAISE, normalize_functions=False)
@@ -81,10 +91,10 @@ class Program:
         """What a name means behind the stage."""
         match stage:
             case Where():
-                self._conditions.append(read_expression(stage.condition, "where", before))
+                self._conditions.append(self._read(stage.condition, "where", before))
                 return before
             case Extend():
-                value = read_expression(stage.expression, f"extend {stage.name}", before)
+                value = self._read(stage.expression, f"extend {stage.name}", before)
                 self._added.append(value)
                 return lambda name: value.copy() if name == stage.name else before(name)
             case Keep() | Rename():
@@ -93,6 +103,13 @@ class Program:
                 return lambda name: exp.Null() if name in stage.names else before(name)
             case ParseJson():
                 return lambda name: _member(name, stage, before)
+
+    def _read(self, text: str, stage: str, before: Lookup) -> exp.Expr:
+        expression, nodes = read_expression(text, stage, before)
+        self._nodes += nodes
+        if self._nodes > MAX_NODES:
+            raise _too_long()
+        return expression
 
     # --- what each event gets ----------------------------------------------------------------------------------------------------------
     def _result(self, row: Sequence[object], types: Sequence[str]) -> Result:
@@ -131,6 +148,14 @@ def _emptied(inner: str, base: int, added: int) -> str:
     return f"SELECT {', '.join(columns)} FROM ({inner}) AS made"  # noqa: S608 - checked before
 
 
+def _too_long() -> ApiError:
+    return refuse("the stages of `query` are too many or too long together")
+
+
+def _too_deep() -> ApiError:
+    return refuse("what the stages of `query` say is nested too deeply")
+
+
 def _field(name: str) -> exp.Expr:
     return exp.column(exp.to_identifier(name, quoted=True))
 
@@ -145,14 +170,20 @@ def _renamed(names: Mapping[str, str], before: Lookup, *, others: bool) -> Looku
 
 
 def _member(name: str, stage: ParseJson, before: Lookup) -> exp.Expr:
-    """Of the object if it has one, else the field of that name."""
-    if not name.startswith(stage.prefix) or '"' in name or "\\" in name:
+    """Of the object if it has one, else the field of that name. Three times as large with each stage: too large ones are never made."""
+    if not name.startswith(stage.prefix) or name.startswith("__") or '"' in name or "\\" in name:
         return before(name)
     path = exp.Literal.string(f'$["{name.removeprefix(stage.prefix)}"]')
-    document = before(stage.field)
+    document, own = before(stage.field), before(name)
+    if 2 * _nodes(document) + _nodes(own) > MAX_NODES:
+        raise _too_long()
     scalar = exp.Anonymous(this="json_extract_scalar", expressions=[document.copy(), path.copy()])
     whole = exp.Anonymous(this="json_format", expressions=[exp.Anonymous(this="json_extract", expressions=[document, path])])
-    return exp.Anonymous(this="coalesce", expressions=[scalar, whole, before(name)])
+    return exp.Anonymous(this="coalesce", expressions=[scalar, whole, own])
+
+
+def _nodes(tree: exp.Expr) -> int:
+    return sum(1 for _ in tree.walk())
 
 
 def _fields(base: Sequence[object]) -> Fields:
@@ -192,14 +223,17 @@ def _take_apart(fields: Fields, stage: ParseJson) -> bool:
         return True
     try:
         document = json.loads(as_text(fields[stage.field]))
-    except ValueError:
+        if not isinstance(document, dict):
+            return False
+        members = {stage.prefix + name: _member_text(value) for name, value in document.items() if value is not None}
+    except (ValueError, RecursionError):
         return False
-    if not isinstance(document, dict):
-        return False
-    for name, value in document.items():
-        if not name.startswith("__") and value is not None:
-            fields[stage.prefix + name] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    fields.update({name: value for name, value in members.items() if not name.startswith("__")})
     return True
+
+
+def _member_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _list(value: object) -> Sequence[object]:

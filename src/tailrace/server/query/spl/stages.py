@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
 
 from tailrace.errors import ApiError
 from tailrace.server.query.sql.allowlist import is_plain_name, refuse
 
 MAX_STAGES = 20
+MAX_STEPS = 100
+"""Of all stages together, each assignment of `extend` being one."""
 _NAME = r'(?:"([^"]+)"|([A-Za-z_][\w.-]*))'
 _ASSIGNED = re.compile(rf"\s*{_NAME}\s*=(?!=)\s*(.*)", re.DOTALL)
 _NAMED = re.compile(rf"\s*{_NAME}\s*")
@@ -67,7 +70,10 @@ def read_stages(text: str) -> tuple[str, list[Stage]]:
     search, *parts = divided(text, "|")
     if len(parts) > MAX_STAGES:
         raise refuse(f"`query` has {len(parts)} stages: at most {MAX_STAGES} are allowed")
-    return search, [stage for part in parts for stage in _stages(part.strip())]
+    stages = list(islice((stage for part in parts for stage in _stages(part.strip())), MAX_STEPS + 1))
+    if len(stages) > MAX_STEPS:
+        raise refuse(f"the stages of `query` set too many fields: at most {MAX_STEPS} are allowed, other stages counted too")
+    return search, stages
 
 
 def divided(text: str, separator: str) -> list[str]:
@@ -109,8 +115,7 @@ def _stages(part: str) -> Iterator[Stage]:
         case "project-rename" if rest:
             yield Rename(tuple(_renaming(item, word, needed=True) for item in divided(rest, ",")))
         case "parse-json" if rest:
-            prefixed = _PREFIX.fullmatch(rest)
-            yield ParseJson(_name(prefixed[2], word), prefixed[1]) if prefixed else ParseJson(_name(rest, word))
+            yield _parse_json(rest)
         case known if known in KNOWN:
             raise refuse(f"`{known}` stands alone: expected what it is about, `{_EXAMPLES[known]}`")
         case _:
@@ -132,6 +137,15 @@ def _extend(item: str) -> Extend:
     if found is None or not found[3].strip():
         raise _expected(item, "extend")
     return Extend(_checked(found[1] or found[2]), found[3])
+
+
+def _parse_json(rest: str) -> ParseJson:
+    prefixed = _PREFIX.fullmatch(rest)
+    if prefixed is None:
+        return ParseJson(_name(rest, "parse-json"))
+    if prefixed[1].startswith("__"):
+        raise refuse(f"`{prefixed[1][:60]}` cannot be a prefix of `parse-json`: names that begin with `__` are reserved")
+    return ParseJson(_name(prefixed[2], "parse-json"), prefixed[1])
 
 
 def _renaming(item: str, word: str, *, needed: bool = False) -> tuple[str, str]:

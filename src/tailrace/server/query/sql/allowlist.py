@@ -104,7 +104,7 @@ def parse_select(sql: str) -> exp.Query:
     (statement,) = statements
     if not isinstance(statement, exp.Select | exp.SetOperation):
         raise refuse(_other_statement(sql))
-    _check_size(statement)
+    check_size(statement, "the SQL")
     for node in statement.walk():
         node.comments = None
         _check_node(node)
@@ -118,12 +118,14 @@ def _other_statement(sql: str) -> str:
     return f"only SELECT and WITH … SELECT are allowed, not {word}" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
-def _check_size(statement: exp.Expr) -> None:
+def check_size(tree: exp.Expr, what: str) -> int:
+    """How many nodes it has. Raises ApiError(400, ParameterInvalid) for more than may be walked over."""
     depths: dict[int, int] = {}
-    for node in statement.walk():
+    for node in tree.walk():
         depth = depths[id(node)] = depths.get(id(node.parent), 0) + 1
         if depth > MAX_DEPTH or len(depths) > MAX_NODES:
-            raise refuse("the SQL is too long or nested too deeply")
+            raise refuse(f"{what} is too long or nested too deeply")
+    return len(depths)
 
 
 def _check_node(node: exp.Expr) -> None:

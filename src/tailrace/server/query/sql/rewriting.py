@@ -14,7 +14,7 @@ from tailrace.server.query.sql.allowlist import Presto, refuse
 from tailrace.server.query.sql.contract import Like, Type
 from tailrace.server.query.sql.functions import checked
 from tailrace.server.query.sql.special import become, function, set_type, type_of
-from tailrace.server.query.sql.templates import chosen, filled
+from tailrace.server.query.sql.templates import chosen, counted, filled
 
 _SAFE_TEXT = re.compile(r"[^\\\x00-\x1f\x7f]*")
 
@@ -132,7 +132,7 @@ def _call(node: exp.Anonymous) -> None:
 
 def _compare_each(node: exp.In) -> None:
     """NULL in a list makes what is not in it unknown; the engine passes over it."""
-    same = [exp.EQ(this=node.this.copy(), expression=each.copy()) for each in node.expressions]
+    same = [exp.EQ(this=counted(node.this).copy(), expression=each.copy()) for each in node.expressions]
     become(node, exp.Paren(this=exp.or_(*same, copy=False)), Type.BOOLEAN)
 
 

@@ -7,22 +7,35 @@ from functools import cache
 import sqlglot
 from sqlglot import exp
 
-from tailrace.server.query.sql.allowlist import Presto
+from tailrace.server.query.sql.allowlist import Presto, refuse
 
+MAX_WRITTEN = 50_000
+"""Nodes that templates put into one statement. An argument may stand in one several times, and again in that of the call around it: a few
+dozen calls in each other would fill the memory."""
+_WRITTEN = "written"
 _ARGUMENT = re.compile(r"_(\d+)")
 
 
 def filled(template: str, arguments: Sequence[exp.Expr]) -> exp.Expr:
-    """The template's tree with copies of the arguments in their places."""
+    """The template's tree with copies of the arguments in their places. Raises ApiError(400) where they are too many in the statement."""
     tree = _parsed(template).copy()
     for column in list(tree.find_all(exp.Column)):
         place = _ARGUMENT.fullmatch(column.name)
         if place is not None:
-            argument = arguments[int(place[1]) - 1].copy()
+            argument = counted(arguments[int(place[1]) - 1]).copy()
             if column is tree:
                 return argument
             column.replace(exp.Paren(this=argument) if isinstance(argument, exp.Binary | exp.Not) else argument)
     return tree
+
+
+def counted(argument: exp.Expr) -> exp.Expr:
+    """The argument, which is about to be copied. Raises ApiError(400) where its statement would have too many of them."""
+    meta = argument.root().meta
+    meta[_WRITTEN] = meta.get(_WRITTEN, 0) + sum(1 for _ in argument.walk())
+    if meta[_WRITTEN] > MAX_WRITTEN:
+        raise refuse("the SQL has too many calls in each other")
+    return argument
 
 
 def chosen(templates: Sequence[str], arguments: int) -> str | None:

@@ -1,0 +1,38 @@
+"""What a refusal of the engine means for the one who asked."""
+
+import pytest
+
+from tailrace.errors import ApiError, BusyError, EngineError, TooLargeError
+from tailrace.server.query.portions import Portion
+from tailrace.server.query.service import explain
+from tailrace.server.store.port import EngineQuery, Limits, Rows
+
+OF_ALL = "DB::Exception: (total) memory limit exceeded: would use 1.01 GiB (attempt to allocate chunk of 4.00 MiB), maximum: 1.00 GiB"
+OF_ONE = "DB::Exception: Query memory limit exceeded: would use 64.01 MiB, maximum: 64.00 MiB: While executing AggregatingTransform"
+
+
+def explained(message: str) -> Exception:
+    return explain(EngineError(message, engine_code=241), EngineQuery("SELECT 1"), {})
+
+
+def test_memory_that_others_have_taken_is_worth_another_try_later() -> None:
+    assert isinstance(explained(OF_ALL), BusyError)
+    assert isinstance(explained(OF_ALL.replace("(total) memory limit", "Memory limit (total)")), BusyError)
+    assert not isinstance(explained(OF_ALL), ApiError)
+
+
+def test_memory_that_the_query_itself_takes_is_too_much() -> None:
+    assert isinstance(explained(OF_ONE), TooLargeError)
+
+
+@pytest.mark.parametrize(("message", "raised", "asked"), [(OF_ALL, BusyError, [16]), (OF_ONE, TooLargeError, [16, 4, 1])])
+async def test_fewer_rows_are_asked_for_only_where_that_helps(message: str, raised: type[Exception], asked: list[int]) -> None:
+    counts: list[int] = []
+
+    async def question(count: int, limits: Limits) -> Rows:
+        counts.append(count)
+        raise explained(message)
+
+    with pytest.raises(raised):
+        await Portion(16, Limits("light")).ask(question)
+    assert counts == asked
