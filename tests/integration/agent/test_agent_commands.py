@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tailrace.server.fleet.commands import MOST_OPEN
 from tests.conftest import RunningServer
 from tests.integration.agent.running import wait_for
 from tests.integration.agent.test_agent_managed import CONFIG, Managed
@@ -139,7 +140,23 @@ def test_who_may_not_act_for_all_projects_of_an_agent_commands_it_not_as_a_whole
     answers = [server.request("POST", target, body=json.dumps(body).encode(), headers=headers, key=key) for key in (operator, reader)]
     assert [answer.status for answer in answers] == [401, 401]
     assert other not in answers[0].body.decode()
-    assert server.call("POST", commanded.path(), body).status == 200
+    given = server.call("POST", commanded.path(), body)
+    assert given.status == 200
+    result = f"{target}/{given.json()['id']}/results/{commanded.id}"
+    assert server.request("GET", result).status == 404, "it has none"
+    assert server.request("GET", result, key=operator).status == 401
+    assert server.request("GET", result.replace(commanded.id, "f" * 32), key=operator).status == 404
+    assert server.call("DELETE", f"/agents/{commanded.id}/projects/{other}").status == 200
+    assert server.request("GET", result, key=operator).status == 401, "it may hold what the agent did for the other project then"
+
+
+def test_what_fails_at_once_is_shown_and_told_by_the_exit_code_also_where_nothing_is_awaited(commanded: Commanded) -> None:
+    for _ in range(MOST_OPEN):
+        commanded.give("restart")
+    command = [sys.executable, "-m", "tailrace.cli.main", "agent", "command", "log-level", "debug", "--agent", commanded.id]
+    command += ["--project", commanded.project, "--home", str(commanded.server.home)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, f"{MOST_OPEN} commands of the project have not ended" in done.stdout) == (4, True), done.stdout
 
 
 def test_a_person_does_it_from_the_command_line(commanded: Commanded, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ class Ledger:
         self._directory = home / "agent" / "commands"
         self._clock = clock
         self._all = {(one.server, one.id): one for one in self._load()}
+        """What has changed last comes last."""
 
     @property
     def open(self) -> list[Taken]:
@@ -63,9 +64,9 @@ class Ledger:
         return sorted((one for one in self._all.values() if one.is_open), key=lambda one: (one.begin_before, one.id))
 
     def infos(self, server: str) -> list[ConfigInfo]:
-        """What a server is told, by command."""
-        all_ = self._all
-        ours = [all_[key] for key in sorted(all_) if key[0] == server]
+        """What a server is told: what is open, then what has ended, the latest first. A server that keeps only some of it keeps these."""
+        ours = [one for one in reversed(self._all.values()) if one.server == server]
+        ours.sort(key=lambda one: not one.is_open)
         return [ConfigInfo(one.id, 1, _STATUS.get(one.state, ConfigStatus.APPLYING), one.message) for one in ours]
 
     def take(self, server: str, commands: Iterable[CommandDetail]) -> bool:
@@ -82,7 +83,8 @@ class Ledger:
         message = command.message.encode("utf-8", "backslashreplace").decode()
         command = replace(command, message=message[:MAX_MESSAGE])
         write_private(self._path(command), json.dumps({"format": FORMAT, **asdict(command)}, ensure_ascii=False))
-        self._all = {**self._all, (command.server, command.id): command}
+        key = command.server, command.id
+        self._all = {**{known: one for known, one in self._all.items() if known != key}, key: command}
         return command
 
     def forget(self, joined: Iterable[str]) -> None:
@@ -99,11 +101,16 @@ class Ledger:
         return self._directory / f"{hashlib.sha256(f'{command.server}/{command.id}'.encode()).hexdigest()[:32]}.json"
 
     def _load(self) -> Iterator[Taken]:
-        for path in sorted(self._directory.glob("*.json")):
+        for path in sorted(self._directory.glob("*.json"), key=_written):
             try:
                 yield _read(json.loads(path.read_text(encoding="utf-8")))
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 log.warning("cannot read what is known of a command; it is not run again", path=str(path), reason=str(error))
+
+
+def _written(path: Path) -> tuple[int, str]:
+    """When, in nanoseconds; nobody else writes or deletes here."""
+    return path.lstat().st_mtime_ns, path.name
 
 
 def _read(document: dict[str, Any]) -> Taken:

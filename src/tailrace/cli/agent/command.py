@@ -27,6 +27,8 @@ COLUMNS: Final = ("id", "kind", "states", "author", "created", "expires")
 OUTCOMES: Final = ("agent_id", "state", "message", "changed", "result")
 WAIT_SECS: Final = 60.0
 LOOK_SECS: Final = 0.5
+LOOK_AGENTS: Final = 1000
+"""Of so many agents states are asked for that often, of more less often."""
 
 
 @app.command
@@ -157,13 +159,22 @@ def _give(
     with Client(target) as client:
         row = client.own("POST", _path(target), body)
         say(f"command {row['id']}: {row['kind']} for {len(row['agents'])} agents")
-        until = time.monotonic() + WAIT_SECS
-        while waits and _open(row) and time.monotonic() < until:
-            time.sleep(LOOK_SECS)
-            row = client.own("GET", f"{_path(target)}/{row['id']}")
+        if waits:
+            row = _awaited(client, f"{_path(target)}/{row['id']}", row)
     if _open(row):
         note(f"`tailrace agent command show {row['id']}` tells how it goes")
-    return _outcomes(row, "table") if waits else Exit.FINE
+    failed = [one for one in row["agents"] if one["state"] == "failed"]
+    return _outcomes(row if waits else {**row, "agents": failed}, "table") if waits or failed else Exit.FINE
+
+
+def _awaited(client: Client, path: str, row: dict[str, Any]) -> dict[str, Any]:
+    """With its agents, when it is over on all of them, or a minute has gone by."""
+    pause = LOOK_SECS * max(1.0, len(row["agents"]) / LOOK_AGENTS)
+    until, states = time.monotonic() + WAIT_SECS, row
+    while _open(states) and time.monotonic() < until:
+        time.sleep(pause)
+        states = client.own("GET", path, query={"agents": "false"})
+    return row if states is row else client.own("GET", path)
 
 
 def _open(row: dict[str, Any]) -> int:

@@ -21,6 +21,7 @@ from tailrace.telemetry.redaction import redact
 DONE: Final = "Done"
 SHOWN_BYTES: Final = 262_144
 """Longer documents are told by their length."""
+TOO_LONG: Final = "too_long"
 INTERRUPTED: Final = "Interrupted"
 """Outcome of a change during which the server died: it may have been made or not."""
 
@@ -48,6 +49,7 @@ class Change:
     at_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
 
     def document(self) -> dict[str, Any]:
+        after = _shown(self.after)
         known = {
             "user": self.who,
             "key_id": self.key_id,
@@ -56,9 +58,9 @@ class Change:
             "action": self.action,
             "project": self.project,
             "resource": self.resource,
-            "asked": _shown(self.asked) if self.after is None else None,
+            "asked": _shown(self.asked) if after is None or _is_cut(after) else None,
             "before": _shown(self.before),
-            "after": _shown(self.after),
+            "after": after,
         }
         return {name: value for name, value in known.items() if value not in (None, "")}
 
@@ -84,7 +86,11 @@ def _shown(document: Any) -> Any:
         return None
     shown = redact("", document)
     size = len(json.dumps(shown))
-    return shown if size <= SHOWN_BYTES else {"too_long": size}
+    return shown if size <= SHOWN_BYTES else {TOO_LONG: size}
+
+
+def _is_cut(shown: Any) -> bool:
+    return isinstance(shown, dict) and TOO_LONG in shown
 
 
 def changed(*, before: Any = None, after: Any = None, project: str = "", resource: str = "", who: str = "") -> None:

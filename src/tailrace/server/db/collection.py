@@ -42,6 +42,8 @@ class Collection:
         """Group → configs, by their ids."""
         self._named: dict[str, dict[tuple[str, str], set[str]]] = {}
         """Project → (what machines are known by, machine) → groups."""
+        self.dropped: list[Callable[[MachineGroup], None]] = []
+        """Told of each group that is no more, with its project or alone."""
         self._deletions: Counter[str] = Counter()
         """How often a project of this name was deleted."""
 
@@ -153,7 +155,7 @@ class Collection:
             group = self.group(project, name)
             await self._in(project, statements.delete_group, group.id)
             self._unlist(self._groups[project].pop(name))
-            self._applied.pop(group.id, None)
+            self._drop(group)
             self._changed(project)
 
     # --- what is applied to what ------------------------------------------------------------------------------------------------
@@ -189,8 +191,14 @@ class Collection:
         self._configs.pop(project, None)
         self._named.pop(project, None)
         for group in self._groups.pop(project, {}).values():
-            self._applied.pop(group.id, None)
+            self._drop(group)
         self._changed(project)
+
+    def _drop(self, group: MachineGroup) -> None:
+        """What hangs on its id, which another one may get."""
+        self._applied.pop(group.id, None)
+        for forget in self.dropped:
+            forget(group)
 
     async def _in(self, project: str, statement: Callable[..., Result], *arguments: object) -> Result:
         """Run a change of what a project holds. ApiError 404 ProjectNotExist when the project is deleted meanwhile."""

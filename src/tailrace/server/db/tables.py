@@ -274,7 +274,7 @@ class ReportRow(Base):
 
 
 class CommandRow(Base):
-    """Something that agents do once. `detail` is what they are told."""
+    """Something that agents do once. `detail` is what they are told; `others` are projects that agents worked for as well, by agent."""
 
     __tablename__ = "commands"
 
@@ -285,6 +285,7 @@ class CommandRow(Base):
     author: Mapped[str] = mapped_column(String(64))
     created: Mapped[int] = mapped_column(BigInteger)
     expires: Mapped[int] = mapped_column(BigInteger)
+    others: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
 
 
 class CommandResultRow(Base):

@@ -9,8 +9,8 @@
 | cancelled | somebody took it back before the agent had it |
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from tailrace.wire.control import ConfigInfo, ConfigStatus
@@ -19,6 +19,8 @@ State = Literal["waiting", "running", "done", "failed", "expired", "cancelled"]
 ENDED: Final = frozenset({"done", "failed"})
 """By the agent's own word; nothing changes that."""
 MAX_MESSAGE: Final = 1024
+IMPORT: Final = "import"
+"""The one kind that concerns no more than the project that gives it."""
 
 _SAID: Final[Mapping[int, State]] = {ConfigStatus.APPLYING: "running", ConfigStatus.APPLIED: "done", ConfigStatus.FAILED: "failed"}
 
@@ -33,10 +35,21 @@ class Command:
     author: str
     created: int
     expires: int
+    others: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """Of one that is whole: agent → projects beside this one that it worked for when the command was given, if there were any."""
 
     @property
     def kind(self) -> str:
         return str(self.detail["kind"])
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it concerns an agent as a whole, and so all projects that the agent works for."""
+        return self.kind != IMPORT
+
+    def projects(self, agent: str) -> set[str]:
+        """Those that an agent worked for when the command was given."""
+        return {self.project, *self.others.get(agent, ())}
 
 
 @dataclass(frozen=True, slots=True)

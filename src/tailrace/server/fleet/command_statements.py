@@ -15,7 +15,8 @@ AT_ONCE = 500
 
 def commands(session: Session) -> tuple[list[Command], list[Outcome]]:
     """All that are kept."""
-    known = [Command(row.id, row.project, row.detail, row.author, row.created, row.expires) for row in session.scalars(select(CommandRow))]
+    found = session.scalars(select(CommandRow))
+    known = [Command(row.id, row.project, row.detail, row.author, row.created, row.expires, row.others) for row in found]
     columns = (CommandResultRow.command_id, CommandResultRow.agent_id, CommandResultRow.state, CommandResultRow.message)
     rows = session.execute(select(*columns, CommandResultRow.changed, func.coalesce(func.length(CommandResultRow.result), 0)))
     return known, [Outcome(*cast("tuple[Any, ...]", tuple(row))) for row in rows]
@@ -31,6 +32,7 @@ def insert_command(session: Session, command: Command, outcomes: Sequence[Outcom
             author=command.author,
             created=command.created,
             expires=command.expires,
+            others={agent: list(projects) for agent, projects in command.others.items()},
         )
     )
     session.flush()

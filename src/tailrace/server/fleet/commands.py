@@ -5,8 +5,10 @@ The agent remembers what it was told, so that nothing runs twice; what it says c
 
 import asyncio
 import json
+import math
 import secrets
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -31,6 +33,12 @@ SILENT_SECS: Final = 7 * 86_400
 """An agent that has begun with a command and says nothing of it for so long after it expired has not come to its end."""
 MOST_OUTCOMES: Final = 100_000
 """Of one project; the oldest commands make room for new ones."""
+MOST_DETAIL_BYTES: Final = 64 * 1_048_576
+"""What agents are told, of one project: it is kept in memory as long as the command."""
+MOST_OPEN: Final = 100
+"""Of one project on one agent, which tells how all of them are with each full beat."""
+MOST_SENT_BYTES: Final = 1_048_576
+"""In one answer; the rest follows when the agent has these."""
 MOST_RESULT_BYTES: Final = 268_435_456
 """Of one project; the oldest results make room for new ones."""
 
@@ -50,11 +58,15 @@ class Commands:
         self._open: dict[str, set[str]] = {}
         """Agent → commands that have not ended on it."""
         self._unsaved: set[tuple[str, str]] = set()
+        self._sizes: dict[str, int] = {}
+        """Command → bytes that it takes in memory, without its outcomes."""
+        self._look_at = math.inf
+        """Nothing that is open is over before then."""
 
     async def open(self) -> None:
         known, outcomes = await self._run(statements.commands)
         for command in known:
-            self._all[command.id], self._outcomes[command.id] = command, {}
+            self._add(command)
         for one in outcomes:
             self._put(one)
 
@@ -76,6 +88,13 @@ class Commands:
         found = self._outcomes[command.id]
         return [found[agent] for agent in sorted(found)]
 
+    def is_for(self, command: Command, agent: str) -> bool:
+        return agent in self._outcomes[command.id]
+
+    def states(self, command: Command) -> dict[str, int]:
+        """How many agents are how far."""
+        return dict(Counter[str](one.state for one in self._outcomes[command.id].values()))
+
     async def result(self, command: Command, agent: str) -> bytes:
         """ApiError 404 ResultNotExist."""
         found = await self._run(statements.result, command.id, agent)
@@ -84,14 +103,23 @@ class Commands:
         return found
 
     # --- changing ---------------------------------------------------------------------------------------------------------------
-    async def give(self, project: str, detail: Mapping[str, Any], agents: Sequence[Outcome], author: str, secs: int) -> Command:
-        """`agents`: for whom, with no command's id yet; those that cannot take it have failed already."""
+    async def give(
+        self,
+        project: str,
+        detail: Mapping[str, Any],
+        agents: Sequence[Outcome],
+        author: str,
+        secs: int,
+        *,
+        others: Mapping[str, Sequence[str]] | None = None,
+    ) -> Command:
+        """`agents`: for whom, with no command's id yet; those that cannot take it have failed already. `others`: `Command.others`."""
         now = int(self._clock())
-        command = Command(secrets.token_hex(8), project, detail, author, now, now + secs)
-        outcomes = [replace(one, command=command.id, changed=now) for one in agents]
-        await self._make_room(project, len(outcomes))
+        command = Command(secrets.token_hex(8), project, detail, author, now, now + secs, others or {})
+        outcomes = [replace(self._admitted(one, project), command=command.id, changed=now) for one in agents]
+        await self._make_room(project, len(outcomes), _size(command))
         await self._run(statements.insert_command, command, outcomes)
-        self._all[command.id], self._outcomes[command.id] = command, {}
+        self._add(command)
         for one in outcomes:
             self._put(one)
             self._waking.agent_changed(one.agent)
@@ -120,21 +148,38 @@ class Commands:
 
     # --- heartbeats -------------------------------------------------------------------------------------------------------------
     def due(self, agent: str, projects: Iterable[str]) -> list[CommandDetail]:
-        """What an agent has not taken yet, the oldest first."""
+        """What an agent has not taken yet, the oldest first, as much of it as goes into one answer.
+
+        What concerns the agent as a whole was allowed for the projects that it worked for then; when there are others now it has failed.
+        """
         now, theirs = self._clock(), set(projects)
         found = [self._all[id_] for id_ in self._open.get(agent, ()) if self._outcome(id_, agent).state == "waiting"]
         found = [one for one in found if one.expires > now and one.project in theirs]
-        return [_sent(one, now) for one in sorted(found, key=lambda one: (one.created, one.id))]
+        due, held = list[CommandDetail](), 0
+        for one in sorted(found, key=lambda one: (one.created, one.id)):
+            if one.is_whole and theirs - one.projects(agent):
+                self._move(self._outcome(one.id, agent), "failed", "the agent has come to work for another project since it was given")
+                continue
+            sent = _sent(one, now)
+            held += len(sent.detail)
+            if due and held > MOST_SENT_BYTES:
+                break
+            due.append(sent)
+        return due
 
     def heard(self, report: Report) -> None:
         """What an agent says, in full, of the commands that it has; what it does not speak of any more has come to nothing."""
-        for id_, info in report.onetime.items():
-            if id_ in self._all and report.agent in self._outcomes[id_]:
-                self._move(self._outcome(id_, report.agent), *said(info))
+        self.recall(report)
         for id_ in list(self._open.get(report.agent, ())):
             outcome = self._outcome(id_, report.agent)
             if outcome.state == "running" and id_ not in report.onetime:
                 self._move(outcome, "failed", "the agent does not know it any more: its home is another one, or an older state of it")
+
+    def recall(self, report: Report) -> None:
+        """What a report says of commands; one that was kept may say more than what was kept of the commands."""
+        for id_, info in report.onetime.items():
+            if id_ in self._all and report.agent in self._outcomes[id_]:
+                self._move(self._outcome(id_, report.agent), *said(info))
 
     def forget_agent(self, agent: str) -> None:
         """It was purged."""
@@ -165,13 +210,22 @@ class Commands:
 
     def expire(self) -> None:
         now = self._clock()
+        if now < self._look_at:
+            return
+        self._look_at = math.inf
         for agent, ids in list(self._open.items()):
-            for id_ in [one for one in ids if self._all[one].expires <= now]:
-                outcome = self._outcome(id_, agent)
-                if outcome.state == "waiting":
+            for outcome in [self._outcome(id_, agent) for id_ in ids]:
+                if (ends := self._ends(outcome)) > now:
+                    self._look_at = min(self._look_at, ends)
+                elif outcome.state == "waiting":
                     self._move(outcome, "expired", outcome.message or "the agent did not ask in time")
-                elif self._all[id_].expires + SILENT_SECS <= now:
+                else:
                     self._move(outcome, "failed", "nothing was heard of it any more")
+
+    def _ends(self, outcome: Outcome) -> int:
+        """When what is open on an agent is over, whatever the agent says."""
+        expires = self._all[outcome.command].expires
+        return expires if outcome.state == "waiting" else expires + SILENT_SECS
 
     async def save(self) -> None:
         """What has changed; and forget what is old."""
@@ -188,19 +242,29 @@ class Commands:
             self._unsaved |= changed
             log.warning("cannot keep what became of commands", reason=str(error))
 
-    async def _make_room(self, project: str, count: int) -> None:
-        """For so many outcomes. ApiError 403 CommandQuotaExceed while commands that have not ended take it all."""
+    def _admitted(self, outcome: Outcome, project: str) -> Outcome:
+        """One more on an agent; it has failed when the agent has too many already."""
+        ours = sum(self._all[id_].project == project for id_ in self._open.get(outcome.agent, ()))
+        if outcome.state != "waiting" or ours < MOST_OPEN:
+            return outcome
+        return replace(outcome, state="failed", message=f"{MOST_OPEN} commands of the project have not ended on it yet")
+
+    async def _make_room(self, project: str, count: int, size: int) -> None:
+        """For so many outcomes of a command of so many bytes. ApiError 403 CommandQuotaExceed while those that are open take it all."""
         known = self.of(project)
-        held = count + sum(len(self._outcomes[one.id]) for one in known)
+        held, held_bytes = count + sum(len(self._outcomes[one.id]) for one in known), size + sum(self._sizes[one.id] for one in known)
         gone: list[str] = []
         for one in reversed(known):
-            if held <= MOST_OUTCOMES:
+            if held <= MOST_OUTCOMES and held_bytes <= MOST_DETAIL_BYTES:
                 break
             if all(one.id not in self._open.get(agent, ()) for agent in self._outcomes[one.id]):
-                held -= len(self._outcomes[one.id])
+                held, held_bytes = held - len(self._outcomes[one.id]), held_bytes - self._sizes[one.id]
                 gone.append(one.id)
         if held > MOST_OUTCOMES:
             raise ApiError(403, "CommandQuotaExceed", f"commands of project `{project}` wait for {MOST_OUTCOMES:,} agents already")
+        if held_bytes > MOST_DETAIL_BYTES:
+            message = f"commands of project `{project}` that have not ended say {MOST_DETAIL_BYTES:,} bytes already"
+            raise ApiError(403, "CommandQuotaExceed", message)
         if gone:
             await self._run(statements.delete_commands, gone)
             self._drop(gone)
@@ -220,6 +284,9 @@ class Commands:
                 self._put(replace(self._outcome(one.command, one.agent), result_bytes=0))
 
     # --- memory -----------------------------------------------------------------------------------------------------------------
+    def _add(self, command: Command) -> None:
+        self._all[command.id], self._outcomes[command.id], self._sizes[command.id] = command, {}, _size(command)
+
     def _outcome(self, id_: str, agent: str) -> Outcome:
         return self._outcomes[id_][agent]
 
@@ -235,6 +302,7 @@ class Commands:
         self._outcomes[outcome.command][outcome.agent] = outcome
         if outcome.state in ("waiting", "running"):
             self._open.setdefault(outcome.agent, set()).add(outcome.command)
+            self._look_at = min(self._look_at, self._ends(outcome))
         else:
             self._close(outcome.command, outcome.agent)
 
@@ -247,8 +315,13 @@ class Commands:
     def _drop(self, ids: Iterable[str]) -> None:
         for id_ in ids:
             self._all.pop(id_, None)
+            self._sizes.pop(id_, None)
             for agent in self._outcomes.pop(id_, {}):
                 self._close(id_, agent)
+
+
+def _size(command: Command) -> int:
+    return len(json.dumps(command.detail)) + len(json.dumps(command.others))
 
 
 def _sent(command: Command, now: float) -> CommandDetail:

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,14 +46,20 @@ class InstanceConfigs:
         self._waking = waking
         self._changing = asyncio.Lock()
         self._all: dict[int, InstanceConfig] = {}
-        """By the group's id, which none gets a second time while settings of it are here: they go with it."""
+        """By the group's id. They go with it: another one may get the id."""
+        self._deletions: Counter[int] = Counter()
+        """How often a group of this id was deleted."""
 
     async def open(self) -> None:
         self._all = await self._run(_load)
 
     def of(self, group: MachineGroup) -> InstanceConfig:
-        found = self._all.get(group.id)
-        return found if found is not None and found.saved >= group.created else InstanceConfig()
+        return self._all.get(group.id) or InstanceConfig()
+
+    def group_deleted(self, group: MachineGroup) -> None:
+        """The database has deleted its settings with it."""
+        self._deletions[group.id] += 1
+        self._all.pop(group.id, None)
 
     async def save(self, group: MachineGroup, values: Mapping[str, Any], author: str) -> InstanceConfig:
         """The next version; the same again makes none. 400 InvalidParameter with all mistakes, 404 MachineGroupNotExist."""
@@ -62,10 +69,13 @@ class InstanceConfigs:
             if values == known.values:
                 return known
             new = InstanceConfig(known.version + 1, values, author, int(time.time()))
+            deletions = self._deletions[group.id]
             try:
                 await self._run(_save, group.id, new)
             except IntegrityError:
-                raise ApiError(404, "MachineGroupNotExist", f"machine group `{group.name}` does not exist") from None
+                raise _no_group(group) from None
+            if self._deletions[group.id] != deletions:
+                raise _no_group(group)
             self._all[group.id] = new
         self._waking.changed(group.project)
         return new
@@ -99,6 +109,10 @@ def _check(values: Mapping[str, Any]) -> None:
         found = [(".".join(map(str, path)), message, hint) for path, message, hint in findings(error, ServedSettings)]
         text = "\n".join(f"{path}: {message}{f' ({hint})' if hint else ''}" for path, message, hint in found)
         raise ApiError(400, "InvalidParameter", text.encode("utf-8", "replace").decode()) from None  # halves of surrogate pairs
+
+
+def _no_group(group: MachineGroup) -> ApiError:
+    return ApiError(404, "MachineGroupNotExist", f"machine group `{group.name}` does not exist")
 
 
 def _load(session: Session) -> dict[int, InstanceConfig]:

@@ -45,9 +45,12 @@ async def open_management(transactions: Transactions, roster: Roster, collection
     commands, settings = Commands(transactions, waking), InstanceConfigs(transactions, waking)
     await commands.open()
     await settings.open()
+    collection.dropped.append(settings.group_deleted)
     heartbeats = Heartbeats(collection, reports, membership, endpoint, roster=roster, waking=waking, commands=commands, settings=settings)
     keeper = ReportKeeper(transactions, reports, roster)
     await keeper.open()
+    for report in reports:  # they are kept apart from what became of commands: after a kill they may know more of it
+        commands.recall(report)
     rollouts = Rollouts(transactions, collection, reports, membership, waking)
     await rollouts.open()
     heartbeats.version_for, rollouts.runs = rollouts.version_for, heartbeats.number

@@ -1,7 +1,9 @@
 """What a server told the agent to do once is done once, whatever happens to the agent in between."""
 
 import json
+import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,18 @@ class Agent:
         with self.commands.at_work():
             wait_for(lambda: self.said()[id_][0] == status, "the command", 60)
         return self.said()[id_][1]
+
+
+def test_a_server_hears_first_of_what_is_open_and_then_of_what_ended_last(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.take(SERVER, [told(id_) for id_ in ("c1", "c2", "c3", "c4")])
+    known = {one.id: one for one in ledger.open}
+    for place, id_ in enumerate(("c3", "c1")):
+        path = ledger._path(ledger.put(replace(known[id_], state="done")))
+        os.utime(path, (2_000_000_000 + place,) * 2)
+    for one in (ledger, Ledger(tmp_path)):
+        said = [info.name for info in one.infos(SERVER)]
+        assert (sorted(said[:2]), said[2:]) == (["c2", "c4"], ["c1", "c3"])
 
 
 def test_a_command_is_done_once_and_told_until_no_server_sends_it_again(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ class Bench:
         self.membership = Membership(self.collection, self.roster, self.reports)
         self.commands = Commands(self.transactions, self.waking, clock=lambda: self.now)
         self.settings = InstanceConfigs(self.transactions, self.waking)
+        self.collection.dropped.append(self.settings.group_deleted)
         self.heartbeats = Heartbeats(
             self.collection,
             self.reports,

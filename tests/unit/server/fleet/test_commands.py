@@ -6,16 +6,19 @@ from typing import Any
 import pytest
 
 from tailrace.errors import ApiError
-from tailrace.server.fleet.command import Command, Outcome
-from tailrace.server.fleet.commands import KEPT_SECS, Commands
+from tailrace.server.fleet.command import Command, Outcome, State
+from tailrace.server.fleet.commands import KEPT_SECS, SILENT_SECS, Commands
+from tailrace.server.fleet.keeping import ReportKeeper
+from tailrace.server.fleet.management import open_management
 from tailrace.wire.control import ConfigInfo, ConfigStatus, HeartbeatResponse
 from tests.unit.server.fleet.parts import Bench
 
 RESTART = {"kind": "restart"}
+IMPORT = {"kind": "import", "config": "one", "paths": ["/var/log/old"]}
 
 
-async def give(bench: Bench, *agents: str, secs: int = 100, detail: Any = RESTART, project: str = "shop") -> Command:
-    return await bench.commands.give(project, detail, [Outcome("", agent) for agent in agents], "me", secs)
+async def give(bench: Bench, *agents: str, secs: int = 100, detail: Any = RESTART, project: str = "shop", others: Any = None) -> Command:
+    return await bench.commands.give(project, detail, [Outcome("", agent) for agent in agents], "me", secs, others=others)
 
 
 def sent(answer: HeartbeatResponse) -> list[str]:
@@ -155,3 +158,71 @@ async def test_a_project_that_is_taken_from_an_agent_commands_it_no_more(bench: 
     await give(bench, "a1", project="bank")
     await bench.roster.revoke_grant("a1", "bank")
     assert sent(bench.beat("a1")) == []
+
+
+async def test_what_concerns_a_whole_agent_is_not_done_once_it_works_for_a_project_more(bench: Bench) -> None:
+    whole, own = await give(bench, "a1"), await give(bench, "a1", detail=IMPORT)
+    await bench.project("bank", "a1")
+    known = await give(bench, "a1", others={"a1": ["bank"]})
+    assert sorted(sent(bench.beat("a1"))) == sorted([own.id, known.id])
+    assert states(bench, whole) == {"a1": ("failed", "the agent has come to work for another project since it was given")}
+    await bench.commands.save()
+    again = Commands(bench.transactions, bench.waking, clock=lambda: bench.now)
+    await again.open()
+    assert [again.get("shop", one.id).projects("a1") for one in (whole, known)] == [{"shop"}, {"shop", "bank"}]
+
+
+async def test_one_answer_holds_the_oldest_as_far_as_they_fit(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.server.fleet.commands.MOST_SENT_BYTES", 250)
+    given: list[Command] = []
+    for _ in range(3):
+        given.append(await give(bench, "a1", detail={**IMPORT, "paths": ["/" + "x" * 60]}))
+        bench.now += 1
+    assert sent(bench.beat("a1")) == [one.id for one in given[:2]]
+    assert sent(bench.beat("a1", commands=[*has(given[0]), *has(given[1])])) == [given[2].id]
+    larger = await give(bench, "a2", detail={**IMPORT, "paths": ["/" + "x" * 300]})
+    assert sent(bench.beat("a2")) == [larger.id], "one that fits into no answer is sent alone"
+
+
+async def test_what_commands_of_a_project_say_is_bounded_and_their_number_on_an_agent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.server.fleet.commands.MOST_DETAIL_BYTES", 1000)
+    first = await give(bench, "a1", detail={**IMPORT, "paths": ["/" + "x" * 500]})
+    with pytest.raises(ApiError) as refused:
+        await give(bench, "a1", detail={**IMPORT, "paths": ["/" + "y" * 500]})
+    assert refused.value.error_code == "CommandQuotaExceed"
+    await bench.commands.cancel(first)
+    second = await give(bench, "a1", detail={**IMPORT, "paths": ["/" + "y" * 500]})
+    assert [one.id for one in bench.commands.of("shop")] == [second.id], "what is over makes room"
+
+    monkeypatch.setattr("tailrace.server.fleet.commands.MOST_OPEN", 1)
+    third = await give(bench, "a1", "a2")
+    assert states(bench, third) == {"a1": ("failed", "1 commands of the project have not ended on it yet"), "a2": ("waiting", "")}
+
+
+async def test_what_a_report_says_of_a_command_counts_although_the_server_was_killed_before_it_was_kept(bench: Bench) -> None:
+    command = await give(bench, "a1")
+    bench.beat("a1", commands=has(command, ConfigStatus.APPLIED, "fine"))
+    await ReportKeeper(bench.transactions, bench.reports, bench.roster).save(beats=True)
+    again = await open_management(bench.transactions, bench.roster, bench.collection, bench.waking, "https://logs.example:9481")
+    assert [(one.state, one.message) for one in again.commands.outcomes(command)] == [("done", "fine")]
+
+
+async def test_each_ends_at_its_time_however_long_nothing_had_to(bench: Bench) -> None:
+    late, early = await give(bench, "a1", secs=100), await give(bench, "a1", secs=10)
+    begun = await give(bench, "a2", secs=10)
+    bench.beat("a2", commands=has(begun))
+
+    def then(secs: int) -> tuple[State, ...]:
+        bench.now += secs
+        bench.commands.expire()
+        return tuple(bench.commands.outcomes(one)[0].state for one in (early, late, begun))
+
+    assert then(9) == ("waiting", "waiting", "running")
+    assert then(1) == ("expired", "waiting", "running")
+    soon = await give(bench, "a1", secs=5)
+    assert then(5) == ("expired", "waiting", "running")
+    assert states(bench, soon)["a1"][0] == "expired"
+    assert then(85) == ("expired", "expired", "running")
+    assert then(SILENT_SECS) == ("expired", "expired", "failed")

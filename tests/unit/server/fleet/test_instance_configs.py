@@ -68,3 +68,25 @@ async def test_they_outlive_the_server_and_end_with_their_group(bench: Bench) ->
     after = InstanceConfigs(bench.transactions, bench.waking)
     await after.open()
     assert after.of(group).version == 0
+
+
+async def test_a_group_with_the_id_of_one_that_is_no_more_has_none_of_its_settings(bench: Bench) -> None:
+    await bench.group("shop", "web", "10.0.0.1")
+    first = bench.collection.group("shop", "web")
+    await bench.settings.save(first, LIMITS, "me")
+    await bench.collection.delete_group("shop", "web")
+    await bench.group("shop", "web", "10.0.0.1")
+    await bench.settings.save(bench.collection.group("shop", "web"), {}, "me")
+    assert bench.settings.of(bench.collection.group("shop", "web")).version == 0
+    assert given(bench.beat("a1", ip="10.0.0.1")) == {}
+    await bench.settings.save(bench.collection.group("shop", "web"), LIMITS, "me")
+    bench.collection.project_deleted("shop")
+    assert bench.settings.of(first).version == 0
+
+
+async def test_settings_are_there_although_the_clock_was_set_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    await bench.group("shop", "web", "10.0.0.1")
+    group = bench.collection.group("shop", "web")
+    monkeypatch.setattr("tailrace.server.fleet.instance_configs.time.time", lambda: group.created - 3600.0)
+    await bench.settings.save(group, LIMITS, "me")
+    assert given(bench.beat("a1", ip="10.0.0.1")) == {"shop@web": LIMITS}

@@ -1,9 +1,10 @@
 """Commands: things that agents do once, such as to start anew or to import history; what became of them on each, what they laid down."""
 
+import json
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.errors import ApiError
@@ -13,18 +14,23 @@ from tailrace.server.api.v1.joining import AgentId
 from tailrace.server.api.v1.signed import Caller, Server
 from tailrace.server.auth.authorize import Resource, is_allowed
 from tailrace.server.auth.principal import Principal
+from tailrace.server.db.changes import TOO_LONG, changed
 from tailrace.server.fleet.command import Command, Outcome
 from tailrace.server.fleet.commands import reached
 from tailrace.wire.commands import Detail, Import, of
 
 router = APIRouter(prefix="/projects/{project}/commands", tags=["commands"])
 
+Agents = Annotated[bool, Query(description="`false` for the counts alone.")]
 CommandId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 RUN, LIST, RESULT = "tailrace:RunCommand", "tailrace:ListCommands", "tailrace:GetResult"
 MOST_AGENTS: Final = 10_000
 MOST_LARGE: Final = 100
 """Agents that may be asked at once for what takes megabytes."""
 LARGE: Final = frozenset({"diagnostics", "sample"})
+NOTED_AGENTS: Final = 100
+NOTED_BYTES: Final = 131_072
+"""What the audit log shows of a command."""
 ZIP: Final = re.compile(rb"PK\x03\x04")
 
 
@@ -69,13 +75,16 @@ async def give(project: ProjectName, body: NewCommand, caller: Caller, server: S
         raise ApiError(400, "InvalidParameter", "the command is for no agent: name some, or a group that has members")
     if body.command.kind in LARGE and len(agents) > MOST_LARGE:
         raise ApiError(400, "InvalidParameter", f"`{body.command.kind}` may be asked of {MOST_LARGE} agents at once, not of {len(agents)}")
+    others: dict[str, list[str]] = {}
     if isinstance(body.command, Import):
         server.collection.config(project, body.command.config)
     else:
         for agent in agents:
-            _check_alone(server, project, agent, caller)
+            _check_whole(caller, RUN, project, agent, _projects(server, agent))
+        others = {agent: sorted(found) for agent in agents if (found := _projects(server, agent) - {project})}
     outcomes = [reached(server.reports.get(agent), agent) for agent in agents]
-    given = await server.commands.give(project, body.command.model_dump(), outcomes, caller.author, body.expires_secs)
+    given = await server.commands.give(project, body.command.model_dump(), outcomes, caller.author, body.expires_secs, others=others)
+    changed(after=noted(given, body.group, agents))
     return _known(server, given, with_agents=True)
 
 
@@ -87,10 +96,10 @@ async def commands(project: ProjectName, caller: Caller, server: Server) -> list
 
 
 @router.get("/{command}")
-async def command(project: ProjectName, command: CommandId, caller: Caller, server: Server) -> KnownCommand:
+async def command(project: ProjectName, command: CommandId, caller: Caller, server: Server, agents: Agents = True) -> KnownCommand:
     """With what became of it on each agent."""
     allowed_in(caller, server, project, LIST)
-    return _known(server, server.commands.get(project, command), with_agents=True)
+    return _known(server, server.commands.get(project, command), with_agents=agents)
 
 
 @router.post("/{command}/cancel")
@@ -108,7 +117,10 @@ async def result(
 ) -> Response:
     """What an agent laid down: a ZIP file of diagnostics, or lines of a file as JSON."""
     allowed_in(caller, server, project, RESULT)
-    data = await server.commands.result(server.commands.get(project, command), agent_id)
+    known = server.commands.get(project, command)
+    if known.is_whole and server.commands.is_for(known, agent_id):  # it may show what the agent does for any of them
+        _check_whole(caller, RESULT, project, agent_id, known.projects(agent_id) | _projects(server, agent_id))
+    data = await server.commands.result(known, agent_id)
     return Response(data, media_type="application/zip" if ZIP.match(data) else "application/json")
 
 
@@ -126,18 +138,22 @@ def _projects(server: Services, agent: str) -> set[str]:
     return {grant.project for grant in server.roster.grants(agent)}
 
 
-def _check_alone(server: Services, project: str, agent: str, caller: Principal) -> None:
+def _check_whole(caller: Principal, action: str, project: str, agent: str, projects: set[str]) -> None:
     """What concerns an agent as a whole is the business of all of its projects."""
-    for other in _projects(server, agent) - {project}:
-        if not is_allowed(caller, RUN, Resource(other)):
+    for other in projects - {project}:
+        if not is_allowed(caller, action, Resource(other)):
             raise ApiError(401, "Unauthorized", f"agent `{agent}` works for other projects as well, which this caller may not act for")
 
 
+def noted(given: Command, group: str, agents: list[str]) -> dict[str, Any]:
+    """For the audit log: short, however many agents there are and however much they are told."""
+    size = len(json.dumps(given.detail))
+    told = given.detail if size <= NOTED_BYTES else {"kind": given.kind, TOO_LONG: size}
+    some = agents[:NOTED_AGENTS]
+    return {"id": given.id, "command": told, "group": group, "expires": given.expires, "count": len(agents), "agents": some}
+
+
 def _known(server: Services, known: Command, *, with_agents: bool = False) -> KnownCommand:
-    outcomes = server.commands.outcomes(known)
-    states: dict[str, int] = {}
-    for one in outcomes:
-        states[one.state] = states.get(one.state, 0) + 1
     return KnownCommand(
         id=known.id,
         kind=known.kind,
@@ -145,8 +161,8 @@ def _known(server: Services, known: Command, *, with_agents: bool = False) -> Kn
         author=known.author,
         created=known.created,
         expires=known.expires,
-        states=states,
-        agents=[_outcome(one) for one in outcomes] if with_agents else [],
+        states=server.commands.states(known),
+        agents=[_outcome(one) for one in server.commands.outcomes(known)] if with_agents else [],
     )
 
 
