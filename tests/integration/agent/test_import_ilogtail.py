@@ -155,6 +155,18 @@ def test_an_agent_that_runs_has_to_be_stopped_first(agent: Agent, logtail: Logta
     assert take_over(agent, logtail, code=1) == []
 
 
+def push(server, agent: Managed, logtail: Logtail, group: str, *, code: int = 0) -> list[str]:
+    """The outcomes that the command prints."""
+    secret = {"TAILRACE_KEY_ID": server.key_id, "TAILRACE_KEY_SECRET": server.key_secret, "TAILRACE_ENDPOINT": server.endpoint}
+    command = [sys.executable, "-m", "tailrace.cli.main", "import-ilogtail", str(logtail.directory), "--home", str(agent.home)]
+    words = ["--push", "--group", group, "--output", "json"]
+    done = subprocess.run(
+        [*command, *words], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT, env={**os.environ, **secret}
+    )
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return [json.loads(line)["outcome"] for line in done.stdout.splitlines()]
+
+
 def test_configs_are_pushed_to_a_server_and_come_back_to_the_agent(server, tmp_path: Path) -> None:
     project = server.fresh_name("moved")
     agent = Managed(tmp_path / "agent", server, project).joined()
@@ -165,14 +177,7 @@ def test_configs_are_pushed_to_a_server_and_come_back_to_the_agent(server, tmp_p
     logtail.stop()
     (logtail.directory / "user_defined_id").write_text("web-servers\n")
     write(path, 20, 20)
-    secret = {"TAILRACE_KEY_ID": server.key_id, "TAILRACE_KEY_SECRET": server.key_secret, "TAILRACE_ENDPOINT": server.endpoint}
-    command = [sys.executable, "-m", "tailrace.cli.main", "import-ilogtail", str(logtail.directory), "--home", str(agent.home)]
-    words = ["--push", "--group", "moved", "--output", "json"]
-    done = subprocess.run(
-        [*command, *words], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT, env={**os.environ, **secret}
-    )
-    assert done.returncode == 0, (done.stdout, done.stderr)
-    outcomes = [json.loads(line)["outcome"] for line in done.stdout.splitlines()]
+    outcomes = push(server, agent, logtail, "moved")
     assert "taken: saved as `app`" in outcomes
     assert "taken: applied to the machine group `moved`" in outcomes
     assert not list((agent.home / "pipelines").glob("*"))
@@ -181,3 +186,38 @@ def test_configs_are_pushed_to_a_server_and_come_back_to_the_agent(server, tmp_p
     write(path, 40, 1)
     wait_for(lambda: agent.found("*") == lines(20, 21), "what is new", timeout=60)
     agent.stop()
+
+
+def test_a_logtail_that_was_known_by_its_address_is_in_a_group_by_address(server, tmp_path: Path) -> None:
+    project = server.fresh_name("moved")
+    agent = Managed(tmp_path / "agent", server, project).joined()
+    logtail = Logtail(tmp_path / "ilogtail")
+    logtail.config("app", agent.logs, project_name=project)
+    path = agent.logs / "a.log"
+    logtail.has_read(path, write(path, 0, 20), config_name=f"##1.0##{project}$app")
+    logtail.stop()
+    write(path, 20, 20)
+    push(server, agent, logtail, "moved")
+    logtail.config("app", agent.logs, "*.txt", project_name=project)
+    logtail.stop()
+    outcomes = push(server, agent, logtail, "moved", code=PARTIAL)
+    assert any(one.startswith("not taken: the server has a config `app` that says something else") for one in outcomes), outcomes
+    agent.start()
+    wait_for(lambda: agent.found("*") == lines(20, 20), "the rest, each once", timeout=60)
+    agent.stop()
+
+
+def test_a_group_that_has_not_the_machine_is_not_taken_for_one_that_collects(server, tmp_path: Path) -> None:
+    project = server.fresh_name("moved")
+    agent = Managed(tmp_path / "agent", server, project).joined()
+    logtail = Logtail(tmp_path / "ilogtail")
+    logtail.config("app", agent.logs, project_name=project)
+    logtail.stop()
+    ids = logtail.directory / "user_defined_id"
+    ids.write_text("web-servers\n")
+    push(server, agent, logtail, "moved")
+    ids.write_text("other\n")
+    (agent.home / "user_defined_id").unlink()
+    outcomes = push(server, agent, logtail, "moved", code=PARTIAL)
+    why = "not taken: this machine is not in the machine group `moved`, which has not its user-defined ids: `other`"
+    assert any(one.startswith(why) for one in outcomes), outcomes

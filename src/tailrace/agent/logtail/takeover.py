@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from tailrace.journal import make_directory, write_private
 from tailrace.pipeline.config import extra, public_key
 from tailrace.pipeline.contract import Flusher
 from tailrace.pipeline.explain import counted
+from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.loading import from_document
 from tailrace.pipeline.model import PipelineConfig
 
@@ -112,6 +113,13 @@ class Takeover:
         """That of the server which this agent has joined for a project; "" where there is none, or more than one."""
         known = {one.endpoint for one in self.identity.enrolments if one.project == project}
         return known.pop() if len(known) == 1 else ""
+
+    def machine(self) -> Machine:
+        """As servers will know it, with the address and the ids that are taken over."""
+        told = self._remains.settings.get("working_ip")
+        address = told if isinstance(told, str) and told else self._settings.working_ip or identities.address()
+        here = Machine.here(self._home, address)
+        return replace(here, user_defined_ids=tuple(dict.fromkeys([*here.user_defined_ids, *self._remains.ids])))
 
     def pipelines(self, made: Plan) -> Iterator[Row]:
         """Write them into `HOME/pipelines`, in the classic form."""

@@ -1,7 +1,7 @@
 """`tailrace import-ilogtail`: go on where a Logtail stood, with its configs, positions, ids and limits."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
@@ -12,18 +12,30 @@ from tailrace.cli.client import Client
 from tailrace.cli.connection import NO_FLAGS, Connection, ConnectionFlags, connect_to_server
 from tailrace.cli.home import AGENT_HOME, DEFAULT, become_owner
 from tailrace.cli.output import Exit, Output, note, print_table
-from tailrace.errors import ApiError, UsageError
+from tailrace.errors import ApiError, StateError, UsageError
 
 if TYPE_CHECKING:
     from tailrace.agent.logtail.takeover import Plan, Row, Takeover
+    from tailrace.pipeline.labels import Machine
 
 app = App(name="import-ilogtail", help="Go on where a Logtail stood.")
 
 COLUMNS: Final = ("what", "name", "outcome")
 NEEDED: Final = ("config", "positions", "position")
 """What is not taken of these makes the exit code 4."""
+TIMES: Final = ("createTime", "lastModifyTime")
+"""What a server adds to a config."""
 TTL_DAYS: Final = 30
 SHARDS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A machine group that the configs are applied to; none without `name`. `ids`: those of Logtail. `machine`: this one."""
+
+    name: str
+    ids: Sequence[str]
+    machine: "Machine"
 
 
 @app.default
@@ -61,7 +73,8 @@ def import_ilogtail(
         rows: list[Row] = list(made.rows)
         if target is not None:
             _must_be_joined(made, takeover, connection.project)
-            rows += [] if dry_run else _pushed(made, target, remains.ids, project=connection.project, group=group)
+            wanted = _Group(group, remains.ids, takeover.machine())
+            rows += [] if dry_run else _pushed(made, target, wanted, project=connection.project)
         else:
             rows += takeover.pipelines(made)
         rows += [*takeover.positions(made), *takeover.ids(), *takeover.settings()]
@@ -81,40 +94,63 @@ def _must_be_joined(made: "Plan", takeover: "Takeover", project: str) -> None:
             raise UsageError(f"this agent has not joined a server for project `{wanted}`", hint=hint)
 
 
-def _pushed(made: "Plan", target: Connection, ids: Sequence[str], *, project: str, group: str) -> list["Row"]:
-    """Save each config on the server; one that is refused leaves the plan."""
+def _pushed(made: "Plan", target: Connection, group: _Group, *, project: str) -> list["Row"]:
+    """Save each config on the server; one that is not there afterwards leaves the plan."""
     from tailrace.agent.logtail.takeover import Row
 
     rows: list[Row] = []
     for one, pipeline in list(made.configs):
-        place = replace(target, project=project or one.project)
         document = one.document(endpoint="", project=project)
+        is_saved = False
         try:
-            with Client(place) as client:
-                rows += [Row("config", one.full_name, f"taken: {what}") for what in _save(client, one.name, document, ids, group)]
-        except ApiError as error:
-            made.configs.remove((one, pipeline))
-            rows.append(Row("config", one.full_name, f"not taken: {error.message}"))
+            with Client(replace(target, project=project or one.project)) as client:
+                for what in _prepared(client, document["outputDetail"]["logstoreName"], group):
+                    rows.append(Row("config", one.full_name, f"taken: {what}"))  # noqa: PERF401 - those before an error count
+                rows.append(Row("config", one.full_name, f"taken: {_saved(client, one.name, document)}"))
+                is_saved = True
+                if group.name:
+                    client.sls("PUT", f"/machinegroups/{quote(group.name)}/configs/{quote(one.name)}")
+                    rows.append(Row("config", one.full_name, f"taken: applied to the machine group `{group.name}`"))
+        except (ApiError, StateError) as error:
+            why = f"it is saved, but not applied to `{group.name}`: {error.message}" if is_saved else error.message
+            rows.append(Row("config", one.full_name, f"not taken: {why}{f' ({error.hint})' if error.hint else ''}"))
+            if not is_saved:
+                made.configs.remove((one, pipeline))
     return rows
 
 
-def _save(client: Client, name: str, document: dict[str, Any], ids: Sequence[str], group: str) -> Iterator[str]:
-    logstore = document["outputDetail"]["logstoreName"]
-    if logstore:
-        wanted = {"logstoreName": logstore, "ttl": TTL_DAYS, "shardCount": SHARDS}
-        if client.create("/logstores", wanted, exists="LogStoreAlreadyExist"):
-            yield f"made the logstore `{logstore}`, which keeps logs for {TTL_DAYS} days"
-    saved = client.create("/configs", document, exists="ConfigAlreadyExist")
-    yield f"saved as `{name}`" if saved else f"there is a config `{name}` already, which stays as it is"
-    if group:
-        members = {
-            "groupName": group,
-            "groupType": "",
-            "machineIdentifyType": "userdefined",
-            "machineList": list(ids),
-            "groupAttribute": {},
-        }
-        if client.create("/machinegroups", members, exists="MachineGroupAlreadyExist"):
-            yield f"made the machine group `{group}` of the user-defined ids"
-        client.sls("PUT", f"/machinegroups/{quote(group)}/configs/{quote(name)}")
-        yield f"applied to the machine group `{group}`"
+def _prepared(client: Client, logstore: str, group: _Group) -> Iterator[str]:
+    """The group, of which this agent has to be, and the logstore: before a config is saved that would need them. StateError, ApiError."""
+    if group.name and (what := _grouped(client, group)):
+        yield what
+    wanted = {"logstoreName": logstore, "ttl": TTL_DAYS, "shardCount": SHARDS}
+    if logstore and client.create("/logstores", wanted, exists="LogStoreAlreadyExist"):
+        yield f"made the logstore `{logstore}`, which keeps logs for {TTL_DAYS} days"
+
+
+def _grouped(client: Client, group: _Group) -> str:
+    """Logtail knew the machine by its ids, or by its address where it had none."""
+    kind, labels = ("userdefined", group.ids) if group.ids else ("ip", [group.machine.address])
+    members = {"groupName": group.name, "groupType": "", "machineIdentifyType": kind, "machineList": list(labels), "groupAttribute": {}}
+    if client.create("/machinegroups", members, exists="MachineGroupAlreadyExist"):
+        return f"made the machine group `{group.name}` of {'the user-defined ids' if group.ids else f'the address {labels[0]}'}"
+    known = client.sls("GET", f"/machinegroups/{quote(group.name)}")
+    is_by_address = known["machineIdentifyType"] == "ip"
+    ours = [group.machine.address] if is_by_address else group.machine.user_defined_ids
+    if set(ours).isdisjoint(known["machineList"]):
+        carried = ", ".join(f"`{one}`" for one in ours) or "none"
+        noun = "address" if is_by_address else "user-defined ids"
+        hint = f"`tailrace group set {group.name} …` says who belongs to it, then do this again"
+        raise StateError(f"this machine is not in the machine group `{group.name}`, which has not its {noun}: {carried}", hint=hint)
+    return ""
+
+
+def _saved(client: Client, name: str, document: dict[str, Any]) -> str:
+    """StateError where another config has the name."""
+    if client.create("/configs", document, exists="ConfigAlreadyExist"):
+        return f"saved as `{name}`"
+    known = client.sls("GET", f"/configs/{quote(name)}")
+    if {key: value for key, value in known.items() if key not in TIMES} != document:
+        hint = "delete or rename that one, or change it until it says the same"
+        raise StateError(f"the server has a config `{name}` that says something else", hint=hint)
+    return f"it is on the server already, as `{name}`"
