@@ -15,8 +15,8 @@ PAUSE_SECS: Final = 10.0
 
 
 @contextmanager
-def bystander(name: str, work: Callable[[threading.Event], None]) -> Generator[None]:
-    """Within it `work` runs, which returns when its event is set."""
+def bystander(name: str, work: Callable[[threading.Event], None], *, waits: bool = True) -> Generator[None]:
+    """Within it `work` runs, which returns when its event is set. Unless `waits`, it may come to its end later, or never."""
     over = threading.Event()
     thread = threading.Thread(target=_again_and_again, args=(name, work, over), name=name, daemon=True)
     thread.start()
@@ -24,7 +24,8 @@ def bystander(name: str, work: Callable[[threading.Event], None]) -> Generator[N
         yield
     finally:
         over.set()
-        thread.join()
+        if waits:
+            thread.join()
 
 
 def _again_and_again(name: str, work: Callable[[threading.Event], None], over: threading.Event) -> None:

@@ -219,7 +219,13 @@ class Worker:
             "import": Importing(self._jobs, lambda: self._runs),
         }
         allowed = self._settings.server_commands
-        return Commands(Ledger(self._home), doers, allowed=allowed, lay_down=lambda command, data: lay_down(identity, command, data))
+        return Commands(
+            Ledger(self._home),
+            doers,
+            allowed=allowed,
+            lay_down=lambda command, data: lay_down(identity, command, data),
+            joined=lambda: len(identity.servers),
+        )
 
     def _management(self, identity: AgentIdentity, keeper: KeyKeeper, commands: Commands) -> Management:
         return Management(

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ Logger: TypeAlias = structlog.stdlib.BoundLogger
 EventDict: TypeAlias = MutableMapping[str, Any]
 
 _ROOT = "tailrace"
+_OURS = logging.getLogger(_ROOT)
 _LEADING = ("time", "level", "logger", "event")
 
 
@@ -54,15 +56,36 @@ def setup(role: str, *, level: str = "info", directory: Path | None = None) -> N
     for handler in handlers:
         root.addHandler(handler)
     root.setLevel(max(numeric, logging.WARNING))  # libraries: only what someone must know
-    logging.getLogger(_ROOT).setLevel(numeric)
+    _level.use(base=level)
+
+
+class _Level:
+    """From which on our own lines are written: the usual one, or the one that holds in its place for a while."""
+
+    def __init__(self) -> None:
+        self._changing = threading.Lock()
+        self.base, self.override = "notset", ""
+
+    def use(self, *, base: str | None = None, override: str | None = None) -> None:
+        with self._changing:
+            self.base = self.base if base is None else base
+            self.override = self.override if override is None else override
+            _OURS.setLevel((self.override or self.base).upper())
+
+
+_level = _Level()
 
 
 def change_level(level: str) -> str:
-    """From now on our own lines of this level and above are written; the level until now."""
-    ours = logging.getLogger(_ROOT)
-    before = logging.getLevelName(ours.level).lower()
-    ours.setLevel(level.upper())
+    """Our own lines of this level and above are usually written from now on; the usual level until now."""
+    before = _level.base
+    _level.use(base=level)
     return before
+
+
+def override_level(level: str) -> None:
+    """In place of the usual level, whatever that becomes meanwhile; "" ends it."""
+    _level.use(override=level)
 
 
 def _missed(role: str, count: int) -> str:

@@ -13,15 +13,19 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from tailrace import telemetry
+from tailrace.agent.bystander import bystander
 from tailrace.agent.control.ledger import Ledger, State, Taken
 from tailrace.errors import ApiError, TailraceError, UnreachableError
 from tailrace.wire import commands as wire
 from tailrace.wire.control import CommandDetail, ConfigInfo
 
 LOOK_SECS: Final = 1.0
+TOO_MANY, SERVER_ERROR = 429, 500
 RETRY_SECS: Final = 5.0
 """Between two attempts to lay down a result."""
 FORGET_SECS: Final = 3600.0
+FOR_ONE_PROJECT: Final = ("import",)
+"""All others concern the agent as a whole."""
 
 log = telemetry.logger("agent.commands")
 
@@ -56,18 +60,25 @@ class Doer(Protocol):
 
 
 class Commands:
-    """`allowed`: kinds that the machine's administrator lets servers use. `lay_down` gives a result of a command to its server."""
+    """`allowed`: kinds that the machine's administrator lets servers use. `lay_down` gives a result of a command to its server.
+    `joined` counts the servers that the agent belongs to."""
 
     def __init__(
-        self, ledger: Ledger, doers: Mapping[str, Doer], *, allowed: Sequence[str], lay_down: Callable[[Taken, bytes], None]
+        self,
+        ledger: Ledger,
+        doers: Mapping[str, Doer],
+        *,
+        allowed: Sequence[str],
+        lay_down: Callable[[Taken, bytes], None],
+        joined: Callable[[], int] = lambda: 1,
     ) -> None:
         self._ledger = ledger
         self._doers = doers
         self._allowed = allowed
         self._lay_down = lay_down
+        self._joined = joined
         self._changing = threading.Lock()
         self._wake = threading.Event()
-        self._over = False
         self._here: set[str] = set()
         """Begun by this process."""
         self._done: dict[str, tuple[Done, float]] = {}
@@ -90,25 +101,29 @@ class Commands:
                 self.changes += 1
         self._wake.set()
 
+    def heard(self, server: str, infos: Sequence[ConfigInfo]) -> None:
+        """A server has answered to a beat with these."""
+        with self._changing:
+            self._ledger.heard(server, infos)
+
     def forget(self, joined: Sequence[str]) -> None:
+        """OSError on a disk that cannot be written."""
         with self._changing:
             self._ledger.forget(joined)
 
     @contextmanager
     def at_work(self) -> Generator[None]:
-        """Within it commands are done."""
-        thread = threading.Thread(target=self._run, name="commands", daemon=True)
-        thread.start()
+        """Within it commands are done. Whatever goes wrong in one, what is collected goes on."""
         try:
-            yield
+            with bystander("commands", self._run, waits=False):  # it may wait for the event loop, or a server
+                yield
         finally:
-            self._over = True  # it may wait for the event loop, or a server; it is a daemon, and begins nothing any more
             self._wake.set()
 
-    def _run(self) -> None:
-        while not self._over:
+    def _run(self, over: threading.Event) -> None:
+        while not over.is_set():
             for command in self._ledger.open:
-                if not self._over:
+                if not over.is_set():
                     self._look(command)
             self._wake.wait(LOOK_SECS if self._ledger.open else FORGET_SECS)
             self._wake.clear()
@@ -123,7 +138,7 @@ class Commands:
                 done = self._done[command.id] = ended, 0.0
             if time.monotonic() >= done[1]:
                 self._finish(command, done[0])
-        except UnreachableError as error:
+        except (UnreachableError, ApiError) as error:
             self._done[command.id] = self._done[command.id][0], time.monotonic() + RETRY_SECS
             log.debug("cannot lay down a result yet", command=command.id, reason=error.message)
         except OSError as error:  # a full disk: what cannot be noted is not begun
@@ -140,19 +155,38 @@ class Commands:
             self._here.add(command.id)
         try:
             detail = wire.of(json.loads(command.detail))
-            at = AtWork(command, detail, here=command.id in self._here)
-            if detail.kind not in self._allowed:
-                self._put(command, "failed", f"the settings of the machine do not allow `{detail.kind}` (`server_commands`)")
-                return None
-            if begins:
-                log.info("a server has given a command", command=command.id, kind=detail.kind, project=command.project)
-            doer = self._doers[detail.kind]
-            return doer.begin(at) if begins else doer.follow(at)
-        except ValueError:
+        except (ValueError, RecursionError):
             self._put(command, "failed", "this release does not know the command")
+            return None
+        if refusal := self._refusal(detail.kind, begins=begins):
+            self._put(command, "failed", refusal)
+            return None
+        if begins:
+            log.info("a server has given a command", command=command.id, kind=detail.kind, project=command.project)
+        return self._do(AtWork(command, detail, here=command.id in self._here), begins=begins)
+
+    def _refusal(self, kind: str, *, begins: bool) -> str:
+        if kind not in self._allowed:
+            return f"the settings of the machine do not allow `{kind}` (`server_commands`)"
+        if begins and kind not in FOR_ONE_PROJECT and self._joined() > 1:
+            return f"this agent belongs to several servers, and `{kind}` concerns it as a whole: none of them may"
+        return ""
+
+    def _do(self, at: AtWork, *, begins: bool) -> Done | None:
+        """What nobody foresaw is this command's failure, too, so that it does not stand in the way of others."""
+        doer = self._doers[at.detail.kind]
+        failure = "it went wrong in a way that is not foreseen; the log of the agent says how"
+        try:
+            done = doer.begin(at) if begins else doer.follow(at)
+            failure = ""
         except (TailraceError, OSError) as error:
-            self._put(command, "failed", _reason(error))
-        return None
+            failure = _reason(error)
+            return None
+        else:
+            return done
+        finally:
+            if failure:
+                self._put(at.command, "failed", failure)
 
     def _finish(self, command: Taken, done: Done) -> None:
         command = replace(command, state="running", began_at=command.began_at or time.time())
@@ -160,6 +194,8 @@ class Commands:
             try:
                 self._lay_down(command, done.result)
             except ApiError as error:
+                if _is_passing(error):
+                    raise
                 self._put(command, "failed", f"the server does not take the result: {error.message}")
                 return
         self._put(command, "done", done.message)
@@ -179,6 +215,11 @@ class Commands:
             return str(json.loads(command.detail)["kind"])
         except (ValueError, KeyError, TypeError):
             return ""
+
+
+def _is_passing(error: ApiError) -> bool:
+    """Whether the server may well take the same later."""
+    return error.status >= SERVER_ERROR or error.status == TOO_MANY or error.error_code == "RequestTimeout"
 
 
 def _reason(error: TailraceError | OSError) -> str:

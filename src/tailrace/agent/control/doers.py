@@ -43,16 +43,14 @@ class Restarting:
 
 
 class LogLevels:
-    """The last command holds; after its time the level is what it was at the start."""
+    """The last command holds; after its time the level is what settings and flags say by then."""
 
     def __init__(self) -> None:
         self._holds = ""
         """Id of the command that holds."""
-        self._usual = ""
 
     def begin(self, at: AtWork) -> Done | None:
-        before = telemetry.change_level(at.detail.level)
-        self._usual = self._usual or before
+        telemetry.override_level(at.detail.level)
         self._holds = at.command.id
 
     def follow(self, at: AtWork) -> Done | None:
@@ -64,7 +62,7 @@ class LogLevels:
                 self.begin(at)
             return None
         if self._holds:
-            telemetry.change_level(self._usual)
+            telemetry.override_level("")
             self._holds = ""
         return Done(f"logged from level {detail.level} on for {detail.secs} s")
 

@@ -1,7 +1,7 @@
 """The commands that servers gave this agent, and how far each is: small files in `HOME/agent/commands`, so that none is run a second time.
 
 A command is durable before the server hears that the agent has it, and durably begun before anything of it is done. It is remembered for
-a day longer than the server may send it again.
+a day longer than the server may send it again, a day after its end, and until the server has heard how it ended.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
@@ -22,6 +23,9 @@ from tailrace.wire.control import CommandDetail, ConfigInfo, ConfigStatus
 
 FORMAT: Final = 1
 REMEMBERED_SECS: Final = 86_400.0
+HEARD_SECS: Final = 600.0
+"""A server that has heard of an end may still be killed before it has written that down."""
+MOST_HEARD: Final = 1000
 LONGEST_SECS: Final = 31 * 86_400
 MAX_MESSAGE: Final = 1000
 
@@ -43,6 +47,7 @@ class Taken:
     state: State = "taken"
     message: str = ""
     began_at: float = 0.0
+    ended_at: float = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -57,6 +62,8 @@ class Ledger:
         self._clock = clock
         self._all = {(one.server, one.id): one for one in self._load()}
         """What has changed last comes last."""
+        self._heard: dict[tuple[str, str], float] = {}
+        """What has ended, and when its server has heard so, as far as this process knows: the next one says it again."""
 
     @property
     def open(self) -> list[Taken]:
@@ -81,20 +88,36 @@ class Ledger:
     def put(self, command: Taken) -> Taken:
         """Durable on return. What is no UTF-8 in the message, such as the name of a file, is written out."""
         message = command.message.encode("utf-8", "backslashreplace").decode()
-        command = replace(command, message=message[:MAX_MESSAGE])
+        ended_at = 0.0 if command.is_open else command.ended_at or self._clock()
+        command = replace(command, message=message[:MAX_MESSAGE], ended_at=ended_at)
         write_private(self._path(command), json.dumps({"format": FORMAT, **asdict(command)}, ensure_ascii=False))
         key = command.server, command.id
         self._all = {**{known: one for known, one in self._all.items() if known != key}, key: command}
         return command
 
+    def heard(self, server: str, infos: Iterable[ConfigInfo]) -> None:
+        """A server has answered to these, of which it keeps the first ones."""
+        for info in islice(infos, MOST_HEARD):
+            known = self._all.get((server, info.name))
+            if known is not None and not known.is_open and info.status in _STATUS.values():
+                self._heard.setdefault((server, info.name), self._clock())
+
     def forget(self, joined: Iterable[str]) -> None:
-        """What no server sends again, and what came from servers that the agent does not belong to any more."""
-        now, known = self._clock(), set(joined)
-        gone = [one for one in self._all.values() if one.server not in known]
-        gone += [one for one in self._all.values() if not one.is_open and one.begin_before + REMEMBERED_SECS < now]
-        for one in gone:
+        """What no server sends again nor waits to hear of, and what came from servers that the agent does not belong to any more.
+        OSError, with what is not forgotten left to be forgotten."""
+        known = set(joined)
+        for key, one in list(self._all.items()):
+            if one.server in known and not self._is_over(one):
+                continue
             self._path(one).unlink(missing_ok=True)
-        self._all = {key: one for key, one in self._all.items() if one not in gone}
+            self._all = {other: kept for other, kept in self._all.items() if other != key}
+            self._heard.pop(key, None)
+
+    def _is_over(self, one: Taken) -> bool:
+        now, heard_at = self._clock(), self._heard.get((one.server, one.id))
+        if one.is_open or heard_at is None:
+            return False
+        return max(one.begin_before, one.ended_at) + REMEMBERED_SECS < now and heard_at + HEARD_SECS < now
 
     def _path(self, command: Taken) -> Path:
         """A name that a server gives is never a path."""

@@ -52,7 +52,7 @@ class Settings(Protocol):
     def infos(self, server: str) -> list[ConfigInfo]: ...
     def take(self, server: str, updates: Iterable[ConfigDetail]) -> None: ...
     def try_again(self) -> None: ...
-    def forget_servers(self, joined: Iterable[str]) -> None: ...
+    def belong_to(self, joined: Iterable[str]) -> None: ...
 
 
 @dataclass(slots=True)
@@ -110,17 +110,24 @@ class Management:
 
     def _watch(self) -> None:
         while not self._over.is_set():
-            with self._applying:
-                if self._configs.forget_servers(self._identity.servers):
-                    self._reload()
-                self._settings.forget_servers(self._identity.servers)
-            self._commands.forget(list(self._identity.servers))
+            try:
+                self._forget()
+            except (OSError, TailraceError) as error:  # a disk that cannot be written: another look tries again
+                log.warning("cannot forget what servers gave", reason=str(error))
             for server in list(self._identity.servers):
                 if server not in self._contacts:
                     thread = threading.Thread(target=self._run, args=(server,), name="heartbeat", daemon=True)
                     self._contacts[server] = _Contact(thread)
                     thread.start()
             self._over.wait(1.0)
+
+    def _forget(self) -> None:
+        """What servers gave to which the agent does not belong any more, and commands that are long over."""
+        with self._applying:
+            if self._configs.forget_servers(self._identity.servers):
+                self._reload()
+            self._settings.belong_to(self._identity.servers)
+        self._commands.forget(list(self._identity.servers))
 
     def _run(self, server_id: str) -> None:
         contact = self._contacts[server_id]
@@ -144,10 +151,12 @@ class Management:
         """Until the server knows what the agent runs: a beat whose answer changes that is followed by another one."""
         for _ in range(MOST_BEATS):
             with self._applying:
-                request = contact.dialogue.beat(self._state(server))
+                state = self._state(server)
+                request = contact.dialogue.beat(state)
             answer = decode(HeartbeatResponse, self._call(server, contact, "POST", HEARTBEAT, encode(request)))
             if not contact.dialogue.answered(answer):
                 continue
+            self._commands.heard(server.id, state.onetime_pipeline_configs)
             updates = answer.continuous_pipeline_config_updates, answer.instance_config_updates, answer.onetime_pipeline_config_updates
             if not any(updates):
                 return

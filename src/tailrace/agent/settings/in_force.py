@@ -39,8 +39,9 @@ class InForce:
         if self._store.take_waiting() or self._is_behind:
             self._changed()
 
-    def forget_servers(self, joined: Iterable[str]) -> None:
-        if self._store.forget_servers(joined):
+    def belong_to(self, joined: Iterable[str]) -> None:
+        """The agent belongs to these servers: what others gave is forgotten, and of several servers none has a say."""
+        if self._store.belong_to(joined):
             self._changed()
 
     def _changed(self) -> None:
@@ -57,6 +58,8 @@ class InForce:
 
     def _kept(self, name: str, values: Mapping[str, Any]) -> str:
         """Which of a server's values do not hold, as another place wins."""
+        if self._store.several:
+            return "none of it holds while this agent belongs to several servers"
         origins = self._startup.origins
         kept = {key: origin for key in values if (origin := origins.get(key, "")) != f"{SERVED}{name}"}
         return "; ".join(f"`{key}` stays as another place has it: {origin}" for key, origin in kept.items())

@@ -1,7 +1,8 @@
 """The settings that servers gave this agent: `HOME/agent/settings.json`, so that they hold from the first moment of the next start.
 
-They lie below all that the machine's administrator says. A server's settings are taken as a whole or refused as a whole, with the reason;
-what the last good ones were holds on. While what the machine says is wrong by itself nothing is refused: it waits until that is right.
+They lie below all that the machine's administrator says, and hold only while the agent belongs to one server: several know nothing of each
+other's projects. A server's settings are taken as a whole or refused as a whole, with the reason; what the last good ones were holds on.
+While what the machine says is wrong by itself nothing is refused: it waits until that is right.
 """
 
 import json
@@ -47,13 +48,15 @@ class ServedStore:
     def __init__(self, home: Path, check: Callable[[Layers], object] = lambda _: None) -> None:
         self._path = home / "agent" / NAME
         self._check = check
-        self._all = {(one.server, one.name): one for one in _load(self._path)}
+        found, self.several = _load(self._path)
+        """`several`: whether the agent belongs to more than one server, so that nothing of it holds."""
+        self._all = {(one.server, one.name): one for one in found}
         self._waiting: dict[tuple[str, str], tuple[ConfigDetail, str]] = {}
         """What cannot be judged while the machine's own settings are wrong, and how they are. The next start is sent it again."""
 
     @property
     def layers(self) -> Layers:
-        return _layers(self._all.values())
+        return [] if self.several else _layers(self._all.values())
 
     def infos(self, server: str, kept: Callable[[str, Mapping[str, Any]], str]) -> list[ConfigInfo]:
         """By name. `kept` says what of the values of that name does not hold, and why."""
@@ -78,7 +81,7 @@ class ServedStore:
                     waiting[key] = update, _own_mistakes(error)
                     if waiting[key] != former:
                         log.warning("settings of a server wait; those before hold", name=update.name, reason=waiting[key][1])
-        self._keep(all_)
+        self._keep(all_, several=self.several)
         self._waiting = waiting
         return self.layers != before
 
@@ -89,14 +92,12 @@ class ServedStore:
             self.take(server, [update])
         return self.layers != before
 
-    def forget_servers(self, joined: Iterable[str]) -> bool:
-        """Whether other values hold now."""
-        known = set(joined)
+    def belong_to(self, joined: Iterable[str]) -> bool:
+        """The agent belongs to these servers and no others. Durable when it returns. Whether other values hold now. OSError."""
+        before, known = self.layers, set(joined)
         self._waiting = {key: one for key, one in self._waiting.items() if key[0] in known}
-        gone = [key for key in self._all if key[0] not in known]
-        if gone:
-            self._keep({key: one for key, one in self._all.items() if key not in gone})
-        return bool(gone)
+        self._keep({key: one for key, one in self._all.items() if key[0] in known}, several=len(known) > 1)
+        return self.layers != before
 
     def _taken(self, all_: Mapping[tuple[str, str], Served], new: Served, detail: bytes) -> Served:
         """As it is kept: with its values, or with those before and the reason. ConfigErrors when the machine's own are wrong."""
@@ -114,15 +115,17 @@ class ServedStore:
             return replace(new, values=former.values if former else "{}", message=reason)
         return taken
 
-    def _keep(self, all_: dict[tuple[str, str], Served]) -> None:
-        if all_ != self._all:
-            write_private(self._path, json.dumps({"format": FORMAT, "served": [asdict(one) for one in all_.values()]}))
-            self._all = all_
+    def _keep(self, all_: dict[tuple[str, str], Served], *, several: bool) -> None:
+        if (all_, several) != (self._all, self.several):
+            document = {"format": FORMAT, "several": several, "served": [asdict(one) for one in all_.values()]}
+            write_private(self._path, json.dumps(document))
+            self._all, self.several = all_, several
 
 
 def layers_of(home: Path) -> Layers:
     """Those that lie in a home."""
-    return _layers(_load(home / "agent" / NAME))
+    found, several = _load(home / "agent" / NAME)
+    return [] if several else _layers(found)
 
 
 def _layers(served: Iterable[Served]) -> Layers:
@@ -155,21 +158,22 @@ def _info(one: Served, kept: str) -> ConfigInfo:
     return ConfigInfo(one.name, one.number, ConfigStatus.APPLIED, kept)
 
 
-def _load(path: Path) -> list[Served]:
+def _load(path: Path) -> tuple[list[Served], bool]:
+    """What was given, and whether the agent belongs to several servers."""
     try:
         return _read(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        return []
+        return [], False
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         log.warning("settings of servers are damaged, or of another release; they are sent again", path=str(path), reason=str(error))
-        return []
+        return [], False
 
 
-def _read(document: Mapping[str, Any]) -> list[Served]:
+def _read(document: Mapping[str, Any]) -> tuple[list[Served], bool]:
     """ValueError, KeyError, TypeError, AttributeError for what is no such file."""
     if document["format"] != FORMAT:
         raise ValueError(f"its format is {document['format']}")
     found = [checked(Served(**one)) for one in document["served"]]
     for one in found:
         _values(one.values.encode())
-    return found
+    return found, bool(document.get("several"))

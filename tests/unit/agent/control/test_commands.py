@@ -1,6 +1,7 @@
 """What a server told the agent to do once is done once, whatever happens to the agent in between."""
 
 import json
+import logging
 import os
 import time
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from tailrace import telemetry
 from tailrace.agent.control.commands import AtWork, Commands, Done
 from tailrace.agent.control.doers import LogLevels, Restarting, Sampling
-from tailrace.agent.control.ledger import REMEMBERED_SECS, Ledger, Taken
+from tailrace.agent.control.ledger import HEARD_SECS, REMEMBERED_SECS, Ledger, Taken
 from tailrace.agent.control.results import lay_down
 from tailrace.agent.identity.identity import AgentIdentity, JoinedServer
 from tailrace.agent.platform import current
@@ -47,13 +48,15 @@ class Counting:
 class Agent:
     """One start of an agent on a home, with one kind of command."""
 
-    def __init__(self, home: Path, doer: Any, *, allowed: Any = KINDS) -> None:
+    def __init__(self, home: Path, doer: Any, *, allowed: Any = KINDS, joined: int = 1) -> None:
         self.laid: list[bytes] = []
         self.trouble: Exception | None = None
+        self.attempts = 0
         self.ledger = Ledger(home)
-        self.commands = Commands(self.ledger, dict.fromkeys(KINDS, doer), allowed=allowed, lay_down=self.lay_down)
+        self.commands = Commands(self.ledger, dict.fromkeys(KINDS, doer), allowed=allowed, lay_down=self.lay_down, joined=lambda: joined)
 
     def lay_down(self, _command: Taken, data: bytes) -> None:
+        self.attempts += 1
         if self.trouble is not None:
             raise self.trouble
         self.laid.append(data)
@@ -90,9 +93,38 @@ def test_a_command_is_done_once_and_told_until_no_server_sends_it_again(tmp_path
     again = Agent(tmp_path, doer)
     again.commands.take(SERVER, [told()])
     assert (again.said(), doer.began) == ({"c1": (ConfigStatus.APPLIED, "fine")}, 1)
-    later = Ledger(tmp_path, lambda: time.time() + 61 + REMEMBERED_SECS)
-    later.forget([SERVER])
-    assert (later.infos(SERVER), list((tmp_path / "agent" / "commands").iterdir())) == ([], [])
+
+
+def test_an_end_is_told_for_a_day_and_until_the_server_has_heard_it(tmp_path: Path) -> None:
+    now = [1e9]
+    ledger = Ledger(tmp_path, lambda: now[0])
+    ledger.take(SERVER, [told()])
+    now[0] += 10 * REMEMBERED_SECS  # an import took so long
+    ledger.heard(SERVER, ledger.infos(SERVER))
+    ended = ledger.put(replace(ledger.open[0], state="done", message="all of it"))
+    assert ended.ended_at == now[0]
+    for passed in (REMEMBERED_SECS + 1, 10 * REMEMBERED_SECS):  # the server is away
+        now[0] += passed
+        ledger.forget([SERVER])
+        assert [info.message for info in ledger.infos(SERVER)] == ["all of it"]
+    ledger.heard(SERVER, ledger.infos(SERVER))
+    ledger.forget([SERVER])
+    assert [info.message for info in ledger.infos(SERVER)] == ["all of it"], "the server may be killed before it has kept that"
+    now[0] += HEARD_SECS + 1
+    ledger.forget([SERVER])
+    assert (ledger.infos(SERVER), list((tmp_path / "agent" / "commands").iterdir())) == ([], [])
+
+
+def test_what_ended_is_remembered_for_a_day_although_the_server_has_heard_it(tmp_path: Path) -> None:
+    now = [1e9]
+    ledger = Ledger(tmp_path, lambda: now[0])
+    ledger.put(Taken(SERVER, "c1", "shop", "{}", now[0] - 10 * REMEMBERED_SECS, "done"))
+    ledger.heard(SERVER, ledger.infos(SERVER))
+    now[0] += REMEMBERED_SECS - 1
+    ledger.forget([SERVER])
+    assert len(ledger.infos(SERVER)) == 1
+    ledger.forget([])
+    assert ledger.infos(SERVER) == [], "the agent has left the server"
 
 
 def test_what_was_begun_before_a_restart_is_not_begun_again(tmp_path: Path) -> None:
@@ -131,13 +163,54 @@ def test_what_is_no_command_is_refused(tmp_path: Path, detail: dict[str, Any]) -
     assert agent.until(ConfigStatus.FAILED) == "this release does not know the command"
 
 
-def test_a_result_is_laid_down_before_the_command_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("kind", "status"), [("log-level", ConfigStatus.FAILED), ("import", ConfigStatus.APPLIED)])
+def test_of_several_servers_none_commands_the_agent_as_a_whole(tmp_path: Path, kind: str, status: ConfigStatus) -> None:
+    agent = Agent(tmp_path, Counting(Done("fine")), joined=2)
+    agent.commands.take(SERVER, [told(kind=kind, **({"config": "app", "paths": ["/var/log/app.log"]} if kind == "import" else {}))])
+    said = agent.until(status)
+    assert ("belongs to several servers" in said, said == "fine") == (kind != "import", kind == "import")
+
+
+class Surprised:
+    """Goes wrong as nobody foresaw."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def begin(self, _at: AtWork) -> Done | None:
+        raise self._error
+
+    follow = begin
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), KeyError("a bug")])
+def test_what_nobody_foresaw_in_a_command_ends_that_command_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("tailrace.agent.bystander.PAUSE_SECS", 0.01)
+    ended: list[object] = []
+    monkeypatch.setattr("threading.excepthook", ended.append)
+    agent = Agent(tmp_path, Surprised(error))
+    agent.commands.take(SERVER, [told("c1"), told("c2")])
+    with agent.commands.at_work():
+        wait_for(lambda: [status for status, _ in agent.said().values()] == [ConfigStatus.FAILED] * 2, "both", 60)
+    assert (ended, {message for _, message in agent.said().values()}) == (
+        [],
+        {"it went wrong in a way that is not foreseen; the log of the agent says how"},
+    )
+
+
+TROUBLES = [UnreachableError("away"), ApiError(503, "ServerBusy", ""), ApiError(429, "", ""), ApiError(400, "RequestTimeout", "")]
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_result_is_laid_down_before_the_command_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
     monkeypatch.setattr("tailrace.agent.control.commands.RETRY_SECS", 0.0)
     agent = Agent(tmp_path, Counting(Done("3 bytes", b"abc")))
-    agent.trouble = UnreachableError("away")
+    agent.trouble = trouble
     agent.commands.take(SERVER, [told()])
     with agent.commands.at_work():
-        wait_for(lambda: agent.ledger.open and agent.ledger.open[0].state == "running", "its begin", 60)
+        wait_for(lambda: agent.attempts > 1, "another attempt", 60)
         agent.trouble = None
         wait_for(lambda: agent.laid, "the result", 60)
         wait_for(lambda: agent.said()["c1"] == (ConfigStatus.APPLIED, "3 bytes"), "the end", 60)
@@ -199,19 +272,27 @@ def test_a_worker_that_is_not_at_work_yet_is_not_ended_for_a_restart() -> None:
 
 
 def test_a_log_level_holds_for_its_time_also_over_a_restart() -> None:
+    ours = logging.getLogger("tailrace")
     usual = telemetry.change_level("warning")
     try:
         command, detail = Taken(SERVER, "c1", "shop", "", 0.0, began_at=time.time()), LogLevel(secs=600)
         LogLevels().begin(AtWork(command, detail))
-        assert telemetry.change_level("warning") == "debug"
+        assert ours.level == logging.DEBUG
+        telemetry.override_level("")  # the process ends
         again = LogLevels()
         assert again.follow(AtWork(command, detail, here=False)) is None
-        assert telemetry.change_level("debug") == "debug"
+        assert telemetry.change_level("error") == "warning", "what a command changes is not what is usual"
+        assert ours.level == logging.DEBUG, "a setting that arrives meanwhile holds when the command is over"
         other, over = (Taken(SERVER, id_, "shop", "", 0.0, began_at=time.time() - 601) for id_ in ("c2", "c1"))
         assert again.follow(AtWork(other, detail)) == Done("another command has changed the level since")
         assert again.follow(AtWork(over, detail)) == Done("logged from level debug on for 600 s")
-        assert telemetry.change_level(usual) == "warning"
+        assert ours.level == logging.ERROR
+        telemetry.change_level("info")
+        again.begin(AtWork(other, detail))
+        again.follow(AtWork(other, detail))
+        assert ours.level == logging.INFO, "a second command goes back to what is usual by then"
     finally:
+        telemetry.override_level("")
         telemetry.change_level(usual)
 
 

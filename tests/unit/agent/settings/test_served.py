@@ -107,7 +107,7 @@ def test_what_is_withdrawn_while_the_machines_own_settings_are_wrong_is_withdraw
     own.write_text("cpu_usage_limit: much\n")
     agent.take(told(2, cpu_usage_limit=0.9))
     assert agent.take(ConfigDetail("shop@web", DELETED)) == []
-    agent.in_force.forget_servers([])
+    agent.in_force.belong_to([])
     assert agent.settings.cpu_usage_limit == 0.8
     own.unlink()
     agent.in_force.try_again()
@@ -124,10 +124,22 @@ def test_of_two_groups_the_first_by_name_wins(tmp_path: Path) -> None:
 def test_settings_of_a_server_that_was_left_are_forgotten(tmp_path: Path) -> None:
     agent = Agent(tmp_path)
     agent.take(told(1, cpu_usage_limit=0.8))
-    agent.in_force.forget_servers([SERVER])
+    agent.in_force.belong_to([SERVER])
     assert agent.settings.cpu_usage_limit == 0.8
-    agent.in_force.forget_servers([])
+    agent.in_force.belong_to([])
     assert agent.settings.cpu_usage_limit == 0.4
+
+
+def test_of_several_servers_none_has_a_say_also_after_a_restart(tmp_path: Path) -> None:
+    agent = Agent(tmp_path)
+    agent.take(told(1, cpu_usage_limit=0.8))
+    agent.in_force.belong_to([SERVER, "t" * 32])
+    assert (agent.settings.cpu_usage_limit, Agent(tmp_path).settings.cpu_usage_limit) == (0.4, 0.4)
+    (info,) = agent.take(told(2, cpu_usage_limit=0.9))
+    assert (info.version, info.message) == (2, "none of it holds while this agent belongs to several servers")
+    assert agent.settings.cpu_usage_limit == 0.4
+    agent.in_force.belong_to([SERVER])
+    assert (agent.settings.cpu_usage_limit, agent.in_force.infos(SERVER)[0].message) == (0.9, "")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 9}', '{"format": 1, "served": [{"server": 5}]}'])
