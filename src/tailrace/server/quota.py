@@ -45,8 +45,8 @@ class ProjectQuota(Quota):
     max_configs: int | None = Field(None, ge=0, le=1_000_000, description="How many collection configs there may be.")
     max_machine_groups: int | None = Field(None, ge=0, le=1_000_000, description="How many machine groups there may be.")
     queries_at_once: int | None = Field(None, ge=0, le=1000, description="Queries of one kind that run at the same time; others wait.")
-    query_secs: int | None = Field(None, ge=1, le=3600, description="Seconds of a query: then what was found is its answer, marked so.")
-    query_rows: int | None = Field(None, ge=0, le=1 << 50, description="Events that a query may read, likewise.")
+    query_secs: int | None = Field(None, ge=1, le=3600, description="Seconds of a query: a search answers with what it has, others fail.")
+    query_rows: int | None = Field(None, ge=0, le=1 << 50, description="Events that a query may read: then it answers with what it has.")
     query_memory_bytes: int | None = Field(
         None, ge=LEAST_QUERY_MEMORY, le=1 << 50, description="Memory of a query; one that needs more fails."
     )

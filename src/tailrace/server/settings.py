@@ -94,8 +94,8 @@ class Settings(BaseModel):
     project_queries_at_once: int = Field(
         0, ge=0, le=1000, description="Queries of one kind (searches, scans, SQL) of a project that run at the same time; 0: all but one."
     )
-    project_query_secs: int = Field(60, ge=1, le=3600, description="Seconds of a query: then what was found is its answer, marked so.")
-    project_query_rows: int = Field(0, ge=0, description="Events that a query may read, likewise; 0 is no bound.")
+    project_query_secs: int = Field(60, ge=1, le=3600, description="Seconds of a query: a search answers with what it has, others fail.")
+    project_query_rows: int = Field(0, ge=0, description="Events that a query may read: then it answers with what it has; 0: no bound.")
     project_query_memory_bytes: int = Field(
         2_147_483_648, ge=LEAST_QUERY_MEMORY, description="Memory of a query of a project; one that needs more fails."
     )

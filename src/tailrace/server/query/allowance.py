@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from tailrace.server.db.records import Project
 from tailrace.server.quota import ProjectQuota, chosen
 from tailrace.server.settings import Settings
-from tailrace.server.store.port import Limits
+from tailrace.server.store.port import Limits, Partial
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +18,15 @@ class Allowance:
     read_rows: int = 0
     at_once: int = 0
 
-    def limits(self, base: Limits) -> Limits:
-        """For what a user asks: when time or rows are used up, what was found by then is the answer, marked."""
+    def limits(self, base: Limits, partial: Partial = "never") -> Limits:
+        """For what a user asks. `partial`: which of them end it with what was found by then, marked."""
         return replace(
-            base,
-            seconds=self.seconds or base.seconds,
-            memory=self.memory or base.memory,
-            read_rows=self.read_rows,
-            at_once=self.at_once,
-            partial=True,
+            base, seconds=self.seconds or base.seconds, memory=self.memory or base.memory, read_rows=self.read_rows, partial=partial
         )
+
+    def in_turn(self, limits: Limits) -> Limits:
+        """With how many may run at a time: of searches, scans and SQL, whatever else bounds them."""
+        return limits if limits.pool in ("export", "pull") else replace(limits, at_once=self.at_once)
 
 
 UNBOUNDED = Allowance()

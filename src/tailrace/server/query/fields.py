@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tailrace.server.query.search.predicate import Binder
-from tailrace.server.query.service import LIGHT, Queries
+from tailrace.server.query.service import SCAN, Queries
 from tailrace.server.query.sql.values import as_text
 from tailrace.server.query.tailing import number
 from tailrace.server.query.window import Window
-from tailrace.server.store.port import TAG_PREFIX, EngineQuery, TableSpec
+from tailrace.server.store.port import TAG_PREFIX, EngineQuery, Partial, TableSpec
 from tailrace.server.store.schema import table_name
 
 MAX_FIELDS = 1_000
@@ -62,22 +62,22 @@ class Seen:
         return Statistics(number(events), number(present), number(distinct), await self._top(value, there, binder))
 
     async def values(self, field: str, prefix: str) -> list[str]:
-        """The most frequent values of a field that begin so, whatever their case."""
+        """The most frequent values of a field that begin so, whatever their case; among the first events, where it may not read all."""
         binder = Binder()
         value, there = _place(field, binder)
         begins = f"startsWith(lower({value}), lower({binder.bind(prefix)}))"
-        return [found for found, _ in await self._top(value, f"{there} AND {begins}", binder)]
+        return [found for found, _ in await self._top(value, f"{there} AND {begins}", binder, "rows")]
 
-    async def _top(self, value: str, condition: str, binder: Binder) -> list[tuple[str, int]]:
+    async def _top(self, value: str, condition: str, binder: Binder, partial: Partial = "never") -> list[tuple[str, int]]:
         text = f"SELECT {value} AS value, count() AS events {self._from(binder)} AND {condition} GROUP BY value ORDER BY events DESC, value"
-        return [(as_text(each), number(events)) for each, events in await self._ask(f"{text} LIMIT {TOP}", binder)]
+        return [(as_text(each), number(events)) for each, events in await self._ask(f"{text} LIMIT {TOP}", binder, partial)]
 
     def _from(self, binder: Binder) -> str:
         return f"FROM {table_name(self.table.logstore)} WHERE {' AND '.join(self.window.conditions(self.table, self.search, binder))}"
 
-    async def _ask(self, text: str, binder: Binder) -> Sequence[Sequence[object]]:
-        """All user text is bound."""
-        return (await self.queries.run(EngineQuery(text, binder.parameters, limits=LIGHT))).rows
+    async def _ask(self, text: str, binder: Binder, partial: Partial = "never") -> Sequence[Sequence[object]]:
+        """All user text is bound. A scan, whatever the search: each event that it finds is read. Counts are whole, or it fails."""
+        return (await self.queries.run(EngineQuery(text, binder.parameters, limits=self.queries.limits(SCAN, partial)))).rows
 
 
 def _place(field: str, binder: Binder) -> tuple[str, str]:

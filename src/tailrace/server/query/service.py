@@ -18,7 +18,7 @@ from tailrace.server.query.sql.contract import Type
 from tailrace.server.query.sql.series import Series
 from tailrace.server.query.sql.values import as_sls, as_text
 from tailrace.server.query.window import ALL_TIME, NS, Window
-from tailrace.server.store.port import EngineQuery, Limits, Rows, Store, TableSpec
+from tailrace.server.store.port import EngineQuery, Limits, Partial, Rows, Store, TableSpec
 from tailrace.server.store.schema import table_name
 
 LIGHT = Limits("light", seconds=30.0, memory=1 << 30, rows=100_000)
@@ -28,7 +28,7 @@ ANALYTICS = Limits("analytics", seconds=60.0, memory=2 << 30, rows=1_000_000, by
 MAX_LINES = 100
 _WITH_PACK_META = re.compile(r"\s*with_pack_meta\s*", re.IGNORECASE)
 # Engine errors that the statement is to blame for, by what they are about: all else is ours.
-_TIME_EXCEEDED, _TOO_MUCH_MEMORY, _TOO_LARGE, _CANCELLED = {159, 160}, {241}, {396}, {394}
+_TIME_EXCEEDED, _TOO_MUCH_MEMORY, _TOO_LARGE, _CANCELLED, _TOO_MANY_ROWS = {159, 160}, {241}, {396}, {394}, {158}
 _OF_ALL = re.compile(r"\(total\) memory limit exceeded|memory limit \(total\) exceeded", re.IGNORECASE)
 """All of the engine's memory is used up, whoever uses it: a smaller query may be no better off."""
 _OURS = {0, 32, 33, 75, 76, 173, 198, 209, 210, 243, 246, 1000, 1001}
@@ -56,7 +56,7 @@ class Answer:
     read_bytes: int = 0
     elapsed: float = 0.0
     partial: bool = False
-    """Whether time or rows were used up before everything was read."""
+    """Whether rows, or the time of a search for events, were used up before everything was read."""
     unindexed: tuple[str, ...] = ()
     """Fields that the search asks for without an index, `*` for all: their events were read one by one."""
 
@@ -118,7 +118,7 @@ class Queries:
         def first(count: int, limits: Limits) -> Awaitable[Rows]:
             return self.run(EngineQuery(text, {**binder.parameters, "count": count}, limits=limits))
 
-        found, _ = await Portion(page.line, self._searching(binder)).ask(first)
+        found, _ = await Portion(page.line, self._searching(binder, "rows and time")).ask(first)
         return _answer(await asyncio.to_thread(_made_events, found.rows, pack_meta=pack_meta), found, binder, search)
 
     async def analyse(
@@ -141,7 +141,7 @@ class Queries:
         """`window` is where gaps of a time series are filled."""
         statement = await asyncio.to_thread(compile_sql, sql, visible, binder)
         found = await self.run(
-            EngineQuery(statement.text, binder.parameters, "trino", self._allowance.limits(ANALYTICS), time_zone=self._time_zone),
+            EngineQuery(statement.text, binder.parameters, "trino", self.limits(ANALYTICS, "rows"), time_zone=self._time_zone),
             statement.inner_names,
         )
         cells = [(key, engine_type, kind) for (key, kind), engine_type in zip(statement.columns, found.types, strict=False)]
@@ -165,13 +165,18 @@ class Queries:
             f"SELECT {histogram.number_of(window)} AS number, count() FROM {table_name(table.logstore)}"  # noqa: S608
             f" WHERE {' AND '.join(conditions)} GROUP BY number"
         )
-        found = await self.run(EngineQuery(text, binder.parameters, limits=self._searching(binder)))
+        found = await self.run(EngineQuery(text, binder.parameters, limits=self._searching(binder, "rows")))
         counts = [(int(str(number)), int(str(count))) for number, count in found.rows]
         return Counts(histogram.intervals(window, counts), found.partial, tuple(binder.unindexed))
 
-    def _searching(self, binder: Binder) -> Limits:
-        """Searches that no index helps have handles of their own: others do not wait for them."""
-        return self._allowance.limits(LIGHT if all(binder.unindexed.values()) else SCAN)
+    def _searching(self, binder: Binder, partial: Partial) -> Limits:
+        """Searches that no index helps have handles of their own: others do not wait for them. Only events come out one by one: what counts
+        or sorts has nothing to show before its end, and fails when its time is over."""
+        return self.limits(SCAN if binder.scans else LIGHT, partial)
+
+    def limits(self, base: Limits, partial: Partial = "never") -> Limits:
+        """Those of a limit class as the project that asks may use them (`Allowance.limits`)."""
+        return self._allowance.limits(base, partial)
 
     async def topics(self, table: TableSpec, after: str, count: int) -> list[str]:
         """Names of topics in order, those that come after `after`."""
@@ -217,8 +222,9 @@ class Queries:
     async def run(self, query: EngineQuery, names: Mapping[str, str] | None = None) -> Rows:
         """One statement under an id of its own; cancelled in the engine when the caller goes away."""
         query_id = secrets.token_hex(12)
+        limits = self._allowance.in_turn(query.limits)
         try:
-            return await self._store.query(replace(query, query_id=query_id, tenant=self._allowance.tenant))
+            return await self._store.query(replace(query, query_id=query_id, tenant=self._allowance.tenant, limits=limits))
         except asyncio.CancelledError:
             await self._store.cancel(query_id)
             raise
@@ -233,10 +239,10 @@ def _visible(table: TableSpec, window: Window, search: str, binder: Binder) -> V
 def explain(error: EngineError, query: EngineQuery, names: Mapping[str, str]) -> Exception:
     """What an engine's refusal means for the one who asked."""
     code = error.engine_code
-    if code in _TIME_EXCEEDED:
-        return ApiError(
-            400, "ParameterInvalid", f"the query took longer than {query.limits.seconds:.0f} s: narrow the time range or the search"
-        )
+    if code in _TIME_EXCEEDED | _TOO_MANY_ROWS:
+        limits = query.limits
+        used = f"reads more than {limits.read_rows} events" if code in _TOO_MANY_ROWS else f"took longer than {limits.seconds:g} s"
+        return ApiError(400, "ParameterInvalid", f"the query {used}: narrow the time range or the search")
     if code in _TOO_MUCH_MEMORY:
         return _without_memory(error)
     if code in _TOO_LARGE:

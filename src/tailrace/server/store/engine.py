@@ -28,6 +28,8 @@ from tailrace.server.store.turns import Turns, Use
 
 OVERTIME, OVERTIME_SECS = 2, 10.0
 """Where the engine does not stop at its time, as in the middle of a long sort, it is told to at twice that and a few seconds."""
+CANCEL_EVERY = 1.0
+"""It is told again: a query that was about to begin does not hear it."""
 TIMEOUT_EXCEEDED = 159
 """The engine's code for it."""
 HEAVY = frozenset({"scan", "analytics", "export"})
@@ -66,6 +68,8 @@ class Engine:
         self._keeper: asyncio.Task[None] | None = None
         self._open: set[asyncio.Future[None]] = set()
         """Queries that are not answered yet."""
+        self._ending: set[asyncio.Task[None]] = set()
+        """Those of them that nobody waits for any more."""
         self._cores, self._heavy = os.cpu_count() or 1, 0
         """`_heavy`: threads of heavy queries at work."""
         self._turns = {name: Turns(size) for name, size in self.settings.pools.items()}
@@ -83,6 +87,8 @@ class Engine:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
         await self._stop()
+        if self._ending:
+            await asyncio.wait([*self._ending])
 
     @property
     def is_up(self) -> bool:
@@ -111,12 +117,13 @@ class Engine:
     async def query(self, query: EngineQuery) -> Rows:
         """Raises EngineError, BusyError and ApiError 403 when too many queries of its limit class wait already."""
         limits = query.limits
-        with self._asked():
-            async with self._turns[limits.pool].turn(query.tenant, limits.at_once):
-                with self._threads(limits.pool) as threads:
-                    answer, payload = await self._within(self._request(query, threads))
+        async with contextlib.AsyncExitStack() as held:
+            held.enter_context(self._asked())
+            await held.enter_async_context(self._turns[limits.pool].turn(query.tenant, limits.at_once))
+            threads = held.enter_context(self._threads(limits.pool))
+            answer, payload = await self._within(self._request(query, threads), held)
         made = await asyncio.to_thread(_decode, answer, payload) if len(payload) > 1 << 18 else _decode(answer, payload)
-        return replace(made, partial=limits.partial and _used_up(answer, limits))
+        return replace(made, partial=_used_up(answer, limits))
 
     def _request(self, query: EngineQuery, threads: int) -> frames.Query:
         limits = query.limits
@@ -128,8 +135,9 @@ class Engine:
 
     @contextlib.contextmanager
     def _threads(self, pool: frames.Pool) -> Generator[int]:
-        """How many a query may have: heavy ones together about as many as there are cores, so that a light one always gets its share."""
-        threads = max(1, self._cores - self._heavy) if pool in HEAVY else self._cores
+        """How many a query may have: heavy ones together about as many as there are cores, so that a light one always gets its share.
+        Each gets half of what is left, never all: it keeps them for its whole life, and the next one is under the same limit of time."""
+        threads = max(1, (self._cores - self._heavy) // 2) if pool in HEAVY else self._cores
         held = threads if pool in HEAVY else 0
         self._heavy += held
         try:
@@ -137,17 +145,30 @@ class Engine:
         finally:
             self._heavy -= held
 
-    async def _within(self, request: frames.Query) -> tuple[frames.Answer, bytes]:
-        """Cancelled in the engine when whoever asked goes away, and when the engine does not notice by itself that time is over."""
+    async def _within(self, request: frames.Query, held: contextlib.AsyncExitStack) -> tuple[frames.Answer, bytes]:
+        """Cancelled in the engine when whoever asked goes away, and when the engine does not notice by itself that time is over. What the
+        query holds is given back when the engine has really let go of it."""
+        answering = self._send(request)
         try:
             async with asyncio.timeout(request.seconds * OVERTIME + OVERTIME_SECS):
-                return await self._ask(request)
+                return _checked(*await asyncio.shield(answering))
         except asyncio.CancelledError:
-            await self.cancel(request.query_id)
+            self._end(request.query_id, answering, held.pop_all())
             raise
         except TimeoutError:
-            await self.cancel(request.query_id)
+            self._end(request.query_id, answering, held.pop_all())
             raise EngineError("the query does not end", engine_code=TIMEOUT_EXCEEDED) from None
+
+    def _end(self, query_id: str, answering: asyncio.Future[tuple[frames.Answer, bytes]], held: contextlib.AsyncExitStack) -> None:
+        async def ended() -> None:
+            async with held:
+                while not answering.done():
+                    await self.cancel(query_id)
+                    await asyncio.wait([answering], timeout=CANCEL_EVERY)
+
+        task = asyncio.create_task(ended(), name="engine-query-ending")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     def use(self) -> dict[str, Mapping[str, Use]]:
         """By limit class and tenant: the queries at work and those that wait."""
@@ -178,19 +199,18 @@ class Engine:
         return self._next_id
 
     async def _ask(self, request: frames.Request) -> tuple[frames.Answer, bytes]:
+        return _checked(*await self._send(request))
+
+    def _send(self, request: frames.Request) -> asyncio.Future[tuple[frames.Answer, bytes]]:
+        """The answer to come, or EngineGoneError."""
         writer = self._writer
         if writer is None or not self.is_up:
             raise EngineGoneError
         future: asyncio.Future[tuple[frames.Answer, bytes]] = asyncio.get_running_loop().create_future()
         self._waiting[request.id] = future
-        try:
-            writer.write(frames.frame(request))
-            answer, body = await future
-        finally:
-            self._waiting.pop(request.id, None)
-        if answer.error:
-            raise EngineError(answer.error, engine_code=answer.code)
-        return answer, body
+        future.add_done_callback(lambda _: self._waiting.pop(request.id, None))
+        writer.write(frames.frame(request))
+        return future
 
     # --- the process ------------------------------------------------------------------------------------------------------------
     async def _start(self) -> asyncio.StreamReader:
@@ -293,7 +313,14 @@ async def _receive(reader: asyncio.StreamReader) -> tuple[frames.Answer, bytes]:
 
 def _used_up(answer: frames.Answer, limits: Limits) -> bool:
     """The engine does not say that it has stopped early. What ended by itself at the very bound counts as such, too."""
-    return answer.elapsed >= limits.seconds or 0 < limits.read_rows <= answer.read_rows
+    rows = limits.partial != "never" and 0 < limits.read_rows <= answer.read_rows
+    return rows or (limits.partial == "rows and time" and answer.elapsed >= limits.seconds)
+
+
+def _checked(answer: frames.Answer, body: bytes) -> tuple[frames.Answer, bytes]:
+    if answer.error:
+        raise EngineError(answer.error, engine_code=answer.code)
+    return answer, body
 
 
 def _decode(answer: frames.Answer, payload: bytes) -> Rows:

@@ -66,11 +66,12 @@ def insert_settings(token: str) -> str:
 
 def query_settings(request: frames.Query) -> list[str]:
     """Limits first, then the dialect, then read-only: from there on nothing can be changed and no file or network be reached."""
-    beyond = "break" if request.partial else "throw"
+    beyond_rows = "throw" if request.partial == "never" else "break"
+    beyond_time = "break" if request.partial == "rows and time" else "throw"
     limits = (
         f"SET max_threads = {request.threads},"
-        f" max_execution_time = {request.seconds:.3f}, timeout_overflow_mode = '{beyond}',"
-        f" max_rows_to_read = {request.read_rows}, read_overflow_mode = '{beyond}', timeout_before_checking_execution_speed = 0,"
+        f" max_execution_time = {request.seconds:.3f}, timeout_overflow_mode = '{beyond_time}',"
+        f" max_rows_to_read = {request.read_rows}, read_overflow_mode = '{beyond_rows}', timeout_before_checking_execution_speed = 0,"
         f" max_memory_usage = {request.memory}, max_bytes_before_external_group_by = {request.memory // 2},"
         f" max_bytes_before_external_sort = {request.memory // 2}, max_result_rows = {request.rows}, max_result_bytes = {request.bytes},"
         " result_overflow_mode = 'throw',"

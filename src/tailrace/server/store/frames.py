@@ -12,6 +12,8 @@ import msgspec
 
 PREFIX = struct.Struct("<IQ")
 Pool: TypeAlias = Literal["light", "scan", "analytics", "export", "pull"]
+Partial: TypeAlias = Literal["never", "rows", "rows and time"]
+"""Which limits end a query with a part of its answer."""
 
 
 class Execute(msgspec.Struct, tag=True, array_like=True):
@@ -45,7 +47,7 @@ class Query(msgspec.Struct, tag=True, array_like=True):
     rows: int
     bytes: int
     read_rows: int
-    partial: bool
+    partial: Partial
     threads: int
     query_id: str
     time_zone: str

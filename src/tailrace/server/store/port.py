@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from tailrace.pipeline.contract import Identity
+from tailrace.server.store.frames import Partial, Pool
 from tailrace.server.store.gaps import Check
 from tailrace.server.store.turns import Use
 
@@ -140,7 +141,7 @@ class Committed(enum.Enum):
 class Limits:
     """What one query may use. `pool` names its limit class; each has its own handles."""
 
-    pool: Literal["light", "scan", "analytics", "export", "pull"] = "light"
+    pool: Pool = "light"
     seconds: float = 30.0
     memory: int = 1 << 30
     rows: int = 1_000_000
@@ -148,8 +149,8 @@ class Limits:
     """Of the answer, as the engine holds it; 0 is no bound."""
     read_rows: int = 0
     """Rows that it may read; 0 is no bound."""
-    partial: bool = False
-    """Whether a query that has used up its seconds or `read_rows` answers with what it has found by then (`Rows.partial`), or fails."""
+    partial: Partial = "never"
+    """What ends a query with what it has found by then (`Rows.partial`), its `read_rows` or its seconds too; else it fails."""
     at_once: int = 0
     """How many queries of its tenant may run at the same time in its pool; 0: as many as one tenant can have."""
 

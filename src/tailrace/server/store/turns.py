@@ -59,8 +59,9 @@ class Turns:
                 self._free += 1
                 self._hand_on()
         finally:
-            if not (mine.running or mine.waiting or mine.refused):
-                self._tenants.pop(tenant, None)
+            # It may be another by now: one that had nothing left went away while its last one was about to learn that it is cancelled.
+            if self._tenants.get(tenant) is mine and not (mine.running or mine.waiting or mine.refused):
+                del self._tenants[tenant]
 
     def use(self) -> Mapping[str, Use]:
         """By tenant, of those that have anything here."""

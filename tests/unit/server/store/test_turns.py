@@ -120,6 +120,26 @@ async def test_who_is_given_a_handle_as_it_goes_away_gives_it_back() -> None:
     assert line.running == ["c1"]
 
 
+async def test_no_one_waits_for_ever_because_another_was_cancelled_as_the_last_turn_ended() -> None:
+    line = Line(1)
+    for name in ("a1", "a2"):
+        await line.ask(name)
+    line._ends["a1"].set()
+    line._ends["a3"] = asyncio.Event()
+    line._tasks["a3"] = asyncio.create_task(line._hold("a3", 0))
+    line._tasks["a2"].cancel()  # all three in one round
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert line.running == ["a3"]
+    for name in ("a4", "a5"):
+        await line.ask(name)
+    for name in ("a3", "a4"):
+        line._ends[name].set()
+        for _ in range(4):
+            await asyncio.sleep(0)
+    assert line.running == ["a5"]
+
+
 async def test_too_many_of_one_tenant_are_refused_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "MAX_WAITING", 2)
     line = Line(1)

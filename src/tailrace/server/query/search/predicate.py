@@ -25,8 +25,10 @@ class Binder:
 
     def __init__(self, prefix: str = "p") -> None:
         self.parameters: dict[str, object] = {}
-        self.unindexed: dict[str, bool] = {}
-        """Fields that have no index of their own, `*` for all; True where another index leads to their events."""
+        self.unindexed: dict[str, None] = {}
+        """Fields that have no index of their own, `*` for all, in order."""
+        self.scans = False
+        """Whether no index leads to the events of some part of it: they are read one by one."""
         self._prefix = prefix
         self._names: dict[tuple[str, object], str] = {}
 
@@ -82,23 +84,39 @@ class Predicates:
     table: TableSpec
     binder: Binder
     _fields: dict[str, FieldIndex] = field(init=False)
+    _one_by_one: bool = field(init=False, default=False)
+    """Whether the leaf at hand has a part that no index leads to."""
 
     def __post_init__(self) -> None:
         self._fields = {index.key: index for index in self.table.fields}
 
     def write(self, node: Node) -> str:
         """The condition of a whole tree, `1` for everything. Raises ApiError(400, ParameterInvalid) where word and index do not fit."""
+        condition, led = self._write(node)
+        self.binder.scans |= led is False
+        return condition
+
+    def _write(self, node: Node) -> tuple[str, bool | None]:
+        """With whether an index leads to its events; None where that takes none: all of them, or all but some that an index knows."""
         match node:
             case Everything():
-                return TRUE
+                return TRUE, None
             case And(items):
-                return _joined(map(self.write, items), "AND", neutral=TRUE, deciding=FALSE)
+                conditions, led = self._each(items)
+                return _joined(conditions, "AND", neutral=TRUE, deciding=FALSE), True if True in led else False if False in led else None
             case Or(items):
-                return _joined(map(self.write, items), "OR", neutral=FALSE, deciding=TRUE)
+                conditions, led = self._each(items)
+                return _joined(conditions, "OR", neutral=FALSE, deciding=TRUE), False if False in led else None if None in led else True
             case Not(item):
-                return _negated(self.write(item))
+                condition, led_to_it = self._write(item)
+                return _negated(condition), False if led_to_it is False else None
             case _:
-                return self._leaf(node)
+                self._one_by_one = False
+                return self._leaf(node), not self._one_by_one
+
+    def _each(self, items: Iterable[Node]) -> tuple[list[str], list[bool | None]]:
+        written = [self._write(item) for item in items]
+        return [condition for condition, _ in written], [led for _, led in written]
 
     def _leaf(self, node: Leaf) -> str:
         if isinstance(node, Range):
@@ -122,7 +140,7 @@ class Predicates:
             return self._find(_Text(schema.line_scope(line), True, indexes, False, cutting, line.case_sensitive), node)
         texts = [index for index in self.table.fields if index.type in ("text", "json") and not index.parent]
         if not texts:
-            self.binder.unindexed["*"] = False
+            self.binder.unindexed["*"] = None
             return self._find(_Text("mapValues(fields)", several=True), node)
         return "(" + " OR ".join(self._find(self._text(index.key, index), node) for index in texts) + ")"
 
@@ -139,8 +157,8 @@ class Predicates:
             return _Text(f"tags[{self.binder.bind(key.removeprefix(TAG_PREFIX))}]")
         value = self._field(key)
         line = self.table.line
-        self.binder.unindexed[key] = line is not None and bool(line.tokens) and line.covers(key)
-        if line is None or not self.binder.unindexed[key]:
+        self.binder.unindexed[key] = None
+        if line is None or not line.tokens or not line.covers(key):
             return _Text(value)
         return _Text(value, False, self._line_indexes(line), True, Cutting(line.tokens, line.chinese), line.case_sensitive)
 
@@ -148,6 +166,8 @@ class Predicates:
         return (schema.line_values(line), *(self._fields[key].column for key in line.without))
 
     def _find(self, text: _Text, node: Term | Phrase | Pattern) -> str:
+        if not (text.indexes and _has_certain_token(text.cutting, node)):
+            self._one_by_one = True
         match node:
             case Pattern():
                 return self._tokens_like(text, node.pieces)
@@ -185,8 +205,7 @@ class Predicates:
         found: list[str] = []
         for word in text.cutting.patterns(pieces):
             literal = "".join(piece for piece in word if isinstance(piece, str))
-            certain = not any(isinstance(piece, Wild) for piece in word)
-            found.append(self._term(text, literal) if certain else self._token_like(text, word))
+            found.append(self._term(text, literal) if _is_certain(word) else self._token_like(text, word))
         return _joined(sorted(found, key=lambda condition: "match(" in condition), "AND", neutral=TRUE, deciding=FALSE)
 
     def _token_like(self, text: _Text, pieces: Pieces) -> str:
@@ -199,6 +218,7 @@ class Predicates:
         return text.each(f"position(<x>, {self.binder.bind(text.fold_text(wanted))}) > 0")
 
     def _empty(self, key: str) -> str:
+        self._one_by_one = True
         if key in ("__source__", "__topic__"):
             return f"{key.strip('_')} = ''"
         part = self._json_part(key)
@@ -206,7 +226,7 @@ class Predicates:
             return f"({part.there} AND {part.text} = '')"
         container, name = ("tags", key.removeprefix(TAG_PREFIX)) if key.startswith(TAG_PREFIX) else ("fields", key)
         if container == "fields" and key not in self._fields:
-            self.binder.unindexed[key] = True
+            self.binder.unindexed[key] = None
         value = self._field(name) if container == "fields" else f"tags[{self.binder.bind(name)}]"
         return f"(has(mapKeys({container}), {self.binder.bind(name)}) AND {value} = '')"
 
@@ -233,6 +253,7 @@ class Predicates:
         index = self._fields.get(key)
         if index is not None and index.type in ("long", "double"):
             return f"isNotNull({index.column})"
+        self._one_by_one = True
         if key in ("__source__", "__topic__"):
             return f"{key.strip('_')} != ''"
         if key.startswith(TAG_PREFIX):
@@ -241,7 +262,7 @@ class Predicates:
         if part is not None:
             return part.there
         if index is None:
-            self.binder.unindexed[key] = True
+            self.binder.unindexed[key] = None
         return f"has(mapKeys(fields), {self.binder.bind(key)})"
 
     def _range(self, node: Range) -> str:
@@ -253,6 +274,7 @@ class Predicates:
                 f"cannot compare `{node.field}` with a number at character {node.position}: it is text; index it as long or double",
             )
         part = self._json_part(node.field)
+        self._one_by_one = index is None
         if index is not None:
             column = index.column
         elif part is not None:
@@ -260,7 +282,7 @@ class Predicates:
         elif node.field.startswith(TAG_PREFIX):
             column = f"toFloat64OrNull(tags[{self.binder.bind(node.field.removeprefix(TAG_PREFIX))}])"
         else:
-            self.binder.unindexed[node.field] = False
+            self.binder.unindexed[node.field] = None
             column = f"toFloat64OrNull({self._field(node.field)})"
         if node.low is not None and node.low == node.high:
             both = node.low_inclusive and node.high_inclusive
@@ -286,6 +308,15 @@ def _joined(conditions: Iterable[str], operator: str, *, neutral: str, deciding:
     if len(found) < 2:
         return found[0] if found else neutral
     return "(" + f" {operator} ".join(found) + ")"
+
+
+def _has_certain_token(cutting: Cutting, node: Term | Phrase | Pattern) -> bool:
+    """Whether there is one that an index can be asked for."""
+    return any(map(_is_certain, cutting.patterns(node.pieces))) if isinstance(node, Pattern) else bool(cutting.words(node.text))
+
+
+def _is_certain(word: Pieces) -> bool:
+    return not any(isinstance(piece, Wild) for piece in word)
 
 
 def _negated(condition: str) -> str:
