@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,6 +112,13 @@ class Agent:
     def log(self) -> str:
         path = self.directory / "agent.log"
         return path.read_text() if path.exists() else ""
+
+
+def contents(paths: Iterable[Path]) -> Iterator[bytes]:
+    """What is in these files of a process at work; one that it removes or renames meanwhile is left out."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield path.read_bytes()
 
 
 def wait_for(condition: Callable[[], object], what: str = "", timeout: float = WAIT_SECS) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.agent.running import wait_for
+from tests.integration.agent.running import contents, wait_for
 
 
 class RotatingWriter(threading.Thread):
@@ -69,7 +69,7 @@ def test_killed_ten_times_while_a_rotating_file_is_written(agent, sink, pattern)
 
 
 def size(out):
-    return sum(path.stat().st_size for path in out.parent.glob("events.jsonl*"))
+    return sum(len(data) for data in contents(out.parent.glob("events.jsonl*")))
 
 
 def test_the_file_flusher_repeats_nothing_after_kill(agent, sink):

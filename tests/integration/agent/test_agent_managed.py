@@ -16,7 +16,7 @@ from aliyun.log.logtail_pipeline_config_detail import LogtailPipelineConfigDetai
 
 from tailrace.agent.control.socket import ask
 from tests.conftest import RunningServer
-from tests.integration.agent.running import wait_for
+from tests.integration.agent.running import contents, wait_for
 from tests.integration.agent.test_agent_joins import INDEX, Remote
 
 GROUP, CONFIG = "web", "app-logs"
@@ -54,7 +54,7 @@ class Managed(Remote):
     @property
     def given(self) -> list[dict[str, Any]]:
         """What it has of the server's, as it lies on its disk."""
-        return [json.loads(path.read_text()) for path in sorted((self.home / "agent" / "configs").glob("*.json"))]
+        return [json.loads(data) for data in contents(sorted((self.home / "agent" / "configs").glob("*.json")))]
 
     def counted(self, what: str = "count(*)") -> int:
         body = json.dumps({"from": 1, "to": 2**31, "query": f"* | select {what} as n", "line": 100, "offset": 0}).encode()

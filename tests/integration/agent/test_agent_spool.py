@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.agent.running import wait_for
+from tests.integration.agent.running import contents, wait_for
 from tests.integration.agent.test_agent_delivery import must_be_each_once, numbered
 
 
 def kept_bytes(home: Path) -> int:
-    return sum(path.stat().st_size for path in (home / "agent" / "spool").glob("*/*.seg"))
+    return sum(len(data) for data in contents((home / "agent" / "spool").glob("*/*.seg")))
 
 
 def test_what_was_read_of_a_deleted_file_survives_a_kill_though_no_pipeline_names_its_target_any_more(agent, sink):
