@@ -14,6 +14,9 @@ from tailrace.cli.up.screen import screen, size
 from tailrace.cli.up.survey import survey
 from tailrace.errors import UsageError
 
+SERVED = {"endpoint": "http://127.0.0.1:1", "key_id": "KEY", "project": "default", "logstore": "logs"}
+"""What the screen says of the server."""
+
 
 @pytest.fixture
 def logs(tmp_path: Path) -> Path:
@@ -109,6 +112,15 @@ def test_a_pattern_without_a_file_is_told(tmp_path: Path, logs: Path):
     assert survey(home_for(tmp_path, logs, "/nonexistent/*.log")).unmatched == ["/nonexistent/*.log"]
 
 
+def test_a_packed_file_that_is_named_is_told_with_the_way_to_load_it(tmp_path: Path, logs: Path):
+    packed = logs / "old.log.1.gz"
+    packed.write_bytes(b"\x1f\x8b")
+    home = home_for(tmp_path, str(packed))
+    shown = screen(home, survey(home), OwnPipelines(), **SERVED)
+    assert "agent import" in shown.split(f"`{packed}` is left out")[1]
+    assert "as soon as one appears" not in shown
+
+
 def test_files_that_may_not_be_read_are_told_with_the_remedy(tmp_path: Path, logs: Path, monkeypatch):
     secret = str(logs / "a.log")
     monkeypatch.setattr(os, "access", lambda path, _mode: path != secret)  # root may read everything
@@ -116,15 +128,7 @@ def test_files_that_may_not_be_read_are_told_with_the_remedy(tmp_path: Path, log
     found = survey(home)
     assert found.unreadable == [secret]
     assert secret not in found.sizes
-    shown = screen(
-        home,
-        found,
-        OwnPipelines(["nginx"], {"bad.yaml": "unknown key `x`"}),
-        endpoint="http://127.0.0.1:1",
-        key_id="KEY",
-        project="default",
-        logstore="logs",
-    )
+    shown = screen(home, found, OwnPipelines(["nginx"], {"bad.yaml": "unknown key `x`"}), **SERVED)
     assert f"unreadable 1: {secret}" in shown
     assert "group" in shown
 

@@ -1,5 +1,6 @@
 """What `tailrace up` collects: patterns of files, and the pipeline file that says so to the agent."""
 
+import fnmatch
 import glob
 import os
 from dataclasses import dataclass, field
@@ -44,6 +45,11 @@ def patterns(home: Home) -> list[str]:
     """All that is collected, this machine's logs first."""
     wanted = [MACHINE_LOGS] if home.machine_logs else []
     return [*wanted, *(pattern for pattern in home.collect if pattern not in wanted)]
+
+
+def is_no_text(pattern: str) -> bool:
+    """Whether all that it matches is left out for its name."""
+    return any(fnmatch.fnmatch(Path(pattern).name, name) for name in NOT_TEXT)
 
 
 def check(home: Home) -> None:

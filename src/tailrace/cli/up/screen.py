@@ -8,7 +8,7 @@ from typing import Final
 
 from tailrace import __version__, batch
 from tailrace.cli.home import DEFAULT, Home
-from tailrace.cli.up.collection import OwnPipelines, patterns
+from tailrace.cli.up.collection import OwnPipelines, is_no_text, patterns
 from tailrace.cli.up.survey import Survey
 
 SHOWN_PATHS: Final = 3
@@ -51,8 +51,11 @@ def _collected(home: Home, found: Survey) -> Iterator[tuple[str, str]]:
         yield "collects", f"nothing yet: no file matches {_some(patterns(home))}; name others with --collect PATH"
     else:
         yield "collects", f"{files(len(found.sizes))}, {size(found.bytes)}: {_some(patterns(home))}"
-    for pattern in found.unmatched if found.sizes else ():
-        yield "", f"`{pattern}` matches no file yet; it is collected as soon as one appears"
+    for pattern in found.unmatched:
+        if is_no_text(pattern):
+            yield "", f"`{pattern}` is left out: it is packed or no text; `{command(home, f'agent import {pattern}')}` loads a .gz or .zst"
+        elif found.sizes:
+            yield "", f"`{pattern}` matches no file yet; it is collected as soon as one appears"
     if found.unreadable:
         yield "unreadable", f"{len(found.unreadable)}: {_some(found.unreadable)}"
         yield "", REMEDY
