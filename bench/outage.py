@@ -1,11 +1,12 @@
 """An outage with ten times more data than the spool, through the real agent at its default limits (0.4 core, 384 MB).
 
-    python bench/outage.py [--mb-per-sec 3] [--mb 2000] [--spool-mb 200] [--set KEY=VALUE]
+    python bench/outage.py [--mb-per-sec 3] [--mb 2000] [--spool-mb 200] [--lines simple|nginx] [--set KEY=VALUE] [--pure]
 
-Lines of 512 bytes are appended to four files; another file gets ten short lines a second for another target. One target is out until so many MB
-were written, then it is back while the writing goes on, until nothing waits. Shown are the worker's memory through the outage, how fast it caught
-up, the time from write to arrival at the other target, and which of its limits held it back. SystemExit when a line is lost, repeated, torn or out
-of its stream's order. Prints a table and a JSON line; `--mb-per-sec` up to where catch-up falls below three times the input is what the limits bear.
+Lines are appended to four files: simple ones of 512 bytes, or nginx's of 256, which a regex takes apart into ten fields. Another file gets ten short
+lines a second for another target. `--pure` is the engine in Python. One target is out until so many MB were written, then it is back while the
+writing goes on, until nothing waits. Shown are the worker's memory through the outage, how fast it caught up, the time from write to arrival at the
+other target, and which of its limits held it back. SystemExit when a line is lost, repeated, torn or out of its stream's order. Prints a table and a
+JSON line; `--mb-per-sec` up to where catch-up falls below three times the input is what the limits bear.
 """
 
 import argparse
@@ -23,13 +24,11 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent import cpu_of, free_port, resident_of, running
+from agent import ENGINES, cpu_of, free_port, resident_of, running
+from formats import NGINX, NGINX_KEYS
 
 HERE = Path(__file__).parent
 FILES = 4
-LINE = 512
-NOISE = 120
-"""Bytes of a line that do not compress: so that lz4 makes about a quarter of it, as of logs."""
 TICK_SECS = 0.05
 STEADY_SECS = 0.1
 SAMPLE_SECS = 2.0
@@ -39,12 +38,37 @@ DRAINED_MB = 1.0
 GIVE_UP_SECS = 1800.0
 
 
+@dataclass(frozen=True)
+class Lines:
+    """What is written: lines of `size` bytes, each with its number and with so much `noise` that lz4 makes about a quarter of it, as of logs."""
+
+    size: int
+    noise: int
+    form: bytes
+    """Of the number, the noise and what fills the line up."""
+    column: str
+    """The field that begins with the number."""
+    processors: tuple[dict[str, object], ...] = ()
+
+    def block(self, numbers: range) -> bytes:
+        filled = FILLING[: self.size - len(self.form % (0, b"", b"")) - self.noise]
+        return b"".join(self.form % (number, NOISE[at(number) : at(number) + self.noise], filled) for number in numbers)
+
+
+NOISE = random.Random(1).randbytes(500_000).hex().encode()
+FILLING = b"level=info served in time, " * 20
+PARSE = {"Type": "processor_parse_regex_native", "Regex": NGINX, "Keys": NGINX_KEYS, "KeepingSourceWhenParseFail": False}
+NGINX_FORM = b'203.0.113.7 - %012d [23/Nov/2026:10:00:00 +0000] "GET /api/v1/items?id=%s HTTP/1.1" 200 5120 "https://www.example.com/" "Mozilla/5.0 %s"\n'
+LINES = {"simple": Lines(512, 120, b"%012d %s %s\n", "content"), "nginx": Lines(256, 56, NGINX_FORM, "user", (PARSE,))}
+
+
 @dataclass
 class Writer(threading.Thread):
     """Appends numbered lines at a rate, and stamped ones."""
 
     folder: Path
     rate: int
+    kind: Lines
     lines: int = 0
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -56,19 +80,17 @@ class Writer(threading.Thread):
 
     @property
     def size(self) -> int:
-        return self.lines * LINE
+        return self.lines * self.kind.size
 
     def run(self) -> None:
-        noise, constant = random.Random(1).randbytes(500_000).hex().encode(), b"level=info served in time, " * 20
         files = [(self.folder / f"out-{number}.log").open("ab", buffering=0) for number in range(FILES)]
         steady = (self.folder / "steady.log").open("ab", buffering=0)
         begin, next_steady, each = time.monotonic(), 0.0, 0
         while not self.over.wait(TICK_SECS):
             now = time.monotonic()
-            due = int((now - begin) * self.rate) // LINE // FILES
+            due = int((now - begin) * self.rate) // self.kind.size // FILES
             if due > each:
-                lines = ((number, noise[at(number) : at(number) + NOISE], constant[: LINE - 15 - NOISE]) for number in range(each, due))
-                block = b"".join(b"%012d %s %s\n" % line for line in lines)
+                block = self.kind.block(range(each, due))
                 for file in files:
                     file.write(block)
                 each = due
@@ -96,7 +118,7 @@ def limited_by(port: int) -> list[str]:
     return [line.removeprefix(name).partition('"')[0] for line in lines if line.startswith(name) and line.endswith(" 1.0")]
 
 
-def prepare(folder: Path, ports: dict[str, int], metrics: int, spool_mb: int) -> None:
+def prepare(folder: Path, ports: dict[str, int], metrics: int, spool_mb: int, processors: tuple[dict[str, object], ...]) -> None:
     """Home, pipelines, and an enrolment as a server would have given it."""
     secret = folder / "home" / "secret"
     secret.mkdir(parents=True, mode=0o700)
@@ -115,7 +137,8 @@ def prepare(folder: Path, ports: dict[str, int], metrics: int, spool_mb: int) ->
     for name, port in ports.items():
         source = {"Type": "input_file", "FilePaths": [f"{folder}/logs/{name}*.log"], "TailingAllMatchedFiles": True}
         flusher = {"Type": "flusher_sls", "Endpoint": f"http://127.0.0.1:{port}", "Project": "bench", "Logstore": name}
-        (folder / "pipelines" / f"{name}.json").write_text(json.dumps({"inputs": [source], "flushers": [flusher]}))
+        config = {"inputs": [source], "processors": processors if name == "out" else (), "flushers": [flusher]}
+        (folder / "pipelines" / f"{name}.json").write_text(json.dumps(config))
 
 
 @dataclass
@@ -187,7 +210,7 @@ class Run:
         }
 
     def _waiting(self) -> int:
-        return self.writer.size - int(str(ask(self.ports["steady"], "/")["lines"])) * LINE
+        return self.writer.size - int(str(ask(self.ports["steady"], "/")["lines"])) * self.writer.kind.size
 
     def _sample(self, phase: str) -> None:
         time.sleep(SAMPLE_SECS)
@@ -214,22 +237,28 @@ def main() -> None:
     parser.add_argument("--mb-per-sec", type=float, default=3.0)
     parser.add_argument("--mb", type=int, default=2000, help="written while the target is out")
     parser.add_argument("--spool-mb", type=int, default=200)
+    parser.add_argument("--lines", choices=LINES, default="simple")
+    parser.add_argument("--pure", action="store_true")
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE for the agent")
     options = parser.parse_args()
     ports, metrics = {"out": free_port(), "steady": free_port()}, free_port()
     with tempfile.TemporaryDirectory(prefix="tailrace-bench-") as directory:
         folder = Path(directory)
-        prepare(folder, ports, metrics, options.spool_mb)
+        kind = LINES[options.lines]
+        prepare(folder, ports, metrics, options.spool_mb, kind.processors)
         sets = [word for value in options.set for word in ("--set", value)]
         command = [sys.executable, "-m", "tailrace.cli.main", "agent", "run", "--no-supervisor", "--home", str(folder / "home")]
         with (
-            running(sys.executable, HERE / "outage_sink.py", str(ports["out"]), str(ports["steady"]), port=ports["steady"]),
+            running(sys.executable, HERE / "outage_sink.py", str(ports["out"]), str(ports["steady"]), kind.column, port=ports["steady"]),
             (folder / "agent.log").open("wb") as log,
         ):
             agent = subprocess.Popen(
-                [*command, "--pipelines", str(folder / "pipelines"), *sets], stdout=log, stderr=log, env=dict(os.environ)
+                [*command, "--pipelines", str(folder / "pipelines"), *sets],
+                stdout=log,
+                stderr=log,
+                env=os.environ | ENGINES["pure" if options.pure else "kernel"],
             )
-            writer = Writer(folder / "logs", int(options.mb_per_sec * 1_000_000))
+            writer = Writer(folder / "logs", int(options.mb_per_sec * 1_000_000), kind)
             try:
                 time.sleep(5)
                 writer.start()
@@ -241,7 +270,7 @@ def main() -> None:
     print(file=sys.stderr)
     for name, value in found.items():
         print(f"{name:28}{value:12.2f}" if isinstance(value, float) else f"{name:28}{value!s:>12}")
-    print(json.dumps({"bench": "outage", "mb_per_sec": options.mb_per_sec, "mb": options.mb, "spool_mb": options.spool_mb, **found}))
+    print(json.dumps({"bench": "outage", **vars(options), **found}))
 
 
 if __name__ == "__main__":

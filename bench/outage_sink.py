@@ -1,8 +1,8 @@
 """Two targets on two ports that know what they have: one can be out, the other one takes the time of each line.
 
-    python bench/outage_sink.py OUT_PORT STEADY_PORT
+    python bench/outage_sink.py OUT_PORT STEADY_PORT FIELD
 
-Both take the batch form. Lines to the first begin with their number, lines to the second with the time of their writing (seconds since 1970).
+Both take the batch form. FIELD of the events to the first begins with their number, lines to the second begin with the time of their writing (seconds since 1970).
 `GET /out`, `GET /back` and `GET /stats` on the second port steer and ask.
 """
 
@@ -62,6 +62,7 @@ class Target(BaseHTTPRequestHandler):
     """(when it was written, how long it took) of each line to the steady target."""
     out: ClassVar[bool] = False
     steady_port: ClassVar[int] = 0
+    field: ClassVar[bytes] = b"content"
 
     def do_POST(self) -> None:
         steady = self.server.server_port == Target.steady_port  # type: ignore[attr-defined]
@@ -76,7 +77,7 @@ class Target(BaseHTTPRequestHandler):
             if package.identity.ended:
                 continue
             batch = EventBatch.decode(package.data, compression=self.headers.get("x-log-compresstype", "none"), raw_size=package.raw_size)
-            values = batch.column(b"content")
+            values = batch.column(b"content" if steady else Target.field)
             if steady:
                 for value in values:
                     written = float((value or b"0").split()[0])
@@ -103,7 +104,7 @@ class Target(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    out, Target.steady_port = int(sys.argv[1]), int(sys.argv[2])
+    out, Target.steady_port, Target.field = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode()
     threading.Thread(target=ThreadingHTTPServer(("127.0.0.1", out), Target).serve_forever, daemon=True).start()
     ThreadingHTTPServer(("127.0.0.1", Target.steady_port), Target).serve_forever()
 

@@ -1,6 +1,7 @@
 """A thread beside the work: whatever goes wrong in it ends only itself, for a while, and never what the agent collects.
 
-Any other thread whose end is an error ends the session, because nothing may go on half alive. What merely tells how the agent is, may.
+Any other thread whose end is an error ends the session, because nothing may go on half alive. What collects nothing, may: it tells how
+the agent is, or does what a server asks for.
 """
 
 import threading
@@ -33,5 +34,9 @@ def _again_and_again(name: str, work: Callable[[threading.Event], None], over: t
         try:
             work(over)
         except Exception:  # noqa: BLE001 - whatever it is, it is not worth a line that is not collected
-            telemetry.logger("agent").error("a part that only tells how the agent is failed, and begins again", part=name, exc_info=True)
+            telemetry.logger("agent").error(
+                "a part that collects nothing failed, and begins again",
+                part=name,
+                exc_info=True,
+            )
             over.wait(PAUSE_SECS)

@@ -5,10 +5,12 @@ It is what a sender of large bodies needs and nothing more; docs/adr/0002-agent-
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from tailrace.errors import UnreachableError
 from tailrace.wire.outward import outward
@@ -129,17 +131,15 @@ class HttpConnections:
             if self._proxy is not None:
                 opened = await self._through(self._proxy)
             else:
-                opened = await asyncio.open_connection(
-                    self._host, self._port, ssl=self._tls, server_hostname=self._server_name, limit=HEAD_LIMIT, local_addr=_source()
-                )
+                opened = await _dial(self._host, self._port, tls=self._tls, server_name=self._server_name)
         return _Connection(*opened)
 
     async def _through(self, proxy: Proxy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to the proxy; where it does not forward, its other end is the server."""
         try:
-            reader, writer = await asyncio.open_connection(proxy.host, proxy.port, limit=HEAD_LIMIT, local_addr=_source())
+            reader, writer = await _dial(proxy.host, proxy.port)
         except OSError as error:
-            raise ProxyError(f"cannot reach the proxy `{proxy}`: {error.strerror or error}") from error
+            raise ProxyError(f"cannot reach the proxy `{proxy}`: {error.strerror or error or 'no answer in time'}") from error
         with contextlib.ExitStack() as failed:
             failed.callback(writer.transport.abort)
             try:
@@ -161,9 +161,31 @@ class HttpConnections:
             await writer.start_tls(self._tls, server_hostname=self._server_name)
 
 
-def _source() -> tuple[str, int] | None:
+async def _dial(
+    host: str, port: int, *, tls: ssl.SSLContext | None = None, server_name: str | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """To the first of its addresses that answers. Each has its share of the time: one that swallows all, as an IPv6 address without a route
+    does, must not hide the others. OSError, TimeoutError."""
+    until = time.monotonic() + CONNECT_SECS
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    failed: OSError | None = None
+    for left, (family, _, _, _, address) in zip(range(len(found), 0, -1), found, strict=True):
+        there = cast("tuple[str, int]", address[:2])
+        try:
+            async with asyncio.timeout((until - time.monotonic()) / left):
+                return await asyncio.open_connection(
+                    *there, family=family, ssl=tls, server_hostname=server_name, limit=HEAD_LIMIT, local_addr=_source(family)
+                )
+        except ssl.SSLError:
+            raise  # it has answered, and is another one
+        except OSError as error:
+            failed = failed or error
+    raise failed or OSError(f"`{host}` has no address")
+
+
+def _source(family: int) -> tuple[str, int] | None:
     try:
-        return outward().source()
+        return outward().source(family)
     except UnreachableError as error:
         raise OSError(error.message) from error
 

@@ -2,8 +2,11 @@
 
 import socket
 from dataclasses import dataclass
+from typing import Final
 
 from tailrace.errors import UnreachableError
+
+KINDS: Final[dict[int, str]] = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +20,9 @@ class Outward:
     adjusts_times: bool = False
     """Whether the times of events are moved by as much as a target's clock is ahead of ours."""
 
-    def source(self) -> tuple[str, int] | None:
-        """Where connections come from: the interface's IPv4 address, else its first IPv6 one; None where the system chooses.
+    def source(self, *families: int) -> tuple[str, int] | None:
+        """Where connections come from that are of one of these families: the interface's IPv4 address, else its first IPv6 one; None where
+        the system chooses.
 
         UnreachableError while it has none. It is asked each time: addresses come and go.
         """
@@ -27,11 +31,24 @@ class Outward:
         import psutil  # noqa: PLC0415 - few agents are bound to an interface
 
         found = psutil.net_if_addrs().get(self.interface, [])
-        for family in (socket.AF_INET, socket.AF_INET6):
-            for address in found:
+        for family in KINDS:
+            for address in found if family in families else ():
                 if address.family == family:
                     return address.address, 0
-        raise UnreachableError(f"the network interface `{self.interface}` has no address", hint="check `bind_interface` in the settings")
+        kind = f"{KINDS[families[0]]} " if found and len(families) == 1 else ""
+        raise UnreachableError(
+            f"the network interface `{self.interface}` has no {kind}address", hint="check `bind_interface` in the settings"
+        )
+
+    def source_to(self, host: str, port: int | None) -> tuple[str, int] | None:
+        """The same for connections to a host: of a family that it has an address of."""
+        if not self.interface:
+            return None
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):  # whoever connects finds it out, and says so
+            return None
+        return self.source(*(family for family, *_ in found))
 
 
 _in_force = Outward()

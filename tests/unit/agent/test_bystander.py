@@ -1,4 +1,4 @@
-"""What only tells how the agent is may fail in any way: it begins again, and nobody else notices."""
+"""What collects nothing may fail in any way: it begins again, and nobody else notices."""
 
 import threading
 

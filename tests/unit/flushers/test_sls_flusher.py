@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import socket
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -271,6 +272,26 @@ async def test_no_connection_outlives_its_age_so_that_a_name_is_looked_up_again(
             assert (await connections.post("/p", {"host": "h"}, [b"x"])).status == 200
         await connections.close()
         assert [len(first.requests), len(second.requests)] == [1, 1]
+
+
+async def test_an_address_that_swallows_all_does_not_hide_the_others_of_the_name(monkeypatch):
+    """As one of IPv6 without a route: a listener whose queue is full answers nothing."""
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for one in (first, second):
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        async with Scripted(OK) as server:
+
+            async def look_up(self, host, port, **options):
+                return [(2, 1, 6, "", ("127.0.0.1", port)) for port in (full.getsockname()[1], server.port)]
+
+            monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", look_up)
+            monkeypatch.setattr(connection, "CONNECT_SECS", 1.0)
+            connections = HttpConnections("logs.example.org", 9480)
+            assert (await connections.post("/p", {"host": "h"}, [b"x"])).status == 200
+            await connections.close()
 
 
 @pytest.mark.parametrize(

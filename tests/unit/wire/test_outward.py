@@ -21,6 +21,7 @@ from tailrace.flushers.sls import FlusherSls
 from tailrace.pipeline.contract import Identity, Outcome
 from tailrace.wire import outward
 from tailrace.wire.outward import Outward
+from tailrace.wire.proxy import bracketed
 
 SECOND = 1_000_000_000
 
@@ -91,6 +92,17 @@ def test_calls_for_keys_do_too_and_a_missing_interface_is_said() -> None:
         outward.use(Outward(interface="nosuch0"))
         with pytest.raises(UnreachableError, match="the network interface `nosuch0` has no address"):
             call(f"http://127.0.0.1:{port}", "GET", "/")
+
+
+async def test_an_interface_with_both_kinds_of_addresses_reaches_servers_of_either() -> None:
+    outward.use(Outward(interface="lo"))
+    for address in ("127.0.0.1", "::1"):
+        with listening(address, answered()) as (port, came):
+            connections = HttpConnections(address, port)
+            assert (await connections.post("/", {"host": "x"}, [b""])).status == 200
+            await connections.close()
+            assert await asyncio.to_thread(call, f"http://{bracketed(address)}:{port}", "GET", "/") == {}
+        assert came == [address, address]
 
 
 async def test_a_missing_interface_is_a_failed_attempt_of_a_target() -> None:

@@ -171,7 +171,7 @@ def _connection(endpoint: str, tls: ssl.SSLContext | None) -> http.client.HTTPCo
     """To the server, or to the proxy that leads there: with `https` through a tunnel."""
     url, proxy = urlsplit(endpoint), _proxy(endpoint)
     host, port = (url.hostname or "", url.port) if proxy is None else (proxy.host, proxy.port)
-    patience, source = outward().connect_secs, outward().source()
+    patience, source = outward().connect_secs, outward().source_to(host, port)
     if url.scheme == "https":
         connection = http.client.HTTPSConnection(host, port, timeout=patience, source_address=source, context=tls)
     else:

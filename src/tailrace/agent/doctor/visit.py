@@ -95,9 +95,10 @@ def visit(address: Address) -> Visit:
 
 def _connected(address: Address) -> socket.socket:
     """To the address, to the proxy that forwards what it is sent, or through a proxy's tunnel. UnreachableError, OSError, HTTPException."""
-    proxy, source = address.proxy, outward().source()
+    proxy = address.proxy
+    there = (proxy.host, proxy.port) if proxy else (address.host, address.port)
+    source = outward().source_to(*there)
     if proxy is None or address.forwarded:
-        there = (proxy.host, proxy.port) if proxy else (address.host, address.port)
         return socket.create_connection(there, STEP_SECS, source)
     tunnel = http.client.HTTPConnection(proxy.host, proxy.port, timeout=STEP_SECS, source_address=source)
     tunnel.set_tunnel(address.host, address.port, proxy.headers)
