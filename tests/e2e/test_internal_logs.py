@@ -20,9 +20,17 @@ PARSE = {"Type": "processor_parse_regex_native", "Regex": r"(\S+) (\d+)", "Keys"
 FILE = {
     "project": "test", "logstore": "app", "config": "app", "read_bytes": 1200, "parse_success_lines": 90, "parse_fail_lines": 10,
     "read_count": 4, "last_read_time": 1_700_000_000, "delay_sum": 300, "delay_samples": 3, "file_path": "/var/log/app.log", "file_dev": 1,
-    "file_inode": 2, "file_size_bytes": 5000, "read_offset_bytes": 4900,
+    "file_inode": 2, "file_size_bytes": 5000, "read_offset_bytes": 4900, "send_failures": 3,
 }  # fmt: skip
 SENT = {"send_success_count": 7, "send_network_quota_count": 2, "send_queue_size": 0, "send_block_flag": False, "sender_valid_flag": True}
+
+DETAIL = """
+config_count config_get_last_time config_update_count config_update_item_count config_update_last_time event_tps last_read_event_time
+last_send_time net_err_stat open_fd poll_modify_size polling_dir_cache polling_file_cache process_byte_ps process_lines_ps
+process_queue_full process_queue_total process_tps reader_count register_handler send_byte_ps send_line_ps send_net_bytes_ps
+send_queue_full send_queue_total send_tps sender_invalid
+"""
+"""The manual's, but `region`."""
 
 
 class Silent(BaseHTTPRequestHandler):
@@ -112,7 +120,9 @@ def test_the_status_tells_who_the_agent_is_and_how_it_does(place: Place):
     assert set(FIELDS["logtail_status"]) <= row.keys()
     assert (row["project"], row["version"], row["os"], row["agent_id"]) == ("test", "0.1.0", "Linux", place.agent_id())
     assert 10 < int(row["memory"]) < 400
-    assert json.loads(row["detail_metric"])["config_count"] == 2
+    detail = json.loads(row["detail_metric"])
+    assert set(DETAIL.split()) == detail.keys()
+    assert detail["config_count"] == 2
     assert place.query("* | select count(distinct ip) as agents from log where __topic__ = 'logtail_status'") == [{"agents": "1"}]
 
 
@@ -134,7 +144,7 @@ def test_the_profile_of_ten_minutes_that_ended_before_the_start_is_told_once(pla
     file, whole = rows.pop("/var/log/app.log"), rows.pop(STATISTICS)
     assert rows == {}
     assert {**file, "total_bytes": "1200", "succeed_lines": "90", "parse_failures": "10", "read_avg_delay": "100"} == file
-    assert (file["read_offset"], file["file_size"], file["file_inode"]) == ("4900", "5000", "2")
+    assert (file["read_offset"], file["file_size"], file["file_inode"], file["send_failures"]) == ("4900", "5000", "2", "3")
     assert (whole["send_success_count"], whole["send_quota_error"], whole["sender_valid_flag"]) == ("7", "2", "true")
     assert set(FIELDS["logtail_profile"]) - {*file, *whole} == set()
 

@@ -359,3 +359,5 @@ def _tell_senders(request: Request, delivery: Delivery) -> None:
             events[item.entry.sender] += item.payload.events
     for sender, count in events.items():
         sender.retried(count, delivery.outcome)
+    for stream in {item.entry.stream for item in request.items}:
+        stream.tally.send_failures += 1

@@ -62,8 +62,14 @@ class Meter:
     def _detail(self, per_sec: Mapping[str, float]) -> dict[str, object]:
         lanes, targets = self._overview.lanes, self._overview.targets
         sources = [(source, stream) for _, source, stream in sources_of(lanes)]
+        lately = self._overview.lately
         return {
             "config_count": len({lane.pipeline for lane in lanes}),
+            "config_get_last_time": int(max((row["answered_at"] for row in self._overview.servers()), default=0)),
+            "config_update_count": lately.updates,
+            "config_update_item_count": lately.items,
+            "config_update_last_time": int(lately.updated_at),
+            "net_err_stat": " ".join(str(count) for count in lately.failures(time.time())),
             "reader_count": len(sources),
             "poll_modify_size": sum(source.size > source.read for source, _ in sources),
             "polling_file_cache": self._bounds.files.taken,

@@ -152,6 +152,7 @@ def _file(row: Mapping[str, Any]) -> Row:
         "file_inode": str(row["file_inode"]),
         "file_size": str(row["file_size_bytes"]),
         "read_offset": str(row["read_offset_bytes"]),
+        "send_failures": str(row.get("send_failures", 0)),
     }
 
 

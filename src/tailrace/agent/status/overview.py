@@ -13,6 +13,7 @@ from tailrace.agent.delivery.target import Target
 from tailrace.agent.guard import Guard
 from tailrace.agent.lanes.lane import Lane
 from tailrace.agent.lanes.streams import Stream
+from tailrace.agent.status.lately import Lately
 from tailrace.agent.status.tally import SourceError
 from tailrace.pipeline.contract import SourceStatus
 
@@ -36,6 +37,7 @@ class Overview:
     targets: Sequence[Target] = ()
     rates: Mapping[str, float] = field(default_factory=dict[str, float])
     """Bytes per second by stream, over the last sample."""
+    lately: Lately = field(default_factory=Lately)
     began_at: float = field(default_factory=time.time)
     guard: Guard | None = None
     set_aside: Sequence[str] = ()

@@ -69,6 +69,8 @@ class Sampler:
         cpu = (time.process_time() - self._cpu) / seconds
         self._at, self._cpu = time.monotonic(), time.process_time()
         logstores, active = self._lanes(now), self._active(seconds)
+        self._overview.lately.runs({lane.pipeline: lane.version for lane in self._overview.lanes}, now)
+        self._overview.lately.failed(sum(row["send_network_error_count"] for row in logstores.values()), now)
         for one in active:
             _add_file(logstores.get(_key(one.lane), {}), one)
         state = self._state(logstores, active, cpu)
@@ -110,15 +112,15 @@ class Sampler:
 
     # --- files ------------------------------------------------------------------------------------------------------------------
     def _active(self, seconds: float) -> list["_Active"]:
-        """The files that were read since the last look, or are behind."""
+        """The files that were read since the last look, could not be sent, or are behind."""
         found: list[_Active] = []
         rates: dict[str, float] = {}
         for lane in self._overview.lanes:
             for source, stream in lane.lately():
-                delta = _Reads.since_the_last(stream.tally)
+                delta = _Delta.since_the_last(stream.tally)
                 if delta.read_bytes:
                     rates[stream.id] = delta.read_bytes / seconds
-                if delta.read_bytes or source.size > source.read:
+                if delta.read_bytes or delta.send_failures or source.size > source.read:
                     found.append(_Active(lane, source, stream, delta))
         self._overview.rates = rates
         return found
@@ -146,28 +148,29 @@ class Sampler:
         return "busy" if cpu > BUSY_SHARE else "ok"
 
 
-class _Reads(NamedTuple):
-    """What was read of a stream between two looks."""
+class _Delta(NamedTuple):
+    """What became of a stream between two looks."""
 
     read_bytes: int = 0
     parse_success_lines: int = 0
     parse_fail_lines: int = 0
     read_count: int = 0
+    send_failures: int = 0
 
     @classmethod
-    def since_the_last(cls, tally: StreamTally) -> "_Reads":
-        size, events, failed, reads = tally.sampled
-        tally.sampled = now = tally.read_bytes, tally.read_events, tally.failed_events, tally.reads
-        return cls(now[0] - size, now[1] - events - now[2] + failed, now[2] - failed, now[3] - reads)
+    def since_the_last(cls, tally: StreamTally) -> "_Delta":
+        size, events, failed, reads, unsent = tally.sampled
+        tally.sampled = now = tally.read_bytes, tally.read_events, tally.failed_events, tally.reads, tally.send_failures
+        return cls(now[0] - size, now[1] - events - now[2] + failed, now[2] - failed, now[3] - reads, now[4] - unsent)
 
 
 class _Active(NamedTuple):
-    """A file with something to tell, and what was read of it since the last look."""
+    """A file with something to tell, and what became of it since the last look."""
 
     lane: Lane
     source: SourceStatus
     stream: Stream
-    delta: _Reads
+    delta: _Delta
 
     @property
     def key(self) -> str:

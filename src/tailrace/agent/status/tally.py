@@ -26,8 +26,10 @@ class StreamTally:
     """Failed events by their alarm, and what plugins count while they are processed (`outdated`); None while there is none."""
     error_line: str = ""
     """The beginning of the last event that failed."""
-    sampled: tuple[int, int, int, int] = (0, 0, 0, 0)
-    """Bytes, events, failed events and reads at the last look of the sampler, which alone knows this."""
+    send_failures: int = 0
+    """Requests with ranges of its own that had to be sent again. Written by the event loop."""
+    sampled: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
+    """Bytes, events, failed events, reads and failures to send at the last look of the sampler, which alone knows this."""
 
     def add(self, size: int, events: int, failed: int) -> None:
         self.read_bytes += size

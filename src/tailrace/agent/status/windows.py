@@ -108,7 +108,7 @@ def add(into: Row, delta: Mapping[str, Any]) -> None:
 SUMS: Final = frozenset(
     {
         "read_bytes", "parse_success_lines", "parse_fail_lines", "read_count", "delay_sum", "delay_samples", "send_network_error_count",
-        "send_network_quota_count", "send_network_discard_count", "send_success_count",
+        "send_network_quota_count", "send_network_discard_count", "send_success_count", "send_failures",
     }
 )  # fmt: skip
 

@@ -177,6 +177,7 @@ async def test_every_failure_is_tried_again_and_nothing_dropped(tmp_path, monkey
     await bench.close()
     assert sorted({one for request in bench.flusher.numbers for one in request}) == [(number, 0) for number in range(5)]
     assert len(bench.flusher.numbers) == 7
+    assert bench.stream.tally.send_failures == 2
     assert sorted(bench.durable) == list(range(5))
 
 
@@ -280,12 +281,15 @@ async def test_the_server_is_told_of_an_end_only_when_nothing_of_the_stream_can_
     assert forgotten_when_told == [True]
 
 
-async def test_a_farewell_rides_along_with_the_next_request(tmp_path):
+async def test_a_farewell_rides_along_with_the_next_request(tmp_path, monkeypatch):
+    monkeypatch.setattr(farewell, "LINGER_SECS", 60.0)
     bench = Bench(tmp_path, ScriptedFlusher())
     bench.submit(0)
     await bench.idle()
     bench.target.end(bench.stream)
-    await asyncio.sleep(0.5)  # more than the checkpoint waits for company
+    async with asyncio.timeout(10):
+        while bench.target._farewells.due_in() is None:
+            await asyncio.sleep(0.005)
     bench.stream = bench.table.open(bench, "scripted", "input", "other", {"v": 1, "at": 0})
     bench.submit(1)
     await bench.idle()
