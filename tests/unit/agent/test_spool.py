@@ -171,6 +171,17 @@ def test_a_damaged_record_is_skipped_its_segment_set_aside_and_told(tmp_path: Pa
     assert "SECONDARY_READ_WRITE_ALARM" in alarms()
 
 
+def test_it_may_lie_on_another_disk_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "agent").mkdir()
+    (tmp_path / "agent" / "spool").symlink_to(tmp_path / "elsewhere")
+    spool = Spool(tmp_path)
+    spool.shelf("sls:there").write([kept(1)])
+    spool.close()
+    assert list((tmp_path / "elsewhere").glob("*/*.seg"))
+    assert sequences(Spool(tmp_path)) == [1]
+
+
 def test_without_its_key_it_starts_anew_and_keeps_what_it_cannot_read(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.shelf("sls:there").write([kept(1)])

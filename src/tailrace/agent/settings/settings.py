@@ -10,7 +10,7 @@ from tailrace.pipeline.agent_settings import ServedSettings
 from tailrace.pipeline.config import Problem, Secret, option
 from tailrace.wire.commands import KINDS
 from tailrace.wire.outward import Outward
-from tailrace.wire.proxy import Proxies, wrong_proxy
+from tailrace.wire.proxy import Proxies, as_address, wrong_proxy
 
 MIB = 1_048_576
 LEAST_HANDLES: Final = 64
@@ -87,7 +87,9 @@ class AgentSettings(ServedSettings):
     buffer_file_size: int = option(
         20_971_520, key="buffer_file_size", doc="Size of each.", unit="bytes", ge=1_048_576, le=104_857_600,
     )  # fmt: skip
-    buffer_file_path: str = option("", key="buffer_file_path", doc="Directory of the spool.", ignored="it stands in `HOME/agent/spool`")
+    buffer_file_path: str = option(
+        "", key="buffer_file_path", doc="Directory of the spool.", ignored="it stands in `HOME/agent/spool`, which may be a link"
+    )
     http_proxy: Secret = option(
         Secret(), key="http_proxy", doc="HTTP proxy for endpoints with `http`, `http://USER:PASSWORD@HOST:PORT`; `none`: no proxy. Also "
         "`HTTP_PROXY` in the environment. This machine itself is always reached directly.",
@@ -176,6 +178,10 @@ class AgentSettings(ServedSettings):
         for key, proxy in (("http_proxy", self.http_proxy), ("https_proxy", self.https_proxy)):
             if proxy and (wrong := wrong_proxy(proxy.reveal())):
                 yield Problem(key, wrong, "write it like `http://proxy.example.org:3128`")
+
+        if self.working_ip and as_address(self.working_ip) is None:
+            hint = "write it like `10.0.0.7`; without it that of the default route holds"
+            yield Problem("working_ip", f"`{self.working_ip}` is no IP address", hint)
 
         if 0 < self.max_open_files < LEAST_HANDLES:
             hint = f"write at least {LEAST_HANDLES}, or 0 for as many as the system allows"

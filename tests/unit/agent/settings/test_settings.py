@@ -39,6 +39,9 @@ def test_mistakes_are_named_with_their_place_and_keep_the_agent_from_starting(tm
     (tmp_path / "agent.yaml").write_text("allowed_roots: [var]\n")
     with pytest.raises(ConfigErrors, match=r"agent\.yaml:1 allowed_roots\[0\]: `var` is not an absolute path"):
         startup.load(tmp_path)
+    (tmp_path / "agent.yaml").write_text("working_ip: 10.0.0\n")
+    with pytest.raises(ConfigErrors, match=r"agent\.yaml:1 working_ip: `10\.0\.0` is no IP address"):
+        startup.load(tmp_path)
     (tmp_path / "agent.yaml").write_text("max_fils: 3\n")
     with pytest.raises(ConfigErrors, match="unknown key") as caught:
         startup.load(tmp_path)
