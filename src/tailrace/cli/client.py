@@ -28,7 +28,7 @@ class Client:
         import httpx2
 
         parts = urlsplit(connection.endpoint if "//" in connection.endpoint else f"http://{connection.endpoint}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or not _may_be_asked_for(parts.hostname):
             raise ConfigError(f"`{connection.endpoint}` is not an endpoint", hint="it looks like `http://127.0.0.1:9480`")
         self._connection = connection
         self._host = parts.hostname
@@ -149,6 +149,14 @@ class Client:
                 f"cannot reach the server at `{self._connection.endpoint}`: {str(error).lower()}",
                 hint="is it running? `tailrace up` starts it",
             ) from error
+
+
+def _may_be_asked_for(host: str) -> bool:
+    """Whether it can be a name of DNS: the look-up itself refuses others with an error of its own kind."""
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _tls_error(error: BaseException) -> ssl.SSLError | None:

@@ -5,14 +5,13 @@ It is what a sender of large bodies needs and nothing more; docs/adr/0002-agent-
 
 import asyncio
 import contextlib
-import socket
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from tailrace.errors import UnreachableError
+from tailrace.flushers.names import look_up
 from tailrace.wire.outward import outward
 from tailrace.wire.proxy import Proxy, bracketed
 
@@ -167,14 +166,13 @@ async def _dial(
     """To the first of its addresses that answers. Each has its share of the time: one that swallows all, as an IPv6 address without a route
     does, must not hide the others. OSError, TimeoutError."""
     until = time.monotonic() + CONNECT_SECS
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = await look_up(host, port)
     failed: OSError | None = None
-    for left, (family, _, _, _, address) in zip(range(len(found), 0, -1), found, strict=True):
-        there = cast("tuple[str, int]", address[:2])
+    for left, (family, there, its_port) in zip(range(len(found), 0, -1), found, strict=True):
         try:
             async with asyncio.timeout((until - time.monotonic()) / left):
                 return await asyncio.open_connection(
-                    *there, family=family, ssl=tls, server_hostname=server_name, limit=HEAD_LIMIT, local_addr=_source(family)
+                    there, its_port, family=family, ssl=tls, server_hostname=server_name, limit=HEAD_LIMIT, local_addr=_source(family)
                 )
         except ssl.SSLError:
             raise  # it has answered, and is another one

@@ -9,7 +9,7 @@ import pytest
 from tailrace.cli import client
 from tailrace.cli.client import Client
 from tailrace.cli.connection import Connection
-from tailrace.errors import TailraceError
+from tailrace.errors import ConfigError, TailraceError
 
 
 class Endless(http.server.BaseHTTPRequestHandler):
@@ -37,6 +37,12 @@ def endless() -> Iterator[str]:
         yield f"http://127.0.0.1:{serving.server_port}"
         serving.shutdown()
         thread.join()
+
+
+@pytest.mark.parametrize("endpoint", ["ftp://a", "http://", "http://a..b:9480", f"http://{'a' * 64}.example.org"])
+def test_what_can_be_no_server_is_named(endpoint: str):
+    with pytest.raises(ConfigError, match="is not an endpoint"):
+        Client(Connection(endpoint, "id", "secret", "p", "l"))
 
 
 def test_an_answer_without_end_is_not_kept(endless: str, monkeypatch: pytest.MonkeyPatch):

@@ -11,7 +11,7 @@ import pytest
 
 from tailrace.batch import EventBatch
 from tailrace.errors import ConfigError
-from tailrace.flushers import connection
+from tailrace.flushers import connection, names
 from tailrace.flushers.connection import MAX_ANSWER_BYTES, Answer, HttpConnections
 from tailrace.flushers.sls import FlusherSls, SlsConfig
 from tailrace.flushers.sls.answer import clock_offset, judge
@@ -87,6 +87,24 @@ def test_answers(status, code, outcome):
     delivery = judge(Answer(status, {"retry-after": "7"}, body))
     assert delivery.outcome is outcome
     assert outcome is Outcome.ACKNOWLEDGED or delivery.retry_after == 7.0
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after": "-3"}, 0.0),
+        ({"retry-after": "86400"}, 3600.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "Mon, 23 Nov 2026 10:00:30 GMT", "date": "Mon, 23 Nov 2026 10:00:00 GMT"}, 30.0),
+        ({"retry-after": "Mon, 23 Nov 2026 09:59:00 GMT", "date": "Mon, 23 Nov 2026 10:00:00 GMT"}, 0.0),
+        ({"retry-after": "Mon, 23 Nov 2026 10:00:30 GMT", "date": "today"}, None),
+        ({"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0.0),
+    ],
+)
+def test_how_long_a_target_wants_to_be_left_alone(told, seconds):
+    assert judge(Answer(503, told, b"")).retry_after == seconds
 
 
 def test_a_wrong_clock_is_corrected_by_the_servers():
@@ -261,11 +279,11 @@ async def test_no_connection_outlives_its_age_so_that_a_name_is_looked_up_again(
     async with Scripted(OK) as first, Scripted(OK) as second:
         found = [first, second]
 
-        async def look_up(self, host, port, **options):
+        def look_up(host, port, **options):
             assert (host, port) == ("logs.example.org", 9480)
             return [(2, 1, 6, "", ("127.0.0.1", found.pop(0).port))]
 
-        monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", look_up)
+        monkeypatch.setattr(names.socket, "getaddrinfo", look_up)
         monkeypatch.setattr(connection, "MAX_AGE_SECS", 0.0)
         connections = HttpConnections("logs.example.org", 9480)
         for _ in range(2):
@@ -284,10 +302,10 @@ async def test_an_address_that_swallows_all_does_not_hide_the_others_of_the_name
             one.connect_ex(full.getsockname())
         async with Scripted(OK) as server:
 
-            async def look_up(self, host, port, **options):
+            def look_up(host, port, **options):
                 return [(2, 1, 6, "", ("127.0.0.1", port)) for port in (full.getsockname()[1], server.port)]
 
-            monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", look_up)
+            monkeypatch.setattr(names.socket, "getaddrinfo", look_up)
             monkeypatch.setattr(connection, "CONNECT_SECS", 1.0)
             connections = HttpConnections("logs.example.org", 9480)
             assert (await connections.post("/p", {"host": "h"}, [b"x"])).status == 200

@@ -163,3 +163,9 @@ def test_times_of_events_follow_the_servers_clock_where_that_is_wanted(adjusts: 
     [payload] = made.encode(EventBatch.split_lines(b"b\n", time_ns=100_000 * SECOND), identity())
     decoded = EventBatch.decode(payload.body, compression=payload.compression, raw_size=payload.raw_size)
     assert [round((time - 100_000 * SECOND) / SECOND) for time in decoded.times] == [pytest.approx(moved, abs=2)]
+
+
+@pytest.mark.parametrize("endpoint", ["http://a..b", f"https://{'a' * 64}.example.org"])
+def test_what_is_no_host_name_is_not_reached_rather_than_a_mistake_of_ours(endpoint: str) -> None:
+    with pytest.raises(UnreachableError, match="cannot reach the server"):
+        call(endpoint, "GET", "/")

@@ -139,7 +139,7 @@ def _explained(endpoint: str) -> Generator[None]:
     except ssl.SSLError as error:
         message, hint = explain(error, endpoint)
         raise UnreachableError(message, hint=hint) from error
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, UnicodeError, http.client.HTTPException) as error:  # UnicodeError: it is no host name
         raise _unreachable(endpoint, error) from error
 
 

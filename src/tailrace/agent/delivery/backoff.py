@@ -4,6 +4,8 @@ import random
 
 FIRST_SECS = 0.2
 CEILING_SECS = 30.0
+LATER = 0.2
+"""As much more than it was told a target is left alone at the most."""
 
 
 class Backoff:
@@ -19,10 +21,12 @@ class Backoff:
         return self._failures > 0
 
     def failed(self, at_least: float | None = None) -> float:
-        """Count a failure. The answer lies between half of the doubled time and the whole of it, and not below `at_least` (Retry-After)."""
+        """Count a failure. The answer lies between half of the doubled time and the whole of it, and not below `at_least` (Retry-After),
+        which many agents are told at once."""
         wait = min(self._ceiling, self._first * 2 ** min(self._failures, 16))
         self._failures += 1
-        return max(wait * random.uniform(0.5, 1.0), at_least or 0.0)  # noqa: S311 - jitter, no secret
+        jitter = random.random()  # noqa: S311 - no secret
+        return max(wait * (1 + jitter) / 2, (at_least or 0.0) * (1 + jitter * LATER))
 
     def succeeded(self) -> None:
         self._failures = 0

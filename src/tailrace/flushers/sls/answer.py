@@ -14,6 +14,8 @@ APART = timedelta(seconds=5)
 CLOCK = frozenset({"RequestTimeExpired", "RequestTimeTooSkewed"})
 FORKED = "IdentityForked"
 MAX_MESSAGE = 300
+LONGEST_SECS = 3600.0
+"""As long as a target may ask to be left alone."""
 
 
 def judge(answer: Answer) -> Delivery:
@@ -62,7 +64,17 @@ def _error(answer: Answer) -> tuple[str, str]:
 
 
 def _retry_after(answer: Answer) -> float | None:
-    try:
-        return min(3600.0, max(0.0, float(answer.headers["retry-after"])))
-    except (KeyError, ValueError):
+    """Seconds; whoever answers may name an instant instead (RFC 9110 §10.2.3), by its own clock where it tells that."""
+    told = answer.headers.get("retry-after", "")
+    if not told:
         return None
+    try:
+        seconds = float(told) if told[-1:].isdigit() else (_instant(told) - _instant(answer.headers.get("date", ""))).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return min(LONGEST_SECS, max(0.0, seconds))
+
+
+def _instant(text: str) -> datetime:
+    """A date of HTTP; now, when there is none. ValueError, TypeError."""
+    return parsedate_to_datetime(text) if text else datetime.now(UTC)

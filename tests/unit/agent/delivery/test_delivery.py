@@ -354,7 +354,8 @@ def test_back_off_doubles_with_jitter_up_to_its_ceiling():
     waits = [backoff.failed() for _ in range(6)]
     for wait, full in zip(waits, [1, 2, 4, 8, 8, 8], strict=True):
         assert full / 2 <= wait <= full
-    assert backoff.failed(at_least=60.0) == 60.0
+    told = {backoff.failed(at_least=60.0) for _ in range(20)}
+    assert 60.0 <= min(told) < max(told) <= 72.0
     backoff.succeeded()
     assert not backoff.failing
     assert backoff.failed() <= 1.0
