@@ -237,14 +237,14 @@ def main() -> None:
     parser.add_argument("--mb-per-sec", type=float, default=3.0)
     parser.add_argument("--mb", type=int, default=2000, help="written while the target is out")
     parser.add_argument("--spool-mb", type=int, default=200)
-    parser.add_argument("--lines", choices=LINES, default="simple")
+    parser.add_argument("--lines", dest="kind", choices=LINES, default="simple")
     parser.add_argument("--pure", action="store_true")
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE for the agent")
     options = parser.parse_args()
     ports, metrics = {"out": free_port(), "steady": free_port()}, free_port()
     with tempfile.TemporaryDirectory(prefix="tailrace-bench-") as directory:
         folder = Path(directory)
-        kind = LINES[options.lines]
+        kind = LINES[options.kind]
         prepare(folder, ports, metrics, options.spool_mb, kind.processors)
         sets = [word for value in options.set for word in ("--set", value)]
         command = [sys.executable, "-m", "tailrace.cli.main", "agent", "run", "--no-supervisor", "--home", str(folder / "home")]

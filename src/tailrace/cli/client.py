@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from tailrace.cli.connection import Connection
 from tailrace.errors import ApiError, ConfigError, TailraceError, UnreachableError
+from tailrace.wire.proxy import bracketed
 from tailrace.wire.signature import SignedRequest, sign_v4
 from tailrace.wire.tls import UNKNOWN_ISSUER, client_context, explain
 
@@ -31,7 +32,7 @@ class Client:
         if parts.scheme not in ("http", "https") or not parts.hostname or not _may_be_asked_for(parts.hostname):
             raise ConfigError(f"`{connection.endpoint}` is not an endpoint", hint="it looks like `http://127.0.0.1:9480`")
         self._connection = connection
-        self._host = parts.hostname
+        self._host = bracketed(parts.hostname)
         # No proxy from the environment: the server's address is known, and a proxy would see the signed requests.
         self._http = httpx2.Client(
             base_url=f"{parts.scheme}://{parts.netloc}",

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from tailrace.cli.home import DEFAULT, read_json
 from tailrace.cli.trust import trusted_roots
 from tailrace.errors import ConfigError
+from tailrace.wire.proxy import bracketed
 
 ENVIRONMENT = {name: f"TAILRACE_{name.upper()}" for name in ("endpoint", "key_id", "key_secret", "project", "logstore", "ca")}
 
@@ -99,4 +100,5 @@ def _stored(home: Path) -> dict[str, Any]:
     running = read_json(home / "run" / "server.json")
     if stored or not running:
         return stored
-    return {**read_json(home / "secret" / "admin.json"), "endpoint": f"http://{running.get('host')}:{running.get('port')}"}
+    at = f"{bracketed(str(running.get('host')))}:{running.get('port')}"
+    return {**read_json(home / "secret" / "admin.json"), "endpoint": f"http://{at}"}

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from tailrace.cli.home import read_json
 from tailrace.errors import ConfigError
+from tailrace.wire.proxy import bracketed
 from tailrace.wire.tls import certificates_in
 
 BUNDLE: Final = "ca.pem"
@@ -16,10 +17,11 @@ LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 def trusted_roots(endpoint: str, home: Path, named: str) -> str:
-    """Root certificates, PEM; empty: those of this machine. `named` is a file. ConfigError when it holds none."""
+    """Root certificates, PEM; empty: those of this machine. `named` is a file. ConfigError when it holds none, or when `endpoint` is no
+    address."""
+    place = _place(endpoint)
     if named:
         return _from_file(Path(named).expanduser())
-    place = _place(endpoint)
     if urlsplit(endpoint).scheme != "https":
         return ""
     for addresses, roots in _known(home):
@@ -32,7 +34,7 @@ def _known(home: Path) -> Iterator[tuple[list[str], str]]:
     """Addresses and roots of the server on this home, and of those that its agent has joined."""
     bundle, running = home / BUNDLE, _read(home / "run" / "server.json")
     if bundle.exists() and running:
-        own = [f"https://{f'[{host}]' if ':' in host else host}:{running.get('tls_port')}" for host in LOOPBACK]
+        own = [f"https://{bracketed(host)}:{running.get('tls_port')}" for host in LOOPBACK]
         yield [*own, str(running.get("tls_address")), *running.get("addresses", [])], _from_file(bundle)
     for server in _read(home / "secret" / "agent.json").get("servers", []):
         yield server["addresses"], "".join(server["roots"])
@@ -57,5 +59,8 @@ def _from_file(path: Path) -> str:
 
 
 def _place(address: str) -> tuple[str, int | None]:
-    parts = urlsplit(address)
-    return (parts.hostname or "").lower(), parts.port
+    try:
+        parts = urlsplit(address)
+        return (parts.hostname or "").lower(), parts.port
+    except ValueError as error:
+        raise ConfigError(f"`{address}` is not an endpoint: {str(error).lower()}", hint="it looks like `http://127.0.0.1:9480`") from error

@@ -1,6 +1,8 @@
 """The commands' HTTP client: what it makes of answers."""
 
 import http.server
+import json
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -50,3 +52,29 @@ def test_an_answer_without_end_is_not_kept(endless: str, monkeypatch: pytest.Mon
     with Client(Connection(endless, "id", "secret", "demo", "app")) as asking, pytest.raises(TailraceError) as raised:
         asking.get_logs("*", 0, 1)
     assert raised.value.message == "the answer is longer than 1000000 bytes"
+
+
+class Telling(http.server.BaseHTTPRequestHandler):
+    """Answers with the `Host` that it was asked for."""
+
+    def do_GET(self):
+        text = json.dumps({"host": self.headers["host"]}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *words):
+        pass
+
+
+class OverSix(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
+def test_a_project_of_a_server_with_an_address_of_ipv6_is_named_as_http_wants_it():
+    with OverSix(("::1", 0), Telling) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        with Client(Connection(f"http://[::1]:{serving.server_port}", "id", "secret", "demo", "app")) as asking:
+            assert asking._request("GET", "/logstores") == {"host": "demo.[::1]"}
+        serving.shutdown()
