@@ -43,11 +43,14 @@ import yaml
 from decoding_sink import multiset_hash
 from formats import FORMATS, GENERATED, Format
 from inotify_simple import INotify, flags
+from server_logs import MADE, SERVER_LOGS
 
 import tailrace
 
 HERE = Path(__file__).parent
 BIN = HERE / "bin"
+MODES = (*FORMATS, *SERVER_LOGS)
+KINDS = {**GENERATED, **MADE}
 ENGINES = {"kernel": {"TAILRACE_PURE": "0"}, "pure": {"TAILRACE_PURE": "1"}}
 """Engine to the environment that chooses it."""
 IDLE_FLOORS = {"first_read_secs": 1.0, "rss_mib": 70.0, "core_percent": 1.0}
@@ -98,9 +101,9 @@ def build() -> None:
 def data_file(fmt: Format, mb: int, folder: Path) -> Path:
     folder = folder / f"{mb}mb"
     if fmt.line is None:
-        path = folder / f"{GENERATED[fmt.name]}.log"
+        path = folder / f"{KINDS[fmt.name]}.log"
         if not path.exists():
-            subprocess.run([sys.executable, HERE / "gen_data.py", "--out", folder, "--mb", str(mb), GENERATED[fmt.name]], check=True)
+            subprocess.run([sys.executable, HERE / "gen_data.py", "--out", folder, "--mb", str(mb), KINDS[fmt.name]], check=True)
         return path
     path = folder / f"{fmt.name}.log"
     if not path.exists():
@@ -395,10 +398,10 @@ def main() -> None:
     options = parser.parse_args()
     build()
     engines = ["kernel", "pure"] if options.pure else ["kernel"]
-    names = options.only.split(",") if options.only else [fmt.name for fmt in FORMATS]
-    if unknown := set(names) - {fmt.name for fmt in FORMATS}:
-        parser.error(f"unknown format `{'`, `'.join(sorted(unknown))}`; there are: {', '.join(fmt.name for fmt in FORMATS)}")
-    chosen = [fmt for fmt in FORMATS if fmt.name in names]
+    names = options.only.split(",") if options.only else [fmt.name for fmt in MODES]
+    if unknown := set(names) - {fmt.name for fmt in MODES}:
+        parser.error(f"unknown format `{'`, `'.join(sorted(unknown))}`; there are: {', '.join(fmt.name for fmt in MODES)}")
+    chosen = [fmt for fmt in MODES if fmt.name in names]
     if options.idle:
         show_idle(engines)
     elif options.live:

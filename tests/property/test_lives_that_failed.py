@@ -43,6 +43,23 @@ LIVES = {
         "write@30+header scan copytruncate pause write+header scan rename scan compress@0 scan stop"
     ),
     "a known rotated file that another one has replaced": "write truncate look restart delete_live pause write look rename pause write",
+    "a copy on the inode of a copy that went within the same tick": (
+        "write copytruncate_late+seen look read restart delete_oldest write copytruncate delete_live"
+    ),
+    "compressed in the other order": "write look copytruncate write look rename compress@0 pause compress@0 restart",
+    "a compressed copy of what a known file held anew, unread": (
+        "write@30+header pause scan copytruncate pause write+header scan rename scan compress@0 scan stop compress@0"
+    ),
+    "a copy on the inode of an empty rotated file": "write scan truncate copytruncate write read stop delete_oldest copytruncate",
+    "a copy on the inode of what was compressed": (
+        "write rename write copytruncate_late+seen restart stop compress write copytruncate_late+late write"
+    ),
+    "a copy on the inode of a rotated file that was deleted": (
+        "write rename write copytruncate_late+seen restart stop write delete_oldest copytruncate_late+late write"
+    ),
+    "what was seen in a file and is read from its copy is not lost": (
+        "write@30+header pause scan copytruncate pause write+header scan rename scan compress@0 scan stop"
+    ),
     "a file on the inode of a restarted one": "write restart copytruncate stop delete_live start write read restart restart",
 }
 VALUES = {"write": {"count": 1}, "copytruncate_late": {"count": 1}, "compress": {"index": 1}, "read": {"turns": 5}}

@@ -72,6 +72,14 @@ MODULES: Final[dict[str, dict[str, str]]] = {
 
 # Names that configs of the open-source agent and of the SLS console may hold and this release has no plugin for: such a config is
 # right, and may be stored for an agent that can run it.
+_OTEL = "traces and metrics of OpenTelemetry are not taken apart by the agent; `processor_json` makes fields of their JSON"
+INSTEAD: Final = {
+    "processor_spl": "the agent runs no SPL; processors filter, split and rename, and a consumer may pull logs with SPL in its `query`",
+    "processor_otel_metric": _OTEL,
+    "processor_otel_trace": _OTEL,
+    "processor_k8s_meta": "files of containers are not collected by this release",
+}
+"""What to do about some of them."""
 PUBLIC: Final[dict[str, frozenset[str]]] = {
     "input": frozenset(
         {

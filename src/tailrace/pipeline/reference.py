@@ -18,6 +18,7 @@ from tailrace.pipeline.config import OptionGroup, Secret, extra, public_key
 from tailrace.pipeline.explain import describe_type, group_in, grouped
 from tailrace.pipeline.loading import from_document
 from tailrace.pipeline.model import GlobalConfig
+from tailrace.pipeline.plugins import INSTEAD, PUBLIC
 from tailrace.pipeline.preview import preview
 from tailrace.pipeline.registry import KINDS, Kind, PluginEntry
 
@@ -123,6 +124,9 @@ def pages() -> dict[str, str]:
         ]
         if rows:
             index += [f"## {kind.capitalize()}s", "", *_markdown_table(rows), ""]
+    index += ["## Known and not there", "", "Other agents have these plugins. A config that names one may be stored, and is not run:", ""]
+    index += [f"- {kind}s: {', '.join(f'`{name}`' for name in sorted(PUBLIC[kind]))}" for kind in KINDS]
+    index += ["", *(f"- `{name}`: {instead}" for name, instead in sorted(INSTEAD.items())), ""]
     index += ["## Keys of `global`", "", *key_table(GlobalConfig), ""]
     index += ["`pipeline.schema.json` is the JSON schema of a whole pipeline file: an editor completes and checks with it.", ""]
     return {

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 from tailrace.errors import ConfigError, UnavailableError
 from tailrace.pipeline.config import PluginConfig
 from tailrace.pipeline.explain import near
-from tailrace.pipeline.plugins import MODULES, PUBLIC
+from tailrace.pipeline.plugins import INSTEAD, MODULES, PUBLIC
 
 ConfigModel: TypeAlias = type[PluginConfig]
 Kind: TypeAlias = Literal["input", "processor", "aggregator", "flusher"]
@@ -144,5 +144,6 @@ def _entry_points(kind: Kind) -> dict[str, str]:
 
 def _unknown(kind: Kind, type_name: str) -> ConfigError:
     if type_name in PUBLIC[kind]:
-        return UnavailableError(f"this release has no {kind} `{type_name}`", hint=f"`tailrace plugin list` shows the {kind}s that it has")
+        hint = INSTEAD.get(type_name, f"`tailrace plugin list` shows the {kind}s that it has")
+        return UnavailableError(f"this release has no {kind} `{type_name}`", hint=hint)
     return ConfigError(f"unknown {kind} type `{type_name}`", hint=near(type_name, names(kind), f"{kind}s"))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tailrace.errors import ConfigError
+from tailrace.errors import ConfigError, UnavailableError
 from tailrace.pipeline import plugins, registry
 from tailrace.pipeline.config import OptionGroup, PluginConfig, extra, public_key
 from tailrace.pipeline.explain import group_in
@@ -67,6 +67,15 @@ def test_an_unknown_type_comes_with_the_nearest() -> None:
         registry.get("processor", "processor_parse_regexp_native")
     assert caught.value.message == "unknown processor type `processor_parse_regexp_native`"
     assert caught.value.hint == "did you mean `processor_parse_regex_native`?"
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"), [("processor_spl", "consumer may pull logs with SPL"), ("processor_otel_trace", "`processor_json`")]
+)
+def test_what_other_agents_have_is_told_apart_from_a_mistake_with_what_to_do_instead(name: str, instead: str) -> None:
+    with pytest.raises(UnavailableError, match=f"this release has no processor `{name}`") as refused:
+        registry.get("processor", name)
+    assert instead in refused.value.hint
 
 
 def test_a_plugin_that_does_not_load_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,10 @@ from tailrace.inputs.file.roots import HOST, Roots
 from tailrace.pipeline.model import PipelineConfig
 from tailrace.pipeline.platform import Reach, is_below
 
+NO_PIPELINE = warning(
+    "there is no pipeline that could name it", "is this the agent's home (`--home`)? `--pipelines` names files that lie elsewhere"
+)
+
 
 def examine_file(path: str, pipelines: Sequence[PipelineConfig], reach: Reach, seen: Sequence[Mapping[str, Any]] | None) -> list[Finding]:
     """What there is to say of an absolute path. `seen`: what the running agent says of it (rows of `status files`); None: none runs."""
@@ -30,7 +34,7 @@ def examine_file(path: str, pipelines: Sequence[PipelineConfig], reach: Reach, s
             else:
                 fitting[pipeline.name] = rank
                 sharing |= {pipeline.name} if config.allowing_included_by_multi_configs else set()
-    findings += _belongs(fitting, sharing)
+    findings += _belongs(fitting, sharing) if pipelines else [NO_PIPELINE]
     if fitting and os.path.lexists(path):
         findings += _at_work(seen)
     return findings

@@ -62,8 +62,11 @@ def _of_file(path: str, scene: "Scene") -> "list[Finding]":
     from tailrace.agent.doctor import examine_file
     from tailrace.agent.platform import current
 
-    for mistake in scene.pipeline_mistakes:
-        note(f"left out, it has mistakes: {mistake.message}")
+    if scene.source.exists():
+        for mistake in scene.pipeline_mistakes:
+            note(f"left out, it has mistakes: {mistake.message}")
+    elif not scene.given:
+        note(f"no server has given a pipeline, and there is no directory `{scene.source}`")
     roots = [Path(root) for root in scene.settings.allowed_roots]
     reach = current([scene.home], roots=roots).reach
     return [replace(finding, check="file") for finding in examine_file(path, scene.pipelines, reach, _seen(scene.home, path))]

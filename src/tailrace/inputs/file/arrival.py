@@ -101,7 +101,7 @@ class Arrival:
         if copy := self._table.copies.pop(content.file, None):
             self._table.end_stream(*copy)
         previous = self._table.at.get(path)
-        before = (previous.born, previous.modified) if previous is not None else self._table.last.get(path, (0, 0))
+        before = (previous.first_born, previous.modified) if previous is not None else self._table.last.get(path, (0, 0))
         generation = self._table.new(content, path, before=before)
         if generation is None:
             return False

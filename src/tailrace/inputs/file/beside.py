@@ -1,7 +1,6 @@
 """The rotated files beside a live one: which of them may be looked into, and which holds what was read of a known one."""
 
 import contextlib
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,9 +110,7 @@ class Beside:
         for one in near:
             if one.is_open and not one.head[0]:
                 blank_at = one.modified
-                one.look(time.time_ns())
-                one.note_head()
-                one.note_ahead()
+                one.look_into()
                 if one.modified != blank_at or one.head[0]:
                     one.blank_at = one.blank_at or blank_at
                 if one.head[0]:  # what is found to be its copy may be all that is left of it at the next start
@@ -124,6 +121,12 @@ class Beside:
             if "head" in note and str(note["path"]).startswith(stem)
         ]
         return [*((one.key, one, one.proof) for one in near), *((str(note.get("of", "")), None, note) for note in notes)]
+
+    def leave_copy(self, path: str, content: Content, of: str, original: Generation | None) -> None:
+        """Keep in mind that a file is a copy of the stream `of`. Not where what the original holds now is no stream yet: at the next start
+        the copy may be all that is left of that."""
+        if original is None or original.content is None or (original.unchanged() and original.content.reaches(original.size)):
+            self._table.leave_copy(path, content, of)
 
     def is_awaited(self, content: Content, path: str) -> bool:
         """Whether a file is a copy of what a stream that is sought, or one of the former run that is not taken up yet, has read beside

@@ -134,9 +134,17 @@ class Generation:
     @property
     def in_copy(self) -> bool:
         """Its file was truncated or removed, and a copy of it was found: it lies in that one now."""
+        return (self.file, self.born) != self._first()
+
+    @property
+    def first_born(self) -> int:
+        """Birth time of the file that it began in. That of a copy tells nothing of when something came to its path."""
+        return self._first()[1]
+
+    def _first(self) -> tuple[FileId, int]:
         if self._begun_in is None:
             self._begun_in = file_of(self.key), born_of(self.key)
-        return (self.file, self.born) != self._begun_in
+        return self._begun_in
 
     def comes_after(self, other: "Generation") -> bool:
         """Whether it waits for another one, directly or not."""
@@ -206,6 +214,15 @@ class Generation:
         self.modified = status.st_mtime_ns
         self.settled = now_ns - status.st_mtime_ns > TICK_NS
 
+    def look_into(self) -> None:
+        """Note how large the open file is, and what proves that: both of what is in it now, though it may be truncated meanwhile."""
+        while True:
+            self.look(time.time_ns())
+            self.note_head()
+            self.note_ahead()
+            if self.is_unpacked or self.content is None or self.content.status().st_size >= self.size:
+                return
+
     def note_ahead(self) -> None:
         """What proves the bytes that were seen and are not read yet. NULs prove nothing: they are room for more."""
         assert self.content is not None, "only an open generation is looked at"
@@ -221,6 +238,11 @@ class Generation:
     def see(self, sight: "Sight") -> None:
         """Take that for what was seen: what a later look saw was of something else."""
         self.size, self.modified, self.ahead = sight
+
+    def forget_seen(self) -> None:
+        """What was seen in it is somewhere else by now, and something else in it."""
+        self.see(Sight(0, self.modified, (0, b"")))
+        self.head = (0, b"")
 
     def may_have_changed(self) -> bool:
         assert self.content is not None, "only an open generation is looked at"

@@ -80,9 +80,10 @@ class Inspection:
         elif generation.size < seen.size:
             self.shortened(generation, seen)
         else:
-            generation.note_ahead()
-            if not generation.head[0]:
-                generation.note_head()
+            if generation.head[0]:
+                generation.note_ahead()
+            else:
+                generation.look_into()
             self._remember_sight(generation)
 
     def _remember_sight(self, generation: Generation) -> None:
@@ -128,6 +129,10 @@ class Inspection:
         message = "a part of a compressed copy is lost"
         self._context.alarm("DROP_LOG_ALARM", message, path=generation.location, reason=why, offset=generation.offset)
         self._table.losses.add(generation.key, generation.offset, generation.size, path=generation.path, why=why)
+
+    def read_again(self, generation: Generation) -> None:
+        """It was truncated between a look and the reading, before anything in it was known."""
+        self._table.wanted(generation)
 
     def leave_compressed(self, generation: Generation) -> None:
         """It turned out to hold a compressed copy, no log."""

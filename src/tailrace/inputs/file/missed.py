@@ -7,11 +7,12 @@ from pathlib import Path
 
 from tailrace.inputs.file.beside import LOOKS, Beside, Known, file_at
 from tailrace.inputs.file.content import Content
-from tailrace.inputs.file.copies import is_copy_of
+from tailrace.inputs.file.copies import holds, is_copy_of
 from tailrace.inputs.file.generation import TICK_NS, Generation
 from tailrace.inputs.file.order import line_up, put_between
 from tailrace.inputs.file.registry import Registry
 from tailrace.inputs.file.rotation import Rotated, rotated_from
+from tailrace.pipeline.contract import Position
 
 MISSED_NS = 1_000_000
 """What was missed is dated back by this, so that it stands in order before what follows it."""
@@ -61,8 +62,10 @@ class Missed:
     def came_before(self, generation: Generation) -> bool:
         """Whether a file that was empty when it was looked at had other bytes since, which were copied away: they are read first then."""
         blank_at = generation.blank_at or (0 if generation.head[0] else generation.modified)
+        if not generation.unchanged():
+            return False  # it holds something else again: `of_blank` looks for both
         generation.blank_at = 0
-        if not blank_at or _unchanged_since(Path(generation.path).parent, generation.opened) or not generation.unchanged():
+        if not blank_at or _unchanged_since(Path(generation.path).parent, generation.opened):
             return False
         times = blank_at, generation.written_at
         rotated = [one for one in rotated_from(generation.path) if times[0] <= one.modified <= times[1]]
@@ -74,16 +77,24 @@ class Missed:
         chain = self.unknown(
             [one for one in self._beside.candidates(generation.path, times[0]) if one.size and one.file in earlier],
             generation.path,
-            born=generation.born,
+            born=generation.first_born,
             modified=blank_at,
             known=self._beside.known(generation.path),
             before=generation.opened,
         )
-        generation.look(time.time_ns())
+        generation.look_into()
         generation.blank_at = 0
         if chain:
             self._line_up(generation, [*chain, generation])
         return bool(chain)
+
+    def of_blank(self, generation: Generation, position: Position, known: Known) -> list[Generation]:
+        """What was in a file that had been empty, before what was seen in it then, up to `position`, and truncated away unread."""
+        blank_at, written = int(position.get("blank_at", 0)), int(position.get("seen", (0, 0))[1])
+        candidates = self._beside.candidates(generation.path, blank_at) if blank_at and not int(position["offset"]) else []
+        earlier = [one for one in candidates if one.size and one.modified <= written]
+        path, born = generation.path, generation.first_born
+        return self.unknown(earlier, path, born=born, modified=blank_at, known=known, before=generation.opened)
 
     def unknown(
         self,
@@ -110,14 +121,22 @@ class Missed:
                 content.close()
             elif self._beside.is_awaited(content, path):
                 content.close()  # who goes on in it comes soon
-            elif originals := [key for key, one, position in known if is_copy_of(content, one, position)]:
-                self._table.leave_copy(candidate.path, content, originals[0])
+            elif originals := [(key, one) for key, one, position in known if is_copy_of(content, one, position)]:
+                self._beside.leave_copy(candidate.path, content, *originals[0])
                 content.close()
             elif generation := self._table.new(content, path, location=candidate.path, opened=opened + len(found), before=(born, modified)):
                 self._table.left_alone.pop(candidate.file, None)
+                self._leave_to(content, known)
                 generation.displaced = True
                 found.append(generation)
         return found
+
+    def _leave_to(self, content: Content, known: Known) -> None:
+        """What was seen in a known file that was truncated since, and is in `content` now, is read there: it is not counted as lost."""
+        for _, one, position in known:
+            if one is not None and one.content not in (None, content) and one.unread and not one.offset and holds(content, position):
+                one.forget_seen()
+                self._table.context.remember(one.stream, one.position())
 
     def _line_up(self, generation: Generation, chain: list[Generation]) -> None:
         line_up(generation, chain, [])

@@ -137,6 +137,10 @@ class Reader:
         block = ahead or self._next_bytes(generation)
         if generation.offset + len(block) > generation.size:
             generation.look(looked_at)  # more came meanwhile
+        if not generation.head[0] and len(block) < min(generation.size - generation.offset, FEW_BYTES):
+            generation.see(before)
+            self._inspection.read_again(generation)
+            return False, None
         if not generation.unchanged():  # looked at after reading: what was read before that is from the file as it was
             generation.see(before)
             self._inspection.truncated(generation)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tailrace.inputs.file.config import FileConfig
 from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.copies import is_still, proof_of_copy
-from tailrace.inputs.file.generation import LAYOUT, FileId, Generation, is_key_of, stream_key
+from tailrace.inputs.file.generation import LAYOUT, TICK_NS, FileId, Generation, is_key_of, stream_key
 from tailrace.inputs.file.losses import Losses
 from tailrace.inputs.file.notes import Notes
 from tailrace.inputs.file.roots import Roots
@@ -22,6 +22,8 @@ from tailrace.pipeline.platform import FileIdentity
 
 SPARE_HANDLES = 8
 """So many are left when a file is taken up, for the copies and the rotated files that are compared with it."""
+UNSETTLED = -1
+"""In place of the mtime of a copy that was written just now: another file may get its inode, size and mtime within the same tick."""
 LAST_KEPT = 10_000
 """Paths whose last generation is remembered: dated names never come back."""
 
@@ -52,7 +54,7 @@ class Registry:
     originals: set[str] = field(default_factory=set[str])
     """Keys of the streams that copies are known to be of; they may have ended."""
     left_alone: dict[FileId, tuple[int, int]] = field(default_factory=dict[FileId, tuple[int, int]])
-    """Compressed files and copies: their size and mtime, at which they are no logs."""
+    """Compressed files and copies: their size and mtime, at which they are no logs. A mtime of UNSETTLED: only what is in it tells."""
     taken_elsewhere: set[FileId] = field(default_factory=set[FileId])
     """Another lane of the same target reads them; it may let them go."""
     copies: dict[FileId, tuple[str, Position]] = field(default_factory=dict[FileId, tuple[str, Position]])
@@ -81,15 +83,19 @@ class Registry:
     def leave_copy(self, path: str, content: Content, of: str, *, key: str = "") -> None:
         """Keep in mind, durably, that a file is a copy of what is read from elsewhere, as the stream with the key `of`. `key`: of a stream
         that is nothing but this note from now on."""
-        status = content.status()
-        look = status.st_size, status.st_mtime_ns
-        self.left_alone[content.file] = look
+        look = self._leave_alone(content)
         if look[0]:
             key = key or self._note_key(content) or self.free_key(content.identity)
             position: Position = {"v": LAYOUT, "copy": list(look), "path": path, "of": of, **proof_of_copy(content, look[0])}
             if (stream := self.context.open_stream(key, position)) is not None:
                 self.context.remember(stream, position)
                 self.note_copy(content.file, key, position)
+
+    def _leave_alone(self, content: Content) -> tuple[int, int]:
+        status = content.status()
+        settled = time.time_ns() - status.st_mtime_ns > TICK_NS
+        look = self.left_alone[content.file] = status.st_size, status.st_mtime_ns if settled else UNSETTLED
+        return look
 
     def note_copy(self, file: FileId, key: str, position: Position) -> None:
         """The stream `key` says at `position` that a file is a copy."""
@@ -108,6 +114,7 @@ class Registry:
         if note is None:
             return False
         if self._note_key(content) and is_still(content, note[1]):
+            self._leave_alone(content)
             return True
         self.left_alone.pop(content.file, None)
         self.copies_gone.append(self.copies.pop(content.file))
@@ -153,9 +160,7 @@ class Registry:
         generation = Generation(key, content.file, content.identity.born, path, location or path, content=content)
         generation.known_as(self.roots.of(path))
         generation.opened, generation.before = opened or time.time_ns(), before
-        generation.look(time.time_ns())
-        generation.note_head()
-        generation.note_ahead()
+        generation.look_into()
         if not self.take_stream(generation):
             return None
         if not self.config.tailing_all_matched_files:
@@ -225,7 +230,7 @@ class Registry:
 
     def keep_last(self, generation: Generation) -> None:
         self.last.pop(generation.path, None)
-        self.last[generation.path] = generation.born, generation.modified
+        self.last[generation.path] = generation.first_born, generation.modified
         if len(self.last) > LAST_KEPT:
             del self.last[next(iter(self.last))]
 

@@ -74,7 +74,7 @@ class Restoring:
     def all(self, here: Mapping[FileId, str]) -> None:
         """Take up everything. `here`: where the scan has found files."""
         self._others = {file for file, states in self._states.items() if file not in here and not self._goes_on(file, states[-1].next)}
-        for file in sorted(self._own, key=self._is_read):  # copies first: what is not read may go on in one of them
+        for file in sorted(self._own, key=self._turn):
             if file in here:
                 self.at(file, here[file])
             else:
@@ -140,8 +140,10 @@ class Restoring:
         names = [*live_names(name)] if "copy" in position else []
         return all(self._context.claims.inherits(self._context.pipeline, f"{directory}/{one}") for one in names or [name])
 
-    def _is_read(self, file: FileId) -> bool:
-        return "copy" not in self._states[file][-1].next
+    def _turn(self, file: FileId) -> tuple[bool, bool]:
+        """Copies first: what is not read may go on in one of them. Then what was empty: it may hold a copy by now."""
+        position = self._states[file][-1].next
+        return "copy" not in position, not _is_blank(position)
 
     def at(self, file: FileId, location: str) -> bool:
         """Take up the states of a file that stands at `location`. False when it cannot be taken up now, or turns out to be another."""
@@ -156,6 +158,7 @@ class Restoring:
             table = self._table
             same = not (content.file in table.generations or table.is_known_copy(content))
             same = same and (not content.is_unpacked or may_be(content, last.next))
+            same = same and not (_is_blank(last.next) and self._succession.is_awaited(content, str(last.next["path"])))
         self._going_on = states[:-1]
         taken = same and self._resume(last, content, location)  # first: what was there before is not in it
         self._going_on = []
@@ -336,6 +339,11 @@ def _generation(state: StreamState, location: str) -> Generation:
     born, modified = state.next.get("before", (0, 0))
     generation.before = int(born), int(modified)
     return generation
+
+
+def _is_blank(position: Position) -> bool:
+    """Whether nothing was ever seen in a file."""
+    return "head" in position and not (position["head"][0] or int(position["offset"]))
 
 
 def _is_same(content: Content, position: Position, inode: int, born: int) -> bool:

@@ -57,7 +57,7 @@ class Succession:
 
     def _what_was_in_it(self, generation: Generation, position: Position, until: int) -> list[Generation]:
         """The copy that a truncated file goes on in, and what was copied away after that and before `until` (wall clock in ns)."""
-        path, born, modified = generation.path, generation.born, int(position.get("seen", (0, 0))[1])
+        path, born, modified = generation.path, generation.first_born, int(position.get("seen", (0, 0))[1])
         self._leave_cut_copies(generation, position)
         candidates = self._beside.candidates(path, modified)
         copy = self._beside.find(path, generation.key, position, modified)
@@ -65,22 +65,27 @@ class Succession:
             self._go_on_in(generation, copy, position)
             modified = copy.rotated.modified
         known = [(generation.key, generation, position), *self._beside.known(path)]
+        earlier = self.missed.of_blank(generation, position, known)
         missed = self.missed.unknown(candidates, path, born=born, modified=modified, known=known, before=until)
-        return [generation, *missed] if copy is not None else missed
+        return [*earlier, generation, *missed] if copy is not None else [*earlier, *missed]
 
     def _is_anothers(self, generation: Generation) -> bool:
         """Whether a file under a rotated name was written anew with a copy of another one, known or about to be taken up."""
         content = generation.content
         assert content is not None, "it was looked at just now"
-        if next(live_names(generation.location.rpartition("/")[2]), None) is None:
+        if not _is_rotated(generation.location):
             return False
         if self._beside.is_awaited(content, generation.path):
             return True
         known = [one for one in self._beside.known(generation.path) if one[1] is not generation]
-        originals = [key for key, one, position in known if is_copy_of(content, one, position)]
+        originals = [(key, one) for key, one, position in known if is_copy_of(content, one, position)]
         if originals:
-            self._table.leave_copy(generation.location, content, originals[0])
+            self._beside.leave_copy(generation.location, content, *originals[0])
         return bool(originals)
+
+    def is_awaited(self, content: Content, path: str) -> bool:
+        """Whether a file is a copy of what a stream of the former run has read beside `path`, or holds it."""
+        return self._beside.is_awaited(content, path)
 
     def _let_file_go(self, generation: Generation) -> None:
         generation.close()
@@ -101,12 +106,12 @@ class Succession:
         key = stream_key(generation.content.identity, f"~{time.time_ns():x}")
         fresh = Generation(key, generation.file, generation.born, generation.path, generation.location, content=generation.content)
         fresh.read_to_end_at, fresh.displaced = generation.read_to_end_at, generation.displaced
-        fresh.before = generation.born, generation.modified
+        fresh.before = generation.first_born, generation.modified
         fresh.shown, fresh.tags = generation.shown, generation.tags
         fresh.opened = time.time_ns()
-        fresh.look(time.time_ns())
-        fresh.note_head()
-        fresh.note_ahead()
+        fresh.look_into()
+        if _is_rotated(fresh.location):  # a copy was written over it: before what is live now
+            fresh.opened = min(fresh.opened, fresh.modified)
         generation.content = None
         for path in [path for path, one in self._table.at.items() if one is generation]:
             self._table.at[path] = fresh
@@ -222,3 +227,8 @@ class Succession:
         self._table.at.setdefault(copy.rotated.path, generation)
         self._context.remember(generation.stream, generation.position())
         self._context.count("copies_read_on")
+
+
+def _is_rotated(path: str) -> bool:
+    """Whether a name is one that rotation makes."""
+    return next(live_names(path.rpartition("/")[2]), None) is not None

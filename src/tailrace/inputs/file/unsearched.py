@@ -50,7 +50,7 @@ class Unsearched:
 def _bounds(table: Registry) -> dict[str, Bound]:
     bounds = dict(table.last)
     for one in table.generations.values():
-        own = one.before if any(one.before) else (one.born, one.modified)
+        own = one.before if any(one.before) else (one.first_born, one.modified)
         known = bounds.get(one.path, own)
         bounds[one.path] = min(known[0], own[0]), min(known[1], own[1])
     return bounds

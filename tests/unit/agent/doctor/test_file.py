@@ -90,3 +90,9 @@ def test_the_file_itself_may_be_the_reason(log, tmp_path):
     assert "policy forbids" in said(log, app, reach=Reach(roots=("/srv",)), seen=[ROW], level="warning")[0]
     assert "no such file" in said(log.with_name("none"), app, seen=[ROW], level="warning")[0]
     assert said(log.parent, app, level="warning")[0] == "it is no regular file"
+
+
+def test_without_any_pipeline_it_says_so_and_where_they_may_lie(log):
+    (finding,) = [one for one in examine_file(str(log), [], Reach(), None) if one.level == "warning"]
+    assert finding.text == "there is no pipeline that could name it"
+    assert "--pipelines" in finding.remedy
