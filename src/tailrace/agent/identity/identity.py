@@ -3,12 +3,13 @@
 All of it lies in `secret/agent.json` (0600), so that it changes as a whole. The private key never leaves this machine.
 """
 
+import contextlib
 import json
 import secrets
 import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from tailrace.wire.tls import client_context
 
 FORMAT = 3
 """1: without the server's id; 2: without servers that were joined."""
+ELSEWHERE: Mapping[int, str] = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+"""Addresses for documentation: nobody has them, and they are not on this machine's own network."""
 WAITING = "it has not asked the server for one yet"
 
 
@@ -188,10 +191,10 @@ def new_id() -> str:
 
 
 def address() -> str:
-    """This machine's address as others see it: that of the default route, else the loopback one. Nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # TEST-NET-1: connecting a datagram socket only picks the route
+    """This machine's address as others see it: that of the default route, of IPv6 where there is no other, else the loopback one. Nothing
+    is sent."""
+    for family, somewhere in ELSEWHERE.items():
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((somewhere, 9))  # with a datagram socket this only picks the route
             return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"
+    return "127.0.0.1"

@@ -14,8 +14,9 @@ from tailrace.wire.proxy import Proxies, as_address, wrong_proxy
 
 MIB = 1_048_576
 LEAST_HANDLES: Final = 64
+MAX_PORT: Final = 65_535
 STREAM_LOG: Final = "it was replaced long ago; rsyslog writes files, which are collected"
-_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
+_ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*):([0-9]{1,5})")
 
 
 class AgentSettings(ServedSettings):
@@ -187,7 +188,7 @@ class AgentSettings(ServedSettings):
             hint = f"write at least {LEAST_HANDLES}, or 0 for as many as the system allows"
             yield Problem("max_open_files", f"{self.max_open_files} handles are too few for the agent itself", hint)
 
-        if self.metrics_listen and not _ADDRESS.fullmatch(self.metrics_listen):
+        if self.metrics_listen and not _can_be_listened_at(self.metrics_listen):
             yield Problem("metrics_listen", f"`{self.metrics_listen}` is no address", "write `HOST:PORT`, such as `127.0.0.1:9483`")
 
     @property
@@ -224,3 +225,8 @@ class AgentSettings(ServedSettings):
     @property
     def deleted_secs(self) -> float:
         return math.inf if self.force_release_deleted_file_fd_timeout < 0 else self.force_release_deleted_file_fd_timeout
+
+
+def _can_be_listened_at(address: str) -> bool:
+    found = _ADDRESS.fullmatch(address)
+    return found is not None and int(found[1]) <= MAX_PORT

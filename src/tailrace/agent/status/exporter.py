@@ -44,8 +44,9 @@ async def exporting(listen: str, unwell: Callable[[], str] = str) -> AsyncGenera
     try:
         server = await asyncio.start_server(connected, host.strip("[]"), int(port), limit=MAX_HEAD)
         log.info("metrics are served", at=f"http://{host}:{server.sockets[0].getsockname()[1]}/metrics")
-    except OSError as error:
-        log.warning("cannot serve metrics; the agent works without", address=listen, reason=error.strerror or str(error))
+    except (OSError, UnicodeError) as error:  # UnicodeError: it is no host name
+        reason = error.strerror if isinstance(error, OSError) else ""
+        log.warning("cannot serve metrics; the agent works without", address=listen, reason=reason or str(error))
     try:
         yield
     finally:

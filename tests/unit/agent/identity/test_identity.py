@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import socket
 import stat
 import threading
 from collections.abc import Callable
@@ -142,3 +143,16 @@ def test_stored_ends(server):
 def test_no_server_is_said_in_a_sentence():
     with pytest.raises(UnreachableError, match=r"cannot reach the server at `http://127\.0\.0\.1:1`"):
         ends(Enrolment("http://127.0.0.1:1", "demo", [], "k", "k-secret"))
+
+
+@pytest.mark.parametrize(
+    ("routes", "address"),
+    [
+        ({socket.AF_INET: "127.0.0.2", socket.AF_INET6: "::1"}, "127.0.0.1"),
+        ({socket.AF_INET: "255.255.255.255", socket.AF_INET6: "::1"}, "::1"),  # which an ordinary socket may not be connected to
+        ({socket.AF_INET: "255.255.255.255"}, "127.0.0.1"),
+    ],
+)
+def test_a_machine_is_known_by_the_address_of_its_route(monkeypatch, routes, address):
+    monkeypatch.setattr(identity, "ELSEWHERE", routes)
+    assert identity.address() == address

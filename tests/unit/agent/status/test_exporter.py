@@ -61,7 +61,7 @@ async def test_an_address_that_is_taken_is_said_and_ends_nothing(capsys):
     assert "cannot serve metrics" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("address", ["9483", "http://127.0.0.1:9483", "127.0.0.1:", ":9483"])
+@pytest.mark.parametrize("address", ["9483", "http://127.0.0.1:9483", "127.0.0.1:", ":9483", "127.0.0.1:70000", "a..b:9483"])
 def test_what_is_no_address_is_refused(tmp_path, address):
     (tmp_path / "agent.yaml").write_text(json.dumps({"metrics_listen": address}))
     with pytest.raises(ConfigErrors, match="is no address"):
