@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from tailrace.cli.connection import Connection
 from tailrace.errors import ApiError, ConfigError, TailraceError, UnreachableError
+from tailrace.wire.endpoints import is_name
 from tailrace.wire.proxy import bracketed
 from tailrace.wire.signature import SignedRequest, sign_v4
 from tailrace.wire.tls import UNKNOWN_ISSUER, client_context, explain
@@ -29,7 +30,7 @@ class Client:
         import httpx2
 
         parts = urlsplit(connection.endpoint if "//" in connection.endpoint else f"http://{connection.endpoint}")
-        if parts.scheme not in ("http", "https") or not parts.hostname or not _may_be_asked_for(parts.hostname):
+        if parts.scheme not in ("http", "https") or not parts.hostname or not is_name(parts.hostname):
             raise ConfigError(f"`{connection.endpoint}` is not an endpoint", hint="it looks like `http://127.0.0.1:9480`")
         self._connection = connection
         self._host = bracketed(parts.hostname)
@@ -150,14 +151,6 @@ class Client:
                 f"cannot reach the server at `{self._connection.endpoint}`: {str(error).lower()}",
                 hint="is it running? `tailrace up` starts it",
             ) from error
-
-
-def _may_be_asked_for(host: str) -> bool:
-    """Whether it can be a name of DNS: the look-up itself refuses others with an error of its own kind."""
-    try:
-        return bool(host.encode("idna"))
-    except UnicodeError:
-        return False
 
 
 def _tls_error(error: BaseException) -> ssl.SSLError | None:

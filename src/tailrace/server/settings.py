@@ -10,12 +10,12 @@ import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tailrace.errors import ConfigError, ConfigErrors
+from tailrace.wire.endpoints import wrong_endpoint
 
 ENVIRONMENT_PREFIX = "TAILRACE_SERVER_"
 SETTINGS_FILE = "server.yaml"
@@ -134,9 +134,8 @@ class Settings(BaseModel):
     @classmethod
     def _secure_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for address in value:
-            parts = urlsplit(address)
-            if parts.scheme != "https" or not parts.hostname or parts.path not in ("", "/"):
-                raise ValueError(f"`{address}` does not look like `https://logs.example.org:9481`")
+            if wrong := wrong_endpoint(address, "https"):
+                raise ValueError(f"`{address}` does not look like `https://logs.example.org:9481`: {wrong}")
         return tuple(address.rstrip("/") for address in value)
 
     @field_validator("domains")

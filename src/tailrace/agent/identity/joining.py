@@ -17,6 +17,7 @@ from tailrace.agent.identity.identity import AgentIdentity, Enrolment, JoinedSer
 from tailrace.errors import ApiError, DamagedError, StateError, UnreachableError, UsageError
 from tailrace.journal import write_private
 from tailrace.pipeline.contract import Credentials
+from tailrace.wire.endpoints import wrong_endpoint
 from tailrace.wire.join_token import JoinToken, parse_token
 from tailrace.wire.tls import client_context, unchecked_context
 
@@ -86,10 +87,10 @@ def server_of(answer: Mapping[str, Any], certificate: str) -> JoinedServer:
 
 
 def _address(text: str) -> str:
-    url = urlsplit(text if "://" in text else f"https://{text}")
-    if url.scheme != "https" or not url.hostname:
-        raise UsageError(f"`{text}` is not an address of the form `https://host:9481`", hint="keys are given over TLS only")
-    return f"https://{url.netloc}"
+    url = text if "://" in text else f"https://{text}"
+    if wrong := wrong_endpoint(url, "https"):
+        raise UsageError(f"`{text}` is not an address of the form `https://host:9481`: {wrong}", hint="keys are given over TLS only")
+    return f"https://{urlsplit(url).netloc}"
 
 
 def _joined_address(identity: AgentIdentity, token: JoinToken) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from tailrace.batch import EventBatch
 from tailrace.errors import ConfigError
@@ -21,6 +20,7 @@ from tailrace.pipeline.config import OptionGroup, PluginConfig, Problem, Secret,
 from tailrace.pipeline.contract import BatchLimits, Credentials, Delivery, FlusherContext, Group, Identity, Outcome, Payload
 from tailrace.pipeline.registry import flusher
 from tailrace.wire.batch_form import MODE
+from tailrace.wire.endpoints import wrong_endpoint
 from tailrace.wire.outward import outward
 from tailrace.wire.proxy import wrong_proxy
 
@@ -95,8 +95,8 @@ class SlsConfig(PluginConfig):
         if bool(self.access_key_id) != bool(self.access_key_secret):
             missing = "AccessKeySecret" if self.access_key_id else "AccessKeyId"
             yield Problem(missing, "is missing: `AccessKeyId` and `AccessKeySecret` go together", "give both or neither")
-        if not has_reference(self.endpoint) and not urlsplit(self.url).hostname:
-            yield Problem("Endpoint", f"`{self.endpoint}` is no address", "write it like `http://127.0.0.1:9480`")
+        if not has_reference(self.endpoint) and (wrong := wrong_endpoint(self.url, "https", "http")):
+            yield Problem("Endpoint", f"is no address: {wrong}", "write it like `http://127.0.0.1:9480`")
         for name, value in self.extra_headers.items():
             if not HEADER_NAME.fullmatch(name) or HEADER_BREAK.search(value):
                 yield Problem(f"ExtraHeaders.{name}", "is no header of HTTP", "a name is letters, digits and dashes; a value is one line")
