@@ -66,7 +66,7 @@ class Attempts:
         target = self._flusher.target
         await self._bandwidth.take(sum(item.payload.raw_size for item in request.items), target, request.precedence)
         self._requests[request] = time.monotonic()
-        delivery = await self._flusher.send(request.payloads)
+        delivery = await self._sent(request)
         took, self._requests[request] = time.monotonic() - self._requests[request], 0.0
         if took > LONG_SECS:
             message = "the target was slow to answer"
@@ -74,6 +74,13 @@ class Attempts:
         self._count.labels(target, delivery.outcome.value).inc()
         self._judge(delivery)
         return delivery
+
+    async def _sent(self, request: Request) -> Delivery:
+        try:
+            return await self._flusher.send(request.payloads)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is its own target's trouble and no other one's
+            telemetry.logger("agent.delivery").error("a flusher failed; it is tried again", target=self._flusher.target, exc_info=error)
+            return Delivery(Outcome.RETRY, "Failed", f"{type(error).__name__}: {error}")
 
     def _judge(self, delivery: Delivery) -> None:
         now = time.monotonic()

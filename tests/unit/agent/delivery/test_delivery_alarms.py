@@ -45,6 +45,27 @@ async def test_each_refusal_has_its_alarm_which_ends_with_the_first_success(tmp_
     assert alarm.count == 2
 
 
+async def test_a_flusher_that_raises_is_a_target_that_cannot_be_sent_to(tmp_path):
+    made = flusher("raising")
+    sending, raised = made.send, []
+
+    async def send(payloads):
+        if len(raised) < 2:
+            raised.append(payloads)
+            raise KeyError("a mistake in a plugin")
+        return await sending(payloads)
+
+    made.send = send
+    bench = Bench(tmp_path, made)
+    bench.submit(0)
+    await bench.idle()
+    await bench.close()
+    assert bench.durable == [0]
+    [alarm] = [alarm for alarm in telemetry.recent_alarms() if alarm.values.get("target") == "raising"]
+    assert (alarm.kind, alarm.state, alarm.count) == ("SEND_DATA_FAIL_ALARM", "resolved", 2)
+    assert alarm.values["reason"] == "KeyError: 'a mistake in a plugin'"
+
+
 async def test_an_answer_after_more_than_ten_seconds_is_told(tmp_path, monkeypatch):
     assert attempts.LONG_SECS == 10
     monkeypatch.setattr(attempts, "LONG_SECS", 0.05)
