@@ -134,7 +134,8 @@ def test_more_files_than_handles_are_all_read(tmp_path: Path):
         while len(agent.found()) < 2400:
             assert time.monotonic() < until, len(agent.found())
             most = max(most, worker.num_fds())
-            time.sleep(0.5)
+            time.sleep(0.02)
+        most = max(most, worker.num_fds())  # what was read stays open for minutes
         print(f"{most} handles, {worker.num_threads()} threads")
         assert 32 < most <= 64
         assert sorted(agent.found()) == list(range(2400))
