@@ -9,8 +9,8 @@ def wrong_endpoint(url: str, *schemes: str) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
-    except ValueError as error:
-        return str(error).lower()
+    except ValueError:
+        return "its host or its port is none"
     if parts.scheme not in schemes:
         return f"it does not begin with {' or '.join(f'`{scheme}://`' for scheme in schemes)}"
     if not host or not is_name(host):
