@@ -232,8 +232,12 @@ def disk(server: Server, made: Made) -> dict[str, Any]:
     found = {row["logstore"]: row for row in answer}
     shares: dict[str, Any] = {}
     for name, row in found.items():
-        raw = made.raw_per_event["app" if name == "app" else "nginx"] * row["events"]
-        shares[name] = {"events": row["events"], "raw_mb": raw / 1e6, "share": row["bytes"] / raw, "index_share": row["index_bytes"] / raw}
+        kind = "app" if name == "app" else "nginx"
+        raw, text = made.raw_per_event[kind] * row["events"], made.text_per_event[kind] * row["events"]
+        shares[name] = {
+            "events": row["events"], "raw_mb": raw / 1e6, "share": row["bytes"] / raw, "index_share": row["index_bytes"] / raw,
+            "text_mb": text / 1e6, "share_of_text": row["bytes"] / text,
+        }  # fmt: skip
     return shares
 
 
@@ -304,7 +308,8 @@ def show(result: dict[str, Any]) -> None:
     )
     for name, share in result["disk"].items():
         print(
-            f"disk: {name:12} {share['events']:9} events, {share['share']:.1%} of {share['raw_mb']:.0f} MB, text indexes {share['index_share']:.1%}"
+            f"disk: {name:12} {share['events']:9} events, {share['share']:.1%} of {share['raw_mb']:.0f} MB of JSON lines"
+            f" (text indexes {share['index_share']:.1%}), {share['share_of_text']:.1%} of {share['text_mb']:.0f} MB of text lines"
         )
     if "ingest_mb_per_sec" in result:
         print(

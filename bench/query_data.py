@@ -23,8 +23,12 @@ from tailrace.server.store.schema import table_name
 DAY = 86_400
 BEGIN = 1_760_000_000
 BLOCK = 200_000
+WITHOUT_IDS = 10 * BLOCK
+"""So many blocks are merged at once: less of them would lie as it was inserted, for speed and not for the disk's sake."""
 QUIET_SECS = 3
-REST_OF_LINE = len('{"time":"2025-10-09T08:53:20.000Z"}\n')
+REST_OF_JSON = len('{"time":"2025-10-09T08:53:20.000Z"}\n')
+REST_OF_TEXT = {"nginx": len('[09/Oct/2025:08:53:20 +0000] """"""\n'), "app": len("2025-10-09 08:53:20,000 [] - \n")}
+"""What a line has beside its values and the spaces between them."""
 INDEXED = {"host", "uri", "method"}
 NUMBERS = {"status": "long", "request_time": "double"}
 IDS = ("request_id", "trace_id")
@@ -60,12 +64,14 @@ FIELDS = {"nginx": NGINX_FIELDS, "app": APP_FIELDS}
 
 @dataclass(frozen=True)
 class Made:
-    """What lies in a directory. `raw_per_event` are bytes of a log file of JSON lines, `raw_mb` all in 10^6."""
+    """What lies in a directory. `raw_per_event` are bytes of a log file of JSON lines, `text_per_event` of one without names of fields, as
+    nginx and log4j write them; `raw_mb` all of the former in 10^6."""
 
     nginx: int
     app: int
     seed: int
     raw_per_event: dict[str, float]
+    text_per_event: dict[str, float]
     fill_secs: float
 
     @property
@@ -108,23 +114,25 @@ class Filling:
 
     def __init__(self, directory: Path, nginx: int, app: int, seed: int) -> None:
         self._directory, self._seed = directory, seed
-        self._sizes = {"nginx": nginx, "app": app, "without-ids": min(nginx, 1_000_000)}
+        self._sizes = {"nginx": nginx, "app": app, "without-ids": min(nginx, WITHOUT_IDS)}
         self._engine = Engine(directory / "home" / "server" / "engine")
         self._tables = tables(directory / "home")
 
     async def run(self) -> Made:
         await self._engine.open()
-        began, raw = time.monotonic(), dict[str, float]()
+        began, raw, text = time.monotonic(), dict[str, float](), dict[str, float]()
         for name, total in self._sizes.items():
             for first in range(0, total, BLOCK):
                 await self._engine.execute(self._insert(name, first))
             if name in FIELDS:
-                raw[name] = await self._raw(name) / total
+                values = await self._sum(name, "length(v)", "mapValues(fields)") / total
+                raw[name] = values + await self._sum(name, "length(v) + 6", "mapKeys(fields)") / total + REST_OF_JSON
+                text[name] = values + len(FIELDS[name]) + REST_OF_TEXT[name]
         await self._quiet()
         for name in FIELDS:
             await self._dump(name)
         await self._engine.close()
-        return Made(self._sizes["nginx"], self._sizes["app"], self._seed, raw, time.monotonic() - began)
+        return Made(self._sizes["nginx"], self._sizes["app"], self._seed, raw, text, time.monotonic() - began)
 
     def _insert(self, name: str, first: int) -> str:
         total = self._sizes[name]
@@ -138,12 +146,9 @@ class Filling:
             f" FROM (SELECT number AS n FROM numbers({first}, {min(BLOCK, total - first)}))"
         )
 
-    async def _raw(self, name: str) -> int:
-        found = await self._engine.execute(
-            f"SELECT sum(arraySum(v -> length(v), mapValues(fields)) + arraySum(k -> length(k) + 6, mapKeys(fields)) + {REST_OF_LINE})"
-            f" FROM {self._tables[name]}"
-        )
-        return int(str(found.rows[0][0]))
+    async def _sum(self, name: str, measure: str, values: str) -> float:
+        found = await self._engine.execute(f"SELECT sum(arraySum(v -> {measure}, {values})) FROM {self._tables[name]}")
+        return float(str(found.rows[0][0]))
 
     async def _quiet(self) -> None:
         """Until nothing is merged any more."""

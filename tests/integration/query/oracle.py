@@ -86,7 +86,10 @@ def one_text(texts: Iterable[str], node: Term | Phrase | Pattern, rules: Rules) 
     present = {word for text in texts for word in rules.words(text)}
     if isinstance(node, Pattern):
         words = present | {part for text in texts for part in chinese_parts(text, rules)}
-        return all(any(re.fullmatch(regex, word, re.DOTALL) for word in words) for regex in regexes(node, rules))
+        plain, wild = parts_of(node, rules)
+        return all(any(re.fullmatch(regex, word, re.DOTALL) for word in words) for regex in wild) and all(
+            one_text(texts, Term(node.field, word), rules) for word in plain
+        )
     wanted = rules.words(node.text)
     somewhere = any(rules.fold(node.text) in rules.fold(text) for text in texts)
     if not wanted:
@@ -95,11 +98,16 @@ def one_text(texts: Iterable[str], node: Term | Phrase | Pattern, rules: Rules) 
     return all(word in present for word in wanted) and together and (somewhere or not isinstance(node, Phrase))
 
 
-def regexes(node: Pattern, rules: Rules) -> list[str]:
+def parts_of(node: Pattern, rules: Rules) -> tuple[list[str], list[str]]:
+    """What delimiters divide: words without a wildcard, which mean what they mean in any search, and regular expressions of the others."""
     mark = {Wild.ANY: "\ue000", Wild.ONE: "\ue001"}
     written = "".join(mark[piece] if isinstance(piece, Wild) else piece for piece in node.pieces)
     words = [word for word in Rules(rules.tokens, rules.case_sensitive).words(written) if word.strip("\ue000\ue001")]
-    return [re.escape(word).replace("\ue000", ".*").replace("\ue001", ".") for word in words]
+    wild = [word for word in words if set(word) & set(mark.values())]
+    return (
+        [word for word in words if word not in wild],
+        [re.escape(word).replace("\ue000", ".*").replace("\ue001", ".") for word in wild],
+    )
 
 
 def chinese_parts(text: str, rules: Rules) -> set[str]:

@@ -1,9 +1,11 @@
 """Every SQL function that a query may call, really called."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from tailrace.errors import ApiError
 from tailrace.server.query.sql import functions
 from tailrace.server.query.sql.chapters import aggregates, approximate, windows
 from tailrace.server.query.sql.contract import Chapter
@@ -70,6 +72,20 @@ def test_window(logs: FilledLogstore, call: str):
 def test_group_by_with_grouping(logs: FilledLogstore):
     found = logs.sql("select n, grouping(n), count(*) from log group by rollup(n) order by 2, 1")
     assert [count for *_, count in found] == ["1", "2", "3"]
+
+
+def test_numeric_histogram_of_many_values_keeps_their_weight_and_their_places(logs: FilledLogstore):
+    ((found,),) = logs.sql("select numeric_histogram(8, value) from log cross join unnest(sequence(1, 6000)) as t(value)")
+    bins = {float(mean): weight for mean, weight in json.loads(found).items()}
+    assert 2 <= len(bins) <= 8
+    assert sum(bins.values()) == pytest.approx(18_000)
+    assert sum(mean * weight for mean, weight in bins.items()) / 18_000 == pytest.approx(3000, rel=0.05)
+
+
+@pytest.mark.parametrize("bins", ["0", "251", "n", "'3'", "2.5"])
+def test_numeric_histogram_says_how_many_bins_there_may_be(logs: FilledLogstore, bins: str):
+    with pytest.raises(ApiError, match="a number from 1 to 250"):
+        logs.sql(f"select numeric_histogram({bins}, d) from log")
 
 
 def test_every_allowed_function_is_called_here():

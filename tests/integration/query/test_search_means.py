@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tailrace.server.query.search.ast import And, Everything, Exists, Node, Not, Or, Pattern, Phrase, Range, Term, Wild
@@ -171,6 +171,8 @@ def differences(corpus: Corpus, kind: str, node: Node) -> dict[int, Log]:
 @pytest.mark.parametrize("kind", SPECS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(node=trees)
+@example(node=Pattern(None, ("a中/", Wild.ANY)))
+@example(node=Pattern("free", ("中志/b", Wild.ONE)))
 def test_what_is_found_is_what_the_rules_say(corpus: Corpus, kind: str, node: Node):
     assert differences(corpus, kind, node) == {}, spelt(node)
 

@@ -69,6 +69,15 @@ async def kill_often(home: Path, kills: int, longest: float) -> None:
     await must_be_whole(home, said)
 
 
+async def test_a_table_that_was_made_before_a_setting_has_it_after_the_next_start(tmp_path: Path) -> None:
+    table = spec()
+    for _ in range(2):
+        async with open_embedded(tmp_path, [table]) as store:
+            (found,) = changing.held((await store.engine.execute(changing.held_statement())).rows).values()
+            assert {schema.IDLE_MERGE, "fsync_after_insert"} <= found.settings
+            await store.engine.execute(f"ALTER TABLE ls_{table.logstore} RESET SETTING {schema.IDLE_MERGE}")
+
+
 @pytest.mark.timeout(300)
 async def test_an_index_that_changes_while_its_server_is_killed_answers_rightly_and_is_finished(tmp_path: Path) -> None:
     await kill_often(tmp_path, kills=2, longest=0.3)

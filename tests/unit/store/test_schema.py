@@ -33,7 +33,8 @@ def test_a_newer_or_foreign_table_is_refused() -> None:
 
 
 def held(spec: TableSpec) -> Held:
-    return Held(schema.comment(spec), frozenset(schema.columns_of(spec)), frozenset(schema.indexes_of(spec)))
+    columns, indexes = frozenset(schema.columns_of(spec)), frozenset(schema.indexes_of(spec))
+    return Held(schema.comment(spec), columns, indexes, frozenset({schema.IDLE_MERGE}))
 
 
 def changes(statement: str) -> list[str]:
@@ -45,6 +46,12 @@ def test_nothing_changes_without_a_change() -> None:
     assert changing.widen(SPEC, held(SPEC)) == []
     assert changing.fill(SPEC, SPEC) == []
     assert changing.narrow([SPEC], held(SPEC)) == []
+
+
+def test_a_table_of_an_earlier_release_gets_the_setting_that_it_lacks() -> None:
+    (statement,) = changing.widen(SPEC, replace(held(SPEC), settings=frozenset({"ttl_only_drop_parts"})))
+    assert statement == f"ALTER TABLE ls_5 MODIFY SETTING {schema.IDLE_MERGE} = 21600 SETTINGS alter_sync = 0"
+    assert f"{schema.IDLE_MERGE} = 21600" in schema.create_statement(SPEC)
 
 
 def test_alias_and_doc_value_change_the_comment_only() -> None:
@@ -78,7 +85,7 @@ def test_what_nobody_needs_goes_in_one_statement() -> None:
 
 
 def test_a_change_that_was_interrupted_is_the_rest_of_it() -> None:
-    half = Held(schema.comment(SPEC), held(SPEC).columns | {"c3"}, held(SPEC).indexes | {"i_l4"})
+    half = replace(held(SPEC), columns=held(SPEC).columns | {"c3"}, indexes=held(SPEC).indexes | {"i_l4"})
     (statement,) = changing.widen(CHANGED, half)
     assert [change for change in changes(statement) if change.startswith("ADD") and ("c3" in change or "i_l4" in change)] == []
     assert "ADD COLUMN IF NOT EXISTS l4" in statement

@@ -29,7 +29,9 @@ MAX_LINES = 100
 _WITH_PACK_META = re.compile(r"\s*with_pack_meta\s*", re.IGNORECASE)
 # Engine errors that the statement is to blame for, by what they are about: all else is ours.
 _TIME_EXCEEDED, _TOO_MUCH_MEMORY, _TOO_LARGE, _CANCELLED, _TOO_MANY_ROWS = {159, 160}, {241}, {396}, {394}, {158}
-_OF_ALL = re.compile(r"\(total\) memory limit exceeded|memory limit \(total\) exceeded", re.IGNORECASE)
+_OF_ALL = re.compile(
+    r"(?:\(total\) memory limit exceeded|memory limit \(total\) exceeded)(?:.*?maximum: (\d[\d.]* \w+))?", re.IGNORECASE | re.DOTALL
+)
 """All of the engine's memory is used up, whoever uses it: a smaller query may be no better off."""
 _OURS = {0, 32, 33, 75, 76, 173, 198, 209, 210, 243, 246, 1000, 1001}
 
@@ -229,22 +231,23 @@ class Queries:
             await self._store.cancel(query_id)
             raise
         except EngineError as error:
-            raise explain(error, query, names or {}) from error
+            alone = not any(use.running for uses in self._store.use().values() for use in uses.values())
+            raise explain(error, query, names or {}, alone=alone) from error
 
 
 def _visible(table: TableSpec, window: Window, search: str, binder: Binder) -> Visible:
     return Visible(table, lambda shift: (window.earlier(shift) if shift else window).conditions(table, search, binder))
 
 
-def explain(error: EngineError, query: EngineQuery, names: Mapping[str, str]) -> Exception:
-    """What an engine's refusal means for the one who asked."""
+def explain(error: EngineError, query: EngineQuery, names: Mapping[str, str], *, alone: bool = False) -> Exception:
+    """What an engine's refusal means for the one who asked; `alone`: no other query was at work."""
     code = error.engine_code
     if code in _TIME_EXCEEDED | _TOO_MANY_ROWS:
         limits = query.limits
         used = f"reads more than {limits.read_rows} events" if code in _TOO_MANY_ROWS else f"took longer than {limits.seconds:g} s"
         return ApiError(400, "ParameterInvalid", f"the query {used}: narrow the time range or the search")
     if code in _TOO_MUCH_MEMORY:
-        return _without_memory(error)
+        return _without_memory(error, alone=alone)
     if code in _TOO_LARGE:
         return TooLargeError(f"the answer has more than {query.limits.rows} rows or {query.limits.bytes >> 20} MB: select less")
     if code in _CANCELLED:
@@ -254,10 +257,19 @@ def explain(error: EngineError, query: EngineQuery, names: Mapping[str, str]) ->
     return ApiError(400, "ParameterInvalid", f"cannot run the SQL: {_readable(error.message, names)}")
 
 
-def _without_memory(error: EngineError) -> Exception:
-    if _OF_ALL.search(error.message):
-        return BusyError("the storage engine has no memory left for the query and what runs beside it", hint="try again later")
-    return TooLargeError("the query needs more memory than it may use: narrow the time range or group by less")
+def _without_memory(error: EngineError, *, alone: bool) -> Exception:
+    of_all = _OF_ALL.search(error.message)
+    if of_all is None:
+        return TooLargeError("the query needs more memory than it may use: narrow the time range or group by less")
+    bound = f"{of_all[1]} of memory" if of_all[1] else "memory"
+    setting = "`engine_memory_bytes` in the server's settings"
+    if alone:
+        return TooLargeError(
+            f"the query needs more than the {bound} of the storage engine: narrow the time range or group by less, or raise {setting}"
+        )
+    return BusyError(
+        "the storage engine has no memory left for the query and what runs beside it", hint=f"try again later, or raise {setting}"
+    )
 
 
 def _readable(message: str, names: Mapping[str, str]) -> str:

@@ -22,6 +22,7 @@ class Held:
     comment: str
     columns: frozenset[str] = frozenset()
     indexes: frozenset[str] = frozenset()
+    settings: frozenset[str] = frozenset()
 
 
 def held_statement(logstore: int | None = None) -> str:
@@ -33,23 +34,21 @@ def held_statement(logstore: int | None = None) -> str:
         f" WHERE database = currentDatabase() AND match(table, '{tables}') AND match(name, '{_OF_COLUMNS}')"
         " UNION ALL SELECT table, concat('i', name) FROM system.data_skipping_indices"
         f" WHERE database = currentDatabase() AND match(table, '{tables}') AND match(name, '{_OF_INDEXES}')"
+        " UNION ALL SELECT name, concat('s', arrayJoin(extractAll(engine_full, '(\\\\w+) = '))) FROM system.tables"
+        f" WHERE database = currentDatabase() AND match(name, '{tables}')"
     )
 
 
 def held(rows: Iterable[Sequence[object]]) -> dict[int, Held]:
     """By logstore. Comments are JSON objects, so that their first character tells them from names."""
-    found: dict[int, tuple[list[str], set[str], set[str]]] = {}
+    found: dict[int, dict[str, set[str]]] = {}
     for table, what in rows:
-        comment, columns, indexes = found.setdefault(schema.logstore_of(str(table)), ([], set(), set()))
-        kind, name = str(what)[:1], str(what)[1:]
-        if kind == "c":
-            columns.add(name)
-        elif kind == "i":
-            indexes.add(name)
-        else:
-            comment.append(str(what))
+        text = str(what)
+        kind, name = (text[0], text[1:]) if text[:1] in ("c", "i", "s") else ("", text)
+        found.setdefault(schema.logstore_of(str(table)), {}).setdefault(kind, set()).add(name)
     return {
-        logstore: Held("".join(comment), frozenset(columns), frozenset(indexes)) for logstore, (comment, columns, indexes) in found.items()
+        logstore: Held("".join(has.get("", ())), *(frozenset(has.get(kind, ())) for kind in ("c", "i", "s")))
+        for logstore, has in found.items()
     }
 
 
@@ -65,10 +64,11 @@ def widen(table: TableSpec, has: Held) -> list[str]:
         if name not in has.indexes or name in outdated
     ]
     first, retention = _retention(before, table)
+    settings = _alter(table, [f"MODIFY SETTING {setting}" for setting in schema.missing_settings(has.settings)])
     if not changes and not retention and before == table:
-        return []
+        return settings
     # A TTL is a list to the engine's parser: nothing may follow it.
-    return [*_alter(table, first), *_alter(table, [*changes, f"MODIFY COMMENT '{literal(schema.comment(table))}'", *retention])]
+    return [*settings, *_alter(table, first), *_alter(table, [*changes, f"MODIFY COMMENT '{literal(schema.comment(table))}'", *retention])]
 
 
 def fill(table: TableSpec, beside: TableSpec | None) -> list[str]:

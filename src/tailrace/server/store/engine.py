@@ -24,6 +24,7 @@ from tailrace.errors import EngineError
 from tailrace.server.store import engine_settings, frames, parameters
 from tailrace.server.store.engine_settings import EngineSettings
 from tailrace.server.store.port import EngineQuery, FieldIndex, Limits, Rows
+from tailrace.server.store.trials import TRIAL_SECS, Trials
 from tailrace.server.store.turns import Turns, Use
 
 OVERTIME, OVERTIME_SECS = 2, 10.0
@@ -32,8 +33,10 @@ CANCEL_EVERY = 1.0
 """It is told again: a query that was about to begin does not hear it."""
 TIMEOUT_EXCEEDED = 159
 """The engine's code for it."""
-HEAVY = frozenset({"scan", "analytics", "export"})
+HEAVY: dict[frames.Pool, frames.Rank] = {"analytics": "long", "scan": "longer", "export": "longest"}
 """Limit classes whose queries may take long."""
+TRIED = frozenset({"analytics", "scan"})
+"""Those of them whose queries are often short, which nobody knows before."""
 FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
 PING_EVERY, PING_TIMEOUT = 5.0, 30.0
 
@@ -49,6 +52,13 @@ class EngineGoneError(EngineError):
 
     def __init__(self) -> None:
         super().__init__("the storage engine is restarting", hint="try again in a few seconds")
+
+
+class OvertimeError(EngineError):
+    """A query is still at work long after its time."""
+
+    def __init__(self) -> None:
+        super().__init__("the query does not end", engine_code=TIMEOUT_EXCEEDED)
 
 
 class Engine:
@@ -71,7 +81,8 @@ class Engine:
         self._ending: set[asyncio.Task[None]] = set()
         """Those of them that nobody waits for any more."""
         self._cores, self._heavy = os.cpu_count() or 1, 0
-        """`_heavy`: threads of heavy queries at work."""
+        """`_heavy`: heavy queries at work."""
+        self._trials = Trials()
         self._turns = {name: Turns(size) for name, size in self.settings.pools.items()}
 
     # --- life -------------------------------------------------------------------------------------------------------------------
@@ -120,30 +131,51 @@ class Engine:
         async with contextlib.AsyncExitStack() as held:
             held.enter_context(self._asked())
             await held.enter_async_context(self._turns[limits.pool].turn(query.tenant, limits.at_once))
-            threads = held.enter_context(self._threads(limits.pool))
-            answer, payload = await self._within(self._request(query, threads), held)
+            answer, payload = await self._tried(query, held) or await self._ranked(query, held)
         made = await asyncio.to_thread(_decode, answer, payload) if len(payload) > 1 << 18 else _decode(answer, payload)
         return replace(made, partial=_used_up(answer, limits))
 
-    def _request(self, query: EngineQuery, threads: int) -> frames.Query:
+    async def _tried(self, query: EngineQuery, held: contextlib.AsyncExitStack) -> tuple[frames.Answer, bytes] | None:
+        """As a short query beside long ones; None where it takes too long for that, and begins again as one of them, or there are none."""
+        limits = query.limits
+        if not self._heavy or limits.pool not in TRIED or limits.seconds <= TRIAL_SECS or not self._trials.is_worth_it(query.sql):
+            return None
+        whole = replace(limits, seconds=TRIAL_SECS, partial="never" if limits.partial == "never" else "rows")
+        try:
+            return await self._within(self._request(replace(query, limits=whole), self._cores, "short"), held)
+        except OvertimeError:
+            raise
+        except EngineError as error:
+            if error.engine_code != TIMEOUT_EXCEEDED:
+                raise
+            self._trials.failed(query.sql)
+            return None
+
+    async def _ranked(self, query: EngineQuery, held: contextlib.AsyncExitStack) -> tuple[frames.Answer, bytes]:
+        pool = query.limits.pool
+        threads = held.enter_context(self._threads(pool))
+        return await self._within(self._request(query, threads, HEAVY.get(pool, "aside" if pool == "pull" else "short")), held)
+
+    def _request(self, query: EngineQuery, threads: int, rank: frames.Rank) -> frames.Query:
         limits = query.limits
         return frames.Query(
             self._new_id(), query.sql, parameters.encode(query.parameters), query.dialect,
             limits.pool, limits.seconds, limits.memory, limits.rows, limits.bytes, limits.read_rows,
-            limits.partial, threads, query.query_id or f"query-{self._next_id}", query.time_zone,
+            limits.partial, threads, query.query_id or f"query-{self._next_id}", query.time_zone, rank,
         )  # fmt: skip
 
     @contextlib.contextmanager
     def _threads(self, pool: frames.Pool) -> Generator[int]:
-        """How many a query may have: heavy ones together about as many as there are cores, so that a light one always gets its share.
-        Each gets half of what is left, never all: it keeps them for its whole life, and the next one is under the same limit of time."""
-        threads = max(1, (self._cores - self._heavy) // 2) if pool in HEAVY else self._cores
-        held = threads if pool in HEAVY else 0
-        self._heavy += held
+        """How many a query may have, which it keeps for its whole life: the first heavy one has all cores, the next half of them, a third
+        one a third. What is short goes before all of them (`HEAVY`)."""
+        if pool not in HEAVY:
+            yield self._cores
+            return
+        self._heavy += 1
         try:
-            yield threads
+            yield max(1, self._cores // self._heavy)
         finally:
-            self._heavy -= held
+            self._heavy -= 1
 
     async def _within(self, request: frames.Query, held: contextlib.AsyncExitStack) -> tuple[frames.Answer, bytes]:
         """Cancelled in the engine when whoever asked goes away, and when the engine does not notice by itself that time is over. What the
@@ -157,7 +189,7 @@ class Engine:
             raise
         except TimeoutError:
             self._end(request.query_id, answering, held.pop_all())
-            raise EngineError("the query does not end", engine_code=TIMEOUT_EXCEEDED) from None
+            raise OvertimeError from None
 
     def _end(self, query_id: str, answering: asyncio.Future[tuple[frames.Answer, bytes]], held: contextlib.AsyncExitStack) -> None:
         async def ended() -> None:

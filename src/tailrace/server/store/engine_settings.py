@@ -13,6 +13,15 @@ ENVIRONMENT = {"JE_MALLOC_CONF": "thp:always,oversize_threshold:0,dirty_decay_ms
 for the next block, that of large tables too (docs/adr/0005)."""
 
 
+PRIORITIES: dict[frames.Rank, int] = {"aside": 0, "short": 1, "long": 2, "longer": 3, "longest": 4}
+"""To the engine the least but 0 is the first, and 0 takes no part."""
+PAUSE_MS = 100
+"""For so long at most a query that others go before waits at each block that it reads: it goes on, though slowly, whatever they do."""
+NICE, MERGE_NICE = 19, 10
+"""Of threads that work for long queries, and that merge: what comes in and what is short has the processor. The engine gives them only
+where it has CAP_SYS_NICE, since it takes them back afterwards; without it there are the pauses."""
+
+
 class EngineSettings(msgspec.Struct):
     """Bytes and threads of the engine process."""
 
@@ -51,6 +60,7 @@ class EngineSettings(msgspec.Struct):
             "text_index_tokens_cache_size": self.text_index_cache,
             "text_index_header_cache_size": self.text_index_cache,
             "text_index_postings_cache_size": self.text_index_cache,
+            "os_threads_nice_value_merge_mutate": MERGE_NICE,
         }
         return f"{directory}?" + "&".join(f"{name}={value}" for name, value in server.items())
 
@@ -68,8 +78,10 @@ def query_settings(request: frames.Query) -> list[str]:
     """Limits first, then the dialect, then read-only: from there on nothing can be changed and no file or network be reached."""
     beyond_rows = "throw" if request.partial == "never" else "break"
     beyond_time = "break" if request.partial == "rows and time" else "throw"
+    priority = PRIORITIES[request.rank]
     limits = (
-        f"SET max_threads = {request.threads},"
+        f"SET max_threads = {request.threads}, priority = {priority}, low_priority_query_wait_time_ms = {PAUSE_MS},"
+        f" os_threads_nice_value_query = {NICE if priority > PRIORITIES['short'] else 0},"
         f" max_execution_time = {request.seconds:.3f}, timeout_overflow_mode = '{beyond_time}',"
         f" max_rows_to_read = {request.read_rows}, read_overflow_mode = '{beyond_rows}', timeout_before_checking_execution_speed = 0,"
         f" max_memory_usage = {request.memory}, max_bytes_before_external_group_by = {request.memory // 2},"

@@ -16,6 +16,10 @@ Partial: TypeAlias = Literal["never", "rows", "rows and time"]
 """Which limits end a query with a part of its answer."""
 
 
+Rank: TypeAlias = Literal["short", "aside", "long", "longer", "longest"]
+"""Who waits for whom: long ones for short ones, and the longer for the less long; what is aside waits for none, and none for it."""
+
+
 class Execute(msgspec.Struct, tag=True, array_like=True):
     """A statement of our own (DDL) that answers with rows."""
 
@@ -51,6 +55,7 @@ class Query(msgspec.Struct, tag=True, array_like=True):
     threads: int
     query_id: str
     time_zone: str
+    rank: Rank = "short"
 
 
 class Cancel(msgspec.Struct, tag=True, array_like=True):

@@ -5,7 +5,7 @@ an opaque name (`c17`), so that no user's key is ever an identifier. A name stan
 (`changing`). The comment holds the format version and the spec that the table was last made to hold.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -54,7 +54,10 @@ _BASE_INDEXES: tuple[str, ...] = (
     "INDEX i_stream stream TYPE bloom_filter(0.01) GRANULARITY 1",
 )
 
+IDLE_MERGE = "min_partition_age_to_force_merge_seconds"
+"""A day to which nothing comes any more is merged to the end: what was left of its last hours is compressed well and found in one place."""
 _SETTINGS = (
+    f"{IDLE_MERGE} = 21600",
     "ttl_only_drop_parts = 1",
     # A changed retention is noted per part: no event is read or written for it.
     "materialize_ttl_recalculate_only = 1",
@@ -128,6 +131,11 @@ def parse_comment(table: str, text: str) -> TableSpec:
 def format_of(text: str) -> int:
     """Of a comment. Raises MsgspecError."""
     return msgspec.json.decode(text, type=_Format).format
+
+
+def missing_settings(held: Collection[str]) -> list[str]:
+    """Those that tables of earlier releases were made without and shall have."""
+    return [setting for setting in _SETTINGS if setting.startswith(IDLE_MERGE) and IDLE_MERGE not in held]
 
 
 def create_statement(spec: TableSpec) -> str:

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - the fields of a logstore in one line
-"""Three logstores as they are usual, small and always the same: nginx, a Java service, Kubernetes audit."""
+"""Four logstores as they are usual, small and always the same: nginx, a Java service, Kubernetes audit, MySQL binlog."""
 
 import random
 from collections.abc import Mapping
@@ -81,8 +81,31 @@ def kubernetes() -> Dataset:
     return Dataset(types, _timed(events, dice))
 
 
+def binlog() -> Dataset:
+    """As the binlog input writes rows: old values of an update beside the new ones, DDL with its statement."""
+    dice = random.Random(4)
+    types = {
+        "_event_": "text", "_db_": "text", "_table_": "text", "_host_": "text", "_event_time_": "long", "id": "long", "state": "text",
+        "_old_state": "text", "amount": "double", "_old_amount": "double", "Query": "text",
+    }  # fmt: skip
+    events = [_binlog_event(dice) for _ in range(EVENTS)]
+    made = _timed(events, dice)
+    return Dataset(types, [(time, {**event, "_event_time_": str(time - dice.randrange(4))}) for time, event in made])
+
+
+def _binlog_event(dice: random.Random) -> dict[str, str]:
+    event = dice.choice(["row_insert", "row_insert", "row_update", "row_update", "row_update", "row_delete", "ddl"])
+    at = {"_event_": event, "_db_": dice.choice(["shop", "shop", "billing"]), "_host_": dice.choice(["db-1", "db-2"])}
+    if event == "ddl":
+        return {**at, "Query": dice.choice(["ALTER TABLE orders ADD COLUMN note text", "CREATE INDEX by_state ON orders (state)"])}
+    states = ["new", "paid", "sent", "closed"]
+    row = {"id": str(dice.randrange(60)), "state": dice.choice(states), "amount": str(dice.randrange(4, 4000) / 4)}
+    old = {"_old_state": dice.choice(states), "_old_amount": str(dice.randrange(4, 4000) / 4)} if event == "row_update" else {}
+    return {**at, "_table_": dice.choice(["orders", "orders", "users", "payments"]), **row, **old}
+
+
 def _timed(events: list[dict[str, str]], dice: random.Random) -> list[tuple[int, dict[str, str]]]:
     return sorted(((START + dice.randrange(7200), event) for event in events), key=lambda pair: pair[0])
 
 
-DATASETS = {"nginx": nginx(), "java": java(), "kubernetes": kubernetes()}
+DATASETS = {"nginx": nginx(), "java": java(), "kubernetes": kubernetes(), "binlog": binlog()}

@@ -90,6 +90,40 @@ _SINGLE: list[Query] = [
     ("kubernetes", "", EVERYTHING, "select rank() over (order by n desc) as place, resource from (select resource, count(*) as n from log"
      " group by resource) t order by place, resource", ""),
 ]  # fmt: skip
+_BINLOG: list[Query] = [
+    ("binlog", *rest) for rest in [
+        ("", EVERYTHING, "select _event_, count(*) as n from log group by _event_ order by n desc, _event_", ""),
+        ("", EVERYTHING, "select concat(_db_, '.', _table_) as tables, count(*) as n from log where _table_ is not null group by 1 order by n desc, 1 limit 10", ""),
+        ("_event_: row_delete", "_event_ = 'row_delete'", "select _table_, count(*) as deleted, count(distinct id) as ids from log group by _table_ order by _table_", ""),
+        ("_event_: ddl", "_event_ = 'ddl'", "select Query, count(*) as n, min(__time__) as first from log group by Query order by n desc, Query", ""),
+        ("_event_: ddl and Query: alter", "_event_ = 'ddl' and Query like 'ALTER%'", "select count(*) as n from log", ""),
+        ("_event_: row_update and state: paid not _old_state: paid", "_event_ = 'row_update' and state = 'paid' and _old_state <> 'paid'",
+         "select _db_, count(*) as paid, sum(amount) as turnover from log group by _db_ order by _db_", ""),
+        ("_event_: row_update", "_event_ = 'row_update'", "select _old_state, state, count(*) as n from log where _old_state <> state group by 1, 2 order by n desc, 1, 2", ""),
+        ("_event_: row_update", "_event_ = 'row_update'", "select id, amount - _old_amount as rise from log order by rise desc, id limit 5", ""),
+        ("_event_: row_update", "_event_ = 'row_update'", "select avg(abs(amount - _old_amount)) as mean, max(amount - _old_amount) as most from log", ""),
+        ("amount > 900 and _db_: billing", "amount > 900 and _db_ = 'billing'", "select id, amount, __time__ from log order by __time__, id, amount limit 20", ""),
+        ("", EVERYTHING, "select max(__time__ - _event_time_) as lag, avg(__time__ - _event_time_) as mean from log", ""),
+        ("", EVERYTHING, "select _host_, count(*) as n, max(__time__ - _event_time_) as lag from log group by _host_ order by _host_", ""),
+        ("", EVERYTHING, "select __time__ - __time__ % 900 as slot, count_if(_event_ = 'row_insert') as inserted, count_if(_event_ = 'row_delete') as deleted"
+         " from log group by 1 order by 1",
+         "select __time__ - __time__ % 900 as slot, count(*) filter (_event_ = 'row_insert'), count(*) filter (_event_ = 'row_delete')"
+         " from log group by 1 order by 1"),
+        ("", EVERYTHING, "select slot, n, sum(n) over (order by slot) as so_far from (select __time__ - __time__ % 900 as slot, count(*) as n from log group by 1) t order by slot", ""),
+        ("_table_: orders", "_table_ = 'orders'", "select id, max_by(state, __time__ * 1000000 + amount) as state from log group by id order by id limit 30", ""),
+        ("_table_: orders", "_table_ = 'orders'", "select state, count(*) as n from (select id, max_by(state, __time__ * 1000000 + amount) as state from log group by id) t"
+         " group by state order by state", ""),
+        ("", EVERYTHING, "select coalesce(_table_, '(ddl)') as tables, sum(case _event_ when 'row_insert' then 1 when 'row_delete' then -1 else 0 end) as growth"
+         " from log group by 1 order by 1", ""),
+        ("_event_: row*", "_event_ like 'row%'", "select substr(_event_, 5) as kind, approx_distinct(id) as ids from log group by 1 order by 1",
+         "select substr(_event_, 5) as kind, count(distinct id) as ids from log group by 1 order by 1"),
+        ("not _table_: *", "_table_ is null", "select count(*) as n, count(id) as ids from log", ""),
+        ("id in [10 20]", "id between 10 and 20", "select id, count(*) as n from log group by id having count(*) > 2 order by id", ""),
+        ("id in (10 20)", "id > 10 and id < 20", "select count(*) as n from log", ""),
+        ("", EVERYTHING, "select a._db_, a.n as inserted, b.n as deleted from (select _db_, count(*) as n from log where _event_ = 'row_insert' group by _db_) a"
+         " left join (select _db_, count(*) as n from log where _event_ = 'row_delete' group by _db_) b on a._db_ = b._db_ order by 1", ""),
+    ]
+]  # fmt: skip
 
 QUERIES: list[Query] = [
     *(
@@ -98,4 +132,5 @@ QUERIES: list[Query] = [
     ),
     *((dataset, search, condition, sql, "") for (dataset, search, condition), sql in product(_SEARCHES, _ON_SEARCHES)),
     *_SINGLE,
+    *_BINLOG,
 ]

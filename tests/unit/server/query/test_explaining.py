@@ -11,14 +11,21 @@ OF_ALL = "DB::Exception: (total) memory limit exceeded: would use 1.01 GiB (atte
 OF_ONE = "DB::Exception: Query memory limit exceeded: would use 64.01 MiB, maximum: 64.00 MiB: While executing AggregatingTransform"
 
 
-def explained(message: str) -> Exception:
-    return explain(EngineError(message, engine_code=241), EngineQuery("SELECT 1"), {})
+def explained(message: str, *, alone: bool = False) -> Exception:
+    return explain(EngineError(message, engine_code=241), EngineQuery("SELECT 1"), {}, alone=alone)
 
 
 def test_memory_that_others_have_taken_is_worth_another_try_later() -> None:
     assert isinstance(explained(OF_ALL), BusyError)
     assert isinstance(explained(OF_ALL.replace("(total) memory limit", "Memory limit (total)")), BusyError)
     assert not isinstance(explained(OF_ALL), ApiError)
+
+
+def test_a_query_alone_that_needs_all_the_memory_is_told_which_setting_bounds_it() -> None:
+    error = explained(OF_ALL, alone=True)
+    assert isinstance(error, TooLargeError)
+    assert "more than the 1.00 GiB of memory of the storage engine" in str(error)
+    assert "raise `engine_memory_bytes`" in str(error)
 
 
 def test_memory_that_the_query_itself_takes_is_too_much() -> None:

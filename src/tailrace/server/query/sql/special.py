@@ -72,6 +72,38 @@ def best_of(direction: str) -> Callable[[exp.Anonymous], None]:
     return rewrite
 
 
+_POINTS, _MOST_BINS = 2000, 250
+"""Of a numeric histogram: distinct points up to which it is exact about how many there are, and the engine's bound of bins."""
+_BINS = (
+    "arrayMap(sums -> mapFromArrays(arrayMap((w, xw) -> xw / w, tupleElement(sums, 2), tupleElement(sums, 3)), tupleElement(sums, 2)),"
+    " arrayMap(points -> arrayMap(bins -> arrayReduce('sumMap',"
+    " arrayMap(p -> ARRAY[arrayCount(bin -> tupleElement(bin, 1) <= tupleElement(p, 1), bins)], points),"
+    " arrayMap(p -> ARRAY[tupleElement(p, 2)], points), arrayMap(p -> ARRAY[tupleElement(p, 1) * tupleElement(p, 2)], points)),"
+    " ARRAY[arrayReduce(_2, arrayMap(p -> tupleElement(p, 1), points))])[1], ARRAY[_1]))[1]"
+)
+"""The engine lays the bins over points (value, weight); of each bin the mean and the weight are asked for. One-element arrays are names."""
+_ALL_POINTS = "arrayMap(p -> row(tupleElement(tupleElement(p, 1), 1), tupleElement(tupleElement(p, 1), 2) * tupleElement(p, 2)), _1)"
+_SOME_POINTS = "arrayMap(p -> row(tupleElement(p, 1), tupleElement(p, 2) * _2 / arraySum(q -> tupleElement(q, 2), _1)), _1)"
+
+
+def numeric_histogram(node: exp.Anonymous) -> None:
+    """At most so many bins, where the values lie: their means, and how many there are. Of more distinct values than `_POINTS` a sample."""
+    bins, value, *weight = node.expressions
+    if not (isinstance(bins, exp.Literal) and not bins.is_string and bins.name.isdigit() and 0 < int(bins.name) <= _MOST_BINS):
+        raise refuse(f"the first argument of `{node.this}` is how many bins there may be: a number from 1 to {_MOST_BINS}")
+    given = [value, weight[0] if weight else exp.Literal.number(1)]
+    pair = filled("row(toFloat64(assumeNotNull(_1)), toFloat64(assumeNotNull(_2)))", given)
+    there = filled("NOT _1 IS NULL AND NOT _2 IS NULL", given)
+    counted = function(f"approx_top_countIf({_POINTS}, {_POINTS})", pair, there)
+    sample = function(f"groupArraySampleIf({_POINTS}, 1)", pair, there)
+    total = filled("sumIf(toFloat64(assumeNotNull(_1)), _2)", [given[1], there])
+    points = filled(
+        "if(cardinality(_1) < _4, _2, _3)",
+        [counted, filled(_ALL_POINTS, [counted]), filled(_SOME_POINTS, [sample, total]), exp.Literal.number(_POINTS)],
+    )
+    become(node, filled(_BINS, [points, exp.Literal.string(f"histogram({bins.name})")]), Type.UNKNOWN)
+
+
 # --- numbers --------------------------------------------------------------------------------------------------------------------
 def round_half_up(node: exp.Anonymous) -> None:
     """Halves go away from zero; the engine rounds them to the even neighbour."""

@@ -71,10 +71,14 @@ def _plain(value: object, engine_type: str = "") -> object:
         inner = kind[6:-1] if kind.startswith("Array(") else ""
         return [_plain(item, inner) for item in value]
     if isinstance(value, dict):
-        inner = kind[4:-1].partition(", ")[2] if kind.startswith("Map(") else ""
-        return {as_text(key): _plain(item, inner) for key, item in value.items()}
+        key_kind, _, inner = kind[4:-1].partition(", ") if kind.startswith("Map(") else ("", "", "")
+        return {_key(key, key_kind): _plain(item, inner) for key, item in value.items()}
     if isinstance(value, int) and kind == "Float64":
         return float(value)
     if isinstance(value, str) and kind in ("Float32", "Float64"):
         return _double(float(value))
     return as_text(value) if isinstance(value, bytes) else value
+
+
+def _key(key: object, engine_type: str) -> str:
+    return _double(float(as_text(key))) if engine_type == "Float64" else as_text(key)

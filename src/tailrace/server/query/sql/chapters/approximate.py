@@ -1,5 +1,6 @@
 """Aggregates that give up exactness for speed and memory."""
 
+from tailrace.server.query.sql import special
 from tailrace.server.query.sql.contract import Chapter, Function, Type
 
 CHAPTER = Chapter(
@@ -13,6 +14,14 @@ CHAPTER = Chapter(
             Type.UNKNOWN,
             "approx_percentile(d, 0.5)",
             "1.5",
+        ),
+        Function(
+            "numeric_histogram(bins, x[, weight])",
+            "a map of at most so many bins (a constant): the mean of each, and how many values or how much weight is in it",
+            Type.UNKNOWN,
+            "numeric_histogram(2, n * d)",
+            '{"0.5":1.0,"4.0":2.0}',
+            rewrite=special.numeric_histogram,
         ),
         Function(
             "approx_most_frequent(buckets, x, capacity)",

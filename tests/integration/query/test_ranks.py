@@ -1,0 +1,86 @@
+"""Who waits for whom in the engine: short queries go before long ones, and what may be long gets a trial as a short one beside them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import pytest
+
+from tailrace.errors import EngineError
+from tailrace.server.store.engine import Engine
+from tailrace.server.store.frames import Pool
+from tailrace.server.store.port import EngineQuery, Limits
+from tests.integration.query.logs import EngineThread
+
+T = TypeVar("T")
+RANK = "SELECT getSetting('priority'), getSetting('os_threads_nice_value_query')"
+SHORT, LONG = [(1, 0)], [(2, 19)]
+HALF_A_SECOND = " FROM numbers(5) WHERE sleepEachRow(0.1) = 0"
+ENDLESS = EngineQuery("SELECT max(sipHash64(number)) FROM numbers(1000000000000)", limits=Limits("export"))
+
+
+def in_pool(pool: Pool, sql: str = RANK, seconds: float = 30.0) -> EngineQuery:
+    return EngineQuery(sql, limits=Limits(pool, seconds=seconds))
+
+
+def beside_a_long_one(thread: EngineThread, ask: Callable[[Engine], Awaitable[T]]) -> T:
+    """What `ask` gives while an export is at work."""
+
+    async def both() -> T:
+        export = asyncio.create_task(thread.engine.query(ENDLESS))
+        try:
+            while not thread.engine._heavy:
+                await asyncio.sleep(0.01)
+            return await ask(thread.engine)
+        finally:
+            export.cancel()
+            await asyncio.gather(export, return_exceptions=True)
+            while thread.engine._heavy:
+                await asyncio.sleep(0.01)
+
+    return thread.run(both())
+
+
+@pytest.mark.parametrize(
+    ("pool", "rank"), [("light", SHORT), ("pull", [(0, 0)]), ("analytics", LONG), ("scan", [(3, 19)]), ("export", [(4, 19)])]
+)
+def test_limit_classes_have_their_ranks(engine: EngineThread, pool: Pool, rank: list[tuple[int, int]]) -> None:
+    assert engine.run(engine.engine.query(in_pool(pool))).rows == rank
+
+
+@pytest.mark.parametrize("pool", ["analytics", "scan"])
+def test_what_ends_soon_goes_before_the_long_ones_beside_it(engine: EngineThread, pool: Pool) -> None:
+    assert beside_a_long_one(engine, lambda running: running.query(in_pool(pool))).rows == SHORT
+
+
+def test_what_does_not_end_soon_begins_again_as_a_long_one_and_is_not_tried_twice(engine: EngineThread) -> None:
+    slow = in_pool("analytics", f"{RANK}, count() {HALF_A_SECOND}")
+
+    async def twice(running: Engine) -> list[bool]:
+        worth = [running._trials.is_worth_it(slow.sql)]
+        for _ in range(2):
+            assert (await running.query(slow)).rows == [(*LONG[0], 5)]
+            worth.append(running._trials.is_worth_it(slow.sql))
+        return worth
+
+    assert beside_a_long_one(engine, twice) == [True, False, False]
+
+
+def test_a_query_of_its_own_short_time_is_not_tried(engine: EngineThread) -> None:
+    assert beside_a_long_one(engine, lambda running: running.query(in_pool("analytics", seconds=0.2))).rows == LONG
+
+
+def test_a_mistake_in_a_trial_is_the_answer(engine: EngineThread) -> None:
+    wrong = in_pool("analytics", "SELECT throwIf(1, 'what is wrong')")
+    with pytest.raises(EngineError, match="what is wrong"):
+        beside_a_long_one(engine, lambda running: running.query(wrong))
+    assert engine.engine._trials.is_worth_it(wrong.sql)
+
+
+def test_a_trial_marks_what_it_left_out(engine: EngineThread) -> None:
+    some = replace(in_pool("analytics").limits, read_rows=1000, partial="rows and time")
+    cut = EngineQuery("SELECT count() FROM numbers(10000000) SETTINGS max_block_size = 100", limits=some)
+    answer = beside_a_long_one(engine, lambda running: running.query(cut))
+    assert answer.partial
+    assert 1000 <= int(str(answer.rows[0][0])) < 10_000_000
