@@ -94,6 +94,8 @@ setup-peers: ## install what benches and peer tests need beside Python and Rust 
 	mkdir -p $(VENV)/peers/node
 	npm install --silent --no-audit --no-fund --prefix $(VENV)/peers/node @alicloud/log@1.2.6
 	mvn --quiet --batch-mode --file tests/peers/java/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(VENV))/peers/java
+	command -v go > /dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends golang-go
+	cd tests/peers/go && go build -buildvcs=false -o $(abspath $(VENV))/peers/go .
 
 clean: ## remove what was built: .venv, caches, the kernel's target
 	rm -rf $(VENV) kernel/target .pytest_cache .ruff_cache .hypothesis dist build

@@ -108,3 +108,17 @@ def test_the_java_libraries_write_ask_and_consume(server: RunningServer, tmp_pat
     assert (report["pulled"], report["chosen"], report["consumed"]) == ([1, 2, 3, 4, 5], [4, 5], [1, 2, 3, 4, 5])
     assert report["stores"] == ["web"]
     assert report["refused"].startswith("cannot read the search at character 5")
+
+
+def test_the_go_libraries_write_ask_and_consume(server: RunningServer):
+    """An endpoint that is an address is their proxy."""
+    words = [server.endpoint, server.key_id, server.key_secret, server.fresh_name("go")]
+    done = subprocess.run([PEERS / "go", *words], capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert [(row["n"], row["__topic__"], row["text"]) for row in sorted(report["rows"], key=lambda row: row["n"])] == [
+        ("1", "topic", TEXT), ("2", "topic", TEXT), ("3", "topic", TEXT), ("4", "made", TEXT), ("5", "made", TEXT),
+    ]  # fmt: skip
+    assert (report["produced"], report["counts"], report["hits"]) == (True, [{"c": "5", "m": "5"}], 2)
+    assert (report["pulled"], report["consumed"]) == ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5])
+    assert "cannot read the search at character 5" in report["refused"]

@@ -193,10 +193,11 @@ def test_light_queries_do_not_wait_for_heavy_ones_whoever_asks(many: Many) -> No
             for name in ("web", "shop")
             for _ in range(5)
         ]
-        while sum(use.running for use in thread.engine.use()["analytics"].values()) < thread.engine.settings.analytics:
+        long = "Settings['os_threads_nice_value_query'] = '19'"
+        listed = f"SELECT count(), sum(toUInt32(Settings['max_threads'])) FROM system.processes WHERE {long}"
+        while (at_work := (await thread.engine.execute(listed)).rows[0])[0] != thread.engine.settings.analytics:
             await asyncio.sleep(0.01)
-        listed = "SELECT sum(toUInt32(Settings['max_threads'])) FROM system.processes WHERE Settings['readonly'] = '1'"
-        threads = int(str((await thread.engine.execute(listed)).rows[0][0]))
+        threads = int(str(at_work[1]))
         asked = [Queries(thread.engine, allowance=Allowance(name)) for name in ("web", "other")]  # type: ignore[arg-type]
         answers = [await one.ask(table, "access", "uri: items", WINDOW, Page(3)) for one in asked]
         still = sum(not task.done() for task in heavy)
