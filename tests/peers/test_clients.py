@@ -111,11 +111,13 @@ def test_the_java_libraries_write_ask_and_consume(server: RunningServer, tmp_pat
 
 
 def test_the_go_libraries_write_ask_and_consume(server: RunningServer):
-    """An endpoint that is an address is their proxy."""
-    words = [server.endpoint, server.key_id, server.key_secret, server.fresh_name("go")]
-    done = subprocess.run([PEERS / "go", *words], capture_output=True, text=True, timeout=180, check=False)
+    """The endpoint has to be a name: of an address a part of them makes a host name, the rest a proxy."""
+    words = ["http://localhost", server.key_id, server.key_secret, server.fresh_name("go")]
+    kept = {name: value for name, value in os.environ.items() if name.lower() not in ("no_proxy", "http_proxy")}
+    environment = {**kept, "http_proxy": server.endpoint}
+    done = subprocess.run([PEERS / "go", *words], env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    report = json.loads(done.stdout.splitlines()[-1])  # the consumer library logs there
     assert [(row["n"], row["__topic__"], row["text"]) for row in sorted(report["rows"], key=lambda row: row["n"])] == [
         ("1", "topic", TEXT), ("2", "topic", TEXT), ("3", "topic", TEXT), ("4", "made", TEXT), ("5", "made", TEXT),
     ]  # fmt: skip

@@ -22,7 +22,7 @@ MAX_QUERY_FIELDS = 1000
 V4_ALGORITHM = "SLS4-HMAC-SHA256"
 V4_TERMINATOR = "aliyun_v4_request"
 
-V1_FORM = re.compile(r"LOG ([^\s:]{1,256}):([A-Za-z0-9+/]{27}=)\s*")
+V1_FORM = re.compile(r"(?:LOG|SLS) ([^\s:]{1,256}):([A-Za-z0-9+/]{27}=)\s*")
 V4_FORM = re.compile(
     V4_ALGORITHM + r" Credential=([^\s/,]{1,256})/([0-9]{8})/([^\s/,]{0,128})/sls/" + V4_TERMINATOR + r", ?Signature=([0-9a-f]{64})\s*"
 )

@@ -70,7 +70,10 @@ func (p *place) write() (produced bool) {
 type sent struct{ both chan bool }
 
 func (s *sent) Success(*producer.Result) { s.both <- true }
-func (s *sent) Fail(*producer.Result)    { s.both <- false }
+func (s *sent) Fail(result *producer.Result) {
+	fmt.Fprintln(os.Stderr, result.GetErrorCode(), result.GetErrorMessage())
+	s.both <- false
+}
 
 func (p *place) pull() (numbers []int) {
 	shards, err := p.client.ListShards(p.project, store)

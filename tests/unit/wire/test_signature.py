@@ -172,6 +172,11 @@ def test_a_malformed_authorization_is_refused(value: str) -> None:
         parse_authorization(value)
 
 
+def test_version_1_has_two_names() -> None:
+    """The Go SDK has the second one."""
+    assert parse_authorization("SLS ak:cXKo2vxESpLd1hyfJMeY7b6X5Tg=") == parse_authorization("LOG ak:cXKo2vxESpLd1hyfJMeY7b6X5Tg=")
+
+
 @pytest.mark.parametrize(
     ("target", "expected"),
     [

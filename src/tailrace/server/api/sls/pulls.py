@@ -55,8 +55,7 @@ def _pulled(call: Call, pulled: Pulled) -> Response:
             "x-log-resultlines": str(pulled.read.kept),
             "x-log-failedlines": str(pulled.read.failed),
         }
-    compression = call.accept_compression if pulled.groups else ""
-    return bytes_response(pulled.body, "application/x-protobuf", headers=headers, compression=compression)
+    return bytes_response(pulled.body, "application/x-protobuf", headers=headers, compression=call.accept_compression)
 
 
 async def get_context_logs(call: Call) -> Response:
@@ -84,6 +83,7 @@ ROUTES = (
     Route("GET", _SHARD, "log:GetCursorOrData", get_cursor, match={"type": "cursor"}),
     Route("GET", _SHARD, "log:GetCursorOrData", get_cursor_time, match={"type": "cursor_time"}),
     Route("GET", _SHARD, "log:GetCursorOrData", pull_logs, match={"type": "log"}),
+    Route("GET", _SHARD, "log:GetCursorOrData", pull_logs, match={"type": "logs"}),  # as the Go SDK has it
     Route("GET", "/logstores/{logstore}", "log:GetLogStoreLogs", get_context_logs, match={"type": "context_log"}),
     Route("GET", "/logstores/{logstore}", "log:GetLogStoreLogs", list_topics, match={"type": "topic"}),
 )

@@ -122,5 +122,6 @@ def _declared_size(call: Call, compression: Compression) -> int:
 
 ROUTES = (
     Route("POST", "/logstores/{logstore}/shards/lb", "log:PostLogStoreLogs", put_logs, log_write=True),
+    Route("POST", "/logstores/{logstore}", "log:PostLogStoreLogs", put_logs, log_write=True),  # as the Go SDK has it
     Route("POST", "/logstores/{logstore}/shards/route", "log:PostLogStoreLogs", put_logs_by_key, log_write=True),
 )
