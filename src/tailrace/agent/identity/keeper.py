@@ -138,7 +138,7 @@ class KeyKeeper:
     def rows(self) -> list[dict[str, Any]]:
         """One per joined server: its state, its projects, until when their keys hold."""
         rows: list[dict[str, Any]] = []
-        for server in self._identity.servers.values():
+        for server in list(self._identity.servers.values()):  # another thread may join one meanwhile
             contact = self._contacts.get(server.id, _KeyServer())
             ours = [one for one in self._identity.enrolments if one.server == server.id]
             state = self._identity.states.get(server.id, "not asked yet")
