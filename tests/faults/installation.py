@@ -1,7 +1,9 @@
 """A server and an agent of one home, as real processes that a test may kill -9 and start again."""
 
+import contextlib
 import json
 import os
+import random
 import secrets
 import signal
 import socket
@@ -29,6 +31,17 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def lasting_port() -> int:
+    """One that stays free while the server is down, and so does the next one, which is its port with TLS: the system gives none of these
+    to whoever connects meanwhile."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as next_:
+            one.bind(("127.0.0.1", port))
+            next_.bind(("127.0.0.1", port + 1))
+            return port
+
+
 class Installation:
     """`collect` is a glob of files; they are read from their beginning into logstore `app` of project `faults`.
 
@@ -37,7 +50,7 @@ class Installation:
 
     def __init__(self, home: Path, collect: str, processors: list[dict[str, Any]], *, proxy: Callable[[int], Proxy] | None = None) -> None:
         self.home = home
-        self.port = free_port()
+        self.port = lasting_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.proxy = proxy(self.port) if proxy else None
         self._agents_endpoint = self.proxy.endpoint if self.proxy else self.endpoint
