@@ -60,6 +60,21 @@ LIVES = {
     "what was seen in a file and is read from its copy is not lost": (
         "write@30+header pause scan copytruncate pause write+header scan rename scan compress@0 scan stop"
     ),
+    "files that waited for each other": ("write look read restart rename write compress rename+create rename+create restart look write"),
+    "a known file that holds what is copied away next": (
+        "write copytruncate restart write restart copytruncate copytruncate write+header restart restart compress copytruncate write "
+        "copytruncate_late+seen pause write read"
+    ),
+    "a copy of what came in between, which waits itself": (
+        "write rename write truncate restart stop write+header compress copytruncate_late+late write"
+    ),
+    "a cut copy that was compressed before the rest was read": (
+        "write copytruncate restart write copytruncate write+header copytruncate write copytruncate_late+seen compress@0"
+    ),
+    "a restored file is none that was empty": "write look copytruncate write+partial rename restart",
+    "several that were copied away in between": (
+        "write rename write copytruncate restart stop write+header compress copytruncate_late+late write"
+    ),
     "a file on the inode of a restarted one": "write restart copytruncate stop delete_live start write read restart restart",
 }
 VALUES = {"write": {"count": 1}, "copytruncate_late": {"count": 1}, "compress": {"index": 1}, "read": {"turns": 5}}

@@ -70,10 +70,15 @@ class Beside:
 
     def _goes_on_in(self, content: Content, candidate: Rotated, path: str, key: str, position: Position) -> bool:
         """Whether a file holds what was seen up to `position` of the stream `key`, or is known to be a copy of it."""
-        note = self._table.copies[content.file][1] if self._table.is_known_copy(content) else {}
+        note = self._table.copies[content.file][1] if self._table.is_known_copy(content) else self._packed_note(content, key)
         if note.get("of") == key:
             return content.reaches(int(position["offset"])) and (holds(content, note) if "head" in note else holds_read(content, position))
         return holds(content, position) and self._is_of_no_other(content, candidate, path, key, position)
+
+    def _packed_note(self, content: Content, key: str) -> Position:
+        """Of a copy of the stream `key` that a file holds as well, because that was compressed since; empty when there is none."""
+        notes = [note for _, note in [*self._table.copies.values(), *self._table.copies_gone] if note.get("of") == key and "head" in note]
+        return next((note for note in notes if holds(content, note)), {})
 
     def _is_of_no_other(self, content: Content, candidate: Rotated, path: str, key: str, position: Position) -> bool:
         """Whether a file that holds what was seen is not known to be, or to be a copy of, another one that begins alike.
@@ -108,7 +113,7 @@ class Beside:
         own, stem = family(path), _stem(path)
         near = [one for one in self._table.generations.values() if one.path.startswith(stem) and not own.isdisjoint(family(one.path))]
         for one in near:
-            if one.is_open and not one.head[0]:
+            if one.is_blank:
                 blank_at = one.modified
                 one.look_into()
                 if one.modified != blank_at or one.head[0]:

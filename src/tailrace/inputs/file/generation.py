@@ -239,15 +239,21 @@ class Generation:
         """Take that for what was seen: what a later look saw was of something else."""
         self.size, self.modified, self.ahead = sight
 
-    def forget_seen(self) -> None:
-        """What was seen in it is somewhere else by now, and something else in it."""
-        self.see(Sight(0, self.modified, (0, b"")))
-        self.head = (0, b"")
+    def see_anew(self) -> None:
+        """What was seen in it, and not read, is somewhere else by now, and something else in it: as if it had been empty."""
+        blank_at = self.blank_at or self.modified
+        self.look_into()
+        self.blank_at = blank_at
 
     def may_have_changed(self) -> bool:
         assert self.content is not None, "only an open generation is looked at"
         status = self.content.status()
         return self.differs(status.st_size, status.st_mtime_ns)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was seen in the open file, by a former process neither."""
+        return self.content is not None and not (self.head[0] or self.saved.get("head", (0,))[0])
 
     @property
     def may_have_held_other(self) -> bool:

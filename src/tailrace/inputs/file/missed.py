@@ -9,7 +9,7 @@ from tailrace.inputs.file.beside import LOOKS, Beside, Known, file_at
 from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.copies import holds, is_copy_of
 from tailrace.inputs.file.generation import TICK_NS, Generation
-from tailrace.inputs.file.order import line_up, put_between
+from tailrace.inputs.file.order import line_up, put_between, read_after
 from tailrace.inputs.file.registry import Registry
 from tailrace.inputs.file.rotation import Rotated, rotated_from
 from tailrace.pipeline.contract import Position
@@ -70,10 +70,10 @@ class Missed:
         times = blank_at, generation.written_at
         rotated = [one for one in rotated_from(generation.path) if times[0] <= one.modified <= times[1]]
         earlier = {one.file: None for one in itertools.takewhile(lambda one: one.file != generation.file, rotated)}
-        for one in map(self._table.generations.get, earlier):
-            if one is not None and one.path != generation.path and _is_untouched(one):
-                self._line_up(one, [one, generation])
-                return True
+        waiting = [one for one in map(self._table.generations.get, earlier) if one is not None and _may_come_before(one, generation)]
+        if waiting:
+            self._wait_for(waiting, generation)
+            return True
         chain = self.unknown(
             [one for one in self._beside.candidates(generation.path, times[0]) if one.size and one.file in earlier],
             generation.path,
@@ -135,8 +135,16 @@ class Missed:
         """What was seen in a known file that was truncated since, and is in `content` now, is read there: it is not counted as lost."""
         for _, one, position in known:
             if one is not None and one.content not in (None, content) and one.unread and not one.offset and holds(content, position):
-                one.forget_seen()
+                one.see_anew()
                 self._table.context.remember(one.stream, one.position())
+
+    def _wait_for(self, waiting: list[Generation], generation: Generation) -> None:
+        """Read those first, each after the one before it unless it waits for another."""
+        for first, second in itertools.pairwise([*waiting, generation]):
+            if second.after is None:
+                read_after(first, second)
+        for one in [*waiting, generation]:
+            self._table.wanted(one)
 
     def _line_up(self, generation: Generation, chain: list[Generation]) -> None:
         line_up(generation, chain, [])
@@ -144,9 +152,10 @@ class Missed:
             self._table.wanted(one)
 
 
-def _is_untouched(generation: Generation) -> bool:
-    """Whether it holds something, nothing of it was looked for yet, and its place in the order is open."""
-    return generation.unread > 0 and not (generation.offset or generation.drained or generation.after or generation.followers)
+def _may_come_before(one: Generation, other: Generation) -> bool:
+    """Whether it was found under another path, holds something that nothing was read of, and nothing waits for it, nor it for the other."""
+    untouched = one.unread > 0 and not (one.offset or one.drained or one.followers)
+    return one.path != other.path and untouched and not one.comes_after(other)
 
 
 def _unchanged_since(directory: Path, at_ns: int) -> bool:

@@ -7,8 +7,8 @@ from tailrace.inputs.file.generation import Generation
 
 
 def read_after(first: Generation, second: Generation) -> None:
-    """What is over is waited for no longer."""
-    if not first.ended:
+    """What is over is waited for no longer, and nothing waits for what waits for it: neither would ever be read."""
+    if not (first.ended or first.comes_after(second)):
         second.after = first
         first.followers.append(second)
 

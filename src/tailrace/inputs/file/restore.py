@@ -302,7 +302,7 @@ class Restoring:
         for path, generations in by_path.items():
             generations.sort(key=lambda one: (one.opened, one.born, one.key))
             for first, second in itertools.pairwise(generations):
-                if second.after is None and first.after is not second:
+                if second.after is None:
                     read_after(first, second)
             if not any(one.location == path and not one.displaced for one in generations):
                 self._table.at[path] = generations[-1]

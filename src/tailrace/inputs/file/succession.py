@@ -223,6 +223,8 @@ class Succession:
             del self._table.generations[generation.file]
         generation.take(copy.content, copy.rotated.path)
         generation.go_on(position)
+        if not copy.content.reaches(generation.head[0]):  # it was copied before its last lines were written
+            generation.note_head()
         self._table.generations[file] = generation
         self._table.at.setdefault(copy.rotated.path, generation)
         self._context.remember(generation.stream, generation.position())

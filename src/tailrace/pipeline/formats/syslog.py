@@ -7,7 +7,7 @@ import re
 from typing import Final, Literal
 
 from tailrace.errors import UsageError
-from tailrace.pipeline.formats.line import EventTime, LineFormat, Piece
+from tailrace.pipeline.formats.line import QUOTED, EventTime, LineFormat, Piece
 
 Form = Literal["traditional", "iso", "rfc5424"]
 
@@ -19,7 +19,7 @@ _PROGRAM: Final = Piece("program[pid]: ", r"(?:([^\s:\[]+)(?:\[([^\]]*)\])?: ?)?
 """`last message repeated 3 times` has neither."""
 _SPACE: Final = Piece(" ", " ")
 _MESSAGE: Final = Piece("message", "(.*)", ("message",))
-_DATA: Final = r'-|(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*")*\])+'
+_DATA: Final = rf'-|(?:\[[^"\]]*(?:"{QUOTED}"[^"\]]*)*\])+'
 
 _FORMS: Final[dict[Form, LineFormat]] = {
     "traditional": LineFormat(
