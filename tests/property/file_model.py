@@ -3,6 +3,7 @@
 Nothing runs by itself: looks, scans and reads happen when they are asked for, so that every interleaving can be made.
 """
 
+import contextlib
 import gzip
 import itertools
 import os
@@ -48,6 +49,40 @@ class Incarnation:
     @property
     def content(self) -> bytes:
         return b"".join(line + b"\n" for line in self.lines) + self.partial
+
+
+class KilledError(Exception):
+    """The agent is no more, in the midst of what it did."""
+
+
+class MortalLane(RememberingLane):
+    """`writes_left`: so many things can be made durable before the agent is killed; None: it is not."""
+
+    writes_left: int | None = None
+
+    def _write(self) -> None:
+        if self.writes_left is not None:
+            if not self.writes_left:
+                raise KilledError
+            self.writes_left -= 1
+
+    def open_stream(self, key, position):
+        if key not in self.known:
+            self._write()
+        return super().open_stream(key, position)
+
+    def remember(self, stream, position):
+        self._write()
+        super().remember(stream, position)
+
+    def submit(self, batch, **range_):
+        if self.writes_left == 0:
+            raise KilledError
+        return super().submit(batch, **range_)
+
+    def end_stream(self, stream):
+        self._write()
+        super().end_stream(stream)
 
 
 class Agent:
@@ -128,7 +163,7 @@ class World:
         self.directory = directory
         self.pattern = pattern
         self.live = directory / "x.log"
-        self.lane = RememberingLane()
+        self.lane = MortalLane()
         self.clock = clock
         self._grave = Path(tempfile.mkdtemp(prefix="free", dir=directory.parent))
         self._free: list[Path] = []
@@ -325,6 +360,21 @@ class World:
         if self.agent:
             self.agent.sweep()
             self._let_go()
+
+    def killed(self, writes: int) -> None:
+        """The agent looks around and reads until it is killed, when it has made so many things durable."""
+        if self.agent is None:
+            return
+        looked_at = [one.looked_at for one in self.all]
+        self.lane.writes_left = writes
+        with contextlib.suppress(KilledError):
+            self.scan()
+            self.look()
+            self.read(3)
+        self.lane.writes_left = None
+        for one, was in zip(self.all, looked_at, strict=True):
+            one.looked_at = was  # what was seen in this look may be forgotten
+        self.stop()
 
     def stop(self) -> None:
         if self.agent:

@@ -84,6 +84,10 @@ class FileLife(RuleBasedStateMachine):
         self.world.stop()
         self.world.start()
 
+    @rule(writes=st.integers(0, 8))
+    def killed(self, writes: int) -> None:
+        self.world.killed(writes)
+
     @rule()
     def stop(self) -> None:
         self.world.stop()
@@ -132,6 +136,7 @@ STEPS: dict[str, Draw] = {
     "copytruncate_late": lambda r: {"count": r.randint(1, 60), "seen": r.random() < 0.6, "pause": r.choice(PAUSES)},
     "compress": lambda r: {"index": r.randint(0, 3)},
     "read": lambda r: {"turns": r.randint(1, 5)},
+    "killed": lambda r: {"writes": r.randint(0, 8)},
     **{name: lambda r: {} for name in ALONE},
 }
 

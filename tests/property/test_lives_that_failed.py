@@ -75,9 +75,10 @@ LIVES = {
     "several that were copied away in between": (
         "write rename write copytruncate restart stop write+header compress copytruncate_late+late write"
     ),
+    "a closed file whose inode a copy got": "write look read restart rename write compress copytruncate_late+seen",
     "a file on the inode of a restarted one": "write restart copytruncate stop delete_live start write read restart restart",
 }
-VALUES = {"write": {"count": 1}, "copytruncate_late": {"count": 1}, "compress": {"index": 1}, "read": {"turns": 5}}
+VALUES = {"write": {"count": 1}, "copytruncate_late": {"count": 1}, "compress": {"index": 1}, "read": {"turns": 5}, "killed": {"writes": 1}}
 FLAGS = {"write": ("header", "partial"), "rename": ("create",), "copytruncate_late": ("seen",)}
 
 
@@ -95,6 +96,21 @@ def test_each_line_comes_once_and_in_order(machine: type[FileLife], life: str) -
         world.remove()
 
 
+@pytest.mark.parametrize("machine", [FileLife, FileLifeOfAllNames])
+def test_what_was_not_noted_yet_when_the_agent_was_killed_is_found_before_what_was(machine: type[FileLife]) -> None:
+    """The first of two missed files is noted a moment after what stood there, and both are compressed before the next start."""
+    world = machine().world
+    steps = "write look read pause rename write pause rename write pause killed@1 rename write compress@0 pause compress@0 rename write"
+    try:
+        for step in steps.split():
+            take(world, step)
+        world.settle()
+        world.verify()
+        assert world.contents == [line for one in world.all for line in one.lines]
+    finally:
+        world.remove()
+
+
 def take(world: World, step: str, *flags: str) -> None:
     if step == "pause":
         world.pass_time(30_000_000)
@@ -104,6 +120,8 @@ def take(world: World, step: str, *flags: str) -> None:
         world.write(int(step.removeprefix("write@")), header="header" in flags)
     elif step.startswith("read@"):
         world.read(int(step.removeprefix("read@")))
+    elif step.startswith("killed@"):
+        world.killed(int(step.removeprefix("killed@")))
     elif step == "restart":
         world.stop()
         world.start()

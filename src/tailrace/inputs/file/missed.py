@@ -29,10 +29,12 @@ class Missed:
         """What stood at `path` and was rotated away before it was seen there: it lies beside it now, is neither known nor a copy of what
         is known, and was born and written after what is known to have come first. `standing` stands there now, unchanged."""
         stands = file_at(path)
-        if stands is not None and stands not in self._table.generations:
-            return  # `between` looks, once it is opened
         known = sorted((one for one in self._table.generations.values() if one.path == path), key=lambda one: one.opened)
+        is_new = stands is not None and stands not in self._table.generations
+        latest = max((one.modified for one in known), default=0)
         for candidate in self._beside.candidates(path, modified):
+            if is_new and candidate.modified > latest:
+                break  # `between` looks, once what stands there is opened
             if not candidate.size or self._table.left_alone.get(candidate.file) == (candidate.size, candidate.modified):
                 continue
             others = self._beside.known(path)  # looks at what was empty: its times say what came before it

@@ -135,7 +135,7 @@ class Succession:
         elif (content := self._beside.open(rotated)) is not None:
             position = generation.proof
             if content.identity.born == generation.born and not may_be(content, position):
-                generation.content = content
+                generation.content, generation.location = content, rotated.path
                 self.truncated(generation, position, seen(position))
                 return
             content.close()
