@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
-from tailrace.agent.assembly import Assembly, Built
+from tailrace import telemetry
+from tailrace.agent.aside import aside
+from tailrace.agent.assembly import Assembly, Built, Group
 from tailrace.agent.checkpoint import Content
 from tailrace.agent.delivery.backoff import Backoff
 from tailrace.agent.delivery.letters import DeadLetters
@@ -13,6 +16,7 @@ from tailrace.agent.delivery.target import Target
 from tailrace.agent.identity.identity import AgentIdentity
 from tailrace.agent.lanes.adoption import Adoption
 from tailrace.agent.lanes.catching_up import CatchingUp
+from tailrace.agent.lanes.going_back import GoingBack
 from tailrace.agent.lanes.inquiry import inquiry_of
 from tailrace.agent.lanes.lane import Lane, Surroundings
 from tailrace.agent.lanes.orphans import FormerConfigs, Orphans
@@ -21,6 +25,9 @@ from tailrace.agent.lanes.replay import Replay
 from tailrace.agent.lanes.streams import Entry
 from tailrace.agent.spool import Spool
 from tailrace.pipeline.contract import Flusher
+
+AGAIN_SECS: Final = 5.0
+"""How long a source is left alone when the system is short of something."""
 
 
 class Inheritance:
@@ -47,6 +54,8 @@ class Inheritance:
         streams, checkpoint = around.streams, around.checkpoint
         self.catching_up = CatchingUp(identity, streams, checkpoint, rolled_back=content.rolled_back, caught_up=content.caught_up)
         self.adoption = Adoption(spool.load(), streams, checkpoint, self.catching_up.is_behind)
+        self._going_back = GoingBack(self.adoption.left, streams, checkpoint)
+        self._settling: dict[str, asyncio.Lock] = {}
         self.resending = Resending(letters, streams, checkpoint, self._target_of)
         self.resending.settle(self.adoption.left, lambda name: spool.closed([name]))
         self.orphans = Orphans(
@@ -61,6 +70,37 @@ class Inheritance:
             replay=self.replay,
         )
         self._reading = ReadingAgain(parts, self.replay, self.orphans.lane_for)
+
+    def take_on(self, target: Target) -> None:
+        """What the spool has for a target that is about to be at work. Where more may have arrived there than is known here, and lanes lead
+        there, they wait for what the server says (`settle`)."""
+        if not self.catching_up.is_behind(target.flusher.destination) or not self._groups_of(target):
+            self.adoption.adopt(target)
+
+    async def settle(self, lanes: Sequence[Lane]) -> None:
+        """Until it is known what has arrived at the target of lanes, where that has to be asked, and what was left for it is taken on."""
+        target = lanes[0].target
+        await self.catching_up.asked(target.flusher)
+        async with self._settling.setdefault(target.flusher.destination, asyncio.Lock()):
+            for group in self._groups_of(target) if self._around.streams.stored_ends else ():
+                await self._back_to_sources(group.lanes[0])
+            if self.catching_up.is_behind(target.flusher.destination) and target in self._parts.targets.values():
+                self.adoption.adopt(target)  # where it is not at work any more, whoever takes its place does that
+
+    async def _back_to_sources(self, lane: Lane) -> None:
+        replay = self.replay(lane)
+        while True:
+            try:
+                await aside(lambda: self._going_back.run(replay), f"look at the sources of {lane.pipeline}")
+            except OSError as error:
+                message = "cannot look now at what was to be sent again, and the server may have; its pipeline waits"
+                telemetry.alarm("CHECKPOINT_ALARM", message, pipeline=lane.pipeline, reason=error.strerror or str(error))
+                await asyncio.sleep(AGAIN_SECS)
+            else:
+                return
+
+    def _groups_of(self, target: Target) -> list[Group]:
+        return [group for (name, _), group in self._parts.groups.items() if name == target.flusher.destination]
 
     def replay(self, lane: Lane) -> Replay:
         """Of what a lane's streams have prepared."""

@@ -214,11 +214,11 @@ class Session:
             telemetry.resolved("USER_CONFIG_ALARM", pipeline=pipeline)
 
     def _put(self, built: Built) -> None:
-        for target in built.targets.values():
-            if target not in self._targets:
-                self._left.adoption.adopt(target)
         self._identified |= {one.flusher.destination for one in built.targets.values() if one.flusher.recognises_repeats}
         self.parts.put(built)
+        for target in built.targets.values():
+            if target not in self._targets:
+                self._left.take_on(target)
 
     def _show(self) -> None:
         self._desk.overview.lanes = self.lanes
@@ -318,7 +318,7 @@ class Session:
 
     async def _start_lanes(self, lanes: Sequence[Lane]) -> None:
         """Of one group; until they have taken up what was known of their streams."""
-        await self._left.catching_up.asked(lanes[0].target.flusher)
+        await self._left.settle(lanes)
         await self._starting.start(lanes).wait()
         overview = self._desk.overview
         if await self._left.catching_up.taken_up(lanes) and not (overview.idle() or overview.set_aside):  # else not all targets are known

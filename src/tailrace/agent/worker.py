@@ -112,6 +112,8 @@ class Worker:
         """By a server, which may give it pipelines that run at any time."""
         self._unresolved: dict[str, str] = {}
         """Pipelines that lack something on this machine, and what."""
+        self._is_older = False
+        """The home is an older copy: the first session begins with a new epoch."""
         self._stopped = False
         self._ran_before = False
         self._wanted: list[str] = []
@@ -194,7 +196,15 @@ class Worker:
             renamed=lambda: self._again(End.FORKED),
             widened=self._widened,
             moved=lambda: self._again(End.RELOADED),
+            rolled_back=self._roll_back,
         )
+
+    def _roll_back(self) -> None:
+        """The home is an older copy. Returns when nothing is sent any more under the epoch that it has brought."""
+        if self._session is None:
+            self._is_older = True
+        else:
+            self._await(self._again(End.FORKED))
 
     def _widened(self) -> None:
         """The agent may write to another project: what did not run for want of that may run now, and all else goes on."""
@@ -299,6 +309,9 @@ class Worker:
         telemetry.doubt("pipeline", "target", but="CONFIG_UPDATE_ALARM")
         serving = self._asked_for
         opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
+        if self._is_older:
+            opened.database.fork({row.target for row in opened.content.streams.values()})
+            opened.content, self._is_older = opened.database.load(), False
         events = None if self._first else LocalEvents(self._home)
         pipelines = self._pipelines()
         runs = Runs(self._jobs, pipelines, self._platform, events=events, first=self._first)

@@ -21,7 +21,7 @@ from tailrace.batch import EventBatch
 from tailrace.pipeline.config import PluginConfig
 from tailrace.pipeline.platform import Platform
 from tailrace.pipeline.sharing import Claims, FileBounds
-from tailrace.wire.identity import Identity
+from tailrace.wire.identity import Identity, StoredEnd
 
 Position: TypeAlias = dict[str, Any]
 """Where an input stands in one stream. Opaque to all but the input that owns it, kept as JSON; its key `v` is the version of its layout."""
@@ -90,9 +90,9 @@ class InputContext(Protocol):
         until then."""
         ...
 
-    def stored_end(self, key: str) -> int | None:
+    def stored_end(self, key: str) -> StoredEnd | None:
         """Up to where the server has this stream, when it had to be asked because our own state was lost, rolled back or forked.
-        Where it answers, it goes before `StreamState.next`."""
+        Where it answers, and the source is the one that it has that of (`StoredEnd.is_in`), it goes before `StreamState.next`."""
         ...
 
     def submit(

@@ -173,7 +173,7 @@ SENDING: Final = (
         "tests/unit/agent/test_spool.py::test_without_its_key_it_starts_anew_and_keeps_what_it_cannot_read",
     ),
     AlarmKind(
-        "EXACTLY_ONCE_ALARM", "error", "the server has other data under our identity; the agent renews its epoch and goes on by itself",
+        "EXACTLY_ONCE_ALARM", "error", "the server has other data under our identity, or the home was restored; the agent renews its epoch and goes on by itself",
         "copy no agent's state", f"{_AGENT}test_agent_delivery.py::test_a_fork_renews_the_epoch_and_resumes_where_the_server_stands",
     ),
 )  # fmt: skip

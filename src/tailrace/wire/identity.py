@@ -1,6 +1,9 @@
 """The name of one delivered range: what makes a repeat recognisable (DESIGN §4.3; docs/specs/batch-form.md)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from tailrace.batch import fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +29,21 @@ class Identity:
     def pack_id(self) -> str:
         """`<STREAM>-<sequence in hex>`, the value of the tag `__pack_id__`."""
         return f"{self.stream}-{self.sequence:X}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEnd:
+    """Up to where a server has a stream, and what proves a source to be the one that it has that of."""
+
+    end: int
+    start: int = 0
+    """Where the last range begins that it has."""
+    fingerprint: bytes = b""
+    """Of that range, `[start, end)`; empty where the server does not say: then any source that reaches so far is taken for it."""
+
+    def is_in(self, read_at: Callable[[int, int], bytes]) -> bool:
+        """Whether a source holds what is stored. `read_at` takes a size and an offset."""
+        if not self.fingerprint:
+            return not self.end or bool(read_at(1, self.end - 1))
+        piece = read_at(self.end - self.start, self.start)
+        return len(piece) == self.end - self.start and fingerprint(piece) == self.fingerprint

@@ -75,7 +75,9 @@ class Sink:
     async def _streams(self, request: web.Request) -> web.Response:
         if self.stored_ends is None:
             return _error(404, "NotFound")
-        return web.json_response({"streams": self.stored_ends})
+        ranges = {(one.stream, one.end): [one.start, one.fingerprint.hex()] for one in self.packages.values()}
+        last = {stream: ranges[stream, end] for stream, end in self.stored_ends.items() if (stream, end) in ranges}
+        return web.json_response({"streams": self.stored_ends, "last": last})
 
     async def _ranges(self, request: web.Request) -> web.Response:
         if (fault := self.fault(self.requests)) and fault.isdigit():

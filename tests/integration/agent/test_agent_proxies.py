@@ -69,7 +69,11 @@ async def test_data_and_keys_go_through_a_tunnel_and_the_certificate_is_the_serv
             assert (await send(known.enrolments[0].endpoint, known)).outcome is Outcome.ACKNOWLEDGED
             (tmp_path / "secret").mkdir()
             boot = Boot("b" * 32, "", "m", "h")
-            await asyncio.to_thread(KeyKeeper(known, tmp_path, boot, renamed=lambda: None, widened=lambda: None, moved=lambda: None).round)
+            await asyncio.to_thread(
+                KeyKeeper(
+                    known, tmp_path, boot, renamed=lambda: None, widened=lambda: None, moved=lambda: None, rolled_back=lambda: None
+                ).round
+            )
     assert got == ["/logstores/app/shards/lb", "/api/v1/agents/keys"]
     assert [line.rpartition(" ")[0] for line in proxy.asked] == [f"CONNECT logs.example.org:{port}"] * 2
 
@@ -84,7 +88,7 @@ async def test_calls_beside_the_data_are_forwarded_too_where_there_is_nothing_se
         proxies.use(Proxies(http=at(proxy, "guessed")))
         with pytest.raises(ApiError, match="407"):
             await asyncio.to_thread(call, address, "GET", "/api/v1/agents/streams")
-    assert answer == {"streams": sink.stored_ends}
+    assert answer["streams"] == sink.stored_ends
     assert proxy.asked[0] == "GET http://logs.example.org:9480/api/v1/agents/streams?epoch=aa HTTP/1.1"
 
 

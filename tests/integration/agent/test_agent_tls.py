@@ -37,7 +37,7 @@ async def send(known: AgentIdentity, times: int = 1) -> list[tuple[Outcome, str,
 
 def keeper_of(known: AgentIdentity, home: Path) -> KeyKeeper:
     (home / "secret").mkdir()
-    return KeyKeeper(known, home, BOOT, renamed=lambda: None, widened=lambda: None, moved=lambda: None)
+    return KeyKeeper(known, home, BOOT, renamed=lambda: None, widened=lambda: None, moved=lambda: None, rolled_back=lambda: None)
 
 
 BROKEN: dict[str, tuple[dict, str, str]] = {

@@ -105,6 +105,32 @@ def test_a_cloned_home_is_turned_away_and_shown_until_it_gets_an_id_of_its_own(f
     until(lambda: fleet.row("bee")["status"] == "healthy", "it is over")
 
 
+@pytest.mark.parametrize("with_its_logs", [False, True])
+def test_an_older_home_goes_on_at_what_is_stored(fleet: Fleet, with_its_logs: bool) -> None:
+    """A snapshot that is restored, of a home alone or of the whole machine: what was sent since is neither lost nor there twice."""
+    ant = fleet.machines[0]
+    ant.write(100)
+    fleet.arrives()
+    ant.stop()
+    older, log = fleet.directory / f"snapshot {with_its_logs}", ant.logs / "web.log"
+    copy_home(ant.home, older)
+    size = log.stat().st_size
+    ant.start()
+    for _ in range(3):
+        ant.write(100)
+        fleet.arrives()
+    ant.stop()
+    shutil.rmtree(ant.home)
+    copy_home(older, ant.home)
+    if with_its_logs:
+        os.truncate(log, size)
+    ant.start()
+    ant.write(100)
+    fleet.settled({"web"}, {"web"}, {"db"})
+    assert fleet.arrives() == (fleet.written, fleet.written)
+    until(lambda: fleet.rows()["ant"]["status"] == "healthy", "healthy")
+
+
 def test_a_bad_version_stops_at_the_first_agent_although_the_server_is_killed_meanwhile(fleet: Fleet) -> None:
     bad = fleet.pipeline("web", processors=[{"Type": "processor_dict_map", "SourceKey": "content", "DictFilePath": "/no/such/file"}])
     body = {"config": "web", **bad, "stages": ["1"], "soak_secs": 1}

@@ -83,7 +83,7 @@ async def test_the_journal_is_cut_and_its_state_kept(tmp_path: Path) -> None:
         assert [verdict is Committed.NEW for verdict in repeats] == [False] * 4 + [True]
         await again.flush()
         assert len(await names(again, table)) == 61 * 3
-        assert await again.stream_ends("agent-1") == {"00000000000000AB": 6100}
+        assert (await again.stream_ends("agent-1"))["00000000000000AB"].end == 6100
 
 
 async def test_a_damaged_journal_does_not_stop_the_start(tmp_path: Path) -> None:

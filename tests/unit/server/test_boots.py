@@ -90,6 +90,17 @@ def test_on_the_machine_of_the_enrolment_who_was_turned_away_takes_over_from_one
     assert [fleet.beat("two"), fleet.beat("two"), fleet.beat("one")] == [Verdict.TAKES, Verdict.HOLDS, Verdict.OUSTS]
 
 
+def test_a_home_that_knows_nothing_of_the_holder_is_an_older_copy_until_another_start_follows(fleet: Fleet) -> None:
+    fleet.beat("one")
+    fleet.beat("two", "one")
+    assert not fleet.boots.is_older("a")
+    fleet.now += LIVE
+    assert [fleet.beat("again", "one"), fleet.beat("again", "one")] == [Verdict.TAKES, Verdict.HOLDS]
+    assert fleet.boots.is_older("a")
+    fleet.beat("next", "one again")
+    assert not fleet.boots.is_older("a")
+
+
 def test_a_server_that_has_just_started_does_not_take_the_holder_for_silent(fleet: Fleet) -> None:
     fleet.agent = replace(fleet.agent, boot_id="one")
     assert fleet.beat("copy", "", "elsewhere") is Verdict.NEW_CONFLICT

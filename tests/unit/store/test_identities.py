@@ -5,8 +5,9 @@ import pytest
 
 from tailrace.errors import ForkError
 from tailrace.pipeline.contract import Identity
-from tailrace.server.store.identities import ENDED_MS, EXPIRY_MS, MAX_ABOVE, Identities, Verdict, stream_key
+from tailrace.server.store.identities import ENDED_MS, EXPIRY_MS, MAX_ABOVE, RECENT, Identities, Verdict, stream_key
 from tailrace.server.store.records import PackageRecord, RequestRecord, StateRecord
+from tailrace.wire.identity import StoredEnd
 
 EPOCH = b"e" * 16
 STREAM = "00000000000000FF"
@@ -63,6 +64,40 @@ def test_a_clone_that_goes_on_from_an_old_state_is_a_fork_even_below_the_waterma
     assert check(known, identity(2)) is Verdict.DUPLICATE
     with pytest.raises(ForkError):
         check(known, identity(3, start=500, end=600))
+    with pytest.raises(ForkError):
+        check(known, identity(3, end=600))
+    with pytest.raises(ForkError):
+        check(known, identity(2, fingerprint=b"x"))
+    with pytest.raises(ForkError):
+        check(known, identity(3, start=31, end=35))
+
+
+def test_what_ends_below_the_watermark_is_proven_by_the_last_range_there() -> None:
+    known = Identities()
+    for sequence in range(5):
+        store(known, identity(sequence, acknowledged_below=sequence))
+    store(known, identity(6, acknowledged_below=5))
+    assert known.ends("a", None) == {STREAM: StoredEnd(50, 40, b"f4")}
+
+
+def test_of_what_is_acknowledged_the_last_is_told_from_what_was_never_there() -> None:
+    known = Identities()
+    for sequence in range(100):
+        store(known, identity(sequence, acknowledged_below=sequence))
+    assert [check(known, identity(sequence)) for sequence in (99, 98, 100 - RECENT)] == [Verdict.DUPLICATE] * 3
+    with pytest.raises(ForkError):
+        check(known, identity(90 - RECENT))
+
+
+def test_what_an_older_release_has_seen_is_judged_by_where_it_ends() -> None:
+    known = Identities()
+    for sequence in range(5):
+        store(known, identity(sequence, acknowledged_below=sequence))
+    ((_, state),) = known.snapshot(NOW)
+    state.recent = b""
+    assert check(known, identity(2, fingerprint=b"x")) is Verdict.DUPLICATE
+    with pytest.raises(ForkError):
+        check(known, identity(3, end=600))
 
 
 def test_the_state_holds_what_is_not_acknowledged() -> None:
@@ -158,10 +193,10 @@ def test_a_prefix_ends_at_the_first_gap_or_missing_part() -> None:
     known = Identities()
     store(known, identity(0))
     store(known, identity(1, parts=2))
-    assert known.ends("a", None) == {STREAM: 10}
+    assert known.ends("a", None) == {STREAM: StoredEnd(10, 0, b"f0")}
     store(known, identity(1, parts=2, part=1))
     store(known, identity(3))
-    assert known.ends("a", EPOCH) == {STREAM: 20}
+    assert known.ends("a", EPOCH) == {STREAM: StoredEnd(20, 10, b"f1")}
     assert known.ends("b", None) == {}
 
 

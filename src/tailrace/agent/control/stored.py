@@ -6,20 +6,27 @@ from typing import Any, Final
 from tailrace.agent.control.calls import call
 from tailrace.agent.identity.identity import AgentIdentity, Enrolment
 from tailrace.errors import ApiError, UnreachableError
+from tailrace.wire.identity import StoredEnd
 
 STREAMS_PATH: Final = "/api/v1/agents/streams"
 
 
-def stored_ends(identity: AgentIdentity, enrolment: Enrolment) -> dict[str, int]:
+def stored_ends(identity: AgentIdentity, enrolment: Enrolment) -> dict[str, StoredEnd]:
     """Stream id → end of what the server has of it. Empty when the server does not keep that. UnreachableError, ApiError."""
     answer = _asked(identity, enrolment, STREAMS_PATH)
-    return {str(stream): int(end) for stream, end in answer.get("streams", {}).items()}
+    last = answer.get("last", {})
+    return {str(stream): _end(int(end), last.get(stream)) for stream, end in answer.get("streams", {}).items()}
 
 
 def stored_ranges(identity: AgentIdentity, enrolment: Enrolment, epoch: bytes, stream: str) -> list[tuple[int, int]]:
     """The ranges `[start, end)` of a stream that the server has whole. Empty when it does not keep that. UnreachableError, ApiError."""
     answer = _asked(identity, enrolment, f"{STREAMS_PATH}/{stream}", [("epoch", epoch.hex())])
     return [(int(start), int(end)) for start, end in answer.get("stored", [])]
+
+
+def _end(end: int, last: Sequence[Any] | None) -> StoredEnd:
+    """An older release does not say what the last range is."""
+    return StoredEnd(end) if last is None else StoredEnd(end, int(last[0]), bytes.fromhex(last[1]))
 
 
 def _asked(identity: AgentIdentity, enrolment: Enrolment, path: str, query: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:

@@ -73,7 +73,8 @@ class _KeyServer:
 
 class KeyKeeper:
     """`renamed` is called when the agent has another id, `widened` when it may write to another project, `moved` when it reaches one of its
-    projects in another way; all from the keeper's thread."""
+    projects in another way, `rolled_back` before it gets the keys of a server that has heard of a later start of its home than this home
+    has; all from the keeper's thread."""
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class KeyKeeper:
         renamed: Callable[[], object],
         widened: Callable[[], object],
         moved: Callable[[], object],
+        rolled_back: Callable[[], object],
     ) -> None:
         self._identity = identity
         self._secret = home / "secret"
@@ -92,6 +94,9 @@ class KeyKeeper:
         self._renamed = renamed
         self._widened = widened
         self._moved = moved
+        self._rolled_back = rolled_back
+        self._has_renewed = False
+        """Whether this start has been told that its home is an older one."""
         self._invitations = Invitations(home / "users")
         self._contacts: dict[str, _KeyServer] = {}
         self._busy = threading.Lock()
@@ -260,6 +265,11 @@ class KeyKeeper:
     def _take(self, server: JoinedServer, answer: Mapping[str, Any]) -> bool:
         fresh = server_of(answer, str(answer["certificate"]) or server.certificate)
         fresh = replace(fresh, id=server.id)
+        if answer.get("home_is_older") and not self._has_renewed:
+            message = "the home of this agent was restored from an older copy: it goes on where the server has its streams"
+            telemetry.alarm("EXACTLY_ONCE_ALARM", message, address=server.addresses[0])
+            self._rolled_back()
+            self._has_renewed = True
         identity = self._identity
         projects = {str(one["project"]): [str(name) for name in one["logstores"]] for one in answer["projects"]}
         keys = {str(one["project"]): one for one in answer["keys"]}

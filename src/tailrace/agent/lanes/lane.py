@@ -46,6 +46,7 @@ from tailrace.pipeline.model import PipelineConfig
 from tailrace.pipeline.platform import Platform
 from tailrace.pipeline.policy import ConfigPolicy
 from tailrace.pipeline.sharing import Claims, FileBounds
+from tailrace.wire.identity import StoredEnd
 
 STOP_SECS = 5.0
 CONTENT, RAW_LOG = b"content", b"__raw_log__"
@@ -301,7 +302,7 @@ class Lane:
                 taken.left_at = position
                 self._around.checkpoint.remember(taken.row, position, taken.next_sequence)
 
-    def stored_end(self, key: str) -> int | None:
+    def stored_end(self, key: str) -> StoredEnd | None:
         table, flusher = self._around.streams, self.target.flusher
         return table.ends_at(table.stream_id(name, self.input.key, key) for name in (flusher.destination, *flusher.formerly))
 

@@ -58,6 +58,11 @@ class Replay:
         share = self.lane.target.share
         return entry.stream.waits_for(entry.range) or share.used < share.limit
 
+    def holds(self, stream: Stream, done: Range) -> bool:
+        """Whether the source has the bytes of a range. ConfigError when nothing can be built that reads it."""
+        input_, _ = self._built_for(done.config_version)
+        return input_.replay(self.lane, replace(self.streams.state_of(stream), prepared=[]), done) is not None
+
     def once(self, stream: Stream, done: Range) -> bool:
         """Replay a range that was to come from the spool, and is not there any more. False when the lane is over: it was not put in.
         ConfigError: it stays prepared. OSError: it may be tried again."""

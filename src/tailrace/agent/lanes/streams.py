@@ -18,6 +18,7 @@ from tailrace.agent.spool import Kept, Ref
 from tailrace.agent.status.tally import StreamTally
 from tailrace.batch import fingerprint
 from tailrace.pipeline.contract import Outcome, Position, Range, StreamState
+from tailrace.wire.identity import StoredEnd
 
 WINDOW: Final = 1024
 """Sequences, from the oldest one that is not acknowledged on, that may be sent. A server keeps at most 4096 above the first that it lacks
@@ -147,9 +148,9 @@ class StreamTable:
         self._lock = threading.Lock()
         self._streams: dict[tuple[str, str], dict[str, Stream]] = {}
         self._prepared = dict(prepared)
-        self.stored_ends: dict[str, int] = {}
+        self.stored_ends: dict[str, StoredEnd] = {}
         """What the server said of streams when it had to be asked."""
-        self.spooled_ends: dict[str, int] = {}
+        self.spooled_ends: dict[str, StoredEnd] = {}
         """Where what the spool has of streams ends, of which the checkpoint may know less."""
         for row in rows:
             first = self._prepared[row.id][0].sequence if self._prepared.get(row.id) else row.next_sequence
@@ -235,13 +236,21 @@ class StreamTable:
             if not stream.under_way:
                 stream.acknowledged_below = min(stream.next_sequence, done.sequence)
             stream.next_sequence = stream.row.next_sequence = max(stream.next_sequence, done.sequence + 1)
-            self.spooled_ends[row.id] = max(self.spooled_ends.get(row.id, 0), done.end)
+            if row.id not in self.spooled_ends or self.spooled_ends[row.id].end < done.end:
+                self.spooled_ends[row.id] = StoredEnd(done.end, done.start, done.fingerprint)
             return stream, older
 
-    def ends_at(self, ids: Iterable[str]) -> int | None:
+    def go_back(self, stream: Stream, ranges: Sequence[Range]) -> None:
+        """These ranges, the last of the stream, are nobody's any more: its source is read anew from where the server has it."""
+        with self._lock:
+            self._prepared.pop(stream.id, None)
+            stream.next_sequence = stream.row.next_sequence = max(stream.next_sequence, ranges[-1].sequence + 1)
+            stream.acknowledged_below = stream.next_sequence
+
+    def ends_at(self, ids: Iterable[str]) -> StoredEnd | None:
         """Up to where the server, or the spool that goes to it, has a stream that had to be asked about; by any of its names."""
         ends = [known[id_] for id_ in ids for known in (self.stored_ends, self.spooled_ends) if id_ in known]
-        return max(ends, default=None)
+        return max(ends, key=lambda one: one.end, default=None)
 
     def open(self, owner: object, target: str, input_key: str, key: str, position: Position) -> Stream | None:
         """The stream of `key`, made when it is new, now read by `owner`; None when another one reads it."""

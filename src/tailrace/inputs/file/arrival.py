@@ -106,8 +106,8 @@ class Arrival:
         if generation is None:
             return False
         stored = self._context.stored_end(generation.key)
-        if stored is not None and content.reaches(stored):
-            generation.seek(stored)
+        if stored is not None and stored.is_in(content.read_at):
+            generation.seek(stored.end)
             self._context.remember(generation.stream, generation.position())
         elif note is not None and note.born == content.identity.born:  # else the inode came back as another file
             limit, tail = self._config.max_event_bytes, standing.tail_bytes(self._config)

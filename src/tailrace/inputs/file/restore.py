@@ -256,8 +256,8 @@ class Restoring:
         if location != path and path not in self._table.at:
             self._table.at[path], generation.displaced = generation, True
         stored = self._context.stored_end(state.key)
-        if stored is not None and content.reaches(stored):
-            generation.seek(stored)
+        if stored is not None and stored.is_in(content.read_at):
+            generation.seek(stored.end)
             self._context.remember(generation.stream, generation.position())
         elif not generation.resume():
             self._succession.truncated(generation, state.next, seen(state.next))

@@ -85,7 +85,8 @@ def _list(config: StaticFileConfig, context: InputContext) -> Listing:
             continue
         position: Position = {"v": LAYOUT, "path": path, "size": status.st_size, "modified": status.st_mtime_ns}
         key = _key(context, path, status)
-        position["offset"] = (context.stored_end(key) if key else None) or 0
+        stored = context.stored_end(key) if key else None
+        position["offset"] = stored.end if stored is not None else 0
         if key is not None and key not in pending and (stream := context.open_stream(key, position)):
             context.remember(stream, position)
             pending[key] = Pending(key, stream, position)

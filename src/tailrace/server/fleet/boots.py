@@ -35,6 +35,7 @@ class _Known:
     ended: set[str] = field(default_factory=set[str])
     """Starts whose successor said so."""
     turned_away: set[str] = field(default_factory=set[str])
+    is_older: bool = False
 
 
 class Boots:
@@ -56,11 +57,18 @@ class Boots:
                 known.ended.add(agent.boot_id)
             if verdict is Verdict.OUSTS:
                 known.turned_away.add(agent.boot_id)
+            if verdict is not Verdict.HOLDS:
+                known.is_older = bool(agent.boot_id) and agent.boot_id not in boot.before
             known.machine_id, known.seen_at = boot.machine_id, now
             known.turned_away.discard(boot.id)
         else:
             known.turned_away.add(boot.id)
         return verdict
+
+    def is_older(self, agent_id: str) -> bool:
+        """Whether the start that holds the id knows nothing of the one before it: its home is an older copy of what that one had."""
+        known = self._known.get(agent_id)
+        return known is not None and known.is_older
 
     def _verdict(self, agent: Agent, boot: Boot, known: _Known, now: float) -> Verdict:
         silent = not agent.boot_id or now - known.seen_at > self._live_secs

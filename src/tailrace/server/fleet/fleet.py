@@ -135,6 +135,10 @@ class Fleet:
             await (self._roster.renew_agent(agent) if verdict is Verdict.OUSTS else self._roster.change_agent(agent))
         return agent
 
+    def is_older(self, agent: Agent) -> bool:
+        """Whether the home of its present start is an older copy, so that what it says it has sent may be less than what has arrived."""
+        return self._boots.is_older(agent.id)
+
     async def keys(self, agent: Agent, held: Mapping[str, str]) -> list[IssuedKey]:
         """New keys for the projects whose key in `held` (project → key id) is not known, or is past half of its life."""
         now = int(time.time())

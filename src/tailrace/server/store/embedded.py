@@ -35,6 +35,7 @@ from tailrace.server.store.sealing import QUARANTINE, Sealer, set_aside
 from tailrace.server.store.space import Space
 from tailrace.server.store.tables import Tables
 from tailrace.server.store.turns import Use
+from tailrace.wire.identity import StoredEnd
 
 SEGMENT_BYTES = 64 << 20
 
@@ -179,7 +180,7 @@ class EmbeddedStore:
             return Frontier(unreadable.seq, unreadable.group_cursor, end.group_cursor, final=False)
         return Frontier(end.seq, end.group_cursor, end.group_cursor, final=not self._intake.is_placing((logstore, shard)))
 
-    async def stream_ends(self, agent: str, epoch: bytes | None = None) -> dict[str, int]:
+    async def stream_ends(self, agent: str, epoch: bytes | None = None) -> dict[str, StoredEnd]:
         return self._known.ends(agent, epoch)
 
     async def stored_ranges(self, agent: str, epoch: bytes, stream: int) -> list[tuple[int, int]]:

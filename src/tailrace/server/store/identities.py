@@ -9,12 +9,18 @@ import enum
 from collections import deque
 from collections.abc import Iterator
 
+from tailrace.batch import fingerprint
 from tailrace.errors import ForkError
 from tailrace.pipeline.contract import Identity
 from tailrace.server.store.records import PackageRecord, RequestRecord, SequenceState, StateRecord, StreamKey, StreamState
+from tailrace.wire.identity import StoredEnd
 
 MAX_ABOVE = 4096
 """Sequences kept above the watermark; an agent that never acknowledges does not grow the state beyond that."""
+RECENT = 32
+"""Sequences below the watermark of which a digest is kept, and all that the last word of the agent has put there. An agent that was killed
+repeats what it had not yet noted as acknowledged: that of half a second. One that repeats anything else went back to an older state, and one that is taken for that loses nothing by it."""
+DIGEST_BYTES = 8
 EXPIRY_MS = 30 * 86_400_000
 ENDED_MS = 600_000
 """How long an ended stream is known: a repeat may lie that long in a proxy or in a queue (docs/specs/batch-form.md)."""
@@ -50,8 +56,7 @@ class Identities:
             return Verdict.NEW
         known = stream.above.get(identity.sequence)
         if identity.sequence < stream.low:
-            # What is stored below the watermark ends at `low_end`: a range beyond it cannot be one of those.
-            if stream.low_end and identity.start >= stream.low_end and identity.end > identity.start:
+            if not _was_there(stream, identity):
                 raise fork(key, identity)
             return Verdict.DUPLICATE
         if known is None:
@@ -69,13 +74,13 @@ class Identities:
     def forget(self, logstore: int) -> None:
         self._streams = {key: stream for key, stream in self._streams.items() if key[0] != logstore}
 
-    def ends(self, agent: str, epoch: bytes | None) -> dict[str, int]:
+    def ends(self, agent: str, epoch: bytes | None) -> dict[str, StoredEnd]:
         """Per stream the end of its stored prefix; over all epochs unless one is named."""
-        ends: dict[str, int] = {}
+        ends: dict[str, StoredEnd] = {}
         for (_, owner, known_epoch, stream), state in self._streams.items():
-            if owner == agent and epoch in (None, known_epoch) and (end := _prefix_end(state)):
+            if owner == agent and epoch in (None, known_epoch) and (found := _prefix_end(state)).end:
                 name = f"{stream:016X}"
-                ends[name] = max(ends.get(name, 0), end)
+                ends[name] = max(ends.get(name, found), found, key=lambda one: one.end)
         return ends
 
     def stored(self, agent: str, epoch: bytes, stream: int) -> list[tuple[int, int]]:
@@ -123,6 +128,7 @@ class Identities:
         _raise_low(stream, package.acknowledged_below)
         if len(stream.above) > MAX_ABOVE:
             _raise_low(stream, sorted(stream.above)[MAX_ABOVE // 2])
+            stream.recent = b""  # its agent has not said that it will repeat none of these
         if _is_over(stream):
             self._ended.append((stream.seen_ms, key))
 
@@ -140,6 +146,19 @@ def same_content(known: SequenceState, identity: Identity) -> bool:
     return (known.start, known.end, known.fingerprint, known.parts) == (identity.start, identity.end, identity.fingerprint, identity.parts)
 
 
+def _was_there(stream: StreamState, identity: Identity) -> bool:
+    """Whether a sequence below the watermark may be a repeat."""
+    if stream.recent:
+        digest = _digest(identity.sequence, identity)
+        return any(stream.recent[at : at + DIGEST_BYTES] == digest for at in range(0, len(stream.recent), DIGEST_BYTES))
+    # What is stored below the watermark ends at `low_end`: a range that goes beyond it cannot be one of those.
+    return not stream.low_end or identity.end <= max(stream.low_end, identity.start)
+
+
+def _digest(sequence: int, one: Identity | SequenceState) -> bytes:
+    return fingerprint(b"%d %d %d %d " % (sequence, one.start, one.end, one.parts) + one.fingerprint)[:DIGEST_BYTES]
+
+
 def fork(key: StreamKey, identity: Identity) -> ForkError:
     return ForkError(
         f"agent `{key[1]}` sent other content under pack id `{identity.pack_id}`, part {identity.part}",
@@ -151,7 +170,11 @@ def _raise_low(stream: StreamState, low: int) -> None:
     if low <= stream.low:
         return
     # A sequence of which nothing had to be sent (all filtered out) is acknowledged and not here: the end is that of the last one that is.
-    stream.low_end = max([stream.low_end, *(state.end for sequence, state in stream.above.items() if sequence < low)])
+    last = max((state for sequence, state in stream.above.items() if sequence < low), key=lambda state: state.end, default=None)
+    if last is not None and last.end > stream.low_end:
+        stream.low_start, stream.low_end, stream.low_fingerprint = last.start, last.end, last.fingerprint
+    passed = b"".join(_digest(sequence, stream.above[sequence]) for sequence in sorted(stream.above) if sequence < low)
+    stream.recent = (stream.recent + passed)[-max(RECENT * DIGEST_BYTES, len(passed)) :]
     stream.low = low
     stream.above = {sequence: state for sequence, state in stream.above.items() if sequence >= low}
 
@@ -177,10 +200,10 @@ def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _prefix_end(stream: StreamState) -> int:
-    """0 when nothing is known to be whole. Sequences of a stream begin at 0 or 1."""
+def _prefix_end(stream: StreamState) -> StoredEnd:
+    """At 0 when nothing is known to be whole. Sequences of a stream begin at 0 or 1."""
     first = stream.low if stream.low or 0 in stream.above else 1
-    end = stream.low_end
+    end = StoredEnd(stream.low_end, stream.low_start, stream.low_fingerprint)
     for state in _complete(stream, first):
-        end = state.end
+        end = StoredEnd(state.end, state.start, state.fingerprint)
     return end

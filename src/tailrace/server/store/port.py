@@ -14,6 +14,7 @@ from tailrace.pipeline.contract import Identity
 from tailrace.server.store.frames import Partial, Pool
 from tailrace.server.store.gaps import Check
 from tailrace.server.store.turns import Use
+from tailrace.wire.identity import StoredEnd
 
 TAG_PREFIX = "__tag__:"
 """Before a tag's name where fields and tags stand side by side: in queries and in an index."""
@@ -316,8 +317,8 @@ class Store(Protocol):
         """Ask it before the rows: what it promises holds from then on."""
         ...
 
-    async def stream_ends(self, agent: str, epoch: bytes | None = None) -> dict[str, int]:
-        """Per stream of an agent, the end of the stored prefix, for an agent that lost its checkpoint."""
+    async def stream_ends(self, agent: str, epoch: bytes | None = None) -> dict[str, StoredEnd]:
+        """Per stream of an agent, the end of the stored prefix and its last range, for an agent that lost its checkpoint."""
         ...
 
     async def stored_ranges(self, agent: str, epoch: bytes, stream: int) -> list[tuple[int, int]]:

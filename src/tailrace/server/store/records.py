@@ -90,13 +90,18 @@ class SequenceState(msgspec.Struct, array_like=True):
 
 
 class StreamState(msgspec.Struct, array_like=True):
-    """`low`: every sequence below it is stored; `low_end`: where the last of them ended. `seen`: receive time of the newest, in ms."""
+    """`low`: every sequence below it is stored; `low_end`: where the last of them ended. `seen`: receive time of the newest, in ms.
+    `low_start`, `low_fingerprint`: of the one that ended there; `recent`: digests of the last ones below, the newest last. Both are empty
+    where an older release has seen them."""
 
     low: int = 0
     low_end: int = 0
     above: dict[int, SequenceState] = {}
     ended: bool = False
     seen_ms: int = 0
+    low_start: int = 0
+    low_fingerprint: bytes = b""
+    recent: bytes = b""
 
 
 class ShardState(msgspec.Struct, array_like=True):

@@ -16,6 +16,7 @@ from tailrace.agent.identity import identity
 from tailrace.agent.identity.identity import AgentIdentity, Enrolment
 from tailrace.errors import ApiError, DamagedError, NewerFormatError, UnreachableError
 from tailrace.pipeline.contract import ServerName
+from tailrace.wire.identity import StoredEnd
 from tailrace.wire.signature import SignedRequest, body_matches, parse_authorization, split_target, verify
 
 ENROLMENT = Enrolment("http://h:1", "demo", ["app"], "id", "secret", ["batch_group"])
@@ -131,8 +132,8 @@ def ends(enrolment):
 
 def test_stored_ends(server):
     enrolment = Enrolment(server.endpoint, "demo", ["app"], "k", "k-secret")
-    server.answer = 200, {"streams": {"00AA": 12, "00BB": 0}}
-    assert ends(enrolment) == {"00AA": 12, "00BB": 0}
+    server.answer = 200, {"streams": {"00AA": 12, "00BB": 7}, "last": {"00AA": [8, "f0" * 16]}}
+    assert ends(enrolment) == {"00AA": StoredEnd(12, 8, b"\xf0" * 16), "00BB": StoredEnd(7)}
     server.answer = 404, {"errorCode": "NotFound", "errorMessage": ""}
     assert ends(enrolment) == {}
     server.answer = 500, b"<html>"

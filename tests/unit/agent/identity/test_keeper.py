@@ -6,7 +6,7 @@ import pytest
 
 from tailrace.agent.identity import keeper as keepers
 from tailrace.agent.identity.boot import Boot
-from tailrace.agent.identity.identity import AgentIdentity, Enrolment
+from tailrace.agent.identity.identity import AgentIdentity, Enrolment, JoinedServer
 from tailrace.agent.identity.keeper import KeyKeeper
 
 ADDRESS = "https://logs.example.org:9481"
@@ -34,7 +34,7 @@ def keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, followed: list[str])
         monkeypatch.setattr(keepers, name, joining)
     (tmp_path / "users").mkdir()
     identity = AgentIdentity("a" * 32, [Enrolment(ADDRESS, "shop", [], "", "", server="one")])
-    told = {name: lambda name=name: followed.append(name) for name in ("renamed", "widened", "moved")}
+    told = {name: lambda name=name: followed.append(name) for name in ("renamed", "widened", "moved", "rolled_back")}
     return KeyKeeper(identity, tmp_path, Boot("b" * 32, (), "m", "h"), **told)
 
 
@@ -61,3 +61,22 @@ def test_one_more_project_is_taken_on_beside_the_others(keeper: KeyKeeper, follo
     keeper.enrol(ADDRESS, "another:one")
     keeper.round()
     assert followed == ["widened"]
+
+
+def test_an_older_home_is_rolled_back_once_and_before_it_gets_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, followed: list[str]
+) -> None:
+    identity = AgentIdentity("a" * 32, [Enrolment(ADDRESS, "shop", [], "", "", server="one")])
+    identity.servers = {"one": JoinedServer("one", [ADDRESS], [], "certificate", [], 1.0)}
+    key = {"project": "shop", "key_id": "k", "key_secret": "s", "lives_secs": 60}
+    answer = {"server_id": "one", "addresses": [ADDRESS], "roots": [], "features": [], "poll_secs": 1.0, "certificate": ""}
+    answer |= {"projects": [{"project": "shop", "logstores": ["*"]}], "keys": [key], "home_is_older": True}
+    monkeypatch.setattr(keepers, "call", lambda *_, **__: answer)
+    monkeypatch.setattr(keepers, "own_context", lambda *_: None)
+    for name in ("secret", "agent", "users"):
+        (tmp_path / name).mkdir()
+    told = dict.fromkeys(("renamed", "widened", "moved"), list) | {"rolled_back": lambda: followed.append(identity.enrolments[0].key_id)}
+    keeper = KeyKeeper(identity, tmp_path, Boot("b" * 32, (), "m", "h"), **told)
+    keeper.round()
+    keeper.round()
+    assert (followed, identity.enrolments[0].key_id) == ([""], "k")

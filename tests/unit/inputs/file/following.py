@@ -11,6 +11,7 @@ from tailrace.agent.platform import current
 from tailrace.agent.settings.settings import AgentSettings
 from tailrace.inputs.file import FileConfig, InputFile
 from tailrace.pipeline.contract import Range, StreamState
+from tailrace.wire.identity import StoredEnd
 
 WAIT_SECS = 10
 
@@ -54,7 +55,7 @@ class RememberingLane:
         self.left: list[str] = []
         self.going: list[tuple[str, bool]] = []
         self.owners: dict[str, RememberingLane] = {}
-        self.stored: dict[str, int] = {}
+        self.stored: dict[str, StoredEnd] = {}
         self.taken_by_others: set[str] = set()
         self.room = Room()
         self.kept_handles: dict[str, int] = {}

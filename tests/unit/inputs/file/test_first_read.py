@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tailrace.wire.identity import StoredEnd
 from tests.unit.inputs.file.following import Following, wait_for, write
 
 
@@ -100,7 +101,7 @@ def test_what_the_server_has_goes_before_everything(tmp_path, size):
         following.expect("event1", "event2")
     key = next(state.key for state in following.lane.known.values() if not state.key.startswith("scanned:"))
     lost = Following(tmp_path)
-    lost.lane.stored[key] = size
+    lost.lane.stored[key] = StoredEnd(size)
     with lost:
         lost.expect(*["event1", "event2"][size // 7 :])
 

@@ -37,6 +37,10 @@ class StreamEnds(BaseModel):
     """Per stream, the end of the prefix that is stored."""
 
     streams: dict[str, int]
+    last: dict[str, tuple[int, str]] = Field(
+        description="Per stream the start of the range that ends there, and its fingerprint in hex: what an agent reads there must be "
+        "that, else its file is another one. A stream that is not here was stored by a release that did not keep it."
+    )
     server_id: str = Field(description="What this server is known by, whatever its address.")
 
 
@@ -91,7 +95,11 @@ async def stream_ends(
     if not caller.agent:
         raise ApiError(400, "ParameterInvalid", f"key `{caller.key_id}` is not an agent's")
     ends = await server.store.stream_ends(caller.agent, None if epoch is None else bytes.fromhex(epoch))
-    return StreamEnds(streams=ends, server_id=server.server_id)
+    return StreamEnds(
+        streams={stream: one.end for stream, one in ends.items()},
+        last={stream: (one.start, one.fingerprint.hex()) for stream, one in ends.items() if one.fingerprint},
+        server_id=server.server_id,
+    )
 
 
 @router.get("/streams/{stream}")

@@ -99,6 +99,9 @@ class Keys(ServerFacts):
     projects: list[Membership] = Field(description="All projects that the agent may write to.")
     keys: list[DataKey]
     certificate: str = Field(description="A new certificate for the agent's key, PEM; empty when the present one is fine.")
+    home_is_older: bool = Field(
+        description="The agent's home knows nothing of its last start: it was restored from a copy. It renews its epoch before it sends."
+    )
 
 
 class GroupName(BaseModel):
@@ -168,6 +171,7 @@ async def keys(beat: Beat, request: Request, server: Server) -> Keys:
             for one in issued
         ],
         certificate=server.fleet.renewed_certificate(peer, der),
+        home_is_older=server.fleet.is_older(agent),
     )
 
 

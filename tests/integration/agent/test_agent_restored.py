@@ -1,0 +1,73 @@
+"""An agent whose home is an older copy: what was sent since that was made is neither lost nor there twice."""
+
+import shutil
+from collections import Counter
+
+import pytest
+
+from tests.integration.agent.running import wait_for
+from tests.integration.agent.test_agent_delivery import ends, numbered
+
+
+def append(log, text):
+    with log.open("a") as file:
+        file.write(text)
+
+
+@pytest.fixture
+def log(agent, sink):
+    """100 lines are sent, the home is copied, 200 more are sent; then the copy takes the place of the home."""
+    agent.enrol()
+    agent.pipeline()
+    log = agent.logs / "a.log"
+    log.write_text(numbered(100))
+    agent.run_to_the_end()
+    shutil.copytree(agent.home, agent.directory / "older")
+    append(log, numbered(200, 100))
+    agent.run_to_the_end()
+    assert Counter(sink.contents()) == Counter(numbered(300).splitlines())
+    sink.stored_ends = ends(sink)
+    shutil.rmtree(agent.home)
+    shutil.copytree(agent.directory / "older", agent.home)
+    return log
+
+
+def stays_in_the_spool(agent, sink):
+    sink.fault = lambda number: "500"
+    agent.start()
+    wait_for(lambda: sink.attempts["500"], "the first attempt")
+    agent.stop()
+    assert list((agent.home / "agent" / "spool").glob("*/*.seg"))
+    sink.fault = lambda number: None
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+def test_a_file_that_has_grown_since_is_read_on_where_the_server_has_it(agent, sink, log, spooled):
+    append(log, numbered(100, 300))
+    if spooled:
+        stays_in_the_spool(agent, sink)
+        append(log, numbered(100, 400))
+    agent.run_to_the_end()
+    assert Counter(sink.contents()) == Counter(numbered(500 if spooled else 400).splitlines())
+    assert not list((agent.home / "agent" / "spool").glob("*/*.seg"))
+
+
+@pytest.mark.parametrize(("count", "spooled"), [(50, True), (300, False)])
+def test_a_file_that_is_an_older_one_too_and_has_grown_otherwise_is_read_on_where_it_was(agent, sink, log, spooled, count):
+    with log.open("r+") as file:
+        file.truncate(len(numbered(100)))
+    append(log, numbered(count, 1000))
+    if spooled:
+        stays_in_the_spool(agent, sink)
+        append(log, numbered(100, 2000))
+    agent.run_to_the_end()
+    expected = numbered(300) + numbered(count, 1000) + (numbered(100, 2000) if spooled else "")
+    assert Counter(sink.contents()) == Counter(expected.splitlines())
+
+
+def test_a_file_that_is_gone_comes_from_the_spool(agent, sink, log):
+    append(log, numbered(100, 300))
+    stays_in_the_spool(agent, sink)
+    log.unlink()
+    agent.run_to_the_end()
+    assert set(sink.contents()) == set(numbered(400).splitlines())
