@@ -326,6 +326,8 @@ class Target:
         self.sent_bytes += sum(item.payload.raw_size for item in request.items)
         self.sent_wire_bytes += request.size
         self._acknowledged.inc(sum(item.payload.events for item in request.items))
+        for item in request.items:
+            item.entry.stream.is_proven = True
         self._drop(request)
 
     def _drop(self, request: Request) -> None:

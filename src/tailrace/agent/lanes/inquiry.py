@@ -37,6 +37,7 @@ class Inquiry:
 
     def add(self, stream: Stream, done: Range) -> None:
         """Put in a range that cannot be read again, before what follows it in its stream."""
+        stream.is_proven = True  # what follows does not wait for the answer
         stream.committed_end = done.start if stream.committed_end is None else stream.committed_end
         entry = Entry(stream, done, 1, 1)
         self._lane.target.submit(entry, [], self._lane.input.on_durable)

@@ -89,6 +89,9 @@ class Stream:
     """Class of its pipeline (`delivery.precedence`)."""
     left_at: Position | None = None
     """How far its readers have come, for the next one; None: as the checkpoint has it."""
+    is_proven: bool = True
+    """Whether its target has taken something of it, since it was loaded: until then its first range goes alone. Where our state is an older
+    one, that is refused, and nothing behind it may be there by then. The event loop's."""
     to_replay: int = 0
     """Ranges that a former run prepared and that are not put in again yet."""
     under_way: deque[Entry] = field(default_factory=deque[Entry])
@@ -121,7 +124,8 @@ class Stream:
 
     def admits(self, entry: Entry) -> bool:
         """Whether the range may be sent: not far beyond the oldest one that is not acknowledged, which may have to be sent again."""
-        return not self.under_way or entry.range.sequence < self.under_way[0].range.sequence + WINDOW
+        window = WINDOW if self.is_proven else 1
+        return not self.under_way or entry.range.sequence < self.under_way[0].range.sequence + window
 
     def waits_for(self, done: Range) -> bool:
         """Whether the range is the oldest one that is not acknowledged; from any thread, so that it may be so no more."""
@@ -154,7 +158,7 @@ class StreamTable:
         """Where what the spool has of streams ends, of which the checkpoint may know less."""
         for row in rows:
             first = self._prepared[row.id][0].sequence if self._prepared.get(row.id) else row.next_sequence
-            self._group(row.target, row.input)[row.key] = Stream(row, row.next_sequence, first)
+            self._group(row.target, row.input)[row.key] = Stream(row, row.next_sequence, first, is_proven=False)
 
     @property
     def targets(self) -> set[str]:

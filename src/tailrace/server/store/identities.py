@@ -19,7 +19,8 @@ MAX_ABOVE = 4096
 """Sequences kept above the watermark; an agent that never acknowledges does not grow the state beyond that."""
 RECENT = 32
 """Sequences below the watermark of which a digest is kept, and all that the last word of the agent has put there. An agent that was killed
-repeats what it had not yet noted as acknowledged: that of half a second. One that repeats anything else went back to an older state, and one that is taken for that loses nothing by it."""
+repeats what it had not yet noted as acknowledged: that of half a second. One that sends anything else went back to an older state, and one
+that is taken for that loses nothing by it."""
 DIGEST_BYTES = 8
 EXPIRY_MS = 30 * 86_400_000
 ENDED_MS = 600_000

@@ -102,3 +102,14 @@ def test_streams_follow_their_target_to_its_new_name():
     assert {state.id for state in streams.states("new", "i")} == {"A", "C"}
     assert rows[0].target == "new"
     assert [state.id for state in streams.states("old", "i")] == ["B"]
+
+
+def test_of_a_stream_that_was_loaded_the_first_range_goes_alone_until_something_of_it_is_taken():
+    streams = table([StreamRow("AA", "t", "i", "k", START, START, 9)])
+    for stream in (streams.open(object(), "t", "i", "k", START), streams.open(object(), "t", "i", "new", START)):
+        entries = [Entry(stream, done(stream, stream.next_sequence + number), 1, 1) for number in range(2)]
+        for entry in entries:
+            stream.put(entry)
+        assert [stream.admits(entry) for entry in entries] == [True, stream.row.key == "new"]
+        stream.is_proven = True
+        assert all(stream.admits(entry) for entry in entries)
