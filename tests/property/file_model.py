@@ -176,6 +176,7 @@ class World:
         self.unlinked: dict[int, Incarnation] = {}
         """By inode: files without a name that the agent holds."""
         self.all: list[Incarnation] = []
+        self.was_killed = False
         self.agent: Agent | None = Agent(self.lane, self.config)
         self.next_line = 0
 
@@ -366,7 +367,7 @@ class World:
         if self.agent is None:
             return
         looked_at = [one.looked_at for one in self.all]
-        self.lane.writes_left = writes
+        self.lane.writes_left, self.was_killed = writes, True
         with contextlib.suppress(KilledError):
             self.scan()
             self.look()
@@ -442,7 +443,8 @@ class World:
             assert not missing or self._was_out_of_reach(one) or self._looks_like_another(one), (
                 f"lost of incarnation {one.number} ({one.looked_at=}): {missing[:5]}"
             )
-        self._verify_counted(contents)
+        if not self.was_killed:  # else two streams may say that they saw the same bytes
+            self._verify_counted(contents)
         headers = sum(1 for line in contents if line.startswith(b"#")) / len(HEADER.splitlines())
         most = sum(1 for one in self.all if one.headed)
         assert headers <= most, f"{headers} headers of {most} were read"

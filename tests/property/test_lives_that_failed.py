@@ -76,6 +76,10 @@ LIVES = {
         "write rename write copytruncate restart stop write+header compress copytruncate_late+late write"
     ),
     "a closed file whose inode a copy got": "write look read restart rename write compress copytruncate_late+seen",
+    "a cut copy that was compressed before a restart": (
+        "write copytruncate restart write copytruncate scan write+header copytruncate write copytruncate_late+seen compress@0 restart"
+    ),
+    "what is in a deleted file now comes after what was in it": ("write@30+header scan copytruncate look pause write+header delete_live"),
     "a file on the inode of a restarted one": "write restart copytruncate stop delete_live start write read restart restart",
 }
 VALUES = {"write": {"count": 1}, "copytruncate_late": {"count": 1}, "compress": {"index": 1}, "read": {"turns": 5}, "killed": {"writes": 1}}

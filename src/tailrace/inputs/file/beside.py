@@ -72,7 +72,8 @@ class Beside:
         """Whether a file holds what was seen up to `position` of the stream `key`, or is known to be a copy of it."""
         note = self._table.copies[content.file][1] if self._table.is_known_copy(content) else self._packed_note(content, key)
         if note.get("of") == key:
-            return content.reaches(int(position["offset"])) and (holds(content, note) if "head" in note else holds_read(content, position))
+            offset = int(position["offset"])
+            return not offset or (content.reaches(offset) and (holds(content, note) if "head" in note else holds_read(content, position)))
         return holds(content, position) and self._is_of_no_other(content, candidate, path, key, position)
 
     def _packed_note(self, content: Content, key: str) -> Position:

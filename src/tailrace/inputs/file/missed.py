@@ -43,7 +43,8 @@ class Missed:
                 at = min(at, known.index(standing))
             before = known[at].opened if at < len(known) else time.time_ns() + MISSED_NS
             for one in self.unknown([candidate], path, born=born, modified=modified, known=others, before=before):
-                known.insert(at, one)
+                known = sorted([one, *known], key=lambda one: one.opened)
+                at = known.index(one)
                 put_between(known, at)
                 if at + 1 == len(known):
                     self._table.at[path] = one
@@ -128,16 +129,18 @@ class Missed:
                 content.close()
             elif generation := self._table.new(content, path, location=candidate.path, opened=opened + len(found), before=(born, modified)):
                 self._table.left_alone.pop(candidate.file, None)
-                self._leave_to(content, known)
+                self._leave_to(generation, content, known)
                 generation.displaced = True
                 found.append(generation)
         return found
 
-    def _leave_to(self, content: Content, known: Known) -> None:
-        """What was seen in a known file that was truncated since, and is in `content` now, is read there: it is not counted as lost."""
+    def _leave_to(self, generation: Generation, content: Content, known: Known) -> None:
+        """What was seen in a known file that was truncated since, and is in `content` now, is read there, first: it is not counted as
+        lost."""
         for _, one, position in known:
             if one is not None and one.content not in (None, content) and one.unread and not one.offset and holds(content, position):
                 one.see_anew()
+                one.opened = max(one.opened, generation.opened + 1)
                 self._table.context.remember(one.stream, one.position())
 
     def _wait_for(self, waiting: list[Generation], generation: Generation) -> None:
