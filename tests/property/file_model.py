@@ -366,15 +366,15 @@ class World:
         """The agent looks around and reads until it is killed, when it has made so many things durable."""
         if self.agent is None:
             return
-        looked_at = [one.looked_at for one in self.all]
         self.lane.writes_left, self.was_killed = writes, True
         with contextlib.suppress(KilledError):
             self.scan()
             self.look()
             self.read(3)
         self.lane.writes_left = None
-        for one, was in zip(self.all, looked_at, strict=True):
-            one.looked_at = was  # what was seen in this look may be forgotten
+        read = set(self.contents)
+        for one in self.all:
+            one.looked_at = one.looked_at and not read.isdisjoint(one.lines)  # what was only seen may be forgotten
         self.stop()
 
     def stop(self) -> None:
