@@ -161,7 +161,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
         certificates, names = _certificates(settings, authority, addresses)
         server_id = _server_id(settings.server_directory / SERVER_ID)
         shipping = Shipping(audit, transactions, catalog, ingest, server_id=server_id, ttl_days=settings.audit_ttl_days)
-        management = await open_management(transactions, roster, collection, waking, addresses[0])
+        management = await open_management(transactions, vault, roster, collection, waking, endpoint=addresses[0])
         catalog.deleted += [management.rollouts.project_deleted, management.commands.project_deleted]
         services = Services(
             settings=settings,

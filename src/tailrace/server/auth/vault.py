@@ -17,6 +17,8 @@ from tailrace.journal import write_private
 
 MASTER_KEY_BYTES = 32
 NONCE_BYTES = 12
+SEAL_BYTES = NONCE_BYTES + 16
+"""The nonce, and the mark that proves what was sealed."""
 # One decrypted secret per key that signs requests at present; the rest is decrypted again when it comes back.
 CACHED_SECRETS = 10_000
 
@@ -37,8 +39,12 @@ class Vault:
         return len(self._keys) > 1
 
     def encrypt(self, place: str, secret: str) -> bytes:
+        return self.seal(place, secret.encode())
+
+    def seal(self, place: str, data: bytes) -> bytes:
+        """As `encrypt`, of any bytes. It has SEAL_BYTES more."""
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._ciphers[0].encrypt(nonce, secret.encode(), place.encode())
+        return nonce + self._ciphers[0].encrypt(nonce, data, place.encode())
 
     def decrypt(self, place: str, sealed: bytes) -> str:
         """Raises DamagedError when `sealed` was made with another master key or for another place."""
@@ -54,9 +60,13 @@ class Vault:
 
     def decrypt_once(self, place: str, sealed: bytes) -> str:
         """As `decrypt`, of what is not asked for again and again."""
+        return self.unseal(place, sealed).decode()
+
+    def unseal(self, place: str, sealed: bytes) -> bytes:
+        """What `seal` was given. Raises DamagedError, as `decrypt`."""
         for cipher in self._ciphers:
             try:
-                return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode()).decode()
+                return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode())
             except InvalidTag:
                 continue
         raise DamagedError(f"the secret of `{place}` is not of this master key", hint="put back the `secret/master.key` of this database")

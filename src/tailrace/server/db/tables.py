@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Integer, LargeBinary, MetaData, String, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # PostgreSQL names constraints by itself, SQLite does not: migrations need the same names on both.
@@ -289,7 +289,7 @@ class CommandRow(Base):
 
 
 class CommandResultRow(Base):
-    """What became of a command on one agent."""
+    """What became of a command on one agent. `result`, what it has laid down, is encrypted, but for what an older release has kept."""
 
     __tablename__ = "command_results"
 
@@ -298,6 +298,7 @@ class CommandResultRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     message: Mapped[str] = mapped_column(String)
     result: Mapped[bytes | None] = mapped_column(LargeBinary)
+    is_sealed: Mapped[bool] = mapped_column(Boolean, server_default=false())
     changed: Mapped[int] = mapped_column(BigInteger)
 
 

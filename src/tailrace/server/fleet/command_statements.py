@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from tailrace.server.auth.vault import SEAL_BYTES, Vault
+from tailrace.server.db.sealing import open_result, seal_result
 from tailrace.server.db.tables import CommandResultRow, CommandRow
 from tailrace.server.fleet.command import Command, Outcome
 
@@ -18,7 +20,8 @@ def commands(session: Session) -> tuple[list[Command], list[Outcome]]:
     found = session.scalars(select(CommandRow))
     known = [Command(row.id, row.project, row.detail, row.author, row.created, row.expires, row.others) for row in found]
     columns = (CommandResultRow.command_id, CommandResultRow.agent_id, CommandResultRow.state, CommandResultRow.message)
-    rows = session.execute(select(*columns, CommandResultRow.changed, func.coalesce(func.length(CommandResultRow.result), 0)))
+    size = func.length(CommandResultRow.result) - case((CommandResultRow.is_sealed, SEAL_BYTES), else_=0)
+    rows = session.execute(select(*columns, CommandResultRow.changed, func.coalesce(size, 0)))
     return known, [Outcome(*cast("tuple[Any, ...]", tuple(row))) for row in rows]
 
 
@@ -46,14 +49,16 @@ def save_outcomes(session: Session, outcomes: Sequence[Outcome]) -> None:
         session.execute(update(CommandResultRow).where(where).values(state=one.state, message=one.message, changed=one.changed))
 
 
-def put_result(session: Session, command: str, agent: str, result: bytes) -> None:
+def put_result(session: Session, vault: Vault, command: str, agent: str, result: bytes) -> None:
     where = (CommandResultRow.command_id == command) & (CommandResultRow.agent_id == agent)
-    session.execute(update(CommandResultRow).where(where).values(result=result))
+    sealed = seal_result(vault, command, agent, result)
+    session.execute(update(CommandResultRow).where(where).values(result=sealed, is_sealed=True))
 
 
-def result(session: Session, command: str, agent: str) -> bytes | None:
-    where = (CommandResultRow.command_id == command) & (CommandResultRow.agent_id == agent)
-    return session.scalar(select(CommandResultRow.result).where(where))
+def result(session: Session, vault: Vault, command: str, agent: str) -> bytes | None:
+    """Raises DamagedError when it was encrypted with another master key."""
+    row = session.get(CommandResultRow, (command, agent))
+    return open_result(vault, row) if row is not None else None
 
 
 def drop_results(session: Session, gone: Sequence[Outcome]) -> None:

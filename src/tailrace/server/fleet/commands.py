@@ -18,10 +18,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tailrace import telemetry
 from tailrace.errors import ApiError, TailraceError
+from tailrace.server.auth.vault import Vault
 from tailrace.server.db.transactions import Transactions
 from tailrace.server.fleet import command_statements as statements
 from tailrace.server.fleet.command import ENDED, MAX_MESSAGE, Command, Outcome, State, said
 from tailrace.server.fleet.report import Report
+from tailrace.server.fleet.reports import Reports
 from tailrace.server.fleet.waking import Waking
 from tailrace.wire.commands import LEFT, PROJECT
 from tailrace.wire.control import AgentCapability, CommandDetail
@@ -30,7 +32,7 @@ LOOK_SECS: Final = 1.0
 KEPT_SECS: Final = 30 * 86_400
 """How long a command is kept after it expired."""
 SILENT_SECS: Final = 7 * 86_400
-"""An agent that has begun with a command and says nothing of it for so long after it expired has not come to its end."""
+"""An agent that has begun with a command and is not heard of for so long after it expired has not come to its end."""
 MOST_OUTCOMES: Final = 100_000
 """Of one project; the oldest commands make room for new ones."""
 MOST_DETAIL_BYTES: Final = 64 * 1_048_576
@@ -48,8 +50,12 @@ log = telemetry.logger("server.commands")
 class Commands:
     """One per server. Changing raises ApiError."""
 
-    def __init__(self, transactions: Transactions, waking: Waking, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, transactions: Transactions, vault: Vault, reports: Reports, waking: Waking, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._run = transactions.run
+        self._vault = vault
+        self._reports = reports
         self._waking = waking
         self._clock = clock
         self._all: dict[str, Command] = {}
@@ -97,7 +103,7 @@ class Commands:
 
     async def result(self, command: Command, agent: str) -> bytes:
         """ApiError 404 ResultNotExist."""
-        found = await self._run(statements.result, command.id, agent)
+        found = await self._run(statements.result, self._vault, command.id, agent)
         if found is None:
             raise ApiError(404, "ResultNotExist", f"agent `{agent}` has laid down no result of command `{command.id}`")
         return found
@@ -142,7 +148,7 @@ class Commands:
         if outcome.state in ENDED:
             raise ApiError(409, "CommandEnded", f"command `{id_}` has ended on agent `{agent}`")
         await self._make_room_for(command.project, len(data))
-        await self._run(statements.put_result, id_, agent, data)
+        await self._run(statements.put_result, self._vault, id_, agent, data)
         if id_ in self._all:
             self._put(replace(self._outcome(id_, agent), result_bytes=len(data)))
 
@@ -223,14 +229,18 @@ class Commands:
                     self._move(outcome, "failed", "nothing was heard of it any more")
 
     def _ends(self, outcome: Outcome) -> int:
-        """When what is open on an agent is over, whatever the agent says."""
+        """When what is open on an agent is over, unless the agent says something before. An import of a long history runs on for weeks, and
+        an agent whose beats still come is at it: it would say that it has ended."""
         expires = self._all[outcome.command].expires
-        return expires if outcome.state == "waiting" else expires + SILENT_SECS
+        if outcome.state == "waiting":
+            return expires
+        report = self._reports.get(outcome.agent)
+        return max(expires, report.last_beat if report is not None else 0) + SILENT_SECS
 
     async def save(self) -> None:
         """What has changed; and forget what is old."""
         changed, self._unsaved = self._unsaved, set()
-        old = [one.id for one in self._all.values() if one.expires + KEPT_SECS <= self._clock()]
+        old = [one.id for one in self._all.values() if one.expires + KEPT_SECS <= self._clock() and self._is_over(one)]
         try:
             if changed:
                 known = [found for id_, agent in changed if (found := self._outcomes.get(id_, {}).get(agent))]
@@ -241,6 +251,10 @@ class Commands:
         except (TailraceError, SQLAlchemyError) as error:  # the agents remember, and say it again to a server that starts anew
             self._unsaved |= changed
             log.warning("cannot keep what became of commands", reason=str(error))
+
+    def _is_over(self, command: Command) -> bool:
+        """On all of its agents."""
+        return all(command.id not in self._open.get(agent, ()) for agent in self._outcomes[command.id])
 
     def _admitted(self, outcome: Outcome, project: str) -> Outcome:
         """One more on an agent; it has failed when the agent has too many already."""
@@ -257,7 +271,7 @@ class Commands:
         for one in reversed(known):
             if held <= MOST_OUTCOMES and held_bytes <= MOST_DETAIL_BYTES:
                 break
-            if all(one.id not in self._open.get(agent, ()) for agent in self._outcomes[one.id]):
+            if self._is_over(one):
                 held, held_bytes = held - len(self._outcomes[one.id]), held_bytes - self._sizes[one.id]
                 gone.append(one.id)
         if held > MOST_OUTCOMES:

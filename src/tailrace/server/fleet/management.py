@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from tailrace.server.auth.vault import Vault
 from tailrace.server.db.collection import Collection
 from tailrace.server.db.roster import Roster
 from tailrace.server.db.transactions import Transactions
@@ -38,11 +39,13 @@ class Management:
             yield
 
 
-async def open_management(transactions: Transactions, roster: Roster, collection: Collection, waking: Waking, endpoint: str) -> Management:
+async def open_management(
+    transactions: Transactions, vault: Vault, roster: Roster, collection: Collection, waking: Waking, *, endpoint: str
+) -> Management:
     """`endpoint` is where agents are told to send to."""
     reports = Reports()
     membership = Membership(collection, roster, reports)
-    commands, settings = Commands(transactions, waking), InstanceConfigs(transactions, waking)
+    commands, settings = Commands(transactions, vault, reports, waking), InstanceConfigs(transactions, waking)
     await commands.open()
     await settings.open()
     collection.dropped.append(settings.group_deleted)

@@ -42,7 +42,7 @@ class Bench:
         self.vault = open_vault(path.with_name("master.key"), create=True)
         self.roster, self.collection = Roster(self.transactions), Collection(self.transactions, self.vault, self.waking.changed)
         self.membership = Membership(self.collection, self.roster, self.reports)
-        self.commands = Commands(self.transactions, self.waking, clock=lambda: self.now)
+        self.commands = Commands(self.transactions, self.vault, self.reports, self.waking, clock=lambda: self.now)
         self.settings = InstanceConfigs(self.transactions, self.waking)
         self.collection.dropped.append(self.settings.group_deleted)
         self.heartbeats = Heartbeats(

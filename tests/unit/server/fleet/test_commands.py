@@ -4,8 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from tailrace.errors import ApiError
+from tailrace.server.db.sealing import seal_anew, seal_clear_documents
+from tailrace.server.db.tables import CommandResultRow
 from tailrace.server.fleet.command import Command, Outcome, State
 from tailrace.server.fleet.commands import KEPT_SECS, SILENT_SECS, Commands
 from tailrace.server.fleet.keeping import ReportKeeper
@@ -103,13 +107,50 @@ async def test_all_of_it_outlives_the_server(bench: Bench) -> None:
     bench.beat("a2", commands=has(over, ConfigStatus.APPLIED, "fine"))
     await bench.commands.keep_result("a1", waiting.id, b"PK\x03\x04")
     await bench.commands.save()
-    again = Commands(bench.transactions, bench.waking, clock=lambda: bench.now)
+    again = Commands(bench.transactions, bench.vault, bench.reports, bench.waking, clock=lambda: bench.now)
     await again.open()
     assert [one.id for one in again.of("shop")] == [one.id for one in bench.commands.of("shop")]
     assert again.outcomes(over) == bench.commands.outcomes(over)
     assert [one.name for one in again.due("a1", ["shop"])] == [waiting.id]
     assert again.outcomes(waiting)[0].result_bytes == 4
     assert await again.result(waiting, "a1") == b"PK\x03\x04"
+
+
+async def test_a_result_lies_encrypted_also_one_that_an_older_release_has_kept(bench: Bench) -> None:
+    command = await give(bench, "a1", "a2")
+    for agent in ("a1", "a2"):
+        await bench.commands.keep_result(agent, command.id, f"lines of {agent}".encode())
+
+    def kept(session: Session) -> dict[str, bytes | None]:
+        return {row.agent_id: row.result for row in session.scalars(select(CommandResultRow))}
+
+    def as_before(session: Session) -> None:
+        row = session.get_one(CommandResultRow, (command.id, "a2"))
+        row.result, row.is_sealed = b"lines of a2", False
+
+    await bench.transactions.run(as_before)
+    assert await bench.commands.result(command, "a2") == b"lines of a2"
+    assert await bench.transactions.run(seal_clear_documents, bench.vault) == 1
+    assert await bench.transactions.run(seal_clear_documents, bench.vault) == 0
+    bench.vault.add_master_key()
+    await bench.transactions.run(seal_anew, bench.vault)
+    bench.vault.forget_old_keys()
+    assert not [data for data in (await bench.transactions.run(kept)).values() if data is None or b"lines" in data]
+    assert [await bench.commands.result(command, agent) for agent in ("a1", "a2")] == [b"lines of a1", b"lines of a2"]
+
+
+async def test_who_is_at_it_for_weeks_and_beats_goes_on(bench: Bench) -> None:
+    command = await give(bench, "a1", "a2", secs=10)
+    for agent in ("a1", "a2"):
+        bench.beat(agent, commands=has(command))
+    for _ in range(40):
+        bench.now += 86_400
+        bench.short_beat("a1")
+        bench.commands.expire()
+        await bench.commands.save()
+    assert {agent: state for agent, (state, _) in states(bench, command).items()} == {"a1": "running", "a2": "failed"}
+    bench.beat("a1", commands=has(command, ConfigStatus.APPLIED, "fine"))
+    assert states(bench, command)["a1"] == ("done", "fine")
 
 
 async def test_a_result_is_taken_of_those_who_were_asked_and_only_while_they_are_at_it(bench: Bench) -> None:
@@ -167,7 +208,7 @@ async def test_what_concerns_a_whole_agent_is_not_done_once_it_works_for_a_proje
     assert sorted(sent(bench.beat("a1"))) == sorted([own.id, known.id])
     assert states(bench, whole) == {"a1": ("failed", "the agent has come to work for another project since it was given")}
     await bench.commands.save()
-    again = Commands(bench.transactions, bench.waking, clock=lambda: bench.now)
+    again = Commands(bench.transactions, bench.vault, bench.reports, bench.waking, clock=lambda: bench.now)
     await again.open()
     assert [again.get("shop", one.id).projects("a1") for one in (whole, known)] == [{"shop"}, {"shop", "bank"}]
 
@@ -205,7 +246,8 @@ async def test_what_a_report_says_of_a_command_counts_although_the_server_was_ki
     command = await give(bench, "a1")
     bench.beat("a1", commands=has(command, ConfigStatus.APPLIED, "fine"))
     await ReportKeeper(bench.transactions, bench.reports, bench.roster).save(beats=True)
-    again = await open_management(bench.transactions, bench.roster, bench.collection, bench.waking, "https://logs.example:9481")
+    parts = bench.transactions, bench.vault, bench.roster, bench.collection, bench.waking
+    again = await open_management(*parts, endpoint="https://logs.example:9481")
     assert [(one.state, one.message) for one in again.commands.outcomes(command)] == [("done", "fine")]
 
 
