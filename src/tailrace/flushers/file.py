@@ -5,8 +5,8 @@ Written data is synced before it counts as delivered. Beside the file stands a s
 
 import asyncio
 import os
-import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,8 @@ class FlusherFile:
         self.limits = BatchLimits()
         self.recognises_repeats = False  # nobody has to be asked: its own ledger knows them
         self._path = Path(config.file_path)
-        self._writing = threading.Lock()
+        self._writing = ThreadPoolExecutor(1, "flusher-file")
+        """One write after the other; and on a thread of its own, so that a disk that hangs holds nobody else."""
         self._ledger: Ledger | None = None
 
     @classmethod
@@ -69,30 +70,30 @@ class FlusherFile:
 
     async def send(self, payloads: Sequence[Payload]) -> Delivery:
         try:
-            await asyncio.to_thread(self._write, payloads)
+            await asyncio.get_running_loop().run_in_executor(self._writing, self._write, payloads)
         except (OSError, ValueError) as error:
             return Delivery(Outcome.RETRY, "File", f"cannot write `{self._path}`: {error}")
         return Delivery(Outcome.ACKNOWLEDGED)
 
     async def close(self) -> None:
+        self._writing.shutdown(wait=False)
         if self._ledger is not None:
             self._ledger.close()
 
     def _write(self, payloads: Sequence[Payload]) -> None:
-        with self._writing:
-            ledger = self._ledger = self._ledger or self._opened()
-            new = [payload for payload in payloads if not ledger.knows(payload.identity)]
-            if not new:
-                return
-            if ledger.length >= self.config.max_file_size:
-                self._rotate(ledger)
-            with self._path.open("ab") as file:
-                file.truncate(ledger.length)  # what a failed write left
-                file.writelines(payload.body for payload in new)
-                file.flush()
-                os.fsync(file.fileno())
-            ends = accumulate((len(payload.body) for payload in new), initial=ledger.length)
-            ledger.enter([(payload.identity, end) for payload, end in zip(new, islice(ends, 1, None), strict=True)])
+        ledger = self._ledger = self._ledger or self._opened()
+        new = [payload for payload in payloads if not ledger.knows(payload.identity)]
+        if not new:
+            return
+        if ledger.length >= self.config.max_file_size:
+            self._rotate(ledger)
+        with self._path.open("ab") as file:
+            file.truncate(ledger.length)  # what a failed write left
+            file.writelines(payload.body for payload in new)
+            file.flush()
+            os.fsync(file.fileno())
+        ends = accumulate((len(payload.body) for payload in new), initial=ledger.length)
+        ledger.enter([(payload.identity, end) for payload, end in zip(new, islice(ends, 1, None), strict=True)])
 
     def _opened(self) -> Ledger:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ At least once: after a crash the last events may be printed again.
 import asyncio
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tailrace.batch import EventBatch
@@ -31,6 +32,8 @@ class FlusherStdout:
         self.formerly: Sequence[str] = ()
         self.limits = BatchLimits()
         self.recognises_repeats = False
+        self._printing = ThreadPoolExecutor(1, "flusher-stdout")
+        """A thread of its own: whoever does not read what is printed holds nobody else."""
 
     @classmethod
     def sample(cls) -> dict[str, Any]:
@@ -47,13 +50,14 @@ class FlusherStdout:
 
     async def send(self, payloads: Sequence[Payload]) -> Delivery:
         try:
-            await asyncio.to_thread(_print, b"".join(payload.body for payload in payloads))
+            await asyncio.get_running_loop().run_in_executor(self._printing, _print, b"".join(payload.body for payload in payloads))
         except OSError as error:
             return Delivery(Outcome.RETRY, "Output", str(error))
         return Delivery(Outcome.ACKNOWLEDGED)
 
     async def close(self) -> None:
         """Standard output stays open."""
+        self._printing.shutdown(wait=False)
 
 
 def _print(data: bytes) -> None:

@@ -1,6 +1,8 @@
 """flusher_file and flusher_stdout: JSON lines, rotation, and no repeats after a crash."""
 
+import asyncio
 import json
+import os
 import resource
 import signal
 from contextlib import contextmanager
@@ -203,3 +205,19 @@ async def test_standard_output(capfdbinary):
 def test_a_relative_path_is_refused(path):
     with pytest.raises(ValueError, match="is not an absolute path"):
         flusher(path)
+
+
+async def test_a_file_that_hangs_holds_none_of_the_threads_that_others_need(tmp_path):
+    """A pipe that nobody reads hangs whoever opens it, as a disk of the network does that is away."""
+    os.mkfifo(tmp_path / "out.jsonl")
+    hung = flusher(tmp_path / "out.jsonl")
+    sending = [asyncio.create_task(hung.send(payloads(hung, number, b"x"))) for number in range(40)]
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(*(asyncio.to_thread(lambda: "written") for _ in range(40))) == ["written"] * 40
+    assert not any(task.done() for task in sending)
+    reader = os.open(tmp_path / "out.jsonl", os.O_RDONLY | os.O_NONBLOCK)
+    outcomes = [(await task).outcome for task in sending]
+    os.close(reader)
+    await hung.close()
+    assert outcomes == [Outcome.RETRY] * 40
