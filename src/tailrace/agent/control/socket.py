@@ -104,14 +104,19 @@ def _answer(question: bytes, answers: Mapping[str, Answer]) -> Iterator[bytes]:
 
 
 def _listen(directory: Path) -> socket.socket:
+    """Who sees it by its name can connect already."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (directory / NAME).unlink(missing_ok=True)  # this process has the home's lock: whose it was is gone
+    fresh = directory / f"{NAME}.new"
+    for left in (fresh, directory / NAME):
+        left.unlink(missing_ok=True)  # this process has the home's lock: whose it was is gone
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with _reachable(directory) as path:
             os.fchmod(listening.fileno(), 0o600)  # before it has a name
-            listening.bind(path)
-        (directory / NAME).chmod(0o600)
+            listening.bind(f"{path}.new")
+        fresh.chmod(0o600)
+        listening.listen()
+        fresh.replace(directory / NAME)
     except OSError:
         listening.close()
         raise

@@ -1,10 +1,11 @@
 """Asking the agent at its local socket: none there, one that answers, one that does not."""
 
 import socket
+import threading
 
 import pytest
 
-from tailrace.agent.control.socket import NAME, ask
+from tailrace.agent.control.socket import NAME, _listen, ask
 from tailrace.errors import StateError, UnreachableError
 
 
@@ -23,3 +24,23 @@ def test_where_no_agent_runs_nobody_answers(tmp_path):
         left.bind(str(tmp_path / NAME))
     with pytest.raises(UnreachableError):
         ask(tmp_path, {"ask": "summary"})
+
+
+def test_who_sees_the_socket_by_its_name_can_connect(tmp_path):
+    for number in range(30):
+        home, outcomes = tmp_path / str(number), list[int]()
+        home.mkdir()
+        caller = threading.Thread(target=knock, args=(home / NAME, outcomes))
+        caller.start()
+        listening = _listen(home)
+        caller.join()
+        listening.close()
+        assert outcomes == [0]
+
+
+def knock(path, outcomes):
+    """Connect as soon as it is there."""
+    while not path.exists():
+        pass
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        outcomes.append(caller.connect_ex(str(path)))
