@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
@@ -11,6 +12,7 @@ from tailrace.server.query.search.predicate import Binder
 from tailrace.server.query.sql.allowlist import Presto, parse_select, refuse
 from tailrace.server.query.sql.comparing import expand
 from tailrace.server.query.sql.contract import Type
+from tailrace.server.query.sql.grouping import is_plain, without_null
 from tailrace.server.query.sql.relations import VirtualTable
 from tailrace.server.query.sql.resolver import Resolver
 from tailrace.server.query.sql.series import Series, find_series
@@ -53,7 +55,10 @@ def compile_sql(sql: str, visible: Mapping[str, Visible], binder: Binder) -> Sta
         expand(select)
         relation = resolver.query(select)
         _limit(select)
-        definitions = [f"{name} AS ({table.definition(_conditions(table, visible))})" for name, table in resolver.used.items()]
+        apart = is_plain(select) and len(resolver.used) == 1
+        if apart:
+            without_null(cast("exp.Select", select), resolver.used, binder)
+        definitions = [f"{name} AS ({table.definition(_conditions(table, visible), apart=apart)})" for name, table in resolver.used.items()]
         own = select.args["with_"].expressions if select.args.get("with_") else []
         select.set("with_", None)
         definitions += [_text(cte) for cte in own]
