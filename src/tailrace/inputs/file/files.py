@@ -166,8 +166,7 @@ class Files:
             return
         may_grow = generation.unread and generation.is_open and not generation.is_unpacked and look.st_size >= generation.size
         if may_grow and generation.unchanged():  # else the reader is soon there, or it holds something else by now: `ahead` tells
-            generation.size = look.st_size
-            generation.note_ahead()
+            generation.grow_to(look.st_size, look.st_mtime_ns)
         generation.drained = False
         self._table.wanted(generation)
 

@@ -239,6 +239,11 @@ class Generation:
         """Take that for what was seen: what a later look saw was of something else."""
         self.size, self.modified, self.ahead = sight
 
+    def grow_to(self, size: int, modified: int) -> None:
+        """A look from outside found that it has grown, and it begins as it did."""
+        self.size, self.modified, self.settled = size, modified, False
+        self.note_ahead()
+
     def see_anew(self) -> None:
         """What was seen in it, and not read, is somewhere else by now, and something else in it: as if it had been empty."""
         blank_at = self.blank_at or self.modified
