@@ -241,7 +241,8 @@ class Generation:
 
     def grow_to(self, size: int, modified: int) -> None:
         """A look from outside found that it has grown, and it begins as it did."""
-        self.size, self.modified, self.settled = size, modified, False
+        self.size, self.modified = size, modified
+        self.settled = time.time_ns() - modified > TICK_NS
         self.note_ahead()
 
     def see_anew(self) -> None:
