@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tailrace.server.query.sql.contract import Chapter, Function, Like
-from tailrace.server.query.sql.functions import CHAPTERS
+from tailrace.server.query.sql.functions import CHAPTERS, NOT_HERE
 
 _HEAD = """# SQL functions
 
@@ -28,7 +28,16 @@ go over all three, window functions give one value for each, all other functions
 
 def page() -> str:
     """All chapters, as Markdown."""
-    return "\n".join([_HEAD, *(line for chapter in CHAPTERS for line in _chapter(chapter))])
+    return "\n".join([_HEAD, *(line for chapter in CHAPTERS for line in _chapter(chapter)), *_not_here()])
+
+
+def _not_here() -> Iterator[str]:
+    yield "## Not here\n"
+    yield "Functions of Log Service that are refused by name, and what they would take.\n"
+    yield "| whose names begin so | take |"
+    yield "| --- | --- |"
+    yield from (f"| `{prefix}` | {needed} |" for prefix, needed in NOT_HERE.items())
+    yield ""
 
 
 def _chapter(chapter: Chapter) -> Iterator[str]:
