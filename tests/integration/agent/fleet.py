@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -37,8 +36,7 @@ class Machine(Agent):
 
     def join(self) -> None:
         token = self.fleet.server.call("POST", "/tokens", {"project": PROJECT}).json()["token"]
-        command = [sys.executable, "-m", "tailrace.cli.main", "agent", "enroll", "--home", str(self.home), "--token", "-"]
-        command += ["--server", self.endpoint]
+        command = [*self.command, "agent", "enroll", "--home", str(self.home), "--token", "-", "--server", self.endpoint]
         environment = {**os.environ, **self.environment}
         subprocess.run(command, input=token, capture_output=True, text=True, timeout=PATIENCE_SECS, check=True, env=environment)
 
@@ -69,21 +67,22 @@ class Machine(Agent):
 class Fleet:
     """`home` is the server's; it keeps its ports when it is started again."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, machine: type[Machine] = Machine, **settings: Any) -> None:
+        self._settings = {**SETTINGS, **settings}
         self._stack = ExitStack()
         self.home = directory / "server"
         self.home.mkdir()
-        (self.home / "server.yaml").write_text(json.dumps(SETTINGS))
+        (self.home / "server.yaml").write_text(json.dumps(self._settings))
         self.server = self._stack.enter_context(running_server(self.home))
         self._ports = self.server.port, self.server.tls_port
         self.server.make_logstore(PROJECT, "app", INDEX)
-        self.machines = [Machine(directory / name, self, number) for number, name in enumerate(NAMES)]
+        self.machines = [machine(directory / name, self, number) for number, name in enumerate(NAMES)]
         self.directory = directory
 
     def start(self) -> None:
         """Again, on the same home and ports."""
         port, tls_port = self._ports
-        (self.home / "server.yaml").write_text(json.dumps({**SETTINGS, "tls_port": tls_port}))
+        (self.home / "server.yaml").write_text(json.dumps({**self._settings, "tls_port": tls_port}))
         self.server = self._stack.enter_context(running_server(self.home, port=port))
 
     def stop(self) -> None:
@@ -162,9 +161,9 @@ def copy_home(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def three_agents(directory: Path) -> Iterator[Fleet]:
+def three_agents(directory: Path, machine: type[Machine] = Machine, **settings: Any) -> Iterator[Fleet]:
     """`ant` and `bee` in group `web` by address, `cat` in group `db` by id; each group with the config of its name."""
-    fleet = Fleet(directory)
+    fleet = Fleet(directory, machine, **settings)
     try:
         fleet.group("web", ips=[one.address for one in fleet.machines[:2]])
         fleet.group("db", ids=["db-servers"])
