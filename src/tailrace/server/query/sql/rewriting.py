@@ -5,6 +5,7 @@ the engine's lexer would read in another way than the parser here did. What a si
 """
 
 import re
+from collections.abc import Sequence
 
 from sqlglot import exp
 from sqlglot.expressions import apply_index_offset
@@ -65,7 +66,7 @@ def settle(node: exp.Expr, binder: Binder) -> None:
         case exp.Bracket():
             _subscript(node)
         case exp.Case():
-            set_type(node, type_of(node.args["ifs"][0].args["true"]))
+            set_type(node, _first_type([*(branch.args["true"] for branch in node.args["ifs"]), node.args.get("default")]))
         case exp.Anonymous():
             _call(node)
         case exp.In() if any(not isinstance(each, exp.Literal | exp.Neg | exp.Var) for each in node.expressions):
@@ -98,6 +99,11 @@ def _arithmetic(left: Type, right: Type) -> Type:
     return next((kind for kind in (Type.TIMESTAMP, Type.DATE) if kind in kinds), Type.UNKNOWN)
 
 
+def _first_type(nodes: Sequence[exp.Expr | None]) -> Type:
+    """Of the first that is more than NULL, which fits any: `coalesce(null, 3) / 2` is 1."""
+    return next((type_of(node) for node in nodes if node is not None and not isinstance(node.unnest(), exp.Null)), Type.UNKNOWN)
+
+
 def _divide(node: exp.Div) -> None:
     """Presto divides integers to an integer; the engine's `/` always gives a fraction."""
     left, right = node.this, node.expression
@@ -116,7 +122,7 @@ def _call(node: exp.Anonymous) -> None:
     arguments = [argument.expressions[0] if isinstance(argument, exp.Distinct) else argument for argument in node.expressions]
     kind = function.returns
     if isinstance(kind, Like):
-        kind = type_of(arguments[kind.value]) if len(arguments) > kind.value else Type.UNKNOWN
+        kind = _first_type(arguments[kind.value :])
     set_type(node, kind)
     holder = node.parent
     if kind is Type.BIGINT and name not in _SIGNED and (function.returns is kind or name == "abs"):
