@@ -132,6 +132,12 @@ def reverse(node: exp.Anonymous) -> None:
     become(node, function("reverseUTF8" if kind is Type.VARCHAR else "reverse", argument), kind)
 
 
+def sequence(node: exp.Anonymous) -> None:
+    """The engine finds no common type for ends of which one is beyond 16 bits."""
+    for number in [each for each in node.expressions if type_of(each) is Type.BIGINT]:
+        number.replace(function("toInt64", number))
+
+
 def contains(node: exp.Anonymous) -> None:
     """An array holds a value, or a network an address."""
     whole, part = node.expressions
