@@ -60,6 +60,7 @@ def verify_each_event_once(folder: Path, *, events: int, per_file: int, kills: i
         installation.start("server")
         installation.make_logstore(INDEX)
         installation.start("agent")
+        installation.wait_until_at_work(1)  # one that no server has ever known ends when it finds none
         writer = RotatingWriter(logs / "app.log", events, per_file, pause)
         writer.start()
         for _ in range(kills):
