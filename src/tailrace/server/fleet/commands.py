@@ -21,6 +21,7 @@ from tailrace.errors import ApiError, TailraceError
 from tailrace.server.auth.vault import Vault
 from tailrace.server.db.transactions import Transactions
 from tailrace.server.fleet import command_statements as statements
+from tailrace.server.fleet.alongside import alongside
 from tailrace.server.fleet.command import ENDED, MAX_MESSAGE, Command, Outcome, State, said
 from tailrace.server.fleet.report import Report
 from tailrace.server.fleet.reports import Reports
@@ -200,12 +201,10 @@ class Commands:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Within it commands expire, and what agents say of them is kept; all of it at the end."""
-        looking = asyncio.create_task(self._look_on())
         try:
-            yield
+            async with alongside(self._look_on()):
+                yield
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
             await self.save()
 
     async def _look_on(self) -> None:

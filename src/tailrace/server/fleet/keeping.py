@@ -14,6 +14,7 @@ from tailrace.errors import TailraceError
 from tailrace.server.db.roster import Roster
 from tailrace.server.db.tables import ReportRow
 from tailrace.server.db.transactions import Transactions
+from tailrace.server.fleet.alongside import alongside
 from tailrace.server.fleet.report import Report
 from tailrace.server.fleet.reports import Reports
 
@@ -50,12 +51,10 @@ class ReportKeeper:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Within it what changes is kept; all of it at the end."""
-        saving = asyncio.create_task(self._save_on())
         try:
-            yield
+            async with alongside(self._save_on()):
+                yield
         finally:
-            saving.cancel()
-            await asyncio.gather(saving, return_exceptions=True)
             await self.save(beats=True)
 
     async def _save_on(self) -> None:

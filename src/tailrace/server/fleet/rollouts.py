@@ -18,6 +18,7 @@ from tailrace.server.db.collection import Collection
 from tailrace.server.db.records import Config, MachineGroup, Project
 from tailrace.server.db.tables import RolloutRow
 from tailrace.server.db.transactions import Transactions
+from tailrace.server.fleet.alongside import alongside
 from tailrace.server.fleet.membership import Membership
 from tailrace.server.fleet.report import Report
 from tailrace.server.fleet.reports import Reports
@@ -242,12 +243,8 @@ class Rollouts:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Within it rollouts go on by themselves."""
-        looking = asyncio.create_task(self._look_on())
-        try:
+        async with alongside(self._look_on()):
             yield
-        finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
 
     async def _look_on(self) -> None:
         while True:
