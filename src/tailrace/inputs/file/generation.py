@@ -257,6 +257,11 @@ class Generation:
         return self.differs(status.st_size, status.st_mtime_ns)
 
     @property
+    def is_shorter(self) -> bool:
+        """Whether the open file is shorter now than at the last look."""
+        return self.content is not None and not self.is_unpacked and self.content.status().st_size < self.size
+
+    @property
     def is_blank(self) -> bool:
         """Whether nothing was seen in the open file, by a former process neither."""
         return self.content is not None and not (self.head[0] or self.saved.get("head", (0,))[0])

@@ -137,7 +137,7 @@ class Reader:
         block = ahead or self._next_bytes(generation)
         if generation.offset + len(block) > generation.size:
             generation.look(looked_at)  # more came meanwhile
-        if not generation.head[0] and len(block) < min(generation.size - generation.offset, FEW_BYTES):
+        if not generation.head[0] and len(block) < generation.unread and generation.is_shorter:
             generation.see(before)
             self._inspection.read_again(generation)
             return False, None
