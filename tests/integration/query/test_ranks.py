@@ -8,6 +8,7 @@ from typing import TypeVar
 import pytest
 
 from tailrace.errors import EngineError
+from tailrace.server.store import engine as store_engine
 from tailrace.server.store.engine import Engine
 from tailrace.server.store.frames import Pool
 from tailrace.server.store.port import EngineQuery, Limits
@@ -18,6 +19,12 @@ RANK = "SELECT getSetting('priority'), getSetting('os_threads_nice_value_query')
 SHORT, LONG = [(1, 0)], [(2, 19)]
 HALF_A_SECOND = " FROM numbers(5) WHERE sleepEachRow(0.1) = 0"
 ENDLESS = EngineQuery("SELECT max(sipHash64(number)) FROM numbers(1000000000000)", limits=Limits("export"))
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial ends in time, however slow the machine is."""
+    monkeypatch.setattr(store_engine, "TRIAL_SECS", 20.0)
 
 
 def in_pool(pool: Pool, sql: str = RANK, seconds: float = 30.0) -> EngineQuery:
@@ -49,6 +56,7 @@ def test_limit_classes_have_their_ranks(engine: EngineThread, pool: Pool, rank: 
     assert engine.run(engine.engine.query(in_pool(pool))).rows == rank
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("pool", ["analytics", "scan"])
 def test_what_ends_soon_goes_before_the_long_ones_beside_it(engine: EngineThread, pool: Pool) -> None:
     assert beside_a_long_one(engine, lambda running: running.query(in_pool(pool))).rows == SHORT
@@ -71,6 +79,7 @@ def test_a_query_of_its_own_short_time_is_not_tried(engine: EngineThread) -> Non
     assert beside_a_long_one(engine, lambda running: running.query(in_pool("analytics", seconds=0.2))).rows == LONG
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_mistake_in_a_trial_is_the_answer(engine: EngineThread) -> None:
     wrong = in_pool("analytics", "SELECT throwIf(1, 'what is wrong')")
     with pytest.raises(EngineError, match="what is wrong"):
@@ -78,6 +87,7 @@ def test_a_mistake_in_a_trial_is_the_answer(engine: EngineThread) -> None:
     assert engine.engine._trials.is_worth_it(wrong.sql)
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_trial_marks_what_it_left_out(engine: EngineThread) -> None:
     some = replace(in_pool("analytics").limits, read_rows=1000, partial="rows and time")
     cut = EngineQuery("SELECT max(number) FROM numbers(10000000)", limits=some)
