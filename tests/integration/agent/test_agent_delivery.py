@@ -97,7 +97,7 @@ def test_events_of_one_file_keep_their_order_by_pack_id(agent, sink):
 
 
 def test_refused_data_is_kept_and_tried_again(agent, sink):
-    sink.refuse = "PostBodyInvalid"
+    sink.refuse = "ParameterInvalid"  # not for what the events are: those would become dead letters
     agent.enrol()
     agent.pipeline()
     (agent.logs / "a.log").write_text(numbered(100))
@@ -165,7 +165,7 @@ def test_each_flusher_has_its_own_cursor(agent, sink):
     out = agent.directory / "out.jsonl"
     agent.pipeline(flushers=[agent.to_sink(), {"Type": "flusher_file", "FilePath": str(out)}])
     (agent.logs / "a.log").write_text(numbered(500))
-    sink.refuse = "PostBodyInvalid"
+    sink.refuse = "ParameterInvalid"  # not for what the events are: those would become dead letters
     agent.start()
     wait_for(lambda: out.exists() and len(out.read_text().splitlines()) == 500, "the file's flusher does not wait for the other")
     agent.stop()

@@ -67,7 +67,7 @@ def test_a_flusher_that_cannot_deliver_does_not_move_its_own_cursor_nor_the_othe
     out = agent.directory / "out.jsonl"
     agent.enrol()
     pipeline(agent, [agent.to_sink(), {"Type": "flusher_file", "FilePath": str(out)}], Last=500)
-    sink.refuse = "PostBodyInvalid"
+    sink.refuse = "ParameterInvalid"  # not for what the events are: those would become dead letters
     agent.start()
     wait_for(lambda: out.exists() and len(in_file(out)) == 500)
     agent.kill()
