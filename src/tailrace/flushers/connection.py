@@ -136,7 +136,7 @@ class HttpConnections:
     async def _through(self, proxy: Proxy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to the proxy; where it does not forward, its other end is the server."""
         try:
-            reader, writer = await _dial(proxy.host, proxy.port)
+            reader, writer = await _dial(proxy.host, proxy.port, share=0.9)  # before the time for all is over
         except OSError as error:
             raise ProxyError(f"cannot reach the proxy `{proxy}`: {error.strerror or error or 'no answer in time'}") from error
         with contextlib.ExitStack() as failed:
@@ -161,11 +161,11 @@ class HttpConnections:
 
 
 async def _dial(
-    host: str, port: int, *, tls: ssl.SSLContext | None = None, server_name: str | None = None
+    host: str, port: int, *, tls: ssl.SSLContext | None = None, server_name: str | None = None, share: float = 1.0
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """To the first of its addresses that answers. Each has its share of the time: one that swallows all, as an IPv6 address without a route
-    does, must not hide the others. OSError, TimeoutError."""
-    until = time.monotonic() + CONNECT_SECS
+    """To the first of its addresses that answers, within this share of CONNECT_SECS. Each has a part of that: one that swallows all, as an
+    IPv6 address without a route does, must not hide the others. OSError, TimeoutError."""
+    until = time.monotonic() + share * CONNECT_SECS
     found = await look_up(host, port)
     failed: OSError | None = None
     for left, (family, there, its_port) in zip(range(len(found), 0, -1), found, strict=True):

@@ -76,7 +76,8 @@ class FlusherFile:
         return Delivery(Outcome.ACKNOWLEDGED)
 
     async def close(self) -> None:
-        self._writing.shutdown(wait=False)
+        """When nothing is written any more: whoever opens the file next must find it as its ledger says."""
+        await asyncio.to_thread(self._writing.shutdown)
         if self._ledger is not None:
             self._ledger.close()
 

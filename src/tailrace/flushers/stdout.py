@@ -57,7 +57,7 @@ class FlusherStdout:
 
     async def close(self) -> None:
         """Standard output stays open."""
-        self._printing.shutdown(wait=False)
+        await asyncio.to_thread(self._printing.shutdown)
 
 
 def _print(data: bytes) -> None:

@@ -213,11 +213,16 @@ async def test_a_file_that_hangs_holds_none_of_the_threads_that_others_need(tmp_
     hung = flusher(tmp_path / "out.jsonl")
     sending = [asyncio.create_task(hung.send(payloads(hung, number, b"x"))) for number in range(40)]
     await asyncio.sleep(0.05)
-    async with asyncio.timeout(10):
-        assert await asyncio.gather(*(asyncio.to_thread(lambda: "written") for _ in range(40))) == ["written"] * 40
-    assert not any(task.done() for task in sending)
-    reader = os.open(tmp_path / "out.jsonl", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        async with asyncio.timeout(10):
+            assert await asyncio.gather(*(asyncio.to_thread(lambda: "written") for _ in range(40))) == ["written"] * 40
+        assert not any(task.done() for task in sending)
+        closing = asyncio.create_task(hung.close())
+        await asyncio.sleep(0.05)
+        assert not closing.done()  # who opens the file next must not meet a write that is still under way
+    finally:
+        reader = os.open(tmp_path / "out.jsonl", os.O_RDONLY | os.O_NONBLOCK)
     outcomes = [(await task).outcome for task in sending]
+    await closing
     os.close(reader)
-    await hung.close()
     assert outcomes == [Outcome.RETRY] * 40

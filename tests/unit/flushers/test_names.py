@@ -48,8 +48,30 @@ async def test_an_address_is_no_name_that_is_asked_for(silent: list[str]) -> Non
     assert silent == []
 
 
+async def test_a_thread_that_cannot_be_had_fails_this_question_and_no_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as short:
+        short.setattr(names.threading.Thread, "start", refused)
+        with pytest.raises(OSError, match="cannot look up `localhost`: can't start new thread"):
+            await look_up("localhost", 80)
+    assert await look_up("localhost", 80)
+
+
+async def test_a_link_local_address_keeps_its_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names.socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fe80::1", 80, 0, 2))])
+    assert await look_up("host.local", 80) == [(socket.AF_INET6, "fe80::1%2", 80)]
+
+
+def _nobody(*_: object, **__: object) -> list[object]:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
 @pytest.mark.parametrize("endpoint", ["http://a..b", f"http://{'a' * 64}.example.org", "http://nobody.invalid"])
-async def test_what_is_no_host_is_a_failed_attempt_of_its_target(endpoint: str) -> None:
+async def test_what_is_no_host_is_a_failed_attempt_of_its_target(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if endpoint.endswith("invalid"):
+        monkeypatch.setattr(names.socket, "getaddrinfo", _nobody)
     made = FlusherSls(flusher(9).config.model_copy(update={"endpoint": endpoint}))
     await made.open()
     delivery = await made.send(made.encode(EventBatch.split_lines(b"a\n"), identity()))

@@ -100,6 +100,7 @@ def test_answers(status, code, outcome):
         ({"retry-after": "Mon, 23 Nov 2026 10:00:30 GMT", "date": "Mon, 23 Nov 2026 10:00:00 GMT"}, 30.0),
         ({"retry-after": "Mon, 23 Nov 2026 09:59:00 GMT", "date": "Mon, 23 Nov 2026 10:00:00 GMT"}, 0.0),
         ({"retry-after": "Mon, 23 Nov 2026 10:00:30 GMT", "date": "today"}, None),
+        ({"retry-after": "Mon, 23 Nov 99999999999999999999 10:00:30 GMT"}, None),
         ({"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0.0),
     ],
 )

@@ -100,6 +100,14 @@ def test_what_an_older_release_has_seen_is_judged_by_where_it_ends() -> None:
         check(known, identity(3, end=600))
 
 
+def test_nothing_is_a_repeat_where_nothing_was_ever_stored() -> None:
+    """What came before was filtered out on the agent, so that nothing below the watermark is here."""
+    known = Identities()
+    store(known, identity(10, acknowledged_below=10))
+    with pytest.raises(ForkError):
+        check(known, identity(7, start=700, end=800))
+
+
 def test_the_state_holds_what_is_not_acknowledged() -> None:
     known = Identities()
     for sequence in range(1000):

@@ -62,10 +62,10 @@ def _of_file(path: str, scene: "Scene") -> "list[Finding]":
     from tailrace.agent.doctor import examine_file
     from tailrace.agent.platform import current
 
-    if scene.source.exists():
+    if scene.source.exists() or scene.given:
         for mistake in scene.pipeline_mistakes:
             note(f"left out, it has mistakes: {mistake.message}")
-    elif not scene.given:
+    else:
         note(f"no server has given a pipeline, and there is no directory `{scene.source}`")
     roots = [Path(root) for root in scene.settings.allowed_roots]
     reach = current([scene.home], roots=roots).reach

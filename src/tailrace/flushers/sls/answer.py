@@ -16,6 +16,8 @@ FORKED = "IdentityForked"
 MAX_MESSAGE = 300
 LONGEST_SECS = 3600.0
 """As long as a target may ask to be left alone."""
+NO_DATE = (ValueError, TypeError, OverflowError)
+"""What the standard library raises of a text that is no date."""
 
 
 def judge(answer: Answer) -> Delivery:
@@ -42,7 +44,7 @@ def clock_offset(answer: Answer) -> timedelta | None:
         return None
     try:
         return parsedate_to_datetime(answer.headers["date"]) - datetime.now(UTC)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, *NO_DATE):
         return None
 
 
@@ -50,7 +52,7 @@ def server_ahead(answer: Answer) -> timedelta:
     """How far the clock of whoever answered is ahead of ours by its `Date`; nothing where that is less than APART, or not told."""
     try:
         ahead = parsedate_to_datetime(answer.headers["date"]) - datetime.now(UTC)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, *NO_DATE):
         return timedelta()
     return ahead if abs(ahead) >= APART else timedelta()
 
@@ -70,11 +72,11 @@ def _retry_after(answer: Answer) -> float | None:
         return None
     try:
         seconds = float(told) if told[-1:].isdigit() else (_instant(told) - _instant(answer.headers.get("date", ""))).total_seconds()
-    except (ValueError, TypeError):
+    except NO_DATE:
         return None
     return min(LONGEST_SECS, max(0.0, seconds))
 
 
 def _instant(text: str) -> datetime:
-    """A date of HTTP; now, when there is none. ValueError, TypeError."""
+    """A date of HTTP; now, when there is none. NO_DATE."""
     return parsedate_to_datetime(text) if text else datetime.now(UTC)

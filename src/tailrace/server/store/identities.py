@@ -153,7 +153,7 @@ def _was_there(stream: StreamState, identity: Identity) -> bool:
         digest = _digest(identity.sequence, identity)
         return any(stream.recent[at : at + DIGEST_BYTES] == digest for at in range(0, len(stream.recent), DIGEST_BYTES))
     # What is stored below the watermark ends at `low_end`: a range that goes beyond it cannot be one of those.
-    return not stream.low_end or identity.end <= max(stream.low_end, identity.start)
+    return identity.end <= max(stream.low_end, identity.start)
 
 
 def _digest(sequence: int, one: Identity | SequenceState) -> bytes:
