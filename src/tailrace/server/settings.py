@@ -133,9 +133,9 @@ class Settings(BaseModel):
     @field_validator("addresses")
     @classmethod
     def _secure_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for address in value:
+        for place, address in enumerate(value, 1):
             if wrong := wrong_endpoint(address, "https"):
-                raise ValueError(f"`{address}` does not look like `https://logs.example.org:9481`: {wrong}")
+                raise ValueError(f"its address {place} does not look like `https://logs.example.org:9481`: {wrong}")
         return tuple(address.rstrip("/") for address in value)
 
     @field_validator("domains")
@@ -234,8 +234,10 @@ def _wrong_value(problem: Any, origins: Mapping[str, str]) -> ConfigError:
     key = str(problem["loc"][0])
     description = Settings.model_fields[key].description or ""
     message = str(problem["msg"])
+    # an address may hold a password
+    given = "what it is" if key == "addresses" else f"`{problem['input']}`"
     return ConfigError(
-        f"setting `{key}` cannot be `{problem['input']}`: {message[:1].lower()}{message[1:]}",
+        f"setting `{key}` cannot be {given}: {message[:1].lower()}{message[1:]}",
         where=origins.get(key, "default"),
         hint=description,
     )

@@ -82,6 +82,12 @@ def test_numeric_histogram_of_many_values_keeps_their_weight_and_their_places(lo
     assert sum(mean * weight for mean, weight in bins.items()) / 18_000 == pytest.approx(3000, rel=0.05)
 
 
+@pytest.mark.parametrize(("weight", "bins"), [("n - n", {}), ("n - 1", {2.0: 2.0})])
+def test_numeric_histogram_leaves_out_what_weighs_nothing(logs: FilledLogstore, weight: str, bins: dict[float, float]):
+    ((found,),) = logs.sql(f"select numeric_histogram(5, n, {weight}) from log")
+    assert {float(mean): weighs for mean, weighs in json.loads(found).items()} == bins
+
+
 @pytest.mark.parametrize("bins", ["0", "251", "n", "'3'", "2.5"])
 def test_numeric_histogram_says_how_many_bins_there_may_be(logs: FilledLogstore, bins: str):
     with pytest.raises(ApiError, match="a number from 1 to 250"):

@@ -73,4 +73,10 @@ def test_totals_and_sets_of_groups_stay_as_they_are(logs: FilledLogstore) -> Non
     assert logs.sql("select s, sum(n) from log group by rollup(s) order by 2") == [
         ("a", "3"), ("", "4"), ("null", "24"), ("b", "32"), ("null", "63"),
     ]  # fmt: skip
+    assert logs.sql("select s, grouping(s) from log group by s order by s") == [(name, "0") for name, _ in BY_S]
     assert logs.sql("select distinct s from log order by s") == [(name,) for name, _ in BY_S]
+
+
+def test_every_event_is_read_and_counted_once(logs: FilledLogstore) -> None:
+    answer = logs.ask("* | select s, sum(n) from log group by s")
+    assert answer.read_rows == len(LOGS)

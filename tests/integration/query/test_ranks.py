@@ -9,7 +9,7 @@ import pytest
 
 from tailrace.errors import EngineError
 from tailrace.server.store import engine as store_engine
-from tailrace.server.store.engine import Engine
+from tailrace.server.store.engine import Engine, OvertimeError
 from tailrace.server.store.frames import Pool
 from tailrace.server.store.port import EngineQuery, Limits
 from tests.integration.query.logs import EngineThread
@@ -49,9 +49,7 @@ def beside_a_long_one(thread: EngineThread, ask: Callable[[Engine], Awaitable[T]
     return thread.run(both())
 
 
-@pytest.mark.parametrize(
-    ("pool", "rank"), [("light", SHORT), ("pull", [(0, 0)]), ("analytics", LONG), ("scan", [(3, 19)]), ("export", [(4, 19)])]
-)
+@pytest.mark.parametrize(("pool", "rank"), [("light", SHORT), ("pull", [(0, 0)]), ("analytics", LONG), ("scan", LONG), ("export", LONG)])
 def test_limit_classes_have_their_ranks(engine: EngineThread, pool: Pool, rank: list[tuple[int, int]]) -> None:
     assert engine.run(engine.engine.query(in_pool(pool))).rows == rank
 
@@ -94,3 +92,21 @@ def test_a_trial_marks_what_it_left_out(engine: EngineThread) -> None:
     answer = beside_a_long_one(engine, lambda running: running.query(cut))
     assert answer.partial
     assert 999 <= int(str(answer.rows[0][0])) < 9_999_999
+
+
+def test_a_trial_that_the_engine_does_not_end_has_the_time_that_the_user_gave_it(
+    engine: EngineThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_engine, "TRIAL_SECS", 0.0001)  # the engine gets milliseconds, and none is no bound: it never ends this trial
+    monkeypatch.setattr(store_engine, "OVERTIME_SECS", 0.0)
+    slow = in_pool("analytics", f"{RANK}, count() AS whole {HALF_A_SECOND}", seconds=600.0)
+    assert beside_a_long_one(engine, lambda running: running.query(slow)).rows == [(*SHORT[0], 5)]
+
+
+def test_a_trial_that_is_given_up_is_not_begun_again(engine: EngineThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_engine, "TRIAL_SECS", 0.0001)
+    monkeypatch.setattr(store_engine, "OVERTIME_SECS", 0.0)
+    slow = in_pool("analytics", f"{RANK}, count() AS given_up {HALF_A_SECOND}", seconds=0.001)
+    with pytest.raises(OvertimeError):
+        beside_a_long_one(engine, lambda running: running.query(slow))
+    assert not engine.engine._trials.is_worth_it(slow.sql)

@@ -77,3 +77,12 @@ def test_a_file_that_is_no_mapping_is_named(tmp_path: Path, text: str) -> None:
 def test_home_is_not_a_setting(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors, match="unknown setting `home`"):
         load_settings(tmp_path, environment={"TAILRACE_SERVER_HOME": "/"})
+
+
+@pytest.mark.parametrize(
+    "addresses", ["https://a.example.org, https://u:seCret@b.example.org", ["https://a.example.org", "https://u:seCret@b"]]
+)
+def test_an_address_that_will_not_do_is_named_by_its_place(tmp_path: Path, addresses: str | list[str]) -> None:
+    with pytest.raises(ConfigErrors, match=r"setting `addresses` cannot be .*its address 2 .*it holds a user's name") as caught:
+        load_settings(tmp_path, {"addresses": addresses}, {})
+    assert "seCret" not in str(caught.value)

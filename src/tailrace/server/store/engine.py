@@ -33,8 +33,8 @@ CANCEL_EVERY = 1.0
 """It is told again: a query that was about to begin does not hear it."""
 TIMEOUT_EXCEEDED = 159
 """The engine's code for it."""
-HEAVY: dict[frames.Pool, frames.Rank] = {"analytics": "long", "scan": "longer", "export": "longest"}
-"""Limit classes whose queries may take long."""
+HEAVY: frozenset[frames.Pool] = frozenset({"analytics", "scan", "export"})
+"""Limit classes whose queries may take long. None of them waits for another: each would stand nearly still while one is at work."""
 TRIED = frozenset({"analytics", "scan"})
 """Those of them whose queries are often short, which nobody knows before."""
 FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
@@ -142,8 +142,10 @@ class Engine:
             return None
         whole = replace(limits, seconds=TRIAL_SECS, partial="never" if limits.partial == "never" else "rows")
         try:
-            return await self._within(self._request(replace(query, limits=whole), self._cores, "short"), held)
+            request = self._request(replace(query, limits=whole), self._cores, "short")
+            return await self._within(request, limits.seconds, held)
         except OvertimeError:
+            self._trials.failed(query.sql)
             raise
         except EngineError as error:
             if error.engine_code != TIMEOUT_EXCEEDED:
@@ -154,7 +156,8 @@ class Engine:
     async def _ranked(self, query: EngineQuery, held: contextlib.AsyncExitStack) -> tuple[frames.Answer, bytes]:
         pool = query.limits.pool
         threads = held.enter_context(self._threads(pool))
-        return await self._within(self._request(query, threads, HEAVY.get(pool, "aside" if pool == "pull" else "short")), held)
+        rank = "long" if pool in HEAVY else "aside" if pool == "pull" else "short"
+        return await self._within(self._request(query, threads, rank), query.limits.seconds, held)
 
     def _request(self, query: EngineQuery, threads: int, rank: frames.Rank) -> frames.Query:
         limits = query.limits
@@ -177,12 +180,12 @@ class Engine:
         finally:
             self._heavy -= 1
 
-    async def _within(self, request: frames.Query, held: contextlib.AsyncExitStack) -> tuple[frames.Answer, bytes]:
-        """Cancelled in the engine when whoever asked goes away, and when the engine does not notice by itself that time is over. What the
-        query holds is given back when the engine has really let go of it."""
+    async def _within(self, request: frames.Query, seconds: float, held: contextlib.AsyncExitStack) -> tuple[frames.Answer, bytes]:
+        """Cancelled in the engine when whoever asked goes away, and when the engine does not notice by itself that time is over: `seconds`
+        is what the user gave it, also where a trial asks for less. What it holds is given back when the engine has really let go of it."""
         answering = self._send(request)
         try:
-            async with asyncio.timeout(request.seconds * OVERTIME + OVERTIME_SECS):
+            async with asyncio.timeout(seconds * OVERTIME + OVERTIME_SECS):
                 return _checked(*await asyncio.shield(answering))
         except asyncio.CancelledError:
             self._end(request.query_id, answering, held.pop_all())

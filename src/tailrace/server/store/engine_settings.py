@@ -13,7 +13,7 @@ ENVIRONMENT = {"JE_MALLOC_CONF": "thp:always,oversize_threshold:0,dirty_decay_ms
 for the next block, that of large tables too (docs/adr/0005)."""
 
 
-PRIORITIES: dict[frames.Rank, int] = {"aside": 0, "short": 1, "long": 2, "longer": 3, "longest": 4}
+PRIORITIES: dict[frames.Rank, int] = {"aside": 0, "short": 1, "long": 2}
 """To the engine the least but 0 is the first, and 0 takes no part."""
 PAUSE_MS = 100
 """For so long at most a query that others go before waits at each block that it reads: it goes on, though slowly, whatever they do."""

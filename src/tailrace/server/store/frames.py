@@ -16,8 +16,8 @@ Partial: TypeAlias = Literal["never", "rows", "rows and time"]
 """Which limits end a query with a part of its answer."""
 
 
-Rank: TypeAlias = Literal["short", "aside", "long", "longer", "longest"]
-"""Who waits for whom: long ones for short ones, and the longer for the less long; what is aside waits for none, and none for it."""
+Rank: TypeAlias = Literal["short", "aside", "long"]
+"""Who waits for whom: long ones for short ones, never for each other; what is aside waits for none, and none for it."""
 
 
 class Execute(msgspec.Struct, tag=True, array_like=True):

@@ -55,10 +55,9 @@ def compile_sql(sql: str, visible: Mapping[str, Visible], binder: Binder) -> Sta
         expand(select)
         relation = resolver.query(select)
         _limit(select)
-        apart = is_plain(select) and len(resolver.used) == 1
-        if apart:
+        if is_plain(select) and len(resolver.used) == 1:
             without_null(cast("exp.Select", select), resolver.used, binder)
-        definitions = [f"{name} AS ({table.definition(_conditions(table, visible), apart=apart)})" for name, table in resolver.used.items()]
+        definitions = [f"{name} AS ({table.definition(_conditions(table, visible))})" for name, table in resolver.used.items()]
         own = select.args["with_"].expressions if select.args.get("with_") else []
         select.set("with_", None)
         definitions += [_text(cte) for cte in own]

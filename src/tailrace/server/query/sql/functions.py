@@ -35,7 +35,7 @@ NOT_HERE = {
     "ip_to_": "a database of addresses",
     "mobile_": "a database of telephone numbers",
     "security_check_": "a service that knows attackers",
-    "geohash": "a function that the storage engine has not",
+    "geohash": "cells of a map, which are not built here",
     "log_reduce": "what Log Service has learnt about patterns of logs",
     "ts_": "Log Service's functions of machine learning",
 }

@@ -5,7 +5,7 @@ field may be called anything at all and no user's name may become an identifier 
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tailrace.errors import ApiError
@@ -79,21 +79,9 @@ class VirtualTable(Relation):
         source = self._sources.get(inner)
         return isinstance(source, FieldIndex) and source.type in ("text", "json")
 
-    def definition(self, conditions: Sequence[str], *, apart: bool = False) -> str:
-        """The body of the CTE: only what the statement uses, and always under the conditions. `apart`: events in which no text is empty
-        apart from the others, which alone have to be looked at to tell what is missing. Nothing follows from their order then."""
-        sources = {inner: self._sources[inner] for inner in self._used}
-        whole = {inner: self._expression(source) for inner, source in sources.items()}
-        texts = {inner: each.column for inner, each in sources.items() if isinstance(each, FieldIndex) and self.may_be_missing(inner)}
-        if not (apart and texts):
-            return self._rows(whole, conditions)
-        plain = whole | {inner: f"toNullable({column})" for inner, column in texts.items()}
-        some_empty = " OR ".join(f"{column} = ''" for column in texts.values())
-        none_empty = [f"{column} != ''" for column in texts.values()]
-        return f"{self._rows(plain, [*conditions, *none_empty])} UNION ALL {self._rows(whole, [*conditions, f'({some_empty})'])}"
-
-    def _rows(self, expressions: Mapping[str, str], conditions: Sequence[str]) -> str:
-        used = [f"{expression} AS {inner}" for inner, expression in expressions.items()] or ["1 AS x"]
+    def definition(self, conditions: Sequence[str]) -> str:
+        """The body of the CTE: only what the statement uses, and always under the conditions."""
+        used = [f"{self._expression(self._sources[inner])} AS {inner}" for inner in self._used] or ["1 AS x"]
         return f"SELECT {', '.join(used)} FROM {table_name(self.table.logstore)} WHERE {' AND '.join(conditions)}"  # noqa: S608 - no user text
 
     def _analysable(self) -> list[FieldIndex]:

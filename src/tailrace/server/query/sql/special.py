@@ -87,13 +87,14 @@ _SOME_POINTS = "arrayMap(p -> row(tupleElement(p, 1), tupleElement(p, 2) * _2 / 
 
 
 def numeric_histogram(node: exp.Anonymous) -> None:
-    """At most so many bins, where the values lie: their means, and how many there are. Of more distinct values than `_POINTS` a sample."""
+    """At most so many bins, where the values lie: their means, and how many there are. Of more distinct values than `_POINTS` a sample.
+    What weighs nothing is not there: a bin of it would have no mean."""
     bins, value, *weight = node.expressions
     if not (isinstance(bins, exp.Literal) and not bins.is_string and bins.name.isdigit() and 0 < int(bins.name) <= _MOST_BINS):
         raise refuse(f"the first argument of `{node.this}` is how many bins there may be: a number from 1 to {_MOST_BINS}")
     given = [value, weight[0] if weight else exp.Literal.number(1)]
     pair = filled("row(toFloat64(assumeNotNull(_1)), toFloat64(assumeNotNull(_2)))", given)
-    there = filled("NOT _1 IS NULL AND NOT _2 IS NULL", given)
+    there = filled("NOT _1 IS NULL AND NOT _2 IS NULL AND _2 != 0", given)
     counted = function(f"approx_top_countIf({_POINTS}, {_POINTS})", pair, there)
     sample = function(f"groupArraySampleIf({_POINTS}, 1)", pair, there)
     total = filled("sumIf(toFloat64(assumeNotNull(_1)), _2)", [given[1], there])
