@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final
 
 from tailrace import telemetry
@@ -83,20 +84,21 @@ class Inheritance:
         await self.catching_up.asked(target.flusher)
         async with self._settling.setdefault(target.flusher.destination, asyncio.Lock()):
             for group in self._groups_of(target) if self._around.streams.stored_ends else ():
-                await self._back_to_sources(group.lanes[0])
+                await self._back_to_sources(group)
             if self.catching_up.is_behind(target.flusher.destination) and target in self._parts.targets.values():
                 self.adoption.adopt(target)  # where it is not at work any more, whoever takes its place does that
 
-    async def _back_to_sources(self, lane: Lane) -> None:
-        replay = self.replay(lane)
-        while True:
+    async def _back_to_sources(self, group: Group) -> None:
+        """With any lane of a group; a reload may take them out while this waits, and what takes their place asks for itself."""
+        while lane := next((one for one in group.lanes if not one.stopping), None):
             try:
-                await aside(lambda: self._going_back.run(replay), f"look at the sources of {lane.pipeline}")
+                await aside(partial(self._going_back.run, self.replay(lane)), f"look at the sources of {lane.pipeline}")
             except OSError as error:
-                message = "cannot look now at what was to be sent again, and the server may have; its pipeline waits"
+                message = "cannot look now at what was to be sent again, and the server may have; pipelines that send there wait"
                 telemetry.alarm("CHECKPOINT_ALARM", message, pipeline=lane.pipeline, reason=error.strerror or str(error))
                 await asyncio.sleep(AGAIN_SECS)
             else:
+                telemetry.resolved("CHECKPOINT_ALARM", pipeline=lane.pipeline)
                 return
 
     def _groups_of(self, target: Target) -> list[Group]:

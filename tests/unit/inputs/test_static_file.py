@@ -1,13 +1,18 @@
 """A run over files that stand there, with a lane that remembers instead of sending."""
 
+import gzip
 import os
 import time
 
 import pytest
 
+from tailrace.batch import fingerprint
+from tailrace.inputs.file.generation import stream_key
 from tailrace.inputs.static_file import plugin
 from tailrace.inputs.static_file.config import StaticFileConfig
 from tailrace.inputs.static_file.plugin import InputStaticFileOnetime
+from tailrace.pipeline.platform import FileIdentity
+from tailrace.wire.identity import StoredEnd
 from tests.unit.inputs.file.following import RememberingLane, wait_for
 
 
@@ -79,3 +84,17 @@ def test_what_stands_before_a_record_that_is_too_long_comes_first(run, tmp_path)
     assert (contents(lane)[0], contents(lane)[-1]) == ("first", "last")
     assert "".join(contents(lane)[1:-1]).count("x") >= 1_000_000
     assert lane.ranges[-1][1].end == (tmp_path / "a.log").stat().st_size
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize(("had", "read"), [(b"one\ntwo\n", ["three"]), (b"one\nTWO\n", ["one", "two", "three"])])
+def test_it_goes_on_at_the_stored_end_where_the_file_is_what_the_server_has(run, tmp_path, had, read, pack):
+    path, lane = tmp_path / "a.log", RememberingLane()
+    path.write_bytes(pack(b"one\ntwo\nthree\n"))
+    status = path.stat()
+    key = stream_key(FileIdentity(status.st_dev, status.st_ino, lane.platform.born_at(str(path))))
+    lane.stored[key] = StoredEnd(8, 4, fingerprint(had[4:]))
+    one = run(lane)
+    wait_for(lambda: one.drained)
+    assert contents(lane) == read
+    assert one.progress().missed == 0

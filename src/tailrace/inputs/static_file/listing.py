@@ -86,7 +86,9 @@ def _list(config: StaticFileConfig, context: InputContext) -> Listing:
         position: Position = {"v": LAYOUT, "path": path, "size": status.st_size, "modified": status.st_mtime_ns}
         key = _key(context, path, status)
         stored = context.stored_end(key) if key else None
-        position["offset"] = stored.end if stored is not None else 0
+        position["offset"] = 0
+        if stored is not None and stored.end:
+            position["stored"] = [stored.end, stored.start, stored.fingerprint.hex()]
         if key is not None and key not in pending and (stream := context.open_stream(key, position)):
             context.remember(stream, position)
             pending[key] = Pending(key, stream, position)

@@ -14,6 +14,7 @@ from tailrace.inputs.static_file.config import StaticFileConfig
 from tailrace.inputs.static_file.listing import Pending
 from tailrace.inputs.static_file.source import Source
 from tailrace.pipeline.contract import InputContext, Position, Range, StreamState
+from tailrace.wire.identity import StoredEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,8 @@ class Reading:
 
 def open_at(context: InputContext, pending: Pending) -> Opened:
     """The file under whatever name it has now. OSError, also when it is no longer the file that was listed."""
+    if "stored" in pending.position and (opened := _open_at_stored(context, pending)) is not None:
+        return opened
     offset = int(pending.position["offset"])
     size, expected = pending.position.get("tail", (0, ""))
     source = _open(context, pending.path, file_of(pending.key), pending.size)
@@ -116,6 +119,25 @@ def open_at(context: InputContext, pending: Pending) -> Opened:
         source.close()
         raise OSError("it has changed since the run began")
     return Opened(source, tail)
+
+
+def _open_at_stored(context: InputContext, pending: Pending) -> Opened | None:
+    """Where the server has the file up to; None when what it has is of a file that held other bytes."""
+    end, start, expected = pending.position["stored"]
+    source = _open(context, pending.path, file_of(pending.key), pending.size)
+
+    def read_at(size: int, offset: int) -> bytes:
+        source.skip_to(offset)
+        return source.read(size)
+
+    try:
+        if StoredEnd(end, start, bytes.fromhex(expected)).is_in(read_at):
+            return Opened(source, b"")
+    except OSError:
+        source.close()
+        raise
+    source.close()
+    return None
 
 
 def _open(context: InputContext, path: str, file: FileId, size: int) -> Source:

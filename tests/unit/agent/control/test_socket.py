@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 
 import pytest
 
@@ -30,17 +31,20 @@ def test_who_sees_the_socket_by_its_name_can_connect(tmp_path):
     for number in range(30):
         home, outcomes = tmp_path / str(number), list[int]()
         home.mkdir()
-        caller = threading.Thread(target=knock, args=(home / NAME, outcomes))
+        caller = threading.Thread(target=knock, args=(home / NAME, outcomes), daemon=True)
         caller.start()
         listening = _listen(home)
-        caller.join()
+        caller.join(60)
         listening.close()
         assert outcomes == [0]
 
 
 def knock(path, outcomes):
     """Connect as soon as it is there."""
+    deadline = time.monotonic() + 50
     while not path.exists():
-        pass
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.0002)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
         outcomes.append(caller.connect_ex(str(path)))
