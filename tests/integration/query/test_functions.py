@@ -88,6 +88,10 @@ def test_numeric_histogram_leaves_out_what_weighs_nothing(logs: FilledLogstore, 
     assert {float(mean): weighs for mean, weighs in json.loads(found).items()} == bins
 
 
+def test_numeric_histogram_of_many_values_that_weigh_nothing_has_no_bins(logs: FilledLogstore):
+    assert logs.sql("select numeric_histogram(3, value, 0) from log cross join unnest(sequence(1, 6000)) as t(value)") == [("{}",)]
+
+
 @pytest.mark.parametrize("bins", ["0", "251", "n", "'3'", "2.5"])
 def test_numeric_histogram_says_how_many_bins_there_may_be(logs: FilledLogstore, bins: str):
     with pytest.raises(ApiError, match="a number from 1 to 250"):
