@@ -167,7 +167,7 @@ def test_a_query_that_was_cancelled_before_it_began_never_begins(many: Many) -> 
 
     def request(name: str) -> frames.Query:
         query = EngineQuery("SELECT max(sipHash64(number)) FROM numbers(1000000000000)", query_id=name, limits=Limits("export"))
-        return engine._request(query, 1, "longest")
+        return engine._request(query, 1, "long")
 
     async def both() -> tuple[str, str]:
         first, second = engine._send(request("first")), engine._send(request("second"))  # there is one handle
