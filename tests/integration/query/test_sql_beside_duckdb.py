@@ -35,10 +35,24 @@ wholes = st.recursive(
     ),
     max_leaves=3,
 )  # fmt: skip
-doubles = st.one_of(
+fractions = st.one_of(
     st.sampled_from(["d", "0.5e0", "n * 0.5e0", "abs(d)", "floor(d)", "coalesce(d, 0.25e0)"]),
     st.builds("(d + {})".format, wholes), st.builds("cast({} as double)".format, wholes),
 )  # fmt: skip
+tests = st.sampled_from(["n = 2", "s is null", "d > 1", "n is null"])
+CHOICES = [
+    "(case when {0} then {1} else {2} end)", "(case when {0} then {1} when d > 0 then null else {2} end)", "if({0}, {1}, {2})",
+    "coalesce({1}, {2})", "greatest(coalesce({1}, 0), coalesce({2}, 0))", "least(coalesce({1}, 1), coalesce({2}, 1))",
+    "coalesce(null, {1}, {2})", "array[{1}, {2}][1]", "coalesce(array[{1}][1], {2})",
+]  # fmt: skip
+choices = st.sampled_from(CHOICES)
+chosen_wholes = st.builds(lambda choice, *args: choice.format(*args), choices, tests, wholes, wholes)
+mixed = st.one_of(
+    st.builds(lambda choice, *args: choice.format(*args), choices, tests, wholes, fractions),
+    st.builds(lambda choice, *args: choice.format(*args), choices, tests, fractions, wholes),
+)
+doubles = st.one_of(fractions, mixed, st.builds("({} / 2)".format, mixed), st.builds("({} / (abs({}) + 1))".format, mixed, wholes))
+wholes = st.one_of(wholes, st.builds("({} /// 2)".format, chosen_wholes))
 texts = st.recursive(
     st.sampled_from(["s", "t", "'a'", "''", "'it''s'", "cast(n as varchar)", "null"]),
     lambda x: st.one_of(
@@ -88,6 +102,8 @@ queries = st.one_of(
     st.sampled_from(["a.s = b.s", "a.n > 0"])),
     st.builds("select n as x, {} over (partition by s order by __time__) as y from log".format, st.sampled_from(["row_number()",
     "sum(n)", "lag(n)", "count(*)", "max(d)"])),
+    st.builds("select x / 2 as x from (select {} as x from log union all select {} as x from {}) q".format, wholes, fractions, tables),
+    st.builds("select x /// 2 as x from (select {} as x from log union select {} as x from {}) q".format, wholes, wholes, tables),
     st.builds("select x, y from (select {} as x, {} as y from log) q where x is not null".format, texts, wholes),
 )  # fmt: skip
 

@@ -35,13 +35,20 @@ class Like(enum.Enum):
     THIRD = 2
 
 
+class Common(enum.Enum):
+    """The type that all arguments have in common, or all from a place on (counted from 0): the answer is one of them."""
+
+    OF_ALL = 0
+    FROM_SECOND = 1
+
+
 @dataclass(frozen=True)
 class Function:
     """`call` is how it is written: `round(x[, digits])`; brackets hold what may be left out, `…` means any number more."""
 
     call: str
     does: str
-    returns: Type | Like
+    returns: Type | Like | Common
     example: str
     answer: str
     """Of the example over the logs of tests/integration/query/test_functions.py, as SLS writes values; both are "" where it needs more."""

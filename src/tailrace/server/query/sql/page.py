@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tailrace.server.query.sql.contract import Chapter, Function, Like
+from tailrace.server.query.sql.contract import Chapter, Common, Function, Like
 from tailrace.server.query.sql.functions import CHAPTERS, NOT_HERE
 
 _HEAD = """# SQL functions
@@ -50,7 +50,7 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
 
 
 def _row(function: Function) -> str:
-    kind = "of its argument" if isinstance(function.returns, Like) else function.returns.value.replace("unknown", "")
+    kind = "of its argument" if isinstance(function.returns, Like | Common) else function.returns.value.replace("unknown", "")
     example, answer = (f"`{_cell(text)}`" if text else "" for text in (function.example, function.answer))
     return f"| `{_cell(function.call)}` | {_cell(function.does)} | {kind} | {example} | {answer} |"
 

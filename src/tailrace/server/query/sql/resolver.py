@@ -5,7 +5,7 @@ way round. Every column reference leaves here qualified and spelt as it was defi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -15,6 +15,7 @@ from tailrace.server.query.sql.allowlist import is_plain_name, refuse, shown
 from tailrace.server.query.sql.comparing import SHIFT
 from tailrace.server.query.sql.contract import Type
 from tailrace.server.query.sql.functions import AGGREGATES
+from tailrace.server.query.sql.mixed import in_common, widen
 from tailrace.server.query.sql.relations import Column, Relation, VirtualTable, unresolved
 from tailrace.server.query.sql.rewriting import settle
 from tailrace.server.query.sql.special import set_type, type_of
@@ -80,8 +81,10 @@ class Resolver:
         right = self.query(node.args["expression"], parent)
         if len(left.columns) != len(right.columns):
             raise refuse(f"both sides of {node.key.upper()} need as many columns: {len(left.columns)} and {len(right.columns)}")
-        self._order(node, _Scope(parent, aliases=left, alias_first=True))
-        return left
+        columns = [_in_both(node, place, pair) for place, pair in enumerate(zip(left.columns, right.columns, strict=True))]
+        both = Relation(columns)
+        self._order(node, _Scope(parent, aliases=both, alias_first=True))
+        return both
 
     def _select(self, select: exp.Select, parent: _Scope | None) -> Relation:
         if not select.expressions:
@@ -291,6 +294,25 @@ def _in_scope(node: exp.Column, scope: _Scope) -> tuple[str | None, Column] | No
         scope.sources[name].use(column)
         return name, column
     return ("", alias) if alias else None
+
+
+def _in_both(union: exp.Expr, place: int, columns: tuple[Column, Column]) -> Column:
+    """The column of a set operation, with the name that the left side gives it. Whole numbers beside fractions become fractions."""
+    left, right = columns
+    kind = in_common([left.type, right.type])
+    if kind is Type.DOUBLE and left.type is not right.type:
+        _widen(union, place)
+    return replace(left, type=kind)
+
+
+def _widen(query: exp.Expr, place: int) -> None:
+    if isinstance(query, exp.Subquery):
+        _widen(query.this, place)
+    elif isinstance(query, exp.SetOperation):
+        _widen(query.this, place)
+        _widen(query.args["expression"], place)
+    else:
+        widen(query.expressions[place].this)
 
 
 def _owner(name: str, sources: Mapping[str, Relation]) -> str:

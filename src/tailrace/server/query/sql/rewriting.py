@@ -5,15 +5,15 @@ the engine's lexer would read in another way than the parser here did. What a si
 """
 
 import re
-from collections.abc import Sequence
 
 from sqlglot import exp
 from sqlglot.expressions import apply_index_offset
 
 from tailrace.server.query.search.predicate import Binder
 from tailrace.server.query.sql.allowlist import Presto, refuse
-from tailrace.server.query.sql.contract import Like, Type
+from tailrace.server.query.sql.contract import Common, Like, Type
 from tailrace.server.query.sql.functions import checked
+from tailrace.server.query.sql.mixed import arithmetic, common_type, divide, first_type
 from tailrace.server.query.sql.special import become, function, set_type, type_of
 from tailrace.server.query.sql.templates import chosen, counted, filled
 
@@ -26,7 +26,6 @@ _CONDITIONS = (
 _FIXED: dict[type[exp.Expr], Type] = {
     **dict.fromkeys(_CONDITIONS, Type.BOOLEAN),
     exp.Boolean: Type.BOOLEAN,
-    exp.Array: Type.ARRAY,
     exp.DPipe: Type.VARCHAR,
     exp.Trim: Type.VARCHAR,
     exp.Substring: Type.VARCHAR,
@@ -57,16 +56,19 @@ def settle(node: exp.Expr, binder: Binder) -> None:
             _literal(node, binder)
         case exp.Paren() | exp.Neg() | exp.Window() | exp.Filter():
             set_type(node, type_of(node.this))
-        case exp.Add() | exp.Sub() | exp.Mul() | exp.Mod():
-            set_type(node, _arithmetic(type_of(node.this), type_of(node.expression)))
-        case exp.Div():
-            _divide(node)
+        case exp.Add() | exp.Sub() | exp.Mul():
+            set_type(node, arithmetic(type_of(node.this), type_of(node.expression)))
+        case exp.Div() | exp.Mod():
+            divide(node)
         case exp.Cast() | exp.TryCast():
             _cast(node)
         case exp.Bracket():
             _subscript(node)
         case exp.Case():
-            set_type(node, _first_type([*(branch.args["true"] for branch in node.args["ifs"]), node.args.get("default")]))
+            set_type(node, common_type([*(branch.args["true"] for branch in node.args["ifs"]), node.args.get("default")]))
+        case exp.Array():
+            common_type(node.expressions)
+            set_type(node, Type.ARRAY)
         case exp.Anonymous():
             _call(node)
         case exp.In() if any(not isinstance(each, exp.Literal | exp.Neg | exp.Var) for each in node.expressions):
@@ -90,30 +92,6 @@ def _literal(node: exp.Literal, binder: Binder) -> None:
         node.replace(bound)
 
 
-def _arithmetic(left: Type, right: Type) -> Type:
-    kinds = {left, right}
-    if kinds == {Type.BIGINT}:
-        return Type.BIGINT
-    if kinds <= {Type.BIGINT, Type.DOUBLE}:
-        return Type.DOUBLE
-    return next((kind for kind in (Type.TIMESTAMP, Type.DATE) if kind in kinds), Type.UNKNOWN)
-
-
-def _first_type(nodes: Sequence[exp.Expr | None]) -> Type:
-    """Of the first that is more than NULL, which fits any: `coalesce(null, 3) / 2` is 1."""
-    return next((type_of(node) for node in nodes if node is not None and not isinstance(node.unnest(), exp.Null)), Type.UNKNOWN)
-
-
-def _divide(node: exp.Div) -> None:
-    """Presto divides integers to an integer; the engine's `/` always gives a fraction."""
-    left, right = node.this, node.expression
-    kind = _arithmetic(type_of(left), type_of(right))
-    if kind is Type.BIGINT:
-        become(node, function("intDivOrNull", left, right), Type.BIGINT)
-    else:
-        set_type(node, kind)
-
-
 def _call(node: exp.Anonymous) -> None:
     name = node.this.lower()
     function = checked(name, len(node.expressions))
@@ -122,7 +100,9 @@ def _call(node: exp.Anonymous) -> None:
     arguments = [argument.expressions[0] if isinstance(argument, exp.Distinct) else argument for argument in node.expressions]
     kind = function.returns
     if isinstance(kind, Like):
-        kind = _first_type(arguments[kind.value :])
+        kind = first_type(arguments[kind.value :])
+    elif isinstance(kind, Common):
+        kind = common_type(arguments[kind.value :])
     set_type(node, kind)
     holder = node.parent
     if kind is Type.BIGINT and name not in _SIGNED and (function.returns is kind or name == "abs"):

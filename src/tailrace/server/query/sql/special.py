@@ -107,14 +107,14 @@ def numeric_histogram(node: exp.Anonymous) -> None:
 
 # --- numbers --------------------------------------------------------------------------------------------------------------------
 def round_half_up(node: exp.Anonymous) -> None:
-    """Halves go away from zero; the engine rounds them to the even neighbour."""
+    """Halves go away from zero; the engine rounds them to the even neighbour. A whole number stays one."""
     number, *digits = node.expressions
     kind = type_of(number)
-    if kind is Type.BIGINT and not digits:
+    if kind is Type.BIGINT and all(isinstance(each, exp.Literal) for each in digits):
         become(node, number.copy(), kind)
     elif digits:
-        template = "sign(_1) * floor(abs(_1) * power(10, _2) + 0.5) / power(10, _2)"
-        become(node, exp.Paren(this=filled(template, [number, *digits])), Type.DOUBLE)
+        rounded = filled("sign(_1) * floor(abs(_1) * power(10, _2) + 0.5) / power(10, _2)", [number, *digits])
+        become(node, function("toInt64", rounded) if kind is Type.BIGINT else exp.Paren(this=rounded), kind)
     else:
         become(node, exp.Paren(this=filled("sign(_1) * floor(abs(_1) + 0.5)", [number])), Type.DOUBLE)
 
@@ -133,10 +133,32 @@ def reverse(node: exp.Anonymous) -> None:
     become(node, function("reverseUTF8" if kind is Type.VARCHAR else "reverse", argument), kind)
 
 
+_STEPS = {"SECOND": "Seconds", "MINUTE": "Minutes", "HOUR": "Hours", "DAY": "Days", "WEEK": "Weeks", "MONTH": "Months", "YEAR": "Years"}
+_TIMES = (
+    "arrayFilter(t -> t {within} _2, arrayMap(i -> add{step}(_1, i * {number}),"
+    " range(0, intDiv(abs(assumeNotNull(dateDiff('{unit}', _1, _2))), {size}) + 1)))"
+)
+
+
 def sequence(node: exp.Anonymous) -> None:
-    """The engine finds no common type for ends of which one is beyond 16 bits."""
-    for number in [each for each in node.expressions if type_of(each) is Type.BIGINT]:
-        number.replace(function("toInt64", number))
+    """Numbers, or times some interval apart. The engine finds no common type for ends of which one is beyond 16 bits."""
+    start, end, *rest = node.expressions
+    step = rest[0] if rest else None
+    if type_of(start) is Type.DATE and step is None:
+        become(node, filled(_sequence_of_times(1, "DAY"), [start, end]), Type.ARRAY)
+    elif isinstance(step, exp.Interval | exp.Neg) and (interval := step.find(exp.Interval)):
+        number, unit = interval.this.name, str(interval.args.get("unit") or "").upper()
+        if unit not in _STEPS or re.fullmatch(r"-?[1-9]\d{0,6}", number) is None:
+            raise refuse("the step of `sequence` is a constant such as `interval '1' day`, or a number between numbers")
+        become(node, filled(_sequence_of_times(-int(number) if step is not interval else int(number), unit), [start, end]), Type.ARRAY)
+    else:
+        for value in [each for each in node.expressions if type_of(each) is Type.BIGINT]:
+            value.replace(function("toInt64", value))
+
+
+def _sequence_of_times(number: int, unit: str) -> str:
+    within = "<=" if number > 0 else ">="
+    return _TIMES.format(within=within, step=_STEPS[unit], number=number, unit=unit.lower(), size=abs(number))
 
 
 def contains(node: exp.Anonymous) -> None:

@@ -1,7 +1,7 @@
 """Functions of arrays."""
 
 from tailrace.server.query.sql import special
-from tailrace.server.query.sql.contract import Chapter, Function, Like, Type
+from tailrace.server.query.sql.contract import Chapter, Function, Type
 
 CHAPTER = Chapter(
     "Arrays",
@@ -50,7 +50,7 @@ CHAPTER = Chapter(
         Function("flatten(x)", "the elements of its elements", Type.ARRAY, "flatten(array[array[1], array[2]])", "[1,2]"),
         Function(
             "sequence(from, to[, step])",
-            "numbers from one to the other",
+            "numbers from one to the other, or times with a step such as `interval '1' day`",
             Type.ARRAY,
             "sequence(1, 10, 3)",
             "[1,4,7,10]",
@@ -70,7 +70,7 @@ CHAPTER = Chapter(
         Function(
             "reduce(x, start, (s, e) -> state, s -> value)",
             "all folded into one value",
-            Like.SECOND,
+            Type.UNKNOWN,
             "reduce(array[1, 2], 0, (s, x) -> s + x, s -> s)",
             "3",
             rewrite=special.reduce,

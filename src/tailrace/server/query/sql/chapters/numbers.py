@@ -1,7 +1,7 @@
 """Arithmetic beyond the operators."""
 
-from tailrace.server.query.sql import special
-from tailrace.server.query.sql.contract import Chapter, Function, Like, Type
+from tailrace.server.query.sql import mixed, special
+from tailrace.server.query.sql.contract import Chapter, Common, Function, Like, Type
 
 CHAPTER = Chapter(
     "Mathematical functions",
@@ -23,7 +23,7 @@ CHAPTER = Chapter(
             "truncate(x[, digits])", "without what stands after the point, or after so many digits", Like.FIRST, "truncate(1.7)", "1.0"
         ),
         Function("sign(x)", "-1, 0 or 1", Like.FIRST, "sign(-3)", "-1"),
-        Function("mod(x, y)", "the remainder", Like.FIRST, "mod(-7, 3)", "-1"),
+        Function("mod(x, y)", "the remainder", Common.OF_ALL, "mod(-7, 3)", "-1", rewrite=mixed.mod),
         Function("sqrt(x)", "square root", Type.DOUBLE, "sqrt(4)", "2.0"),
         Function("cbrt(x)", "cube root", Type.DOUBLE, "cbrt(8)", "2.0"),
         Function("power(x, y)", "x to the y", Type.DOUBLE, "power(2, 3)", "8.0"),
