@@ -1,5 +1,7 @@
 """An agent whose home is an older copy: what was sent since that was made is neither lost nor there twice."""
 
+import gzip
+import os
 import shutil
 from collections import Counter
 
@@ -50,6 +52,20 @@ def test_a_file_that_has_grown_since_is_read_on_where_the_server_has_it(agent, s
     agent.run_to_the_end()
     assert Counter(sink.contents()) == Counter(numbered(500 if spooled else 400).splitlines())
     assert not list((agent.home / "agent" / "spool").glob("*/*.seg"))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_that_was_rotated_since_is_read_on_in_its_copy_where_the_server_has_it(agent, sink, log, packed):
+    append(log, numbered(100, 300))
+    copy = log.with_name("a.log.1.gz" if packed else "a.log.1")
+    copy.write_bytes(gzip.compress(log.read_bytes()) if packed else log.read_bytes())
+    if packed:
+        log.unlink()
+    else:
+        os.truncate(log, 0)
+    append(log, numbered(100, 400))
+    agent.run_to_the_end()
+    assert Counter(sink.contents()) == Counter(numbered(500).splitlines())
 
 
 @pytest.mark.parametrize(("count", "spooled"), [(50, True), (300, False)])

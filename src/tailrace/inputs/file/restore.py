@@ -261,9 +261,20 @@ class Restoring:
             self._context.remember(generation.stream, generation.position())
         elif not generation.resume():
             self._succession.truncated(generation, state.next, seen(state.next))
+            self._skip_stored(generation)
             return True
         self._table.wanted(generation)
         return True
+
+    def _skip_stored(self, generation: Generation) -> None:
+        """Where it goes on in a copy that is shown to hold what the server has beyond the checkpoint, it goes on behind that."""
+        stored = self._context.stored_end(generation.key)
+        if generation.content is None or stored is None or not stored.fingerprint or stored.end <= generation.offset:
+            return
+        if stored.is_in(generation.content.read_at):
+            generation.seek(stored.end)
+            generation.size = max(generation.size, stored.end)  # that of a compressed copy is not known before it was read
+            self._context.remember(generation.stream, generation.position())
 
     def _note(self, state: StreamState, content: Content) -> None:
         content.close()
@@ -283,6 +294,7 @@ class Restoring:
             if not generation.stream:
                 return
             if self._succession.removed(generation, position):
+                self._skip_stored(generation)
                 return
             self._table.keep_last(generation)
             self._table.losses.add(
