@@ -166,26 +166,23 @@ def wait(process: subprocess.Popen[bytes]) -> tuple[int, resource.struct_rusage,
         time.sleep(0.05)
 
 
+def pipeline(fmt: Format, log: Path, port: int) -> str:
+    """As YAML."""
+    sls = {"Endpoint": f"http://127.0.0.1:{port}", "Region": "local", "AccessKeyId": "bench", "AccessKeySecret": "bench"}
+    return yaml.safe_dump(
+        {
+            "inputs": [{"Type": "input_file", "FilePaths": [str(log)], "TailingAllMatchedFiles": True, **fmt.input_options}],
+            "processors": list(fmt.processors),
+            "flushers": [{"Type": "flusher_sls", "Project": "bench", "Logstore": "bench", **sls}],
+        }
+    )
+
+
 def agent_home(fmt: Format, log: Path, port: int, home: Path) -> list[str]:
     """Write the pipeline; the command that runs it to the end."""
     pipelines = home / "pipelines"
     pipelines.mkdir(parents=True)
-    pipeline = {
-        "inputs": [{"Type": "input_file", "FilePaths": [str(log)], "TailingAllMatchedFiles": True, **fmt.input_options}],
-        "processors": list(fmt.processors),
-        "flushers": [
-            {
-                "Type": "flusher_sls",
-                "Endpoint": f"http://127.0.0.1:{port}",
-                "Project": "bench",
-                "Logstore": "bench",
-                "Region": "local",
-                "AccessKeyId": "bench",
-                "AccessKeySecret": "bench",
-            }
-        ],
-    }
-    (pipelines / "bench.yaml").write_text(yaml.safe_dump(pipeline))
+    (pipelines / "bench.yaml").write_text(pipeline(fmt, log, port))
     return [
         sys.executable,
         "-m",
@@ -347,7 +344,7 @@ def show_idle(engines: list[str]) -> None:
 
 
 def show_live(formats: list[Format], engines: list[str], options: argparse.Namespace) -> None:
-    print(f"{'format':14}{'engine':>8}{'yardstick':>11}{'agent':>7}{'floor':>7}{'':3}{'ratio':>6}{'peak MiB':>10}   (% of a core)")
+    print(f"{'format':17}{'engine':>8}{'yardstick':>11}{'agent':>7}{'floor':>7}{'':3}{'ratio':>6}{'peak MiB':>10}   (% of a core)")
     rows: list[dict[str, float | str]] = []
     for fmt in formats:
         for engine in engines:
@@ -358,7 +355,7 @@ def show_live(formats: list[Format], engines: list[str], options: argparse.Names
             shown = "" if floor is None else f"{floor:.1f}"
             verdict = "" if floor is None else ("ok" if share <= floor else "!!")
             print(
-                f"{fmt.name:14}{engine:>8}{bar:11.1f}{share:7.1f}{shown:>7} {verdict:2}{share / bar:6.2f}{float(row['rss_mib']):10.1f}",
+                f"{fmt.name:17}{engine:>8}{bar:11.1f}{share:7.1f}{shown:>7} {verdict:2}{share / bar:6.2f}{float(row['rss_mib']):10.1f}",
                 flush=True,
             )
     print(json.dumps({"bench": "agent-live", "rows": rows}))
@@ -366,7 +363,7 @@ def show_live(formats: list[Format], engines: list[str], options: argparse.Names
 
 def show(formats: list[Format], engines: list[str], options: argparse.Namespace) -> None:
     heads = "".join(f"{name:>{width}}" for name, width in (("MB", 6), ("yardstick", 10), ("agent", 8), ("ratio", 7), ("floor", 7)))
-    print(f"{'format':14}{'engine':>8}{heads}{'':3}{'MB/s':>7}{'start':>7}{'MiB':>7}{'rival':>8}   (CPU s/GB)")
+    print(f"{'format':17}{'engine':>8}{heads}{'':3}{'MB/s':>7}{'start':>7}{'MiB':>7}{'rival':>8}   (CPU s/GB)")
     rows: list[Row] = []
     for fmt in formats:
         for engine in engines:
@@ -376,7 +373,7 @@ def show(formats: list[Format], engines: list[str], options: argparse.Namespace)
             floor = "" if row.ceiling is None else f"{row.ceiling:.2f}"
             rival = "" if row.rival is None else f"{row.rival:.2f}"
             print(
-                f"{row.format:14}{engine:>8}{row.mb:6}{row.yardstick:10.2f}{row.agent:8.2f}{row.ratio:7.2f}{floor:>7} {verdict:2}"
+                f"{row.format:17}{engine:>8}{row.mb:6}{row.yardstick:10.2f}{row.agent:8.2f}{row.ratio:7.2f}{floor:>7} {verdict:2}"
                 f"{row.wall_mb_s:7.0f}{row.startup_cpu:7.2f}{row.rss_mib:7.0f}{rival:>8}",
                 flush=True,
             )

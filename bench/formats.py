@@ -8,7 +8,7 @@ import csv
 import json
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -70,10 +70,15 @@ def by_json(data: bytes) -> Iterator[Fields]:
         yield row
 
 
-def by_delimiter(data: bytes) -> Iterator[Fields]:
-    names = [key.encode() for key in DELIMITER_KEYS]
-    for line in data.splitlines():
-        yield list(zip(names, line.split(b"|"), strict=True))
+def by_separator(separator: str, keys: Sequence[str], *, ending: bytes = b"") -> Callable[[bytes], Iterator[Fields]]:
+    """Lines of values without quotes; `ending` is no part of them."""
+    names = [key.encode() for key in keys]
+
+    def expected(data: bytes) -> Iterator[Fields]:
+        for line in data.splitlines():
+            yield list(zip(names, line.removesuffix(ending).split(separator.encode()), strict=True))
+
+    return expected
 
 
 def by_record(data: bytes) -> Iterator[Fields]:
@@ -101,7 +106,7 @@ def by_pair(data: bytes) -> Iterator[Fields]:
         yield [(key, quoted or plain) for key, quoted, plain in pair.findall(line)]
 
 
-CSV_KEYS = (b"time", b"level", b"host", b"message", b"took")
+CSV_KEYS = ("time", "level", "host", "message", "took")
 
 
 def csv_line(r: random.Random) -> str:
@@ -111,14 +116,20 @@ def csv_line(r: random.Random) -> str:
 def delimiter_format(
     name: str, expected: Callable[[bytes], Iterator[Fields]], line: Callable[[random.Random], str], **options: str
 ) -> Format:
-    keys = [key.decode() for key in CSV_KEYS]
-    processor = {"Type": "processor_parse_delimiter_native", "SourceKey": "content", "Keys": keys, **options}
+    processor = {"Type": "processor_parse_delimiter_native", "SourceKey": "content", "Keys": [*CSV_KEYS], **options}
     return Format(name, "line", 3.0, expected=expected, line=line, processors=(processor,))
+
+
+def separated(name: str, separator: str) -> Format:
+    def line(r: random.Random) -> str:
+        return separator.join([clock(r), r.choice(["info", "warn"]), f"node-{r.randrange(99)}", words(r, 8), str(r.randrange(999))])
+
+    return delimiter_format(name, by_separator(separator, CSV_KEYS), line, Separator=separator)
 
 
 def by_csv(data: bytes) -> Iterator[Fields]:
     for record in csv.reader(data.decode().splitlines()):
-        yield list(zip(CSV_KEYS, (text.encode() for text in record), strict=True))
+        yield [(key.encode(), text.encode()) for key, text in zip(CSV_KEYS, record, strict=True)]
 
 
 def by_apsara(data: bytes) -> Iterator[Fields]:
@@ -149,11 +160,6 @@ def by_parts(begin: bytes) -> Callable[[bytes], Iterator[Fields]]:
 
 def from_codec(codec: str) -> Callable[[bytes], Iterator[Fields]]:
     return lambda data: lines(data.decode(codec).encode())
-
-
-def by_long_separator(data: bytes) -> Iterator[Fields]:
-    for line in data.splitlines():
-        yield list(zip(CSV_KEYS, line.split(b"|&|"), strict=True))
 
 
 def regex_format(
@@ -299,16 +305,11 @@ SPLITTERS = (
         "line",
         3.0,
         expected=by_csv,
-        processors=({"Type": "processor_csv", "SplitKeys": [key.decode() for key in CSV_KEYS]},),
+        processors=({"Type": "processor_csv", "SplitKeys": [*CSV_KEYS]},),
         line=csv_line,
     ),
     delimiter_format("quoted", by_csv, csv_line, Separator=",", Quote='"'),
-    delimiter_format(
-        "long-separator",
-        by_long_separator,
-        lambda r: "|&|".join([clock(r), r.choice(["info", "warn"]), f"node-{r.randrange(99)}", words(r, 8), str(r.randrange(999))]),
-        Separator="|&|",
-    ),
+    separated("long-separator", "|&|"),
     Format(
         "apsara",
         "line",
@@ -379,7 +380,7 @@ FORMATS = (
         "delimiter",
         "delim",
         1.35,
-        expected=by_delimiter,
+        expected=by_separator("|", DELIMITER_KEYS),
         processors=({"Type": "processor_parse_delimiter_native", "SourceKey": "content", "Separator": "|", "Keys": DELIMITER_KEYS},),
     ),
     regex_format("nginx", NGINX, NGINX_KEYS, None, yardstick="nginx", ceiling=1.45),

@@ -1,11 +1,11 @@
-"""The kernel alone, stage by stage, beside the C yardstick's own kernels.
+"""What the agent does with a block, stage by stage and without the agent around it, beside the C yardstick's own kernels.
 
     python bench/kernel.py [--mb 100] [--rounds 5] [--only simple,nginx] [--pure] [--data DIR] [--rival 'CMD {file} {format}']
 
-Columns are MB of input per CPU second (10^6 bytes, medians over rounds): cutting the block into events, parsing them, encoding a LogGroup,
-lz4 of it, SHA-256 of the body, and the whole of it as the agent calls it. The yardstick's figures are those of `limits kernels`: scan +
-encode, and scan + encode + lz4 + md5; for the ten formats without a scanner of its own they are its plain lines. `cost` is
-our whole over the yardstick's, in CPU time. Blocks are of 512 KiB, cut at record ends.
+A row for each mode of `bench/agent.py`, by the same pipelines. Columns are MB of the file per CPU second (10^6 bytes, medians over rounds): cutting the
+block into events (and decoding it, where it is not UTF-8), all processors, encoding a LogGroup, lz4 of it, SHA-256 of the body, and the whole of
+it as the agent calls it. The yardstick's figures are those of `limits kernels`: scan + encode, and scan + encode + lz4 + md5; for formats without a
+scanner of its own they are its plain lines. `cost` is our whole over the yardstick's, in CPU time. Blocks are of 512 KiB, cut at record ends.
 
 Before anything is timed, what is encoded is decoded again and compared, event by event, with what the format says must come out (the first 8 MiB
 of each file). A rival (`rival.py`) is run over the whole `{file}` of a `{format}` once per round; its column is MB per CPU second of its process.
@@ -13,22 +13,24 @@ Prints a table, and one JSON line at the end.
 """
 
 import argparse
-import importlib
 import json
+import os
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import rival as rivals
-from agent import BIN, HERE, build, data_file
-from formats import FORMATS, Format
+from agent import BIN, HERE, MODES, build, data_file, pipeline
+from formats import Format
 
-from tailrace.processors.grok.definitions import DEFINITIONS
-from tailrace.processors.grok.expression import translate
+from tailrace.batch import NATIVE, EventBatch, compress
+from tailrace.inputs.file.config import FileConfig
+from tailrace.inputs.file.framing import Framing, Place
+from tailrace.pipeline.loading import load_text
 
 BLOCK = 512 << 10
 CHECKED = 8 << 20
@@ -50,81 +52,64 @@ class Row:
     rival: float | None = None
 
 
-class Kernel:
-    """The calls of one format."""
+class Refusing:
+    """The context of processors whose events must all come through."""
 
-    def __init__(self, engine: Any, fmt: Format) -> None:
-        self.engine = engine
-        self.rule = self._rule(fmt.input_options.get("Multiline", {}))
-        self.parse = self._parser(fmt.processors[0]) if fmt.processors else None
+    pipeline = "bench"
 
-    def _rule(self, options: dict[str, str]) -> Any:
-        """None for plain lines."""
-        if options.get("Mode") == "JSON":
-            return self.engine.RecordRule.objects()
-        patterns = {name: options.get(f"{key}Pattern") for name, key in (("start", "Start"), ("more", "Continue"), ("end", "End"))}
-        given = {name: self.engine.Pattern(text) for name, text in patterns.items() if text}
-        return self.engine.RecordRule(**given) if given else None
+    def failed(self, plugin: str, count: int, reason: str, sample: bytes = b"", *, alarm: str = "") -> None:  # noqa: ARG002
+        raise SystemExit(f"{count} of the bench's own events fail in {plugin}: {reason}: {sample!r}")
 
-    def _parser(self, processor: dict[str, Any]) -> Callable[[Any], Any]:
-        keys = [key.encode() for key in processor.get("Keys", [])]
-        match processor["Type"]:
-            case "processor_parse_regex_native":
-                pattern = self.engine.Pattern(processor["Regex"])
-                return lambda batch: batch.parse_regex(b"content", pattern, keys)
-            case "processor_parse_delimiter_native":
-                separator = processor["Separator"].encode()
-                return lambda batch: batch.parse_delimiter(b"content", separator, keys)
-            case "processor_parse_apsara_native":
-                return lambda batch: batch.parse_apsara(b"content", utc_offset_secs=0)
-            case "processor_split_key_value":
-                marks = [processor[name].encode() for name in ("Delimiter", "Separator", "Quote")]
-                return lambda batch: batch.parse_key_value(b"content", *marks[:2], quote=marks[2])
-            case "processor_csv":
-                names = [key.encode() for key in processor["SplitKeys"]]
-                return lambda batch: batch.parse_delimiter(b"content", b",", names, quote=b'"')
-            case "processor_json":
-                return lambda batch: batch.expand_json(b"content")
-            case "processor_grok":
-                expression = translate(processor["Match"][0], DEFINITIONS)
-                grok, fields = self.engine.Pattern(expression.regex), [field.encode() for field in expression.fields]
-                return lambda batch: batch.parse_regex(b"content", grok, fields, omit_empty=True)
-            case _:
-                return lambda batch: batch.parse_json(b"content")
+    def discarded(self, plugin: str, count: int, reason: str) -> None:
+        raise SystemExit(f"{plugin} discards {count} of the bench's own events: {reason}")
+
+
+class Mode:
+    """What the agent calls for one format."""
+
+    def __init__(self, fmt: Format, log: Path) -> None:
+        config = load_text(pipeline(fmt, log, 0), "bench.yaml")
+        options = config.inputs[0].config
+        assert isinstance(options, FileConfig)
+        self._framing = Framing(options)
+        self._processors = [plugin.build() for plugin in config.processors]
+        for processor in self._processors:
+            processor.start(Refusing())
 
     def blocks(self, data: bytes) -> Iterator[bytes]:
         at = 0
         while at < len(data):
-            size = self.engine.record_end(data[at : at + BLOCK], self.rule) if at + BLOCK < len(data) else len(data) - at
-            yield data[at : at + size]
-            at += size
+            piece = self._framing.cut(data[at : at + BLOCK], Place(at), complete=at + BLOCK >= len(data))
+            assert piece, f"no record ends within the {BLOCK} bytes from {at} on"
+            yield data[at : at + piece.size]
+            at += piece.size
 
-    def split(self, block: bytes) -> Any:
-        batches = self.engine.EventBatch
-        return batches.split_records(block, self.rule, time_ns=TIME_NS) if self.rule else batches.split_lines(block, time_ns=TIME_NS)
+    def split(self, block: bytes) -> EventBatch:
+        return self._framing.split(block, offset=BLOCK, now_ns=TIME_NS).batch  # as if more were before it
 
-    def batch(self, block: bytes) -> Any:
+    def parse(self, batch: EventBatch) -> None:
+        for processor in self._processors:
+            processor.process(batch)
+
+    def batch(self, block: bytes) -> EventBatch:
         batch = self.split(block)
-        if self.parse and self.parse(batch).count:
-            raise SystemExit("the bench's own format does not parse")
+        self.parse(batch)
         return batch
 
 
 TIME_NS = 1_767_225_600 * 10**9
 
 
-def check(kernel: Kernel, fmt: Format, data: bytes) -> int:
-    """Decode what was encoded and compare it, event by event. Returns how many there were."""
-    expected = fmt.expected(data)
+def check(mode: Mode, fmt: Format, blocks: list[bytes]) -> None:
+    """Decode what was encoded and compare it, event by event."""
+    expected = fmt.expected(b"".join(blocks))
     events = 0
-    for block in kernel.blocks(data):
-        encoded = kernel.batch(block).encode()
-        decoded = kernel.engine.EventBatch.decode(encoded.body, compression="lz4", raw_size=encoded.raw_size)
-        for _, fields in decoded.rows():
+    for block in blocks:
+        encoded = mode.batch(block).encode()
+        for _, fields in EventBatch.decode(encoded.body, compression="lz4", raw_size=encoded.raw_size).rows():
             assert fields == next(expected), f"{fmt.name}: event {events} came out as {fields}"
             events += 1
     assert next(expected, None) is None, f"{fmt.name}: events are missing"
-    return events
 
 
 def cpu(work: Callable[[], None]) -> float:
@@ -133,34 +118,33 @@ def cpu(work: Callable[[], None]) -> float:
     return time.process_time() - before
 
 
-def measure(kernel: Kernel, blocks: list[bytes], rounds: int) -> dict[str, float]:
+def measure(mode: Mode, fmt: Format, blocks: list[bytes], rounds: int) -> dict[str, float]:
     """CPU seconds of each stage over all blocks."""
-    engine = kernel.engine
     spent: dict[str, list[float]] = {}
 
     def stage(name: str, work: Callable[[], None]) -> None:
         spent.setdefault(name, []).append(cpu(work))
 
     for _ in range(rounds):
-        stage("whole", lambda: [None for block in blocks if not kernel.batch(block).encode()])
-        stage("split", lambda: [None for block in blocks if not kernel.split(block)])
+        stage("whole", lambda: [None for block in blocks if not mode.batch(block).encode()])
+        stage("split", lambda: [None for block in blocks if not mode.split(block)])
         for name in ("parse", "encode", "lz4", "digest"):
             spent.setdefault(name, []).append(0.0)
         for block in blocks:
-            batch = kernel.split(block)
-            if kernel.parse:
-                spent["parse"][-1] += cpu(lambda batch=batch: kernel.parse(batch))
+            batch = mode.split(block)
+            if fmt.processors:
+                spent["parse"][-1] += cpu(lambda batch=batch: mode.parse(batch))
             spent["encode"][-1] += cpu(lambda batch=batch: batch.encode(compression="none", digest="none"))
             group = batch.encode(compression="none", digest="none").body
-            packed = engine.compress(group, "lz4")
-            spent["lz4"][-1] += cpu(lambda group=group: engine.compress(group, "lz4"))
-            spent["digest"][-1] += digest_cost(engine, packed)
+            packed = compress(group, "lz4")
+            spent["lz4"][-1] += cpu(lambda group=group: compress(group, "lz4"))
+            spent["digest"][-1] += digest_cost(packed)
     return {name: statistics.median(times) for name, times in spent.items()}
 
 
-def digest_cost(engine: Any, body: bytes) -> float:
+def digest_cost(body: bytes) -> float:
     """SHA-256 of a body: encoding one value of that size with it, less the same without."""
-    batch = engine.EventBatch.from_events([(0, [(b"", body)])])
+    batch = EventBatch.from_events([(0, [(b"", body)])])
     with_digest = cpu(lambda: batch.encode(compression="none", digest="sha256"))
     return max(with_digest - cpu(lambda: batch.encode(compression="none", digest="none")), 0.0)
 
@@ -176,15 +160,13 @@ def rate(size: int, seconds: float) -> float:
     return size / 1e6 / seconds if seconds else 0.0
 
 
-def bench(fmt: Format, options: argparse.Namespace, engine: Any) -> Row:
+def bench(fmt: Format, options: argparse.Namespace) -> Row:
     path = data_file(fmt, options.mb, options.data)
-    kernel = Kernel(engine, fmt)
-    data = path.read_bytes()
-    head = data[:CHECKED]
-    check(kernel, fmt, head[: engine.record_end(head, kernel.rule)] if len(data) > CHECKED else data)
-    blocks = list(kernel.blocks(data))
+    mode, data = Mode(fmt, path), path.read_bytes()
+    blocks = list(mode.blocks(data))
+    check(mode, fmt, blocks[: CHECKED // BLOCK])
     yardsticks = [yardstick(path, options.mb, fmt.yardstick)]
-    spent = measure(kernel, blocks, options.rounds)
+    spent = measure(mode, fmt, blocks, options.rounds)
     yardsticks.append(yardstick(path, options.mb, fmt.yardstick))
     scan, whole = (statistics.mean(one[name] for one in yardsticks) for name in ("scan+encode", "scan+enc+lz4+md5"))
     rates = {name: rate(len(data), seconds) for name, seconds in spent.items()}
@@ -207,21 +189,24 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=HERE / "data")
     parser.add_argument("--rival", help="a command with {file} and {format}, run beside (rival.py)")
     options = parser.parse_args()
-    engine = importlib.import_module("tailrace.batch.reference" if options.pure else "tailrace_kernel")
+    if options.pure == NATIVE:  # the engine is chosen when it is imported
+        if not options.pure and os.environ.get("TAILRACE_PURE") != "1":
+            parser.error("there is no native kernel here: run `make kernel`, or give `--pure`")
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "TAILRACE_PURE": str(int(options.pure))})
     build()
-    print(
-        f"{'':14}{'split':>8}{'parse':>8}{'encode':>8}{'lz4':>8}{'sha256':>8}{'whole':>8} |{'scan+enc':>9}{'+lz4+md5':>9}{'cost':>7}{'rival':>8}"
-    )
+    heads = "".join(f"{name:>8}" for name in ("split", "parse", "encode", "lz4", "sha256", "whole"))
+    print(f"{'':17}{heads} |{'scan+enc':>9}{'+lz4+md5':>9}{'cost':>7}{'rival':>8}")
     rows = []
-    for fmt in (one for one in FORMATS if one.codec == "utf-8"):  # decoding is not the kernel's
-        if options.only and fmt.name not in options.only.split(","):
-            continue
-        row = bench(fmt, options, engine)
+    names = options.only.split(",") if options.only else [fmt.name for fmt in MODES]
+    if unknown := set(names) - {fmt.name for fmt in MODES}:
+        parser.error(f"unknown format `{'`, `'.join(sorted(unknown))}`; there are: {', '.join(fmt.name for fmt in MODES)}")
+    for fmt in (one for one in MODES if one.name in names):
+        row = bench(fmt, options)
         rows.append(row)
         beside = "" if row.rival is None else f"{row.rival:.0f}"
         stages = (row.split, row.parse, row.encode, row.lz4, row.digest, row.whole)
         cells = "".join(f"{value:8.0f}" if value else f"{'':8}" for value in stages)
-        print(f"{row.format:14}{cells} |{row.yardstick_scan:9.0f}{row.yardstick_whole:9.0f}{row.cost:7.2f}{beside:>8}", flush=True)
+        print(f"{row.format:17}{cells} |{row.yardstick_scan:9.0f}{row.yardstick_whole:9.0f}{row.cost:7.2f}{beside:>8}", flush=True)
     print(
         json.dumps(
             {"bench": "kernel", "pure": options.pure, "mb": options.mb, "rounds": options.rounds, "rows": [asdict(row) for row in rows]}

@@ -8,7 +8,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 
-from formats import CSV_KEYS, Fields, Format, by_record, by_regex, clock, delimiter_format, ip, trace, words
+from formats import Fields, Format, by_record, by_regex, by_separator, clock, ip, separated, trace, words
 
 from tailrace.pipeline.formats.apache import apache
 from tailrace.pipeline.formats.iis import iis
@@ -72,14 +72,9 @@ def iis_line(r: random.Random) -> str:
     )
 
 
-def split_at(separator: bytes, keys: str) -> Callable[[bytes], Iterator[Fields]]:
-    names = [re.sub(r"\((.*)\)", lambda found: f"-{found[1].lower()}", key).encode() for key in keys.split()]
-
-    def expected(data: bytes) -> Iterator[Fields]:
-        for line in data.splitlines():
-            yield list(zip(names, line.removesuffix(b",").split(separator), strict=True))
-
-    return expected
+def iis_keys(names: str) -> list[str]:
+    """`cs(User-Agent)` is `cs-user-agent`."""
+    return [re.sub(r"\((.*)\)", lambda found: f"-{found[1].lower()}", name) for name in names.split()]
 
 
 def syslog_line(r: random.Random) -> str:
@@ -109,18 +104,13 @@ HELPERS = (
         by_regex(r'([^:]+):(\d+) (\S+) (\d+) (\d+) "([^"]*)" (\d+)', "server_name remote_port remote_addr request_time_msec status request bytes_sent".split()),
         lambda r: f'shop.example.com:443 {ip(r)} {r.randrange(10**6)} 200 "GET {r.choice(PAGES)} HTTP/1.1" {r.randrange(99999)}',
     ),
-    helper("iis-w3c", iis("w3c", f"#Fields: {W3C}"), split_at(b" ", W3C), w3c_line),
-    helper("iis-iis", iis("iis"), split_at(b", ", IIS_KEYS), iis_line),
+    helper("iis-w3c", iis("w3c", f"#Fields: {W3C}"), by_separator(" ", iis_keys(W3C)), w3c_line),
+    helper("iis-iis", iis("iis"), by_separator(", ", iis_keys(IIS_KEYS), ending=b","), iis_line),
     helper("iis-ncsa", iis("ncsa"), by_regex(COMMON, COMMON_KEYS), common),
     helper("syslog-old", syslog("traditional"), by_regex(SYSLOG, SYSLOG_KEYS), syslog_line),
     helper("syslog-iso", syslog("iso"), by_regex(ISO_SYSLOG, SYSLOG_KEYS), iso_line),
     helper("syslog-5424", syslog("rfc5424"), by_regex(RFC5424, RFC5424_KEYS), rfc5424_line),
 )  # fmt: skip
-
-
-def by_hidden(data: bytes) -> Iterator[Fields]:
-    for line in data.splitlines():
-        yield list(zip(CSV_KEYS, line.split(b"\x01"), strict=True))
 
 
 def by_end(data: bytes) -> Iterator[Fields]:
@@ -137,12 +127,7 @@ def of_record(data: bytes) -> Iterator[Fields]:
 
 
 ENDS = (
-    delimiter_format(
-        "hidden-separator",
-        by_hidden,
-        lambda r: "\x01".join([clock(r), r.choice(["info", "warn"]), f"node-{r.randrange(99)}", words(r, 8), str(r.randrange(999))]),
-        Separator="\x01",
-    ),
+    separated("hidden-separator", "\x01"),
     Format(
         "continue-end", "line", CEILING, input_options={"Multiline": {"ContinuePattern": r"\s", "EndPattern": "END"}}, expected=by_end,
         line=lambda r: "\n".join([*(f"  {words(r, 12)}" for _ in range(r.randrange(2, 9))), "END"]),
