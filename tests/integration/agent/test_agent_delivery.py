@@ -22,6 +22,21 @@ def must_be_each_once(sink, count):
     assert len(found) == count
 
 
+def sent(agent, text):
+    """A file, all of which has been sent."""
+    agent.enrol()
+    agent.pipeline()
+    log = agent.logs / "a.log"
+    log.write_text(text)
+    agent.run_to_the_end()
+    return log
+
+
+def append(log, text):
+    with log.open("a") as file:
+        file.write(text)
+
+
 def test_all_events_arrive_with_their_tags(agent, sink):
     agent.enrol()
     agent.pipeline()
@@ -110,16 +125,11 @@ def test_refused_data_is_kept_and_tried_again(agent, sink):
 
 
 def test_a_fork_renews_the_epoch_and_resumes_where_the_server_stands(agent, sink):
-    agent.enrol()
-    agent.pipeline()
-    log = agent.logs / "a.log"
-    log.write_text(numbered(1000))
-    agent.run_to_the_end()
+    log = sent(agent, numbered(1000))
     stream = next(iter(sink.packages.values())).stream
     epochs = {one.epoch for one in sink.packages.values()}
     text = numbered(1000, 1000)
-    with log.open("a") as file:
-        file.write(text)
+    append(log, text)
     # The server has half of the new lines already, from a copy of this agent.
     half = text[: text.index("event 0001500")]
     sink.stored_ends = {stream: len(numbered(1000)) + len(half)}

@@ -8,22 +8,13 @@ from collections import Counter
 import pytest
 
 from tests.integration.agent.running import wait_for
-from tests.integration.agent.test_agent_delivery import ends, numbered
-
-
-def append(log, text):
-    with log.open("a") as file:
-        file.write(text)
+from tests.integration.agent.test_agent_delivery import append, ends, numbered, sent
 
 
 @pytest.fixture
 def log(agent, sink):
     """100 lines are sent, the home is copied, 200 more are sent; then the copy takes the place of the home."""
-    agent.enrol()
-    agent.pipeline()
-    log = agent.logs / "a.log"
-    log.write_text(numbered(100))
-    agent.run_to_the_end()
+    log = sent(agent, numbered(100))
     shutil.copytree(agent.home, agent.directory / "older")
     append(log, numbered(200, 100))
     agent.run_to_the_end()

@@ -167,7 +167,9 @@ def push(server, agent: Managed, logtail: Logtail, group: str, *, code: int = 0)
     return [json.loads(line)["outcome"] for line in done.stdout.splitlines()]
 
 
-def test_configs_are_pushed_to_a_server_and_come_back_to_the_agent(server, tmp_path: Path) -> None:
+@pytest.fixture
+def joined(server, tmp_path: Path) -> tuple[Managed, Logtail]:
+    """An agent of a project of its own, and a Logtail that has read 20 of 40 lines for that project."""
     project = server.fresh_name("moved")
     agent = Managed(tmp_path / "agent", server, project).joined()
     logtail = Logtail(tmp_path / "ilogtail")
@@ -175,30 +177,28 @@ def test_configs_are_pushed_to_a_server_and_come_back_to_the_agent(server, tmp_p
     path = agent.logs / "a.log"
     logtail.has_read(path, write(path, 0, 20), config_name=f"##1.0##{project}$app")
     logtail.stop()
-    (logtail.directory / "user_defined_id").write_text("web-servers\n")
     write(path, 20, 20)
+    return agent, logtail
+
+
+def test_configs_are_pushed_to_a_server_and_come_back_to_the_agent(server, joined: tuple[Managed, Logtail]) -> None:
+    agent, logtail = joined
+    (logtail.directory / "user_defined_id").write_text("web-servers\n")
     outcomes = push(server, agent, logtail, "moved")
     assert "taken: saved as `app`" in outcomes
     assert "taken: applied to the machine group `moved`" in outcomes
     assert not list((agent.home / "pipelines").glob("*"))
     agent.start()
     wait_for(lambda: agent.found("*") == lines(20, 20), "the rest, each once", timeout=60)
-    write(path, 40, 1)
+    write(agent.logs / "a.log", 40, 1)
     wait_for(lambda: agent.found("*") == lines(20, 21), "what is new", timeout=60)
     agent.stop()
 
 
-def test_a_logtail_that_was_known_by_its_address_is_in_a_group_by_address(server, tmp_path: Path) -> None:
-    project = server.fresh_name("moved")
-    agent = Managed(tmp_path / "agent", server, project).joined()
-    logtail = Logtail(tmp_path / "ilogtail")
-    logtail.config("app", agent.logs, project_name=project)
-    path = agent.logs / "a.log"
-    logtail.has_read(path, write(path, 0, 20), config_name=f"##1.0##{project}$app")
-    logtail.stop()
-    write(path, 20, 20)
+def test_a_logtail_that_was_known_by_its_address_is_in_a_group_by_address(server, joined: tuple[Managed, Logtail]) -> None:
+    agent, logtail = joined
     push(server, agent, logtail, "moved")
-    logtail.config("app", agent.logs, "*.txt", project_name=project)
+    logtail.config("app", agent.logs, "*.txt", project_name=agent.project)
     logtail.stop()
     outcomes = push(server, agent, logtail, "moved", code=PARTIAL)
     assert any(one.startswith("not taken: the server has a config `app` that says something else") for one in outcomes), outcomes
@@ -207,12 +207,8 @@ def test_a_logtail_that_was_known_by_its_address_is_in_a_group_by_address(server
     agent.stop()
 
 
-def test_a_group_that_has_not_the_machine_is_not_taken_for_one_that_collects(server, tmp_path: Path) -> None:
-    project = server.fresh_name("moved")
-    agent = Managed(tmp_path / "agent", server, project).joined()
-    logtail = Logtail(tmp_path / "ilogtail")
-    logtail.config("app", agent.logs, project_name=project)
-    logtail.stop()
+def test_a_group_that_has_not_the_machine_is_not_taken_for_one_that_collects(server, joined: tuple[Managed, Logtail]) -> None:
+    agent, logtail = joined
     ids = logtail.directory / "user_defined_id"
     ids.write_text("web-servers\n")
     push(server, agent, logtail, "moved")
