@@ -273,6 +273,25 @@ class World:
         self._stamp(self.places[target])
         self._truncate()
 
+    def copytruncate_slow(self, *, half: bool) -> None:
+        """The agent is quick enough to see the copy when it is empty, or holds a `half`."""
+        old = self.places.get(self.live)
+        if old is None:
+            return
+        self._shift()
+        target = self.directory / "x.log.1"
+        self._make(target)
+        if half:
+            target.write_bytes(old.content[: len(old.content) // 2])
+        self._stamp()
+        self.look()
+        self.scan()
+        self.read(5)
+        shutil.copyfile(self.live, target)
+        self.places[target] = old
+        self._stamp(old)
+        self._truncate()
+
     def copytruncate_late(self, count: int, *, seen: bool, pause: int = 0) -> None:
         """The program writes on between the copy and the truncation, `pause` ns later; `seen`: the agent is quick enough to read that."""
         old = self.places.get(self.live)

@@ -43,6 +43,10 @@ class FileLife(RuleBasedStateMachine):
     def copytruncate(self) -> None:
         self.world.copytruncate()
 
+    @rule(half=st.booleans())
+    def copytruncate_slow(self, half: bool) -> None:
+        self.world.copytruncate_slow(half=half)
+
     @rule(count=st.integers(1, 60), seen=st.booleans(), pause=st.sampled_from(PAUSES))
     def copytruncate_late(self, count: int, seen: bool, pause: int) -> None:
         self.world.copytruncate_late(count, seen=seen, pause=pause)
@@ -133,6 +137,7 @@ ALONE = ("copytruncate", "truncate", "delete_live", "delete_oldest", "look", "sc
 STEPS: dict[str, Draw] = {
     "write": lambda r: {"count": r.randint(1, 40), "header": r.random() < 0.5, "partial": r.random() < 0.5},
     "rename": lambda r: {"create": r.random() < 0.5},
+    "copytruncate_slow": lambda r: {"half": r.random() < 0.5},
     "copytruncate_late": lambda r: {"count": r.randint(1, 60), "seen": r.random() < 0.6, "pause": r.choice(PAUSES)},
     "compress": lambda r: {"index": r.randint(0, 3)},
     "read": lambda r: {"turns": r.randint(1, 5)},

@@ -80,10 +80,20 @@ LIVES = {
         "write copytruncate restart write copytruncate scan write+header copytruncate write copytruncate_late+seen compress@0 restart"
     ),
     "what is in a deleted file now comes after what was in it": ("write@30+header scan copytruncate look pause write+header delete_live"),
+    "what is in a deleted file now, where another one stands by then": (
+        "write@30+header restart pause copytruncate look pause write+header delete_live write@30"
+    ),
+    "what came in between beside a rotated file that is not read yet": (
+        "write rename write truncate restart stop write+header compress copytruncate_late+late compress@0"
+    ),
+    "what came in between on the inode of a rotated file": (
+        "write rename killed@5 write truncate start write+header compress copytruncate_late+late write"
+    ),
+    "a copy that is seen before anything is in it": "write look read truncate write copytruncate_slow",
     "a file on the inode of a restarted one": "write restart copytruncate stop delete_live start write read restart restart",
 }
 VALUES = {"write": {"count": 1}, "copytruncate_late": {"count": 1}, "compress": {"index": 1}, "read": {"turns": 5}, "killed": {"writes": 1}}
-FLAGS = {"write": ("header", "partial"), "rename": ("create",), "copytruncate_late": ("seen",)}
+FLAGS = {"write": ("header", "partial"), "copytruncate_slow": ("half",), "rename": ("create",), "copytruncate_late": ("seen",)}
 
 
 @pytest.mark.parametrize("machine", [FileLife, FileLifeOfAllNames])

@@ -109,7 +109,7 @@ class Inspection:
     def as_it_is(self, generation: Generation) -> Generation | None:
         """What an open file holds now: what it held before is found first, where it was copied away, before what came after it. None when
         nothing of it is to be read."""
-        if not generation.unchanged():
+        if not generation.unchanged() or (generation.is_shorter and self._succession.is_copied_away(generation)):
             return self.truncated(generation)
         if generation.may_have_held_other:
             self.came_before(generation)

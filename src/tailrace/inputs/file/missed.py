@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tailrace.inputs.file.beside import LOOKS, Beside, Known, file_at
@@ -21,9 +21,11 @@ MISSED_NS = 1_000_000
 class Missed:
     """Searches for one `input_file`."""
 
-    def __init__(self, table: Registry, beside: Beside) -> None:
+    def __init__(self, table: Registry, beside: Beside, verify: Callable[[str], None]) -> None:
+        """`verify` looks at the known rotated files beside a path that have changed: something else may have got the inode of one."""
         self._table = table
         self._beside = beside
+        self._verify = verify
 
     def take(self, path: str, born: int, modified: int, standing: Generation | None) -> None:
         """What stood at `path` and was rotated away before it was seen there: it lies beside it now, is neither known nor a copy of what
@@ -70,13 +72,11 @@ class Missed:
         generation.blank_at = 0
         if not blank_at or _unchanged_since(Path(generation.path).parent, generation.opened):
             return False
+        self._verify(generation.path)
         times = blank_at, generation.written_at
         rotated = [one for one in rotated_from(generation.path) if times[0] <= one.modified <= times[1]]
         earlier = {one.file: None for one in itertools.takewhile(lambda one: one.file != generation.file, rotated)}
         waiting = [one for one in map(self._table.generations.get, earlier) if one is not None and _may_come_before(one, generation)]
-        if waiting:
-            self._wait_for(waiting, generation)
-            return True
         chain = self.unknown(
             [one for one in self._beside.candidates(generation.path, times[0]) if one.size and one.file in earlier],
             generation.path,
@@ -87,9 +87,12 @@ class Missed:
         )
         generation.look_into()
         generation.blank_at = 0
-        if chain:
+        if waiting:
+            turns = [*earlier]
+            self._wait_for(sorted([*waiting, *chain], key=lambda one: turns.index(one.file)), generation)
+        elif chain:
             self._line_up(generation, [*chain, generation])
-        return bool(chain)
+        return bool(waiting or chain)
 
     def of_blank(self, generation: Generation, position: Position, known: Known) -> list[Generation]:
         """What was in a file that had been empty, before what was seen in it then, up to `position`, and truncated away unread."""
@@ -120,7 +123,8 @@ class Missed:
         for candidate in candidates:
             if candidate.file in self._table.generations or (content := self._beside.open(candidate, unknown=True)) is None:
                 continue
-            if self._table.is_known_copy(content) or not _came_between(content, candidate, born, modified, until):
+            is_empty = not content.reaches(1)  # it may be a copy in the making: what it is shows when something is in it
+            if is_empty or self._table.is_known_copy(content) or not _came_between(content, candidate, born, modified, until):
                 content.close()
             elif self._beside.is_awaited(content, path):
                 content.close()  # who goes on in it comes soon

@@ -25,7 +25,7 @@ class Succession:
         self._table = table
         self._context = table.context
         self._beside = Beside(table)
-        self.missed = Missed(table, self._beside)
+        self.missed = Missed(table, self._beside, self.verify_rotated)
 
     # --- truncated --------------------------------------------------------------------------------------------------------------
     def truncated(self, generation: Generation, position: Position, size: int) -> Generation | None:
