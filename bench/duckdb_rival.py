@@ -13,8 +13,8 @@ import duckdb
 DELIMITERS = r"[,\s'\";=()\[\]{}?@&<>/:]"
 NUMBERS = {"status"}
 SQL = {
-    "top 10 of 50 hosts": "SELECT host, count(*) AS hits FROM found GROUP BY host ORDER BY hits DESC LIMIT 10",
-    "top 10 of 4.6 M uris": "SELECT uri, count(*) AS hits FROM found GROUP BY uri ORDER BY hits DESC LIMIT 10",
+    "top 10 of hosts": "SELECT host, count(*) AS hits FROM found GROUP BY host ORDER BY hits DESC LIMIT 10",
+    "top 10 of uris": "SELECT uri, count(*) AS hits FROM found GROUP BY uri ORDER BY hits DESC LIMIT 10",
     "p99 per minute": "SELECT ms // 60000 AS minute, approx_quantile(CAST(request_time AS DOUBLE), 0.99) FROM found GROUP BY minute",
 }
 

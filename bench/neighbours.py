@@ -3,10 +3,10 @@
     python bench/neighbours.py [--mb 200] [--seconds 30] [--heavy 2] [--ingest 5]
 
 A server of its own, on a home that is thrown away, gets `--mb` MB of nginx log in a logstore with full text and an index on each field, in
-two projects' names. Light queries (a rare word, a count of one status, the newest 100) are timed in quiet; then again while `--heavy` clients
-of the *other* project group the whole logstore by its most varied field without a pause, and `--ingest` MB of log file are written per
-second. Printed: how long the light ones take, how many times longer that is, and how long until a write is acknowledged (p99) and an event
-can be found (p50, p99).
+two projects' names. Light queries (a rare word, a count of one status, the newest 100) are timed in quiet; then while `--heavy` clients of
+the *other* project group the whole logstore by its most varied field without a pause; while `--ingest` MB of log file are written per second;
+and beside both. Printed: how long the light ones take, how many times longer heavy ones make them, without writing and with it, and how long
+until a write is acknowledged (p99) and an event can be found (p50, p99) beside both.
 """
 
 import argparse
@@ -124,20 +124,16 @@ def measure(options: argparse.Namespace, load: Load) -> dict[str, Any]:
         both = Neighbours(server, load, options.ingest)
         both.fill()
         both.light(3)
-        quiet = both.light(20)
-        found: dict[str, list[float]] = {name: [] for name in LIGHT}
-        with Repeated(both.heavy, options.heavy) as heavy, Repeated(both.write, 1) as writing, Repeated(both.probe, 1) as probing:
-            time.sleep(SETTLE_SECS)
-            until = time.monotonic() + options.seconds
-            while time.monotonic() < until:
-                for name, times in both.light(1).items():
-                    found[name] += times
-    rows = [
-        {"query": name, "quiet_ms": statistics.median(quiet[name]), "beside_ms": statistics.median(found[name]), "rounds": len(found[name])}
-        for name in LIGHT
-    ]
+        found = {"quiet": both.light(20)}
+        with Repeated(both.heavy, options.heavy) as heavy:
+            found["heavy"] = during(both, options.seconds)
+        server.wait_until_quiet()
+        with Repeated(both.write, 1), Repeated(both.probe, 1):
+            found["writing"] = during(both, options.seconds)
+        with Repeated(both.heavy, options.heavy), Repeated(both.write, 1) as writing, Repeated(both.probe, 1) as probing:
+            found["both"] = during(both, options.seconds)
     return {
-        "rows": rows,
+        "rows": [{"query": name, **{f"{when}_ms": statistics.median(times[name]) for when, times in found.items()}} for name in LIGHT],
         "heavy_secs": statistics.median(heavy.secs or [0.0]),
         "found_p50_secs": statistics.median(probing.secs),
         "found_p99_secs": sorted(probing.secs)[int(len(probing.secs) * 0.99)],
@@ -147,20 +143,33 @@ def measure(options: argparse.Namespace, load: Load) -> dict[str, Any]:
     }
 
 
+def during(both: Neighbours, seconds: float) -> dict[str, list[float]]:
+    """Milliseconds of the light queries, beside what goes on."""
+    found: dict[str, list[float]] = {name: [] for name in LIGHT}
+    time.sleep(SETTLE_SECS)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for name, times in both.light(1).items():
+            found[name] += times
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mb", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--heavy", type=int, default=2)
     parser.add_argument("--ingest", type=float, default=5.0)
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "tailrace-bench")
     options = parser.parse_args()
     result = measure(options, prepare("nginx", data_file("nginx", options.mb, options.data)))
     for row in result["rows"]:
-        times = row["beside_ms"] / row["quiet_ms"]
+        heavy, both = row["heavy_ms"] / row["quiet_ms"], row["both_ms"] / row["writing_ms"]
         print(
-            f"{row['query']:12} {row['quiet_ms']:8.1f} ms in quiet, {row['beside_ms']:8.1f} ms beside heavy ones and writing: {times:.1f} times"
+            f"{row['query']:12} {row['quiet_ms']:8.1f} ms in quiet, {row['heavy_ms']:8.1f} ms beside heavy ones: {heavy:.1f} times;",
+            end=" ",
         )
+        print(f"{row['writing_ms']:8.1f} ms beside writing, {row['both_ms']:8.1f} ms beside both: {both:.1f} times")
     print(f"heavy query {result['heavy_secs']:.1f} s; writes acknowledged after {result['acknowledged_p99_secs']:.2f} s (p99),", end=" ")
     print(f"{result['probes']} found after {result['found_p50_secs']:.2f} s (p50), {result['found_p99_secs']:.2f} s (p99);", end=" ")
     print(f"load {result['load']:.1f}")

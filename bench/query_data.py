@@ -34,11 +34,12 @@ NUMBERS = {"status": "long", "request_time": "double"}
 IDS = ("request_id", "trace_id")
 
 # Fields as expressions over `n`, the event's number; `?` is the run's seed. Ids are of random hex digits: the worst case for an index.
+ITEM = "cityHash64(n, ?) % 8000000"
 NGINX_FIELDS = {
     "host": "concat('host-', toString((n + ?) % 50))",
     "status": "toString([200, 200, 200, 304, 404, 500, 502, 200, 200, 301][1 + (n * 7 + ?) % 10])",
     "request_time": "toString(((n * 7919 + ?) % 1000) / 1000)",
-    "uri": "concat('/api/v', toString(n % 9), '/items/', toString(cityHash64(n, ?) % 4600000), '?page=', toString(n % 17))",
+    "uri": f"concat('/api/v', toString({ITEM} % 9), '/items/', toString({ITEM}), '?page=', toString({ITEM} % 17))",
     "method": "['GET', 'GET', 'GET', 'POST'][1 + n % 4]",
     "remote_addr": "concat('10.', toString(n % 200), '.', toString(intDiv(n, 200) % 250), '.', toString(n % 97))",
     "request_id": "lower(hex(MD5(concat('request-', toString(?), '-', toString(n)))))",
@@ -165,6 +166,26 @@ class Filling:
             f"INSERT INTO FUNCTION file('{path}', 'Parquet') SELECT toUnixTimestamp64Milli(time) AS ms, source, {columns}"
             f" FROM {self._tables[name]} ORDER BY time"
         )
+
+
+async def rooms(home: Path) -> dict[str, dict[str, int]]:
+    """By logstore, the bytes that each column and each index takes on disk, the largest first. The server is down meanwhile."""
+    engine = Engine(home / "server" / "engine")
+    await engine.open()
+    try:
+        return {name: await _rooms_of(engine, table) for name, table in tables(home).items()}
+    finally:
+        await engine.close()
+
+
+async def _rooms_of(engine: Engine, table: str) -> dict[str, int]:
+    found = await engine.execute(
+        "SELECT column, sum(column_bytes_on_disk) FROM system.parts_columns WHERE active AND table = {table:String} GROUP BY column"
+        " UNION ALL SELECT concat(name, ' (', type, ')'), data_compressed_bytes FROM system.data_skipping_indices WHERE table = {table:String}"
+        " ORDER BY 2 DESC",
+        {"table": table},
+    )
+    return {str(name): int(str(size)) for name, size in found.rows}
 
 
 def tables(home: Path) -> dict[str, str]:

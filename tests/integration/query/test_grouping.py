@@ -14,6 +14,8 @@ LOGS = [
     Log({"n": "16"}, topic="some"),
     Log({"s": "b", "n": "32"}),
 ]
+ASKED = 1
+"""Number of answers, beside events, that the engine reads: how many events lack a field."""
 BY_S = [("", "4"), ("a", "3"), ("b", "32"), ("null", "24")]
 
 
@@ -79,4 +81,15 @@ def test_totals_and_sets_of_groups_stay_as_they_are(logs: FilledLogstore) -> Non
 
 def test_every_event_is_read_and_counted_once(logs: FilledLogstore) -> None:
     answer = logs.ask("* | select s, sum(n) from log group by s")
-    assert answer.read_rows == len(LOGS)
+    assert answer.read_rows == len(LOGS) + ASKED
+
+
+def test_names_of_fields_are_read_only_where_an_event_lacks_one(engine: EngineThread) -> None:
+    sql = "* | select s, count(*) as n from log group by s order by s"
+    all_have_it = engine.logstore([Log({"s": str(n % 3), "t": "x" * 50}) for n in range(9)], line=LineIndex(TOKENS), fields=INDEX)
+    before = all_have_it.ask(sql)
+    assert [tuple(row.values()) for row in before.rows] == [("0", "3"), ("1", "3"), ("2", "3")]
+    all_have_it.add([Log({"t": "y"}), Log({"s": ""})])
+    after = all_have_it.ask(sql)
+    assert [tuple(row.values()) for row in after.rows] == [("", "1"), ("0", "3"), ("1", "3"), ("2", "3"), ("null", "1")]
+    assert after.read_bytes / after.read_rows > 1.2 * before.read_bytes / before.read_rows

@@ -276,7 +276,7 @@ def _readable(message: str, names: Mapping[str, str]) -> str:
     """Without the engine's frame around it, and with the user's names for ours."""
     text = re.sub(r"^.*?DB::Exception: ", "", message, flags=re.DOTALL)
     text = re.split(r"[:.]? (?:In scope|In query|while executing|Stack trace)|: While processing", text, maxsplit=1)[0]
-    text = re.sub(r"(?:\b\w+\.)?\bx(\d+)\b", lambda match: names.get(f"x{match[1]}", match[0]), text)
+    text = re.sub(r"(?:\b\w+\.)?\bx(\d+)(?:_known)?\b", lambda match: names.get(f"x{match[1]}", match[0]), text)
     return re.sub(r"\s*\([A-Z_]+\)\s*$", "", text).strip().rstrip(".")
 
 

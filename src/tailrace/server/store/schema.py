@@ -26,7 +26,7 @@ FOREVER_DAYS = 3650
 """SLS keeps logs of this many days or more for ever."""
 
 BASE_COLUMNS = (
-    ("time", "DateTime64(9, 'UTC')", "CODEC(Delta(8), Default)"),
+    ("time", "DateTime64(9, 'UTC')", "CODEC(Delta(8), LZ4)"),
     ("recv", "DateTime64(3, 'UTC')", "CODEC(Delta(8), Default)"),
     ("shard", "UInt16", "CODEC(Default)"),
     ("seq", "UInt64", "CODEC(DoubleDelta, Default)"),
@@ -44,6 +44,7 @@ BASE_COLUMNS = (
     ("fields", "Map(LowCardinality(String), String)", "CODEC(Default)"),
 )
 """The codec `Default` is the engine's choice by size: LZ4 for what was just inserted, ZSTD for what a merge wrote (docs/adr/0004).
+What every query reads, and columns of fields, which are read in millions of rows, stay LZ4 (docs/adr/0037).
 
 `seq` numbers the rows of a shard, `group_cursor` its log groups, both from 0 without holes; `pack_index` is the row's place in its
 group. `stream`, `pack_seq`, `pack_part` are the pack id (0 without one). `agent` and `epoch` are empty where the writer was no agent."""
@@ -226,7 +227,7 @@ def _has_text_index(index: FieldIndex) -> bool:
 
 def _field_column(index: FieldIndex) -> str:
     kind, expression = _COLUMN_TYPES[index.type]
-    return f"{index.column} {kind} MATERIALIZED {expression.format(value=_value(index))} CODEC(Default)"
+    return f"{index.column} {kind} MATERIALIZED {expression.format(value=_value(index))} CODEC(LZ4)"
 
 
 def _value(index: FieldIndex) -> str:

@@ -1,5 +1,7 @@
 """What SQL may do, what it becomes, and how refusals read."""
 
+import re
+
 import pytest
 import sqlglot
 from hypothesis import given, settings
@@ -187,6 +189,8 @@ def test_a_syntax_error_says_where():
         compiled("select status as\na where b b")
 
 
+ASKED = re.compile(r"\(SELECT count\(\) FROM ls_7 WHERE c\d+ = ''\) > 0 AND ")
+"""What is asked of the logstore's own metadata beside its rows; nobody can write it, because no such name can be resolved."""
 PIECES = st.sampled_from([
     "select", "with", "from", "where", "group by", "order by", "having", "limit 5", "union", "join", "on", "as", "(", ")", ",", "*",
     "log", "ls_7", "ls_8", "system.tables", "status", "uri", "c1", "fields", "t", "x", "x3", "__logs0", "'a'", "'\\'", '"b"', "1", "=",
@@ -202,12 +206,13 @@ def test_whatever_is_typed_only_the_virtual_table_is_read(sql: str):
         statement, _ = compiled(sql)
     except ApiError:
         return
-    made = sqlglot.parse(statement.text.replace("{t:Int64}", "0").replace("{", "'").replace(":String}", "'"), dialect=Presto)
+    text = ASKED.sub("", statement.text)
+    made = sqlglot.parse(text.replace("{t:Int64}", "0").replace("{", "'").replace(":String}", "'"), dialect=Presto)
     assert len(made) == 1
     assert isinstance(made[0], exp.Query)
     ctes = {cte.alias for cte in made[0].find_all(exp.CTE)}
     assert {table.name for table in made[0].find_all(exp.Table)} <= ctes | {"ls_7"}
-    assert statement.text.count("ls_7") <= 1 + sql.count("ls_7")
+    assert text.count("ls_7") <= 1 + sql.count("ls_7")
     ours = {"has", "mapkeys", "if", "tointeger", "toint64", "tounixtimestamp", "intdivornull", "formatdatetime"}
     ours |= {call.lower() for function in FUNCTIONS.values() for template in function.becomes for call in calls(template)}
     assert {call.name.lower() for call in made[0].find_all(exp.Anonymous)} <= set(FUNCTIONS) | ours

@@ -228,7 +228,7 @@ class Predicates:
         if container == "fields" and key not in self._fields:
             self.binder.unindexed[key] = None
         value = self._field(name) if container == "fields" else f"tags[{self.binder.bind(name)}]"
-        return f"(has(mapKeys({container}), {self.binder.bind(name)}) AND {value} = '')"
+        return f"(has({container}.keys, {self.binder.bind(name)}) AND {value} = '')"
 
     def _json_part(self, key: str) -> "_JsonPart | None":
         """Where `key` is `field.a.b` and `field` is indexed as JSON; the field with the longest name counts."""
@@ -257,13 +257,13 @@ class Predicates:
         if key in ("__source__", "__topic__"):
             return f"{key.strip('_')} != ''"
         if key.startswith(TAG_PREFIX):
-            return f"has(mapKeys(tags), {self.binder.bind(key.removeprefix(TAG_PREFIX))})"
+            return f"has(tags.keys, {self.binder.bind(key.removeprefix(TAG_PREFIX))})"
         part = self._json_part(key)
         if part is not None:
             return part.there
         if index is None:
             self.binder.unindexed[key] = None
-        return f"has(mapKeys(fields), {self.binder.bind(key)})"
+        return f"has(fields.keys, {self.binder.bind(key)})"
 
     def _range(self, node: Range) -> str:
         index = self._fields.get(node.field)

@@ -35,7 +35,7 @@ def without_null(select: exp.Select, tables: Mapping[str, VirtualTable], binder:
     keys = [(key, column) for key in group.expressions if (column := _meant(key, select)) and table.may_be_missing(column.name)]
     missing = exp.Var(this=binder.bind(f"\x00missing {secrets.token_hex(8)}")) if keys else exp.Null()
     for key, column in keys:
-        known = function("ifNull", column, missing)
+        known = exp.column(exp.to_identifier(table.known(column.name, str(missing.name)), quoted=True), column.args["table"].copy())
         for clause in [*select.expressions, select.args.get("having"), select.args.get("order")]:
             for found in [each for each in (clause.find_all(exp.Column) if clause else ()) if each == column]:
                 found.replace(function("nullIf", known, missing))

@@ -20,6 +20,8 @@ _RESERVED = (
     ("__source__", Type.VARCHAR, "source"),
     ("__topic__", Type.VARCHAR, "topic"),
 )
+_MOST_ASKED = 8
+"""Text fields of one statement for which it is worth asking whether any event lacks them: each is a question to the engine's metadata."""
 _DATE = "formatDateTime(toTimeZone(time, timezone()), '%Y-%m-%d %H:%i:%S')"
 
 
@@ -59,6 +61,7 @@ class VirtualTable(Relation):
         self._sources: dict[str, str | FieldIndex] = {}
         self._unlisted = Relation([])
         self._used: dict[str, None] = {}
+        self._known: dict[str, str] = {}
         for name, kind, expression in _RESERVED:
             self.columns.append(self._column(name, kind, expression + (f" + {shift}" if name == "__time__" and shift else "")))
         for index in self._analysable():
@@ -79,9 +82,18 @@ class VirtualTable(Relation):
         source = self._sources.get(inner)
         return isinstance(source, FieldIndex) and source.type in ("text", "json")
 
+    def known(self, inner: str, missing: str) -> str:
+        """What a text column that `may_be_missing` is called where it is `missing`, a bound text, instead of NULL."""
+        self._known[inner] = missing
+        return f"{inner}_known"
+
     def definition(self, conditions: Sequence[str]) -> str:
         """The body of the CTE: only what the statement uses, and always under the conditions."""
         used = [f"{self._expression(self._sources[inner])} AS {inner}" for inner in self._used] or ["1 AS x"]
+        for inner, missing in self._known.items():
+            source = self._sources[inner]
+            assert isinstance(source, FieldIndex), inner
+            used.append(f"if({self._is_missing(source)}, {missing}, {source.column}) AS {inner}_known")
         return f"SELECT {', '.join(used)} FROM {table_name(self.table.logstore)} WHERE {' AND '.join(conditions)}"  # noqa: S608 - no user text
 
     def _analysable(self) -> list[FieldIndex]:
@@ -110,21 +122,30 @@ class VirtualTable(Relation):
         return Column(name, inner, kind)
 
     def _expression(self, source: "str | FieldIndex") -> str:
-        """A text column says '' for a field that is missing: SQL wants NULL.
-
-        `fields.keys` is the part of the map that has to be read for it; `mapKeys(fields)` would read all of the map.
-        """
+        """A text column says '' for a field that is missing: SQL wants NULL."""
         if isinstance(source, str):
             return source
         if source.type in ("long", "double"):
             return source.column
+        return f"if({self._is_missing(source)}, NULL, {source.column})"
+
+    def _is_missing(self, source: FieldIndex) -> str:
+        """Whether an event lacks a text field.
+
+        Where no event of the logstore has '' there, which the engine knows without reading any, all of it is a constant: names of fields
+        are not read (docs/adr/0037). `fields.keys` is the part of the map that has to be read else; `mapKeys(fields)` would read all of it.
+        """
         if source.parent:
             whole = next(index.column for index in self.table.fields if index.key == source.parent)
             path = ", ".join(self._binder.bind(name) for name in source.path)
-            return f"if({source.column} = '' AND JSONType({whole}, {path}) = 'Null', NULL, {source.column})"
-        container = "tags" if source.key.startswith(TAG_PREFIX) else "fields"
-        there = f"has({container}.keys, {self._binder.bind(source.key.removeprefix(TAG_PREFIX))})"
-        return f"if({source.column} = '' AND NOT {there}, NULL, {source.column})"
+            lacking = f"JSONType({whole}, {path}) = 'Null'"
+        else:
+            container = "tags" if source.key.startswith(TAG_PREFIX) else "fields"
+            lacking = f"NOT has({container}.keys, {self._binder.bind(source.key.removeprefix(TAG_PREFIX))})"
+        empty = f"{source.column} = ''"
+        asked = sum(1 for inner in self._used if self.may_be_missing(inner))
+        there_are = f"(SELECT count() FROM {table_name(self.table.logstore)} WHERE {empty}) > 0 AND "  # noqa: S608 - no user text
+        return f"{there_are if asked <= _MOST_ASKED else ''}{empty} AND {lacking}"
 
 
 def unresolved(kind: str, name: str, known: Sequence[str]) -> ApiError:
