@@ -59,8 +59,8 @@ IDLE_MERGE = "min_partition_age_to_force_merge_seconds"
 """A day to which nothing comes any more is merged to the end: what was left of its last hours is compressed well and found in one place."""
 _SETTINGS = (
     f"{IDLE_MERGE} = 21600",
-    # A hit of the text index is fetched with its neighbours: a quarter of them costs a quarter, and nothing else (docs/adr/0035).
-    "index_granularity = 2048",
+    # A hit of the text index is fetched with its neighbours, whose fields have to be unpacked (docs/adr/0035, 0037).
+    "index_granularity = 512",
     "ttl_only_drop_parts = 1",
     # A changed retention is noted per part: no event is read or written for it.
     "materialize_ttl_recalculate_only = 1",
