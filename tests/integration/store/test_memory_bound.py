@@ -26,7 +26,7 @@ async def test_a_query_that_wants_more_than_the_engine_has_is_told_the_setting(t
     await engine.open()
     try:
         greedy = EngineQuery("SELECT groupArray(number) FROM numbers(1000000000)", limits=Limits("analytics", memory=16 << 30))
-        with pytest.raises(TooLargeError, match=r"needs more than the 768\.00 MiB of memory of the storage engine.*raise `engine_memory_bytes`"):
+        with pytest.raises(TooLargeError, match=r"more than the 768\.00 MiB of memory.*raise `engine_memory_bytes`"):
             await Queries(engine).run(greedy)
         assert peak_memory(engine.pid) < BOUND + BESIDE
         assert (await engine.query(EngineQuery("SELECT 1"))).rows == [(1,)]
