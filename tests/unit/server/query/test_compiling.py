@@ -77,6 +77,8 @@ REFUSED = {
     "select default.log.status from log": "cannot be resolved",
     "select status from log a join log b on a.status = b.status": "column `status` is ambiguous: write `a.status` or `b.status`",
     "select 1 from log, log": "two tables are called `log`",
+    "select status from (select status from log) q join (select status from log) q using (status)": "two tables are called `q`",
+    "select x from log, unnest(array[1]) as log(x)": "two tables are called `log`",
     "select status settings max_threads = 1": "line 1",
     "select status format JSON": "line 1",
     "select status into outfile 'x'": "line 1",

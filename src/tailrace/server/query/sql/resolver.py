@@ -43,6 +43,12 @@ class _Scope:
     def source(self, name: str) -> tuple[str, Relation] | None:
         return next(((known, relation) for known, relation in self.sources.items() if known.lower() == name.lower()), None)
 
+    def add(self, name: str, relation: Relation) -> None:
+        """Raises ApiError(400, ParameterInvalid) where there is one of that name."""
+        if self.source(name):
+            raise refuse(f"two tables are called `{name}`: give one of them another alias")
+        self.sources[name] = relation
+
 
 class Resolver:
     """Works on one statement, in place."""
@@ -114,7 +120,7 @@ class Resolver:
             relation = self.query(node.this, scope.parent)
             if not node.alias:
                 node.set("alias", exp.TableAlias(this=_identifier(f"__q{len(scope.sources)}")))
-            scope.sources[node.alias] = _renamed(relation, node.args["alias"])
+            scope.add(node.alias, _renamed(relation, node.args["alias"]))
         elif isinstance(node, exp.Unnest):
             self._unnest(node, scope)
         else:
@@ -135,10 +141,8 @@ class Resolver:
             table = self._earlier.setdefault((table.inner_name, shift), table.earlier(shift)) if shift else table
             self.used[table.inner_name] = relation = table
             node.set("this", _identifier(table.inner_name))
-        if scope.source(alias):
-            raise refuse(f"two tables are called `{alias}`: give one of them another alias")
+        scope.add(alias, relation)
         node.set("alias", exp.TableAlias(this=_identifier(alias)))
-        scope.sources[alias] = relation
 
     def _unnest(self, node: exp.Unnest, scope: _Scope) -> None:
         for expression in list(node.expressions):
@@ -149,7 +153,7 @@ class Resolver:
         ordinality = node.args.get("offset")
         if isinstance(ordinality, exp.Identifier):
             columns.append(ordinality.name)
-        scope.sources[node.alias] = Relation([Column(name, name) for name in columns])
+        scope.add(node.alias, Relation([Column(name, name) for name in columns]))
 
     def _join(self, join: exp.Join, scope: _Scope) -> None:
         known = dict(scope.sources)
