@@ -48,6 +48,7 @@ from tailrace.server.fleet.waking import Waking
 from tailrace.server.ingest import Ingest
 from tailrace.server.listening import Listeners, run_file
 from tailrace.server.query.exports import Exports
+from tailrace.server.query.walking import Unfinished
 from tailrace.server.quota import Quotas
 from tailrace.server.reserve import Reserve
 from tailrace.server.retention import Retention
@@ -142,8 +143,7 @@ class _Server(uvicorn.Server):
 async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Services]:
     """The parts of a server on `settings.home`, opened in the order in which they need each other, closed in the other order."""
     settings.server_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    transactions = Transactions(open_metadata(settings), threads=settings.database_threads)
-    store = _store(settings)
+    transactions, store = Transactions(open_metadata(settings), threads=settings.database_threads), _store(settings)
     reserve, exports = Reserve(settings.server_directory / RESERVE), Exports(settings.server_directory / EXPORTS)
     catalog, passwords = Catalog(transactions, store, reserve.release, exports.forget), Passwords()
     ingest, backups = Ingest(store, settings), Backups(settings, store, catalog.held)
@@ -181,6 +181,7 @@ async def open_services(settings: Settings, tls_port: int) -> AsyncGenerator[Ser
             consumers=ConsumerGroups(transactions),
             documents=Documents(transactions, vault),
             exports=exports,
+            unfinished=Unfinished(),
             authority=authority,
             certificates=certificates,
             fleet=Fleet(roster, vault, authority, settings),

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tailrace.server.fleet.waking import Waking
     from tailrace.server.ingest import Ingest
     from tailrace.server.query.exports import Exports
+    from tailrace.server.query.walking import Unfinished
     from tailrace.server.quota import Quotas
     from tailrace.server.retention import Retention
     from tailrace.server.settings import Settings
@@ -74,6 +75,7 @@ class Services:
     consumers: "ConsumerGroups"
     documents: "Documents"
     exports: "Exports"
+    unfinished: "Unfinished"
     authority: "Authority"
     certificates: "Certificates"
     fleet: "Fleet"

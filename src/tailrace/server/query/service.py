@@ -17,6 +17,7 @@ from tailrace.server.query.sql.compiling import Visible, compile_sql
 from tailrace.server.query.sql.contract import Type
 from tailrace.server.query.sql.series import Series
 from tailrace.server.query.sql.values import as_sls, as_text
+from tailrace.server.query.walking import Unfinished, Walk
 from tailrace.server.query.window import ALL_TIME, NS, Window
 from tailrace.server.store.port import EngineQuery, Limits, Partial, Rows, Store, TableSpec
 from tailrace.server.store.schema import table_name
@@ -26,6 +27,8 @@ SCAN = Limits("scan", seconds=60.0, memory=1 << 30, rows=100_000)
 ANALYTICS = Limits("analytics", seconds=60.0, memory=2 << 30, rows=1_000_000, bytes=128 << 20)
 
 MAX_LINES = 100
+_IN_ONE = 0.75
+"""Part of its time in which a search may end in one look; the rest is for what it finds first (`walking`)."""
 _WITH_PACK_META = re.compile(r"\s*with_pack_meta\s*", re.IGNORECASE)
 # Engine errors that the statement is to blame for, by what they are about: all else is ours.
 _TIME_EXCEEDED, _TOO_MUCH_MEMORY, _TOO_LARGE, _CANCELLED, _TOO_MANY_ROWS = {159, 160}, {241}, {396}, {394}, {158}
@@ -83,11 +86,14 @@ class Arrivals:
 
 
 class Queries:
-    """Over one store; holds no state. `time_zone` is that of SQL's functions and literals, an IANA name; `allowance` is that of the project
-    that asks."""
+    """Over one store. `time_zone` is that of SQL's functions and literals, an IANA name; `allowance` is that of the project that asks;
+    `unfinished` is where searches stand that used up their time."""
 
-    def __init__(self, store: Store, time_zone: str = "UTC", allowance: Allowance = UNBOUNDED) -> None:
+    def __init__(
+        self, store: Store, time_zone: str = "UTC", allowance: Allowance = UNBOUNDED, unfinished: Unfinished | None = None
+    ) -> None:
         self._store = store
+        self._unfinished = unfinished or Unfinished()
         self._time_zone = time_zone
         self._allowance = allowance
 
@@ -107,21 +113,20 @@ class Queries:
             raise ApiError(400, "InvalidLine", f"`line` is {page.line}: it has to be from 0 to {MAX_LINES}")
         if page.offset < 0:
             raise ApiError(400, "InvalidOffset", f"`offset` is {page.offset}: it cannot be negative")
-        binder = Binder()
-        conditions = window.conditions(table, search, binder)
-        direction = " DESC" if page.reverse else ""
-        columns = f"{rows.EVENT}, {rows.PACK}" if pack_meta else rows.EVENT
-        text = (
-            f"SELECT {columns} FROM {table_name(table.logstore)} WHERE {' AND '.join(conditions)}"  # noqa: S608 - all user text is bound
-            f" ORDER BY time{direction}, shard{direction}, seq{direction}"
-            f" LIMIT {{count:UInt64}} OFFSET {binder.bind(page.offset, 'UInt64')}"
-        )
-
-        def first(count: int, limits: Limits) -> Awaitable[Rows]:
-            return self.run(EngineQuery(text, {**binder.parameters, "count": count}, limits=limits))
-
-        found, _ = await Portion(page.line, self._searching(binder, "rows and time")).ask(first)
-        return _answer(await asyncio.to_thread(_made_events, found.rows, pack_meta=pack_meta), found, binder, search)
+        asked = _Events(self, table, search, page.reverse, pack_meta)
+        binder = asked.binder(window)
+        limits = self.searching(binder, "rows and time")
+        key = (self._allowance.tenant, table, search, window, page, pack_meta)
+        walk, seconds = self._unfinished.take(key), limits.seconds
+        if walk is None:
+            whole = replace(limits, seconds=seconds * _IN_ONE)
+            found, _ = await asked.events_within(window, page.offset, page.line, whole)
+            if not found.partial or 0 < limits.read_rows <= found.read_rows:
+                return _answer(await asyncio.to_thread(_made_events, found.rows, pack_meta=pack_meta), found, binder, search)
+            walk, seconds = Walk(window, page.offset, page.line, page.reverse), seconds - whole.seconds
+        await walk.go_on(asked, seconds, limits.read_rows)
+        self._unfinished.keep(key, walk)
+        return _answer(await asyncio.to_thread(_made_events, walk.found.rows, pack_meta=pack_meta), walk.found, binder, search)
 
     async def analyse(
         self, table: TableSpec, name: str, search: str, sql: str, window: Window, *, others: Mapping[str, TableSpec] | None = None
@@ -167,11 +172,11 @@ class Queries:
             f"SELECT {histogram.number_of(window)} AS number, count() FROM {table_name(table.logstore)}"  # noqa: S608
             f" WHERE {' AND '.join(conditions)} GROUP BY number"
         )
-        found = await self.run(EngineQuery(text, binder.parameters, limits=self._searching(binder, "rows")))
+        found = await self.run(EngineQuery(text, binder.parameters, limits=self.searching(binder, "rows")))
         counts = [(int(str(number)), int(str(count))) for number, count in found.rows]
         return Counts(histogram.intervals(window, counts), found.partial, tuple(binder.unindexed))
 
-    def _searching(self, binder: Binder, partial: Partial) -> Limits:
+    def searching(self, binder: Binder, partial: Partial) -> Limits:
         """Searches that no index helps have handles of their own: others do not wait for them. Only events come out one by one: what counts
         or sorts has nothing to show before its end, and fails when its time is over."""
         return self.limits(SCAN if binder.scans else LIGHT, partial)
@@ -233,6 +238,50 @@ class Queries:
         except EngineError as error:
             alone = not any(use.running for uses in self._store.use().values() for use in uses.values())
             raise explain(error, query, names or {}, alone=alone) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Events:
+    """What a search finds, one event after the other (`walking.Question`)."""
+
+    queries: Queries
+    table: TableSpec
+    search: str
+    reverse: bool
+    pack_meta: bool
+
+    def binder(self, window: Window) -> Binder:
+        """What the search makes use of."""
+        binder = Binder()
+        window.conditions(self.table, self.search, binder)
+        return binder
+
+    async def count(self, window: Window, seconds: float) -> Rows:
+        binder = Binder()
+        conditions = window.conditions(self.table, self.search, binder)
+        text = f"SELECT count() FROM {table_name(self.table.logstore)} WHERE {' AND '.join(conditions)}"  # noqa: S608 - all user text is bound
+        limits = replace(self.queries.searching(binder, "rows and time"), seconds=seconds)
+        return await self.queries.run(EngineQuery(text, binder.parameters, limits=limits))
+
+    async def events(self, window: Window, offset: int, line: int, seconds: float) -> tuple[Rows, int]:
+        limits = self.queries.searching(self.binder(window), "rows and time")
+        return await self.events_within(window, offset, line, replace(limits, seconds=seconds))
+
+    async def events_within(self, window: Window, offset: int, line: int, limits: Limits) -> tuple[Rows, int]:
+        binder = Binder()
+        conditions = window.conditions(self.table, self.search, binder)
+        direction = " DESC" if self.reverse else ""
+        columns = f"{rows.EVENT}, {rows.PACK}" if self.pack_meta else rows.EVENT
+        text = (
+            f"SELECT {columns} FROM {table_name(self.table.logstore)} WHERE {' AND '.join(conditions)}"  # noqa: S608 - all user text is bound
+            f" ORDER BY time{direction}, shard{direction}, seq{direction}"
+            f" LIMIT {{count:UInt64}} OFFSET {binder.bind(offset, 'UInt64')}"
+        )
+
+        def first(count: int, limits: Limits) -> Awaitable[Rows]:
+            return self.queries.run(EngineQuery(text, {**binder.parameters, "count": count}, limits=limits))
+
+        return await Portion(line, limits).ask(first)
 
 
 def _visible(table: TableSpec, window: Window, search: str, binder: Binder) -> Visible:

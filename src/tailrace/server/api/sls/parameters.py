@@ -34,7 +34,7 @@ def page_of(parameters: Mapping[str, Any]) -> Page:
 def queries_of(call: Call, parameters: Mapping[str, Any] | None = None) -> Queries:
     """Of the call's project, in the time zone that the parameters ask for."""
     project = call.require_project()
-    return Queries(call.store, time_zone_of(call, parameters or {}), allowance_of(project, call.settings))
+    return Queries(call.store, time_zone_of(call, parameters or {}), allowance_of(project, call.settings), call.services.unfinished)
 
 
 def time_zone_of(call: Call, parameters: Mapping[str, Any]) -> str:

@@ -44,7 +44,7 @@ class Place:
     def queries(self) -> Queries:
         settings = self.server.settings
         zone = str(self.project.options.get("timeZone") or settings.time_zone)
-        return Queries(self.server.store, zone, allowance_of(self.project, settings))
+        return Queries(self.server.store, zone, allowance_of(self.project, settings), self.server.unfinished)
 
 
 def readable(project: str, logstore: str, caller: Caller, caller_by_now: CallerByNow, server: Server) -> Place:

@@ -27,10 +27,12 @@ _NUMBERS = frozenset({Type.BIGINT, Type.DOUBLE})
 
 
 def arithmetic(left: Type, right: Type) -> Type:
-    """Of `left + right` and its like."""
+    """Of `left + right` and its like. Beside a fraction all is one, NULL too."""
     kinds = {left, right}
-    if kinds <= _NUMBERS:
-        return Type.DOUBLE if Type.DOUBLE in kinds else Type.BIGINT
+    if Type.DOUBLE in kinds:
+        return Type.DOUBLE
+    if kinds == {Type.BIGINT}:
+        return Type.BIGINT
     return next((kind for kind in (Type.TIMESTAMP, Type.DATE) if kind in kinds), Type.UNKNOWN)
 
 
@@ -55,7 +57,7 @@ def _quotient(node: exp.Expr, left: exp.Expr, right: exp.Expr) -> None:
     elif kinds <= {Type.BIGINT, Type.UNKNOWN}:
         become(node, filled(_QUOTIENT, [left, right]), Type.UNKNOWN)
     else:
-        set_type(node, Type.DOUBLE if Type.DOUBLE in kinds else kind)
+        set_type(node, kind)
 
 
 def _remainder(node: exp.Expr, left: exp.Expr, right: exp.Expr) -> None:
