@@ -129,3 +129,11 @@ def test_kept_for_ever_means_no_ttl() -> None:
     first, second = changing.widen(replace(SPEC, ttl_days=3650), held(SPEC))
     assert first.startswith("ALTER TABLE ls_5 MODIFY TTL")
     assert changes(second)[-1] == "REMOVE TTL SETTINGS alter_sync = 0"
+
+
+def test_what_is_read_in_millions_of_rows_is_not_packed_tightly() -> None:
+    """Reading it is most of what a query over everything does; what is looked at event by event is packed as well as can be."""
+    columns = dict(re.findall(r"^  (\w+) .*(CODEC\(.*\)),?$", schema.create_statement(SPEC), re.MULTILINE))
+    assert columns["time"] == "CODEC(Delta(8), LZ4)"
+    assert columns["c1"] == columns["c2"] == "CODEC(LZ4)"
+    assert columns["fields"] == columns["tags"] == "CODEC(Default)"

@@ -35,9 +35,9 @@ def intervals(window: Window, counts: Sequence[tuple[int, int]]) -> list[Interva
 
 
 def number_of(window: Window) -> str:
-    """The engine's expression for the number of the interval that a row is in."""
+    """The engine's expression for the number of the interval that a row is in: a byte, because those are counted fastest."""
     start, _ = _seconds(window)
-    return f"intDiv(toInt64(toUnixTimestamp(time)) - {start}, {width(window)})"
+    return f"toUInt8(intDiv(toUnixTimestamp64Nano(time) - {start * NS}, {width(window) * NS}))"
 
 
 def _seconds(window: Window) -> tuple[int, int]:

@@ -17,6 +17,8 @@ PRIORITIES: dict[frames.Rank, int] = {"aside": 0, "short": 1, "long": 2}
 """To the engine the least but 0 is the first, and 0 takes no part."""
 PAUSE_MS = 100
 """For so long at most a query that others go before waits at each block that it reads: it goes on, though slowly, whatever they do."""
+LOCAL_GROUPS = 4096
+"""So many groups each thread counts by itself, within its core's cache; more of them are counted together (docs/adr/0037)."""
 NICE, MERGE_NICE = 19, 10
 """Of threads that work for long queries, and that merge: what comes in and what is short has the processor. The engine gives them only
 where it has CAP_SYS_NICE, since it takes them back afterwards; without it there are the pauses."""
@@ -87,7 +89,7 @@ def query_settings(request: frames.Query) -> list[str]:
         f" max_memory_usage = {request.memory}, max_bytes_before_external_group_by = {request.memory // 2},"
         f" max_bytes_before_external_sort = {request.memory // 2}, max_result_rows = {request.rows}, max_result_bytes = {request.bytes},"
         " result_overflow_mode = 'throw',"
-        f" log_comment = '{literal(request.query_id)}', session_timezone = '{literal(request.time_zone)}',"
+        f" adaptive_aggregator_freeze_threshold = {LOCAL_GROUPS}, log_comment = '{literal(request.query_id)}', session_timezone = '{literal(request.time_zone)}',"
         " output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 1, enable_trino_dialect = 1"
     )
     # How many values are '' is asked of each part's metadata, not of the lengths of all (`VirtualTable`, docs/adr/0037).
