@@ -89,7 +89,8 @@ def query_settings(request: frames.Query) -> list[str]:
         f" max_memory_usage = {request.memory}, max_bytes_before_external_group_by = {request.memory // 2},"
         f" max_bytes_before_external_sort = {request.memory // 2}, max_result_rows = {request.rows}, max_result_bytes = {request.bytes},"
         " result_overflow_mode = 'throw',"
-        f" adaptive_aggregator_freeze_threshold = {LOCAL_GROUPS}, log_comment = '{literal(request.query_id)}', session_timezone = '{literal(request.time_zone)}',"
+        f" adaptive_aggregator_freeze_threshold = {LOCAL_GROUPS},"
+        f" log_comment = '{literal(request.query_id)}', session_timezone = '{literal(request.time_zone)}',"
         " output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 1, enable_trino_dialect = 1"
     )
     # How many values are '' is asked of each part's metadata, not of the lengths of all (`VirtualTable`, docs/adr/0037).
