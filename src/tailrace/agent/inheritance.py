@@ -23,7 +23,7 @@ from tailrace.agent.lanes.lane import Lane, Surroundings
 from tailrace.agent.lanes.orphans import FormerConfigs, Orphans
 from tailrace.agent.lanes.reading_again import ReadingAgain
 from tailrace.agent.lanes.replay import Replay
-from tailrace.agent.lanes.streams import Entry
+from tailrace.agent.lanes.streams import Entry, names_of
 from tailrace.agent.spool import Spool
 from tailrace.pipeline.contract import Flusher
 
@@ -124,7 +124,7 @@ class Inheritance:
 
     def closed(self, lane: Lane) -> str:
         """Why it is not known what the spool has of a lane, or nothing."""
-        return self._spool.closed(_names(lane.target))
+        return self._spool.closed(names_of(lane.target.flusher))
 
     async def more_can_be_read(self) -> bool:
         """Waits until something of the spool can be read that could not be at the start; False at once when all of it could."""
@@ -137,9 +137,4 @@ class Inheritance:
 
     def _target_of(self, name: str) -> Target | None:
         """The one that has, or had, this name."""
-        return next((one for one in self._parts.targets.values() if name in _names(one)), None)
-
-
-def _names(target: Target) -> Sequence[str]:
-    """That a target has, and had."""
-    return [target.flusher.destination, *target.flusher.formerly]
+        return next((one for one in self._parts.targets.values() if name in names_of(one.flusher)), None)

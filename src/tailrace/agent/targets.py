@@ -14,7 +14,7 @@ from tailrace.agent.delivery.share import Share
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.identity.identity import AgentIdentity
 from tailrace.agent.lanes.lane import Surroundings
-from tailrace.agent.lanes.streams import Entry, Stream
+from tailrace.agent.lanes.streams import Entry, Stream, names_of
 from tailrace.agent.spool import Spool
 from tailrace.pipeline.contract import Flusher
 from tailrace.pipeline.model import ConfiguredPlugin
@@ -113,7 +113,7 @@ class Targets:
             return [at_work.flusher.destination]
         flusher: Flusher = plugin.build()
         flusher.start(self._identity)
-        return [flusher.destination, *flusher.formerly]
+        return names_of(flusher)
 
     def _ended(self, stream: Stream, forget: Callable[[], object]) -> None:
         """All of a stream is acknowledged, and nothing more comes."""

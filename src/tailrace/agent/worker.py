@@ -29,6 +29,7 @@ from tailrace.agent.identity.boot import begin
 from tailrace.agent.identity.identity import AgentIdentity
 from tailrace.agent.identity.keeper import KeyKeeper
 from tailrace.agent.identity.local import Target, join_local
+from tailrace.agent.identity.older import OlderHome
 from tailrace.agent.jobs.jobs import Jobs
 from tailrace.agent.jobs.local_event import LocalEvents
 from tailrace.agent.jobs.onetime import First, Runs
@@ -112,8 +113,7 @@ class Worker:
         """By a server, which may give it pipelines that run at any time."""
         self._unresolved: dict[str, str] = {}
         """Pipelines that lack something on this machine, and what."""
-        self._is_older = False
-        """The home is an older copy: the first session begins with a new epoch."""
+        self._older = OlderHome(home / "agent")
         self._stopped = False
         self._ran_before = False
         self._wanted: list[str] = []
@@ -148,10 +148,7 @@ class Worker:
                 sampling(overview, self._home, self._bounds.files.bound),
                 self._reporting(identity, facts),
             ):
-                end = End.FORKED
-                while end in AGAIN and not self._stopped:
-                    end = self._one_session(identity)
-                self._stopped = True  # who waits for another session waits no more
+                end = self._sessions(identity)
             return EXIT_CODES.get(end, 0)
         finally:
             lock.release()
@@ -201,10 +198,10 @@ class Worker:
 
     def _roll_back(self) -> None:
         """The home is an older copy. Returns when nothing is sent any more under the epoch that it has brought."""
-        if self._session is None:
-            self._is_older = True
-        else:
-            self._await(self._again(End.FORKED))
+        self._older.note()  # first: the session that serves the ask looks at it, however the one before it ends
+        asked = self._again(End.RELOADED)
+        if threading.current_thread() is not threading.main_thread():  # that one runs the sessions, and has not begun
+            self._await(asked)
 
     def _widened(self) -> None:
         """The agent may write to another project: what did not run for want of that may run now, and all else goes on."""
@@ -305,13 +302,24 @@ class Worker:
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
         self.stop()
 
+    def _sessions(self, identity: AgentIdentity) -> End:
+        """One after the other; how the last one ended."""
+        end = End.FORKED
+        try:
+            while end in AGAIN and not self._stopped:
+                end = self._one_session(identity)
+        finally:
+            self._stopped = True  # who waits for another session waits no more
+        return end
+
     def _one_session(self, identity: AgentIdentity) -> End:
         telemetry.doubt("pipeline", "target", but="CONFIG_UPDATE_ALARM")
         serving = self._asked_for
         opened = open_checkpoint(self._home / "agent", expected=self._ran_before)
-        if self._is_older:
+        if self._older.is_noted:
             opened.database.fork({row.target for row in opened.content.streams.values()})
-            opened.content, self._is_older = opened.database.load(), False
+            opened.content = opened.database.load()
+            self._older.forget()
         events = None if self._first else LocalEvents(self._home)
         pipelines = self._pipelines()
         runs = Runs(self._jobs, pipelines, self._platform, events=events, first=self._first)

@@ -18,9 +18,9 @@ class Fleet:
         self.boots = Boots(LIVE, lambda: self.now)
         self.agent = Agent("a", 1, public_key="p", machine_id="m")
 
-    def beat(self, boot: str, previous: str = "", machine: str = "m") -> Verdict:
+    def beat(self, boot: str, previous: str = "", machine: str = "m", *, knows_it_is_older: bool = False) -> Verdict:
         self.now += 10
-        verdict = self.boots.judge(self.agent, Boot(boot, frozenset(previous.split()), machine))
+        verdict = self.boots.judge(self.agent, Boot(boot, frozenset(previous.split()), machine, knows_it_is_older))
         if verdict in (Verdict.TAKES, Verdict.OUSTS):
             self.agent = replace(self.agent, boot_id=boot)
         return verdict
@@ -90,7 +90,7 @@ def test_on_the_machine_of_the_enrolment_who_was_turned_away_takes_over_from_one
     assert [fleet.beat("two"), fleet.beat("two"), fleet.beat("one")] == [Verdict.TAKES, Verdict.HOLDS, Verdict.OUSTS]
 
 
-def test_a_home_that_knows_nothing_of_the_holder_is_an_older_copy_until_another_start_follows(fleet: Fleet) -> None:
+def test_a_home_that_knows_nothing_of_the_holder_is_an_older_copy_until_it_has_noted_that(fleet: Fleet) -> None:
     fleet.beat("one")
     fleet.beat("two", "one")
     assert not fleet.boots.is_older("a")
@@ -98,6 +98,10 @@ def test_a_home_that_knows_nothing_of_the_holder_is_an_older_copy_until_another_
     assert [fleet.beat("again", "one"), fleet.beat("again", "one")] == [Verdict.TAKES, Verdict.HOLDS]
     assert fleet.boots.is_older("a")
     fleet.beat("next", "one again")
+    assert fleet.boots.is_older("a"), "the start that was told may have been killed by then"
+    fleet.beat("next", "one again", knows_it_is_older=True)
+    assert not fleet.boots.is_older("a")
+    fleet.beat("last", "next")
     assert not fleet.boots.is_older("a")
 
 

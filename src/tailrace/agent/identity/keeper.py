@@ -95,8 +95,8 @@ class KeyKeeper:
         self._widened = widened
         self._moved = moved
         self._rolled_back = rolled_back
-        self._has_renewed = False
-        """Whether this start has been told that its home is an older one."""
+        self._is_older, self._has_renewed = False, False
+        """Whether a server has said that the home is an older copy, and whether that has been acted on."""
         self._invitations = Invitations(home / "users")
         self._contacts: dict[str, _KeyServer] = {}
         self._busy = threading.Lock()
@@ -162,7 +162,17 @@ class KeyKeeper:
 
     # --- rounds -----------------------------------------------------------------------------------------------------------------
     def round(self) -> None:
-        """Ask every joined server once, after taking up invitations."""
+        """Ask every joined server once, after taking up invitations; and once more when the home turns out to be an older copy."""
+        follows = self._ask_all()
+        if self._is_older and not self._has_renewed:
+            self._rolled_back()  # not within `_busy`: it waits for the end of a session, which waits for whoever is joining a server
+            self._has_renewed = True
+            follows = self._foremost((follows, self._ask_all()))
+        if follows is not None:
+            follows()
+
+    def _ask_all(self) -> Callable[[], object] | None:
+        """What is to follow."""
         with self._busy:
             before = self._ways()
             joined = self._invitations.take(partial(join, self._identity, self._secret), lambda: self._identity.taken)
@@ -172,8 +182,7 @@ class KeyKeeper:
             then, self._then = self._then, None
             moved = self._have_moved(before)
         follows = self._moved if moved else self._widened if joined or any(wider) else None
-        if (then := self._foremost((then, follows))) is not None:
-            then()
+        return self._foremost((then, follows))
 
     def _foremost(self, wanted: Collection[Callable[[], object] | None]) -> Callable[[], object] | None:
         """The one that does what the others do, too."""
@@ -225,6 +234,8 @@ class KeyKeeper:
         except (KeyError, TypeError, ValueError, AttributeError):
             self._failed(server, contact, UnreachableError(f"the answer of `{contact.address}` is not that of a Tailrace server"))
             return False
+        if self._is_older and not self._has_renewed:
+            return False  # its keys are for the next epoch: it is asked again
         contact.answered_at, contact.trouble, contact.failures = time.time(), "", 0
         self._resolve(server)
         if self._identity.states.get(server.id):
@@ -235,13 +246,15 @@ class KeyKeeper:
     def _call(self, server: JoinedServer, contact: _KeyServer) -> dict[str, Any]:
         """The answer of the first address that answers, beginning with the one that did so last."""
         held = {one.project: one.key_id for one in self._identity.enrolments if one.server == server.id and one.has_key}
-        beat = {
+        beat: dict[str, Any] = {
             "boot_id": self._boot.id,
             "previous_boot_ids": list(self._boot.before),
             "machine_id": self._boot.machine_id,
             "host_name": self._boot.host_name,
             "held": held,
         }
+        if self._has_renewed:  # a server that says that a home is older understands this, an earlier one may not
+            beat["home_is_known_to_be_older"] = True
         context = self._context(server, contact)
         last: UnreachableError | None = None
         for address in sorted(server.addresses, key=lambda one: one != contact.address):
@@ -268,8 +281,8 @@ class KeyKeeper:
         if answer.get("home_is_older") and not self._has_renewed:
             message = "the home of this agent was restored from an older copy: it goes on where the server has its streams"
             telemetry.alarm("EXACTLY_ONCE_ALARM", message, address=server.addresses[0])
-            self._rolled_back()
-            self._has_renewed = True
+            self._is_older = True
+            return False
         identity = self._identity
         projects = {str(one["project"]): [str(name) for name in one["logstores"]] for one in answer["projects"]}
         keys = {str(one["project"]): one for one in answer["keys"]}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.target import Target
-from tailrace.agent.lanes.streams import StreamTable
+from tailrace.agent.lanes.streams import StreamTable, names_of
 from tailrace.agent.spool import Found, Kept, Ref, release
 
 
@@ -30,7 +30,7 @@ class Adoption:
 
         A range behind one that must be read again keeps its place: its lane takes both on (`Replay`).
         """
-        names = (target.flusher.destination, *target.flusher.formerly)
+        names = names_of(target.flusher)
         for key, (ref, kept) in self.left.copy().items():  # replays take theirs out, on their threads
             if kept.stream.target not in names:
                 continue

@@ -8,24 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from tailrace import telemetry
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.precedence import class_of
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.guard import Guard
-from tailrace.agent.lanes.age import AgeRule
+from tailrace.agent.lanes.route import Route
 from tailrace.agent.lanes.slots import PATIENCE_SECS, SMALL_BYTES, Slots, Stopwatch
-from tailrace.agent.lanes.streams import Entry, Stream, StreamTable
+from tailrace.agent.lanes.streams import Entry, Stream, StreamTable, names_of
 from tailrace.agent.status.tally import Tally
 from tailrace.agent.supervision import Supervision
 from tailrace.batch import EventBatch
 from tailrace.pipeline.contract import (
-    Aggregator,
-    Deciding,
-    Flusher,
-    Group,
     Identity,
     Input,
     KeepsLosses,
@@ -33,7 +28,6 @@ from tailrace.pipeline.contract import (
     Payload,
     Position,
     Processor,
-    ProcessorContext,
     Range,
     ReportsChanges,
     ReportsSources,
@@ -41,7 +35,7 @@ from tailrace.pipeline.contract import (
     StreamState,
     Turning,
 )
-from tailrace.pipeline.labels import Labels, Machine
+from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.model import PipelineConfig
 from tailrace.pipeline.platform import Platform
 from tailrace.pipeline.policy import ConfigPolicy
@@ -72,56 +66,6 @@ class Surroundings:
     slots: Slots
     guard: Guard
     supervision: Supervision = field(default_factory=Supervision)
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """How a range of one config becomes payloads: its version, its labels, the processors, the rule of age, the aggregator, the
-    flusher's encoding."""
-
-    version: str
-    labels: Labels
-    processors: Sequence[Processor]
-    deciding: Sequence[Deciding | None]
-    """Of each processor, whether it decides: asked once, for the question takes longer than many an answer."""
-    age: AgeRule
-    aggregator: Aggregator | None
-    encode: Callable[[EventBatch, Identity, Sequence[Group]], list[Payload]]
-
-    @classmethod
-    def of(cls, config: PipelineConfig, input_: Input, processors: Sequence[Processor], flusher: Flusher, machine: Machine) -> "Route":
-        options = config.global_options
-        encode = partial(flusher.encode, nanoseconds=True) if options.enable_timestamp_nanosecond else flusher.encode
-        aggregator = config.aggregators[0].build() if config.aggregators else None
-        labels, age = Labels(options, input_.config, machine), AgeRule.of(options)
-        deciding = [processor if isinstance(processor, Deciding) else None for processor in processors]
-        return cls(config.version, labels, processors, deciding, age, aggregator, encode)
-
-    def start(self, context: ProcessorContext) -> None:
-        """Load what its plugins need. Raises ConfigError."""
-        for processor in self.processors:
-            processor.start(context)
-        if self.aggregator is not None:
-            self.aggregator.start(context)
-
-    def process(self, batch: EventBatch, decided: Sequence[bytes]) -> tuple[bytes, ...]:
-        """Run the processors; what they decided. `decided` is what they decided about the same range before."""
-        decisions: list[bytes] = []
-        for processor, deciding in zip(self.processors, self.deciding, strict=True):
-            if deciding is None:
-                processor.process(batch)
-            elif len(decisions) < len(decided):
-                decisions.append(decided[len(decisions)])
-                deciding.repeat(batch, decisions[-1])
-            else:
-                decisions.append(deciding.decide(batch))
-        return tuple(decisions)
-
-    def payloads(self, batch: EventBatch, identity: Identity) -> list[Payload]:
-        """What is left of a batch, as log groups."""
-        if not len(batch):
-            return []
-        return self.encode(batch, identity, self.aggregator.group(batch) if self.aggregator else ())
 
 
 class Lane:
@@ -300,11 +244,12 @@ class Lane:
         with self._counting:
             if not self.failure and (taken := self._taken.get(stream)) is not None:
                 taken.left_at = position
+                self._around.streams.take_up(taken, names_of(self.target.flusher))
                 self._around.checkpoint.remember(taken.row, position, taken.next_sequence)
 
     def stored_end(self, key: str) -> StoredEnd | None:
-        table, flusher = self._around.streams, self.target.flusher
-        return table.ends_at(table.stream_id(name, self.input.key, key) for name in (flusher.destination, *flusher.formerly))
+        table = self._around.streams
+        return table.ends_at(table.stream_id(name, self.input.key, key) for name in names_of(self.target.flusher))
 
     def source_goes(self, stream: str, *, more_comes: bool = False) -> None:
         if taken := self._taken.get(stream):
@@ -424,6 +369,7 @@ class Lane:
             self.target.submit(entry, payloads, self.input.on_durable)
             if is_new:
                 stream.left_at = done.position
+                self._around.streams.take_up(stream, names_of(self.target.flusher))
         return True
 
     def _set_aside(self, stream: Stream, done: Range, batch: EventBatch) -> bool:

@@ -19,7 +19,7 @@ from tailrace.agent.lanes.adoption import Adoption
 from tailrace.agent.lanes.catching_up import CatchingUp
 from tailrace.agent.lanes.lane import Lane, Surroundings
 from tailrace.agent.lanes.replay import Replay
-from tailrace.agent.lanes.streams import Entry
+from tailrace.agent.lanes.streams import Entry, names_of
 from tailrace.agent.spool import Spool
 from tailrace.errors import ConfigError, TailraceError
 from tailrace.pipeline.contract import Flusher, FlusherContext
@@ -68,7 +68,7 @@ class FormerConfigs:
         for plugin in config.flushers:
             flusher: Flusher = plugin.build()
             flusher.start(self.context)
-            if target in (flusher.destination, *flusher.formerly):
+            if target in names_of(flusher):
                 return plugin
         return None
 
@@ -131,9 +131,7 @@ class Orphans:
     def _known(self) -> set[str]:
         """Names of all targets that are at work, or cannot be made."""
         flushers = [target.flusher for target in self._parts.targets.values()]
-        return {name for one in flushers for name in (one.destination, *one.formerly)} | {
-            target for target, _ in self._given_up.copy()
-        }  # threads add to it
+        return {name for one in flushers for name in names_of(one)} | {target for target, _ in self._given_up.copy()}  # threads add to it
 
     def _is_cared_for(self, key: Key) -> bool:
         """Whether a lane of a pipeline has these ranges, or will have them; or nobody may touch them now."""
@@ -145,7 +143,7 @@ class Orphans:
     async def _target(self, name: str, versions: Sequence[str], what: str) -> Target | None:
         """The target that has this name, at work; None, with an alarm, when it cannot be made."""
         for target in self._parts.targets.values():
-            if name in (target.flusher.destination, *target.flusher.formerly):
+            if name in names_of(target.flusher):
                 return target
         try:
             _, plugin = self._former.leading_to(name, versions)

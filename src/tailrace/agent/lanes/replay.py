@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 
 from tailrace import telemetry
 from tailrace.agent.lanes.inquiry import Inquiry
-from tailrace.agent.lanes.lane import Lane, Route
+from tailrace.agent.lanes.lane import Lane
+from tailrace.agent.lanes.route import Route
 from tailrace.agent.lanes.streams import Entry, Stream, StreamTable
 from tailrace.agent.spool import Found
 from tailrace.errors import ConfigError

@@ -17,7 +17,7 @@ from tailrace.agent.delivery.precedence import LAST
 from tailrace.agent.spool import Kept, Ref
 from tailrace.agent.status.tally import StreamTally
 from tailrace.batch import fingerprint
-from tailrace.pipeline.contract import Outcome, Position, Range, StreamState
+from tailrace.pipeline.contract import Flusher, Outcome, Position, Range, StreamState
 from tailrace.wire.identity import StoredEnd
 
 WINDOW: Final = 1024
@@ -256,6 +256,13 @@ class StreamTable:
         ends = [known[id_] for id_ in ids for known in (self.stored_ends, self.spooled_ends) if id_ in known]
         return max(ends, key=lambda one: one.end, default=None)
 
+    def take_up(self, stream: Stream, names: Iterable[str]) -> None:
+        """A stream that had to be asked about is read on: whoever reads it next goes on where its reader stood, not at what was said."""
+        for name in names if self.stored_ends or self.spooled_ends else ():
+            id_ = self.stream_id(name, stream.row.input, stream.row.key)
+            self.stored_ends.pop(id_, None)
+            self.spooled_ends.pop(id_, None)
+
     def open(self, owner: object, target: str, input_key: str, key: str, position: Position) -> Stream | None:
         """The stream of `key`, made when it is new, now read by `owner`; None when another one reads it."""
         with self._lock:
@@ -355,6 +362,11 @@ class StreamTable:
     def _state(self, stream: Stream) -> StreamState:
         row, following = stream.row, stream.left_at if stream.left_at is not None else stream.row.next
         return StreamState(row.id, row.key, row.committed, following, stream.next_sequence, list(self._prepared.get(row.id, ())))
+
+
+def names_of(flusher: Flusher) -> list[str]:
+    """Those that its destination has and had, the present one first."""
+    return [flusher.destination, *flusher.formerly]
 
 
 def _same(prepared: Range, kept: Range) -> bool:

@@ -10,11 +10,13 @@ from tailrace.server.db.records import Agent
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """One start of an agent: a random id, those of starts before it on the same home, and the machine it happened on."""
+    """One start of an agent: a random id, those of starts before it on the same home, and the machine it happened on. `knows_it_is_older`:
+    it has noted durably what `Boots.is_older` says."""
 
     id: str
     before: frozenset[str]
     machine_id: str
+    knows_it_is_older: bool = False
 
 
 class Verdict(enum.Enum):
@@ -36,6 +38,7 @@ class _Known:
     """Starts whose successor said so."""
     turned_away: set[str] = field(default_factory=set[str])
     is_older: bool = False
+    """What its holder has to be told; kept until one of its starts has noted it."""
 
 
 class Boots:
@@ -58,7 +61,9 @@ class Boots:
             if verdict is Verdict.OUSTS:
                 known.turned_away.add(agent.boot_id)
             if verdict is not Verdict.HOLDS:
-                known.is_older = bool(agent.boot_id) and agent.boot_id not in boot.before
+                goes_on = verdict is Verdict.TAKES and agent.boot_id in boot.before
+                known.is_older = known.is_older if goes_on else bool(agent.boot_id) and agent.boot_id not in boot.before
+            known.is_older = known.is_older and not boot.knows_it_is_older
             known.machine_id, known.seen_at = boot.machine_id, now
             known.turned_away.discard(boot.id)
         else:

@@ -1,5 +1,6 @@
 """What follows when an agent has joined something: the greatest of all that has changed, once."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tailrace.agent.identity.identity import AgentIdentity, Enrolment, JoinedSer
 from tailrace.agent.identity.keeper import KeyKeeper
 
 ADDRESS = "https://logs.example.org:9481"
+DEADLINE_SECS = 20.0
 
 
 def joining(identity: AgentIdentity, secret: Path, address: str, token: str, *, invitation: str = "") -> Enrolment:
@@ -63,9 +65,9 @@ def test_one_more_project_is_taken_on_beside_the_others(keeper: KeyKeeper, follo
     assert followed == ["widened"]
 
 
-def test_an_older_home_is_rolled_back_once_and_before_it_gets_keys(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, followed: list[str]
-) -> None:
+@pytest.fixture
+def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AgentIdentity:
+    """Of an agent whose server says that its home is an older one."""
     identity = AgentIdentity("a" * 32, [Enrolment(ADDRESS, "shop", [], "", "", server="one")])
     identity.servers = {"one": JoinedServer("one", [ADDRESS], [], "certificate", [], 1.0)}
     key = {"project": "shop", "key_id": "k", "key_secret": "s", "lives_secs": 60}
@@ -75,8 +77,35 @@ def test_an_older_home_is_rolled_back_once_and_before_it_gets_keys(
     monkeypatch.setattr(keepers, "own_context", lambda *_: None)
     for name in ("secret", "agent", "users"):
         (tmp_path / name).mkdir()
-    told = dict.fromkeys(("renamed", "widened", "moved"), list) | {"rolled_back": lambda: followed.append(identity.enrolments[0].key_id)}
-    keeper = KeyKeeper(identity, tmp_path, Boot("b" * 32, (), "m", "h"), **told)
+    return identity
+
+
+def test_an_older_home_is_rolled_back_once_and_before_it_gets_keys(tmp_path: Path, restored: AgentIdentity, followed: list[str]) -> None:
+    def rolled_back() -> None:
+        followed.append(f"{restored.enrolments[0].key_id}{restored.states['one']}")
+
+    restored.states = {"one": "revoked"}
+    told = dict.fromkeys(("renamed", "widened", "moved"), list) | {"rolled_back": rolled_back}
+    keeper = KeyKeeper(restored, tmp_path, Boot("b" * 32, (), "m", "h"), **told)
     keeper.round()
     keeper.round()
-    assert (followed, identity.enrolments[0].key_id) == ([""], "k")
+    assert (followed, restored.enrolments[0].key_id, restored.states) == (["revoked"], "k", {"one": ""})
+
+
+def test_a_server_can_be_joined_while_an_older_home_is_rolled_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restored: AgentIdentity
+) -> None:
+    """What is rolled back waits for the end of the session, and that for the thread which joins."""
+    monkeypatch.setattr(keepers, "join", joining)
+    joiner = threading.Thread(target=lambda: keeper.enrol(ADDRESS, "another:one"), daemon=True)
+    joined: list[bool] = []
+
+    def rolled_back() -> None:
+        joiner.start()
+        joiner.join(DEADLINE_SECS)
+        joined.append(not joiner.is_alive())
+
+    told = dict.fromkeys(("renamed", "widened", "moved"), list) | {"rolled_back": rolled_back}
+    keeper = KeyKeeper(restored, tmp_path, Boot("b" * 32, (), "m", "h"), **told)
+    keeper.round()
+    assert joined == [True]

@@ -23,6 +23,7 @@ from tailrace.batch import EventBatch
 from tailrace.errors import ConfigError
 from tailrace.pipeline.labels import Machine
 from tailrace.pipeline.loading import from_canonical, load_text
+from tailrace.wire.identity import StoredEnd
 from tests.unit.agent.delivery.test_delivery_spool import Bench, Gate
 
 PIPELINE = '{"inputs": [{"Type": "input_file", "FilePaths": ["/var/log/a.log"]}], "flushers": [{"Type": "flusher_stdout"}]}'
@@ -108,6 +109,20 @@ async def test_what_is_put_in_before_a_lane_is_left_is_where_its_successor_begin
     assert submit(before, before.open_stream("key", AT[0]))
     before.stop(time.monotonic())
     assert [state.next for state in after.streams] == [AT[1]]
+
+
+@pytest.mark.parametrize("moment", ["it has only been opened", "its place is remembered", "a range is put in"])
+async def test_who_follows_a_reader_that_went_on_at_a_stored_end_is_not_sent_back_there(bench, moment):
+    before, after = lane_of(bench), lane_of(bench)
+    stored = StoredEnd(5, 0, b"")
+    bench.table.stored_ends[bench.table.stream_id("gate", before.input.key, "key")] = stored
+    stream = before.open_stream("key", AT[0])
+    if moment == "its place is remembered":
+        before.remember(stream, AT[1])
+    if moment == "a range is put in":
+        assert submit(before, stream)
+    before.stop(time.monotonic())
+    assert after.stored_end("key") == (stored if moment == "it has only been opened" else None)
 
 
 async def test_what_a_lane_puts_in_can_be_read_again_by_its_config_at_once(bench):

@@ -5,6 +5,7 @@ import time
 from tailrace.agent.checkpoint import StreamRow
 from tailrace.agent.lanes.streams import Entry, StreamTable
 from tailrace.pipeline.contract import Range
+from tailrace.wire.identity import StoredEnd
 
 START = {"v": 1}
 
@@ -113,3 +114,18 @@ def test_of_a_stream_that_was_loaded_the_first_range_goes_alone_until_something_
         assert [stream.admits(entry) for entry in entries] == [True, stream.row.key == "new"]
         stream.is_proven = True
         assert all(stream.admits(entry) for entry in entries)
+
+
+def test_a_stored_end_holds_until_its_stream_is_read_on_whatever_name_it_came_under():
+    streams = table()
+    names = ["t", "formerly"]
+    ids = [streams.stream_id(name, "i", "k") for name in names]
+    stored, spooled = StoredEnd(900, 0, b""), StoredEnd(1000, 0, b"")
+    streams.stored_ends[streams.stream_id("formerly", "i", "k")] = stored
+    streams.spooled_ends[streams.stream_id("t", "i", "k")] = spooled
+    streams.stored_ends[streams.stream_id("t", "i", "another")] = stored
+    stream = streams.open(object(), "t", "i", "k", START)
+    assert streams.ends_at(ids) == spooled
+    streams.take_up(stream, names)
+    assert streams.ends_at(ids) is None
+    assert streams.ends_at([streams.stream_id("t", "i", "another")]) == stored

@@ -76,6 +76,9 @@ class Beat(BaseModel):
     machine_id: Opaque = ""
     host_name: HostName = ""
     held: dict[str, str] = Field(default_factory=dict, max_length=1000, description="Project → id of the key that the agent has for it.")
+    home_is_known_to_be_older: bool = Field(
+        default=False, description="The agent was told that its home is older, and will not forget it: its later starts need not be told."
+    )
 
 
 class DataKey(BaseModel):
@@ -155,7 +158,8 @@ async def keys(beat: Beat, request: Request, server: Server) -> Keys:
     """Give an agent that shows its certificate new keys for data, and whatever has changed."""
     der = _shown_certificate(request)
     peer = peer_certificate(der)
-    agent = await server.fleet.announce(peer, Boot(beat.boot_id, frozenset(beat.previous_boot_ids), beat.machine_id), beat.host_name)
+    boot = Boot(beat.boot_id, frozenset(beat.previous_boot_ids), beat.machine_id, beat.home_is_known_to_be_older)
+    agent = await server.fleet.announce(peer, boot, beat.host_name)
     issued = await server.fleet.keys(agent, beat.held)
     return Keys(
         **_facts(request, server),
