@@ -7,9 +7,9 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from tailrace import telemetry
-from tailrace.server.api import control
 from tailrace.server.api.answer import Answering, answer_crash
 from tailrace.server.api.call import Services
+from tailrace.server.api.control import Control
 from tailrace.server.api.sls.api import SlsApi
 from tailrace.server.api.v1.api import create_api
 from tailrace.server.auth.authenticate import Authenticator
@@ -23,7 +23,6 @@ def create_app(services: Services) -> ASGIApp:
             Route("/healthz", _healthz),
             Route("/readyz", _readyz),
             Route("/metrics", _metrics),
-            *control.routes(services),
             Mount("/api/v1", create_api(services, authenticator)),
             Mount("/", SlsApi(services, authenticator)),
         ],
@@ -31,7 +30,7 @@ def create_app(services: Services) -> ASGIApp:
     )
     app.state.services = services
     app.router.redirect_slashes = False
-    return Answering(app)
+    return Answering(Control(services, app))
 
 
 async def _healthz(_request: Request) -> Response:

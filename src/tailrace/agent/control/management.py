@@ -1,6 +1,6 @@
 """Lets the servers that the agent has joined manage it: a heartbeat every 10 s, at once when a server says that something changed.
 
-One thread per server. Its pause is a long call, `/agent/v1/wait`, which the server answers early when there is a reason for a beat.
+One thread per server. It has no pause of its own: a server holds a beat to which there is nothing to say (ADR 36).
 """
 
 import platform
@@ -40,7 +40,10 @@ MOST_BEATS: Final = 5
 SETTLE_SECS: Final = 60.0
 """How long a new version is watched closely; after that at each beat."""
 LOOK_SECS: Final = 0.1
-HEARTBEAT, FETCH, WAIT = "/Agent/Heartbeat", "/Agent/FetchConfig", "/agent/v1/wait"
+LEAST_PAUSE_SECS: Final = 1.0
+"""Between two beats to which there was nothing to say: a server may answer each at once, as any of another make does."""
+HEARTBEAT, FETCH = "/Agent/Heartbeat", "/Agent/FetchConfig"
+HELD: Final = f"{HEARTBEAT}?wait={BEAT_SECS:g}"
 PROTOBUF: Final = "application/x-protobuf"
 
 log = telemetry.logger("agent.management")
@@ -64,8 +67,8 @@ class _Contact:
     made_of: JoinedServer | None = None
     lines: list[Line] = field(default_factory=list[Line])
     """To each of its addresses, the best one first."""
-    state: str = ""
-    """What `wait` answered last."""
+    is_content: bool = False
+    """The server had nothing to say to the last beat: it may hold the next one."""
 
 
 class Management:
@@ -136,29 +139,33 @@ class Management:
             if server is None:
                 break
             try:
-                self._beat(server, contact)
+                began = time.monotonic()
+                self._beat(server, contact, HELD if contact.is_content else HEARTBEAT)
                 self._try_again()
                 self._watch_tried(server, contact)
-                target = f"{WAIT}?since={contact.state}&secs={BEAT_SECS:g}"
-                contact.state = self._call(server, contact, "GET", target, b"").decode("ascii", "replace")
+                pause = LEAST_PAUSE_SECS if contact.is_content else RETRY_SECS
+                self._over.wait(max(0.0, began + pause - time.monotonic()))
             except (TailraceError, OSError, WireError) as error:
                 contact.dialogue.lost()
+                contact.is_content = False
                 log.debug("no heartbeat", server=server_id, reason=str(error))  # the keeper of keys tells people
                 self._over.wait(RETRY_SECS)
         del self._contacts[server_id]
 
-    def _beat(self, server: JoinedServer, contact: _Contact) -> None:
+    def _beat(self, server: JoinedServer, contact: _Contact, target: str = HEARTBEAT) -> None:
         """Until the server knows what the agent runs: a beat whose answer changes that is followed by another one."""
         for _ in range(MOST_BEATS):
             with self._applying:
                 state = self._state(server)
                 request = contact.dialogue.beat(state)
-            answer = decode(HeartbeatResponse, self._call(server, contact, "POST", HEARTBEAT, encode(request)))
+            answer = decode(HeartbeatResponse, self._call(server, contact, "POST", target, encode(request)))
+            target = HEARTBEAT
             if not contact.dialogue.answered(answer):
                 continue
             self._commands.heard(server.id, state.onetime_pipeline_configs)
             updates = answer.continuous_pipeline_config_updates, answer.instance_config_updates, answer.onetime_pipeline_config_updates
-            if not any(updates):
+            contact.is_content = not any(updates)
+            if contact.is_content:
                 return
             if answer.onetime_pipeline_config_updates:
                 self._commands.take(server.id, answer.onetime_pipeline_config_updates)

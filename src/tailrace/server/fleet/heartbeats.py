@@ -1,6 +1,7 @@
 """Answers heartbeats: compares what an agent runs with what it is to run, and sends what differs (`wire.control`)."""
 
 import hashlib
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -86,15 +87,39 @@ class Heartbeats:
             return HeartbeatResponse(beat.request_id, capabilities=REMEMBERS, flags=ResponseFlag.REPORT_FULL_STATE)
         if beat.flags & RequestFlag.FULL_STATE:
             self._commands.heard(report)
+            self._content.pop(agent, None)
+        return self._news(beat, report)
+
+    async def held(self, agent: str, beat: HeartbeatRequest, secs: float) -> HeartbeatResponse:
+        """As `answer`; but where that has nothing to say, it is given when there is something, after `secs` at the latest."""
+        until = time.monotonic() + secs
+        state, answer = self._state(agent), self.answer(agent, beat)
+        while not says_something(answer) and (left := until - time.monotonic()) > 0:
+            await self._waking.wait(self._subjects(agent), state, left)
+            report = self._reports.get(agent)
+            if report is None or report.sequence != beat.sequence_num:  # it has sent another one meanwhile
+                break
+            state, answer = self._state(agent), self._news(beat, report)
+        return answer
+
+    def _news(self, beat: HeartbeatRequest, report: Report) -> HeartbeatResponse:
+        """What differs from what the agent has; it is not looked for where nothing changed since there was nothing."""
         follows_from = self._follows_from(report)
-        if not beat.flags & RequestFlag.FULL_STATE and self._content.get(agent) == follows_from:
+        if self._content.get(report.agent) == follows_from:
             return HeartbeatResponse(beat.request_id, capabilities=REMEMBERS)
         answer = self._difference(beat, report)
-        if answer.continuous_pipeline_config_updates or answer.instance_config_updates or answer.onetime_pipeline_config_updates:
-            self._content.pop(agent, None)
+        if says_something(answer):
+            self._content.pop(report.agent, None)
         else:
-            self._content[agent] = follows_from
+            self._content[report.agent] = follows_from
         return answer
+
+    def _subjects(self, agent: str) -> list[str]:
+        return subjects_of(agent, [grant.project for grant in self._roster.grants(agent)])
+
+    def _state(self, agent: str) -> str:
+        """Of what the agent has to hear of."""
+        return self._waking.state(self._subjects(agent))
 
     def _intruder(self, agent: str, beat: HeartbeatRequest) -> str:
         """Who beats in place of the start that holds the agent's id (`fleet.boots`); empty when it is that one, or does not say."""
@@ -106,8 +131,7 @@ class Heartbeats:
 
     def _follows_from(self, report: Report) -> tuple[object, ...]:
         """What an answer to a beat that says nothing new depends on."""
-        subjects = subjects_of(report.agent, self._projects(report))
-        return self._waking.state(subjects), self._reports.is_mixed, self._roster.changes if self._reports.is_mixed else 0
+        return self._state(report.agent), self._reports.is_mixed, self._roster.changes if self._reports.is_mixed else 0
 
     def _projects(self, report: Report) -> list[str]:
         return [grant.project for grant in self._roster.grants(report.agent)]
@@ -194,6 +218,12 @@ class Heartbeats:
         version = int.from_bytes(hashlib.sha256(detail).digest()[:8], "big") >> 1 or 1
         extra = {"project": config.project.encode(), "config_version": str(config.version).encode()}
         return ConfigDetail(name, version, detail, extra)
+
+
+def says_something(answer: HeartbeatResponse) -> bool:
+    """Whether the agent has to do something about it."""
+    updates = answer.continuous_pipeline_config_updates or answer.instance_config_updates or answer.onetime_pipeline_config_updates
+    return bool(updates or answer.flags or answer.common_response.status)
 
 
 def _size(detail: ConfigDetail | None) -> int:

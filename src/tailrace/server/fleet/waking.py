@@ -1,4 +1,4 @@
-"""Tells agents that wait when something changed in one of their projects (DESIGN §4.5): they then send a heartbeat at once."""
+"""Wakes heartbeats that are held when something changed in one of their agents' projects (DESIGN §4.5, ADR 36)."""
 
 import asyncio
 import secrets
@@ -16,7 +16,7 @@ class Waking:
     def __init__(self) -> None:
         self._run = secrets.token_hex(4)
         self._changes: dict[str, int] = {}
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
 
     def changed(self, project: str) -> None:
         self._change(project)
@@ -27,8 +27,8 @@ class Waking:
 
     def _change(self, subject: str) -> None:
         self._changes[subject] = self._changes.get(subject, 0) + 1
-        for event in self._waiting.get(subject, ()):
-            event.set()
+        for changed in self._waiting.get(subject, ()):
+            _wake(changed)
 
     def state(self, subjects: Collection[str]) -> str:
         """Differs after every change of one of them, and after a restart of the server."""
@@ -36,21 +36,27 @@ class Waking:
 
     async def wait(self, subjects: Sequence[str], since: str, secs: float) -> str:
         """The state, as soon as it is no longer `since`, after `secs` at the latest."""
-        event = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        changed: asyncio.Future[None] = loop.create_future()
         for subject in subjects:
-            self._waiting.setdefault(subject, set()).add(event)
+            self._waiting.setdefault(subject, set()).add(changed)
+        timer = loop.call_later(secs, _wake, changed)
         try:
             if self.state(subjects) == since:
-                await asyncio.wait_for(event.wait(), secs)
-        except TimeoutError:
-            pass
+                await changed
         finally:
+            timer.cancel()
             for subject in subjects:
-                self._leave(subject, event)
+                self._leave(subject, changed)
         return self.state(subjects)
 
-    def _leave(self, subject: str, event: asyncio.Event) -> None:
+    def _leave(self, subject: str, changed: asyncio.Future[None]) -> None:
         waiting = self._waiting[subject]
-        waiting.discard(event)
+        waiting.discard(changed)
         if not waiting:
             del self._waiting[subject]
+
+
+def _wake(changed: asyncio.Future[None]) -> None:
+    if not changed.done():
+        changed.set_result(None)

@@ -1,5 +1,7 @@
 """From saved configs and groups to what each agent is told to run."""
 
+import asyncio
+
 import pytest
 
 from tailrace.server.db.collection import Collection
@@ -186,3 +188,34 @@ async def test_who_waits_is_woken_by_a_change_in_one_of_its_projects_only(bench:
     await bench.config("shop", "one", "all")
     assert await bench.waking.wait(["shop"], shop, 60) != shop
     assert await bench.waking.wait(["bank"], bank, 0.01) == bank
+
+
+async def test_a_beat_to_which_there_is_nothing_to_say_is_answered_when_there_is_something(bench: Bench) -> None:
+    await bench.project("bank")
+    await bench.group("shop", "all", "10.0.0.1")
+    await bench.config("shop", "one", "all")
+    runs = held(bench.beat("a1", ip="10.0.0.1"))
+    bench.beat("a1", ip="10.0.0.1", held=runs)
+    beat = HeartbeatRequest(sequence_num=bench.reports.get("a1").sequence + 1, instance_id=b"a1")
+    waiting = asyncio.create_task(bench.heartbeats.held("a1", beat, 3600))
+    await bench.config("shop", "another")
+    await bench.config("bank", "elsewhere")
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not waiting.done(), "what does not concern it says nothing to it"
+    await bench.collection.change_config("shop", "one", CLASSIC, "key")
+    (update,) = (await waiting).continuous_pipeline_config_updates
+    assert (update.name, update.extra["config_version"]) == ("shop@one", b"2")
+
+
+async def test_a_held_beat_is_answered_at_once_where_there_is_something_to_say_and_after_its_time_where_there_is_not(bench: Bench) -> None:
+    await bench.group("shop", "all", "10.0.0.1")
+    await bench.config("shop", "one", "all")
+    bench.beat("a1", ip="10.0.0.1")
+    beat = HeartbeatRequest(sequence_num=bench.reports.get("a1").sequence + 1, instance_id=b"a1")
+    assert names(await bench.heartbeats.held("a1", beat, 3600)) == ["shop@one"]
+    unknown = await bench.heartbeats.held("a2", HeartbeatRequest(sequence_num=7, instance_id=b"a2"), 3600)
+    assert unknown.flags == ResponseFlag.REPORT_FULL_STATE
+    bench.beat("a2", ip="10.0.0.2")
+    beat = HeartbeatRequest(sequence_num=bench.reports.get("a2").sequence + 1, instance_id=b"a2")
+    assert names(await bench.heartbeats.held("a2", beat, 0.01)) == []
