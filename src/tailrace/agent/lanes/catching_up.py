@@ -17,7 +17,7 @@ from tailrace.agent.identity.identity import AgentIdentity, Enrolment
 from tailrace.agent.lanes.lane import Lane
 from tailrace.agent.lanes.streams import StreamTable
 from tailrace.errors import ApiError, UnreachableError
-from tailrace.pipeline.contract import Flusher, Turning
+from tailrace.pipeline.contract import Flusher
 
 ANSWER_SECS: Final = 60.0
 """All of one answer; a server that takes longer is asked again."""
@@ -53,7 +53,7 @@ class CatchingUp:
 
     async def taken_up(self, lanes: Sequence[Lane]) -> bool:
         """Once the inputs of lanes have taken up what the server said: their target has caught up. False when one of them ends before."""
-        while self.rolled_back and not all(lane.stopping or _is_at_work(lane) for lane in lanes):  # noqa: ASYNC110 - inputs are threads
+        while self.rolled_back and not all(lane.stopping or lane.is_at_work for lane in lanes):  # noqa: ASYNC110 - inputs are threads
             await asyncio.sleep(LOOK_SECS)
         if any(lane.stopping for lane in lanes):
             return False
@@ -100,8 +100,3 @@ def enrolment_of(flusher: Flusher, identity: AgentIdentity) -> Enrolment | None:
     """With the server that a flusher sends to; None where there is none, or it is no server of ours."""
     endpoint, project = getattr(flusher.config, "url", ""), getattr(flusher.config, "project", "")
     return identity.enrolment(endpoint, project) if endpoint and project else None
-
-
-def _is_at_work(lane: Lane) -> bool:
-    """Whether its input has begun to read: what stood there when it began is taken up then."""
-    return lane.started and (not isinstance(lane.input, Turning) or bool(lane.input.turned_at))

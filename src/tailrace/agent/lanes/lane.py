@@ -147,6 +147,7 @@ class Lane:
         """No `submit` comes through after it returns; another lane may go on with its streams where it stood."""
         self.halt()
         with self._lifecycle:
+            took_up = self.is_at_work
             self.input.stop(deadline)
             if self._slot is not None:
                 slot, self._slot = self._slot, None
@@ -155,6 +156,8 @@ class Lane:
                 taken, self._taken = self._taken, {}
                 self._left = True
         for stream in taken.values():
+            if took_up:
+                self._around.streams.take_up(stream, names_of(self.target.flusher))
             self._around.streams.release(stream, self)
 
     def make_way(self, deadline: float) -> None:
@@ -179,6 +182,11 @@ class Lane:
     def idle(self) -> bool:
         """Whether everything that it put in is acknowledged."""
         return not self._outstanding
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether its input has begun to read: what stood there when it began is taken up then."""
+        return self.started and (not isinstance(self.input, Turning) or bool(self.input.turned_at))
 
     def runs_on(self, thread: threading.Thread) -> bool:
         """Whether a thread is its input's."""
@@ -244,7 +252,6 @@ class Lane:
         with self._counting:
             if not self.failure and (taken := self._taken.get(stream)) is not None:
                 taken.left_at = position
-                self._around.streams.take_up(taken, names_of(self.target.flusher))
                 self._around.checkpoint.remember(taken.row, position, taken.next_sequence)
 
     def stored_end(self, key: str) -> StoredEnd | None:
@@ -369,7 +376,6 @@ class Lane:
             self.target.submit(entry, payloads, self.input.on_durable)
             if is_new:
                 stream.left_at = done.position
-                self._around.streams.take_up(stream, names_of(self.target.flusher))
         return True
 
     def _set_aside(self, stream: Stream, done: Range, batch: EventBatch) -> bool:

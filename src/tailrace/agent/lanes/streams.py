@@ -257,7 +257,7 @@ class StreamTable:
         return max(ends, key=lambda one: one.end, default=None)
 
     def take_up(self, stream: Stream, names: Iterable[str]) -> None:
-        """A stream that had to be asked about is read on: whoever reads it next goes on where its reader stood, not at what was said."""
+        """A stream that had to be asked about was read on: whoever reads it next goes on where its reader stood, not at what was said."""
         for name in names if self.stored_ends or self.spooled_ends else ():
             id_ = self.stream_id(name, stream.row.input, stream.row.key)
             self.stored_ends.pop(id_, None)

@@ -111,18 +111,15 @@ async def test_what_is_put_in_before_a_lane_is_left_is_where_its_successor_begin
     assert [state.next for state in after.streams] == [AT[1]]
 
 
-@pytest.mark.parametrize("moment", ["it has only been opened", "its place is remembered", "a range is put in"])
-async def test_who_follows_a_reader_that_went_on_at_a_stored_end_is_not_sent_back_there(bench, moment):
+@pytest.mark.parametrize("at_work", [False, True])
+async def test_who_follows_a_reader_that_went_on_at_a_stored_end_is_not_sent_back_there(bench, monkeypatch, at_work):
+    monkeypatch.setattr(Lane, "is_at_work", at_work)
     before, after = lane_of(bench), lane_of(bench)
     stored = StoredEnd(5, 0, b"")
     bench.table.stored_ends[bench.table.stream_id("gate", before.input.key, "key")] = stored
-    stream = before.open_stream("key", AT[0])
-    if moment == "its place is remembered":
-        before.remember(stream, AT[1])
-    if moment == "a range is put in":
-        assert submit(before, stream)
+    before.open_stream("key", AT[0])
     before.stop(time.monotonic())
-    assert after.stored_end("key") == (stored if moment == "it has only been opened" else None)
+    assert after.stored_end("key") == (None if at_work else stored)
 
 
 async def test_what_a_lane_puts_in_can_be_read_again_by_its_config_at_once(bench):
