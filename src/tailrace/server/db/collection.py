@@ -17,6 +17,7 @@ from tailrace import telemetry
 from tailrace.errors import ApiError
 from tailrace.server.auth.vault import Vault
 from tailrace.server.db import collection_statements as statements
+from tailrace.server.db.labels import label_of
 from tailrace.server.db.records import Config, ConfigVersion, MachineGroup, Project
 from tailrace.server.db.sealing import seal_clear_documents
 from tailrace.server.db.transactions import Transactions
@@ -127,7 +128,7 @@ class Collection:
         named = self._named.get(project)
         if not named:
             return []
-        labels = [*(("ip", one) for one in addresses), *(("userdefined", one) for one in user_defined_ids)]
+        labels = [*(_label("ip", one) for one in addresses), *(_label("userdefined", one) for one in user_defined_ids)]
         found: set[str] = set().union(*(named.get(label, ()) for label in labels))
         return [self._groups[project][name] for name in sorted(found)]
 
@@ -218,14 +219,14 @@ class Collection:
         groups[group.name] = group
         named = self._named.setdefault(group.project, {})
         for machine in group.machines:
-            named.setdefault((group.identify_by, machine), set()).add(group.name)
+            named.setdefault(_label(group.identify_by, machine), set()).add(group.name)
 
     def _unlist(self, group: MachineGroup) -> None:
         named = self._named[group.project]
-        for machine in group.machines:
-            named[group.identify_by, machine].discard(group.name)
-            if not named[group.identify_by, machine]:
-                del named[group.identify_by, machine]
+        for label in {_label(group.identify_by, machine) for machine in group.machines}:
+            named[label].discard(group.name)
+            if not named[label]:
+                del named[label]
 
     def _load(self, session: Session) -> None:
         for config in statements.configs(session, self._vault):
@@ -234,6 +235,10 @@ class Collection:
             self._put(group)
         for group_id, config_id in statements.bindings(session):
             self._applied.setdefault(group_id, set()).add(config_id)
+
+
+def _label(identify_by: str, machine: str) -> tuple[str, str]:
+    return identify_by, label_of(machine, is_address=identify_by == "ip")
 
 
 def _no_project(project: str) -> ApiError:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from tailrace.server.db.labels import label_of
 from tailrace.server.fleet.report import Report, reported
 from tailrace.server.fleet.status import Standing, condition, is_over, standing
 from tailrace.wire.control import HeartbeatRequest
@@ -40,7 +41,7 @@ class Reports:
 
     def carriers(self, label: str, *, by_address: bool) -> list[Report]:
         """The agents that carry a label and were not given up, by agent."""
-        found = (self._by_address if by_address else self._by_id).get(label, ())
+        found = (self._by_address if by_address else self._by_id).get(label_of(label, is_address=by_address), ())
         return [self._reports[agent] for agent in sorted(found)]
 
     @property
@@ -115,9 +116,14 @@ class Reports:
         if report.retired:
             return
         self._families[report.family] += 1
-        for labels, index in ((report.addresses, self._by_address), (report.user_defined_ids, self._by_id)):
+        for labels, index in self._labels(report):
             for label in labels:
                 index.setdefault(label, set()).add(report.agent)
+
+    def _labels(self, report: Report) -> tuple[tuple[Iterable[str], _Labels], ...]:
+        """What it is listed under, and where."""
+        addresses = {label_of(one, is_address=True) for one in report.addresses}
+        return (addresses, self._by_address), (report.user_defined_ids, self._by_id)
 
     def _unlist(self, report: Report) -> None:
         self.changes += 1
@@ -125,7 +131,7 @@ class Reports:
             return
         self._families[report.family] -= 1
         self._families = +self._families
-        for labels, index in ((report.addresses, self._by_address), (report.user_defined_ids, self._by_id)):
+        for labels, index in self._labels(report):
             for label in labels:
                 index[label].discard(report.agent)
                 if not index[label]:

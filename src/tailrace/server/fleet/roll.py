@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tailrace.server.db.collection import Collection
+from tailrace.server.db.labels import label_of
 from tailrace.server.db.records import Agent, Config, MachineGroup
 from tailrace.server.db.roster import Roster
 from tailrace.server.fleet.heartbeats import Heartbeats
@@ -175,7 +176,7 @@ def _fits(entry: Entry, wanted: Filter, project: str) -> bool:
         (not wanted.status or wanted.status in (entry.standing.status.value, entry.standing.status.name.lower()))
         and (not wanted.group or wanted.group in [group.name for group in entry.groups])
         and (not wanted.host or _matches(wanted.host, [entry.agent.host_name, report.host_name if report else ""]))
-        and (not wanted.ip or (report is not None and wanted.ip in report.addresses))
+        and (not wanted.ip or (report is not None and _has_address(report, wanted.ip)))
         and (not wanted.user_defined_id or (report is not None and wanted.user_defined_id in report.user_defined_ids))
         and (not wanted.version or (report is not None and report.version == wanted.version))
         and (not wanted.config or (report is not None and any(_is_config(name, wanted.config, project) for name in report.continuous)))
@@ -188,7 +189,14 @@ def _is_config(name: str, config: str, project: str) -> bool:
 
 def _is_named(entry: Entry, machine: str) -> bool:
     report, names = entry.report, {entry.agent.id, entry.agent.host_name}
-    return machine in names or (report is not None and machine in (*report.addresses, *report.user_defined_ids, report.host_name))
+    if machine in names:
+        return True
+    return report is not None and (machine in (*report.user_defined_ids, report.host_name) or _has_address(report, machine))
+
+
+def _has_address(report: Report, address: str) -> bool:
+    wanted = label_of(address, is_address=True)
+    return any(label_of(one, is_address=True) == wanted for one in report.addresses)
 
 
 def _matches(pattern: str, names: Iterable[str]) -> bool:

@@ -219,3 +219,16 @@ async def test_a_held_beat_is_answered_at_once_where_there_is_something_to_say_a
     bench.beat("a2", ip="10.0.0.2")
     beat = HeartbeatRequest(sequence_num=bench.reports.get("a2").sequence + 1, instance_id=b"a2")
     assert names(await bench.heartbeats.held("a2", beat, 0.01)) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [("2001:DB8::1", "2001:db8:0:0::1"), ("fe80::0A", "fe80::a"), ("::ffff:10.0.0.1", "10.0.0.1"), ("10.0.0.1", "::FFFF:10.0.0.1")],
+)
+async def test_an_address_is_the_same_however_it_is_written(bench: Bench, named: str, said: str) -> None:
+    await bench.group("shop", "all", named)
+    await bench.config("shop", "one", "all")
+    assert names(bench.beat("a1", ip=said)) == ["shop@one"]
+    group = bench.collection.group("shop", "all")
+    assert [report.agent for report in bench.membership.members(group)] == ["a1"]
+    assert bench.membership.unresolved(group) == []
