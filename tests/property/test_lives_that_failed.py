@@ -90,6 +90,12 @@ LIVES = {
         "write rename killed@5 write truncate start write+header compress copytruncate_late+late write"
     ),
     "a copy that is seen before anything is in it": "write look read truncate write copytruncate_slow",
+    "a copy on the inode of a deleted one, when what it is of is deleted too": (
+        "killed@1 write copytruncate_late+seen pause start read restart delete_oldest write copytruncate delete_live"
+    ),
+    "what came in between is in a deleted file that was compressed": (
+        "write copytruncate restart stop write+header compress copytruncate_late+late write start compress"
+    ),
     "a file on the inode of a restarted one": "write restart copytruncate stop delete_live start write read restart restart",
 }
 VALUES = {"write": {"count": 1}, "copytruncate_late": {"count": 1}, "compress": {"index": 1}, "read": {"turns": 5}, "killed": {"writes": 1}}

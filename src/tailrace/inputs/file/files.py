@@ -124,6 +124,8 @@ class Files:
         self._table.notes.prune(here)
         self._table.notes.save()
         self._scanned(scan)
+        again += self._table.replaced
+        self._table.replaced.clear()
         return again
 
     def _is_as_noted(self, look: Look) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tailrace.inputs.file.beside import LOOKS, Beside, Known, file_at
 from tailrace.inputs.file.content import Content
 from tailrace.inputs.file.copies import holds, is_copy_of
-from tailrace.inputs.file.generation import TICK_NS, Generation
+from tailrace.inputs.file.generation import TICK_NS, FileId, Generation
 from tailrace.inputs.file.order import line_up, put_between, read_after
 from tailrace.inputs.file.registry import Registry
 from tailrace.inputs.file.rotation import Rotated, rotated_from
@@ -76,7 +76,6 @@ class Missed:
         times = blank_at, generation.written_at
         rotated = [one for one in rotated_from(generation.path) if times[0] <= one.modified <= times[1]]
         earlier = {one.file: None for one in itertools.takewhile(lambda one: one.file != generation.file, rotated)}
-        waiting = [one for one in map(self._table.generations.get, earlier) if one is not None and _may_come_before(one, generation)]
         chain = self.unknown(
             [one for one in self._beside.candidates(generation.path, times[0]) if one.size and one.file in earlier],
             generation.path,
@@ -87,12 +86,18 @@ class Missed:
         )
         generation.look_into()
         generation.blank_at = 0
-        if waiting:
-            turns = [*earlier]
-            self._wait_for(sorted([*waiting, *chain], key=lambda one: turns.index(one.file)), generation)
+        held = {one.key: one for one in map(self._held, earlier) if one is not None}
+        first = [one for one in held.values() if one in chain or _may_come_before(one, generation)]
+        if len(first) > len(chain):
+            self._wait_for(first, generation)
         elif chain:
             self._line_up(generation, [*chain, generation])
-        return bool(waiting or chain)
+        return bool(first)
+
+    def _held(self, file: FileId) -> Generation | None:
+        """The generation that is read from a file, or that the file is known to be a copy of."""
+        of = self._table.copies[file][1].get("of") if file in self._table.copies else None
+        return self._table.generations.get(file) or next((one for one in self._table.generations.values() if one.key == of), None)
 
     def of_blank(self, generation: Generation, position: Position, known: Known) -> list[Generation]:
         """What was in a file that had been empty, before what was seen in it then, up to `position`, and truncated away unread."""

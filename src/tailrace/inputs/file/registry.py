@@ -59,6 +59,8 @@ class Registry:
     """Another lane of the same target reads them; it may let them go."""
     copies: dict[FileId, tuple[str, Position]] = field(default_factory=dict[FileId, tuple[str, Position]])
     """Copies of what is read from elsewhere: stream key of the note, and the note. The position in it is that of the end."""
+    replaced: set[str] = field(default_factory=set[str])
+    """Paths where another file was found that has the inode of a known one, which is gone: it has not arrived yet."""
     copies_gone: list[tuple[str, Position]] = field(default_factory=list[tuple[str, Position]])
     """Notes of those whose inodes other files have now: what a copy was packed into is still to be found."""
     last: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])

@@ -140,6 +140,7 @@ class Succession:
                 return
             content.close()
             if content.identity.born != generation.born:
+                self._table.replaced.add(rotated.path)
                 self.end(generation, "the file was deleted")
 
     def end(self, generation: Generation, why: str) -> None:
