@@ -96,6 +96,7 @@ LIVES = {
     "what came in between is in a deleted file that was compressed": (
         "write copytruncate restart stop write+header compress copytruncate_late+late write start compress"
     ),
+    "a half copy that two files begin like": "write+header restart rename pause write+header+partial copytruncate_slow+half",
     "a file on the inode of a restarted one": "write restart copytruncate stop delete_live start write read restart restart",
 }
 VALUES = {"write": {"count": 1}, "copytruncate_late": {"count": 1}, "compress": {"index": 1}, "read": {"turns": 5}, "killed": {"writes": 1}}

@@ -2,12 +2,13 @@
 
 import json
 import sqlite3
+import subprocess
 import sys
 
 from tailrace.agent.checkpoint.rows import sealed
 from tailrace.agent.control.socket import ask
 from tailrace.agent.doctor import examine, look
-from tests.integration.agent.running import wait_for
+from tests.integration.agent.running import ROOT, wait_for
 
 
 def failing_command(agent):
@@ -132,3 +133,13 @@ def test_ranges_whose_config_is_gone_are_sent_by_the_present_one(agent, sink):
     agent.run_to_the_end()
     assert sink.contents() == ["kept"]
     assert "they are sent by the present one" in agent.log()
+
+
+def test_an_agent_that_nobody_has_given_a_pipeline_says_where_to_put_one(agent):
+    assert not (agent.home / "pipelines").exists()
+    done = subprocess.run(
+        [*agent.command, "agent", "run", "--home", agent.home], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
+    )
+    assert done.returncode == 2
+    assert f"there is no pipeline in `{agent.home}/pipelines`" in done.stderr
+    assert "put a file such as `app.yaml` there" in done.stderr

@@ -108,7 +108,7 @@ def test_only_what_is_not_older_than_since(ready, sink, tmp_path):
     old.write_text(lines(0, 10, days_ago=10) + lines(10, 10, days_ago=2))
     done = run(ready, "import", str(old), "--since", "5d")
     assert sorted(event["content"] for event in sink.events) == [f"line {number:06d}" for number in range(10, 20)]
-    assert "import done: 1 of 1 files" in done.stderr
+    assert "import done: 1 of 1 file" in done.stderr
 
 
 def test_what_the_pipeline_collected_already_is_not_imported_again_unless_it_is_asked_for(ready, sink):
@@ -139,7 +139,7 @@ def test_what_an_import_left_out_by_its_age_is_not_taken_for_imported(ready, sin
     old.write_text(lines(0, 5))
     new.write_text(lines(5, 5, days_ago=1))
     os.utime(old, (time.time() - 20 * 86_400,) * 2)
-    assert "of 1 files begins" in run(ready, "import", str(old.parent), "--since", "5d").stderr
+    assert "of 1 file begins" in run(ready, "import", str(old.parent), "--since", "5d").stderr
     run(ready, "import", str(old.parent))
     must_be_each_once(sink, 10)
 
@@ -173,7 +173,7 @@ def test_a_packed_file_that_is_cut_off_gives_what_is_whole_and_says_so(ready, si
     text = lines(0, 20_000)
     cut.write_bytes(gzip.compress(text.encode())[: len(gzip.compress(text.encode())) // 2])
     done = run(ready, "import", str(cut), code=4)
-    assert "1 files could not be read to their end" in done.stderr
+    assert "1 file could not be read to the end" in done.stderr
     contents = [event["content"] for event in sink.events]
     assert 0 < len(contents) < 20_000
     assert contents[0] == "line 000000"

@@ -99,6 +99,11 @@ def _base(request: Request, pipelines: Sequence[PipelineConfig]) -> PipelineConf
     fitting = [one for one in usable if names_any(one, named)]
     if len(fitting) == 1 or (not fitting and len(usable) == 1):
         return (fitting or usable)[0]
+    if not usable:
+        raise UsageError(
+            "no pipeline here collects files, so it is not clear where these events go",
+            hint="import with the home of the agent that has one (`--home`)",
+        )
     which = "several pipelines name these files" if fitting else "no pipeline names these files"
     raise UsageError(f"{which}, so it is not clear where their events go", hint=f"choose one with `--pipeline NAME`: {names}")
 

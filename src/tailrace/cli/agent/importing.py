@@ -83,7 +83,8 @@ def _here(home: Path, asked: Mapping[str, Any]) -> int:
     note("no agent runs on this home: the import is done here")
     begun: list[Row] = []
     first = First(asked, lambda row: (_say_begun(row), begun.append(row)))
-    worker = Worker(home, load_directory(home / "pipelines"), finite=True, first=first)
+    own = home / "pipelines"
+    worker = Worker(home, load_directory(own) if own.is_dir() else [], finite=True, first=first)
     over = threading.Event()
     watching = threading.Thread(target=_watch, args=(worker, over), daemon=True)
     watching.start()
@@ -104,21 +105,28 @@ def _watch(worker: "Worker", over: threading.Event) -> None:
 
 
 def _say_begun(row: Row) -> None:
-    note(f"import `{row['name']}` of {row['files']} files begins, by the pipeline `{row['pipeline']}`")
-    if row["skipped"]:
-        note(f"{len(row['skipped'])} files were collected already and are left out; `--again` imports them, too")
+    from tailrace.pipeline.explain import counted
+
+    note(f"import `{row['name']}` of {counted(row['files'], 'file')} begins, by the pipeline `{row['pipeline']}`")
+    if left_out := len(row["skipped"]):
+        were = "was collected already and is" if left_out == 1 else "were collected already and are"
+        note(f"{counted(left_out, 'file')} {were} left out; `--again` imports {'it' if left_out == 1 else 'them'}, too")
 
 
 def _say_progress(row: Row) -> None:
-    note(f"{row['progress']}: {row['done']} of {row['files']} files, {row['bytes_done']:,} of {row['bytes']:,} bytes")
+    from tailrace.pipeline.explain import counted
+
+    note(f"{row['progress']}: {row['done']} of {counted(row['files'], 'file')}, {row['bytes_done']:,} of {row['bytes']:,} bytes")
 
 
 def _say_end(row: Row | None) -> int:
+    from tailrace.pipeline.explain import counted
+
     if row is None:
         note("the agent does not know this import any more")
         return Exit.FAILED
     took = max(0.0, row["finished_at"] - row["created_at"])
-    note(f"import {row['state']}: {row['done']} of {row['files']} files, {row['bytes_done']:,} bytes in {took:.1f} s")
+    note(f"import {row['state']}: {row['done']} of {counted(row['files'], 'file')}, {row['bytes_done']:,} bytes in {took:.1f} s")
     if row["missed"]:
-        note(f"{row['missed']} files could not be read to their end; the last: {row['last_error']}")
+        note(f"{counted(row['missed'], 'file')} could not be read to the end; the last: {row['last_error']}")
     return Exit.PARTIAL if row["missed"] or row["state"] != "done" else Exit.FINE

@@ -41,7 +41,7 @@ def run_worker(
     loaded: list[PipelineConfig] = []
     if source.is_dir():
         loaded = load_directory(source, broken=lambda _, errors: failures.extend(errors.errors))
-    elif pipelines is not None or not managed:
+    elif pipelines is not None or source.exists():
         loaded = [load_file(source)]
     if failures and not loaded and not managed:
         raise ConfigErrors(failures)

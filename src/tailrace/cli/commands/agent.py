@@ -69,6 +69,6 @@ def run(
             log_level=log_level,
             limits=limits,
         )
-    source = str((pipelines or home / "pipelines").expanduser().absolute())
+    source = str(pipelines.expanduser().absolute()) if pipelines else ""
     told = {"pipelines": source, "enrol_local": enrol_local, "settings": settings, "log_level": log_level, "limits": limits}
     return processes().become(Order(home, told).command())

@@ -111,15 +111,22 @@ class Registry:
         return key if key and is_key_of(key, content.identity) else ""
 
     def is_known_copy(self, content: Content) -> bool:
-        """Whether an open file is one that was found to be a copy. What is known of a former file with its inode is forgotten."""
+        """Whether an open file is one that was found to be a copy. What is known of a former file with its inode is forgotten, and what is
+        known of a copy that has grown since: it was in the making, and may begin like others too."""
         note = self.copies.get(content.file)
         if note is None:
             return False
-        if self._note_key(content) and is_still(content, note[1]):
+        is_same = bool(self._note_key(content)) and is_still(content, note[1])
+        has_grown = is_same and not content.is_unpacked and content.status().st_size > int(note[1]["copy"][0])
+        if is_same and not has_grown:
             self._leave_alone(content)
             return True
         self.left_alone.pop(content.file, None)
-        self.copies_gone.append(self.copies.pop(content.file))
+        del self.copies[content.file]
+        if has_grown:
+            self.end_stream(*note)
+        else:
+            self.copies_gone.append(note)
         return False
 
     # --- opening ----------------------------------------------------------------------------------------------------------------

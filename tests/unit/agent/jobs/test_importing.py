@@ -38,3 +38,8 @@ def test_only_the_machines_own_people_hear_what_other_pipelines_there_are(is_our
         job_of(Request(["/srv/a.log"], "shop@web", is_ours=is_ours), pipelines)
     told = f"{raised.value.message} {raised.value.hint}"
     assert ("shop@web" in told, pipelines[0].name in told) == (True, is_ours)
+
+
+def test_without_a_pipeline_nobody_knows_where_the_events_go() -> None:
+    with pytest.raises(UsageError, match="no pipeline here collects files"):
+        job_of(Request(["/srv/a.log"]), [])
