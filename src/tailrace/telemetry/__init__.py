@@ -8,7 +8,7 @@ Nothing is written before `setup` was called; a process calls it once, at its st
 """
 
 from tailrace.telemetry.alarms import Alarm, Report, alarm, doubt, recent_alarms, reports, resolved, restore
-from tailrace.telemetry.log import Logger, change_level, context, logger, override_level, setup
+from tailrace.telemetry.log import Logger, change_level, logger, mark, override_level, setup
 from tailrace.telemetry.metrics import counter, gauge, histogram, render, values
 
 __all__ = [
@@ -17,12 +17,12 @@ __all__ = [
     "Report",
     "alarm",
     "change_level",
-    "context",
     "counter",
     "doubt",
     "gauge",
     "histogram",
     "logger",
+    "mark",
     "override_level",
     "recent_alarms",
     "render",

@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 from collections.abc import Mapping, MutableMapping
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -33,9 +32,9 @@ def logger(name: str) -> Logger:
     return structlog.stdlib.get_logger(f"{_ROOT}.{name}")
 
 
-def context(**values: object) -> AbstractContextManager[None]:
-    """Within it every line of this thread or task carries `values` (a request id)."""
-    return structlog.contextvars.bound_contextvars(**values)
+def mark(**values: object) -> None:
+    """From here on every line of this task carries `values` (a request id), to its end."""
+    structlog.contextvars.bind_contextvars(**values)
 
 
 def setup(role: str, *, level: str = "info", directory: Path | None = None) -> None:

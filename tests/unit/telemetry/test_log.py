@@ -1,5 +1,6 @@
 """Log lines: where they go, what they carry, what they never carry."""
 
+import asyncio
 import json
 import logging
 import stat
@@ -51,9 +52,12 @@ def test_lines_of_libraries_come_through_the_same_handlers(lines):
     assert line["event"] == "retrying x with password=***"
 
 
-def test_context_values_are_on_every_line_within_and_on_none_after(lines):
-    with telemetry.context(request_id="5F3A"):
+async def test_a_mark_is_on_every_line_of_its_task_and_on_none_of_others(lines):
+    async def request() -> None:
+        telemetry.mark(request_id="5F3A")
         telemetry.logger("api").info("inside")
+
+    await asyncio.create_task(request())
     telemetry.logger("api").info("outside")
     inside, outside = lines()
     assert inside["request_id"] == "5F3A"

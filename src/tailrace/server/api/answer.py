@@ -48,8 +48,8 @@ class Answering:
                 log.debug("answered", method=scope["method"], path=scope["path"], status=message["status"])
             await send(message)
 
-        with telemetry.context(request_id=request_id):
-            await self._app(scope, receive, send_marked)
+        telemetry.mark(request_id=request_id)
+        await self._app(scope, receive, send_marked)
         SECONDS.observe(time.monotonic() - started)
 
 

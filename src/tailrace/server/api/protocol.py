@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol with bounds on what comes before a body, and with the SLS form for what is no HTTP."""
+"""uvicorn's HTTP/1.1 protocol with bounds on what comes before a body, the SLS form for what is no HTTP, and short answers in one piece."""
 
 import json
 import ssl
@@ -7,6 +7,7 @@ from asyncio import TimerHandle, Transport
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tailrace.server.api.answer import new_request_id
+from tailrace.server.api.joined_writes import JoinedWrites
 
 # Request line and headers together; the longest that SDKs send are queries of some KiB.
 MAX_HEAD_BYTES = 131_072
@@ -26,6 +27,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  (as upstream has it)
         super().connection_made(transport)
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        self._answers = JoinedWrites(transport, self.loop)
         self._peer_certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         self._head_timer = self.loop.call_later(HEAD_TIMEOUT_SECS, self._cut_off)
 
@@ -45,6 +47,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._stop_timer()
         super().on_headers_complete()
+        if self.cycle is not None:  # pyright: ignore[reportUnnecessaryComparison]  (an upgrade makes none)
+            self.cycle.transport = self._answers  # pyright: ignore[reportAttributeAccessIssue]  (it writes, closes, and asks whether it is closing)
+
+    def on_response_complete(self) -> None:
+        self._answers.flush()
+        super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
         was_in_head = self._in_head
