@@ -1,6 +1,7 @@
 """Shards and their numbers."""
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,6 +42,9 @@ def test_ranges_of_the_moment_decide_for_keys_streams_and_turns() -> None:
 def test_writes_go_round_and_streams_stay() -> None:
     chooser = ShardChooser()
     assert [chooser.choose(Write(TABLE, [PLAIN]), [PLAIN])[0] for _ in range(6)] == [0, 1, 2, 3, 0, 1]
+    other = replace(TABLE, logstore=TABLE.logstore + 1)
+    in_turn = [chooser.choose(Write(table, [PLAIN]), [PLAIN])[0] for table in (TABLE, other) * 4]
+    assert set(in_turn[::2]) == set(in_turn[1::2]) == {0, 1, 2, 3}, "whoever writes to two logstores in turn reaches all shards of both"
     mine = Package(b"", "none", 0, "agent", Identity(b"e", "AB", 1, 0, 1, b""))
     assert len({chooser.choose(Write(TABLE, [mine]), [mine])[0] for _ in range(8)}) == 1
 

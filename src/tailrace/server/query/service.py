@@ -6,10 +6,11 @@ import secrets
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tailrace.errors import ApiError, BusyError, EngineError, TooLargeError
+from tailrace.errors import ApiError, EngineError
 from tailrace.server.query import histogram, rows, tailing
 from tailrace.server.query.allowance import UNBOUNDED, Allowance
 from tailrace.server.query.portions import Portion
+from tailrace.server.query.refusals import explain
 from tailrace.server.query.search.lexer import split_statement
 from tailrace.server.query.search.parser import parse_search
 from tailrace.server.query.search.predicate import Binder, Predicates
@@ -30,13 +31,6 @@ MAX_LINES = 100
 _IN_ONE = 0.75
 """Part of its time in which a search may end in one look; the rest is for what it finds first (`walking`)."""
 _WITH_PACK_META = re.compile(r"\s*with_pack_meta\s*", re.IGNORECASE)
-# Engine errors that the statement is to blame for, by what they are about: all else is ours.
-_TIME_EXCEEDED, _TOO_MUCH_MEMORY, _TOO_LARGE, _CANCELLED, _TOO_MANY_ROWS = {159, 160}, {241}, {396}, {394}, {158}
-_OF_ALL = re.compile(
-    r"(?:\(total\) memory limit exceeded|memory limit \(total\) exceeded)(?:.*?maximum: (\d[\d.]* \w+))?", re.IGNORECASE | re.DOTALL
-)
-"""All of the engine's memory is used up, whoever uses it: a smaller query may be no better off."""
-_OURS = {0, 32, 33, 75, 76, 173, 198, 209, 210, 243, 246, 1000, 1001}
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,47 +280,6 @@ class _Events:
 
 def _visible(table: TableSpec, window: Window, search: str, binder: Binder) -> Visible:
     return Visible(table, lambda shift: (window.earlier(shift) if shift else window).conditions(table, search, binder))
-
-
-def explain(error: EngineError, query: EngineQuery, names: Mapping[str, str], *, alone: bool = False) -> Exception:
-    """What an engine's refusal means for the one who asked; `alone`: no other query was at work."""
-    code = error.engine_code
-    if code in _TIME_EXCEEDED | _TOO_MANY_ROWS:
-        limits = query.limits
-        used = f"reads more than {limits.read_rows} events" if code in _TOO_MANY_ROWS else f"took longer than {limits.seconds:g} s"
-        return ApiError(400, "ParameterInvalid", f"the query {used}: narrow the time range or the search")
-    if code in _TOO_MUCH_MEMORY:
-        return _without_memory(error, alone=alone)
-    if code in _TOO_LARGE:
-        return TooLargeError(f"the answer has more than {query.limits.rows} rows or {query.limits.bytes >> 20} MB: select less")
-    if code in _CANCELLED:
-        return ApiError(400, "ParameterInvalid", "the query was cancelled")
-    if code in _OURS or query.dialect == "clickhouse":
-        return error
-    return ApiError(400, "ParameterInvalid", f"cannot run the SQL: {_readable(error.message, names)}")
-
-
-def _without_memory(error: EngineError, *, alone: bool) -> Exception:
-    of_all = _OF_ALL.search(error.message)
-    if of_all is None:
-        return TooLargeError("the query needs more memory than it may use: narrow the time range or group by less")
-    bound = f"{of_all[1]} of memory" if of_all[1] else "memory"
-    setting = "`engine_memory_bytes` in the server's settings"
-    if alone:
-        return TooLargeError(
-            f"the query needs more than the {bound} of the storage engine: narrow the time range or group by less, or raise {setting}"
-        )
-    return BusyError(
-        "the storage engine has no memory left for the query and what runs beside it", hint=f"try again later, or raise {setting}"
-    )
-
-
-def _readable(message: str, names: Mapping[str, str]) -> str:
-    """Without the engine's frame around it, and with the user's names for ours."""
-    text = re.sub(r"^.*?DB::Exception: ", "", message, flags=re.DOTALL)
-    text = re.split(r"[:.]? (?:In scope|In query|while executing|Stack trace)|: While processing", text, maxsplit=1)[0]
-    text = re.sub(r"(?:\b\w+\.)?\bx(\d+)(?:_known)?\b", lambda match: names.get(f"x{match[1]}", match[0]), text)
-    return re.sub(r"\s*\([A-Z_]+\)\s*$", "", text).strip().rstrip(".")
 
 
 def _made_events(found: Sequence[Sequence[object]], *, pack_meta: bool) -> list[dict[str, str]]:

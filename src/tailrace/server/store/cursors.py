@@ -2,7 +2,6 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import count
 
 import xxhash
 
@@ -13,17 +12,19 @@ HASH_BITS = 128
 
 
 class ShardChooser:
-    """A writer's hash key decides, else the stream, which hashes to one, else writes go round."""
+    """A writer's hash key decides, else the stream, which hashes to one, else the writes to a logstore go round."""
 
     def __init__(self) -> None:
-        self._turn = count()
+        self._turns: dict[int, int] = {}
+        """By logstore: one for all would send the writes of who writes to two in turn to one shard of each."""
 
     def choose(self, write: Write, packages: Sequence[Package]) -> list[int]:
         """A stream stays on one shard until that is split or merged."""
         shards = write.shards() if write.shards is not None else _even(max(1, write.table.shards))
         begins = [shard.begin for shard in shards]
-        turn = next(self._turn) % len(shards)
-        return [shards[_place(write, package, begins, turn)].id for package in packages]
+        turn = self._turns.get(write.table.logstore, -1) + 1
+        self._turns[write.table.logstore] = turn
+        return [shards[_place(write, package, begins, turn % len(shards))].id for package in packages]
 
 
 def _place(write: Write, package: Package, begins: Sequence[int], turn: int) -> int:

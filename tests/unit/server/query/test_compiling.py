@@ -76,6 +76,8 @@ REFUSED = {
     "select other.status from log": "column `other.status` cannot be resolved",
     "select default.log.status from log": "cannot be resolved",
     "select status from log a join log b on a.status = b.status": "column `status` is ambiguous: write `a.status` or `b.status`",
+    "selct 1": "only SELECT and WITH … SELECT are allowed, not SELCT; did you mean SELECT?",
+    "limit 10": "not LIMIT",
     "select 1 from log, log": "two tables are called `log`",
     "select status from (select status from log) q join (select status from log) q using (status)": "two tables are called `q`",
     "select x from log, unnest(array[1]) as log(x)": "two tables are called `log`",

@@ -4,7 +4,7 @@ import pytest
 
 from tailrace.errors import ApiError, BusyError, EngineError, TooLargeError
 from tailrace.server.query.portions import Portion
-from tailrace.server.query.service import explain
+from tailrace.server.query.refusals import explain
 from tailrace.server.store.port import EngineQuery, Limits, Rows
 
 OF_ALL = "DB::Exception: (total) memory limit exceeded: would use 1.01 GiB (attempt to allocate chunk of 4.00 MiB), maximum: 1.00 GiB"
@@ -43,3 +43,22 @@ async def test_fewer_rows_are_asked_for_only_where_that_helps(message: str, rais
     with pytest.raises(raised):
         await Portion(16, Limits("light")).ask(question)
     assert counts == asked
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("Illegal types Int64 and String of arguments of function plus", "Illegal types bigint and varchar of arguments of `+`"),
+        (
+            "Illegal type Nullable(Float64) of argument of function lengthUTF8: In scope x",
+            "Illegal type double of argument of function length",
+        ),
+        ("Aggregate function avgOrNull(x1) is found in WHERE in query", "Aggregate function avg(latency) is found in WHERE in query"),
+        ("cannot compile re2: (, error: missing ): (. Look at https://x for reference", "cannot compile re2: (, error: missing ): ("),
+    ],
+)
+def test_what_the_engine_says_is_told_in_words_of_sql(message: str, told: str) -> None:
+    error = explain(
+        EngineError(f"Code: 43. DB::Exception: {message}", engine_code=43), EngineQuery("SELECT 1", {}, "trino"), {"x1": "latency"}
+    )
+    assert str(error) == f"cannot run the SQL: {told}"

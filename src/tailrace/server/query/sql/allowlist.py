@@ -94,7 +94,8 @@ def parse_select(sql: str) -> exp.Query:
     try:
         statements = [statement for statement in sqlglot.parse(sql, dialect=Presto) if statement is not None]
     except SqlglotError as error:
-        raise refuse(_syntax_message(error)) from None
+        other = _other_statement(sql) if re.match(r"[\s(]*(select|with)\b", sql, re.IGNORECASE) is None else ""
+        raise refuse(other or _syntax_message(error)) from None
     except RecursionError:
         raise refuse("the SQL is nested too deeply") from None
     except _STUMBLES:
@@ -113,7 +114,10 @@ def parse_select(sql: str) -> exp.Query:
 
 def _other_statement(sql: str) -> str:
     """By its first word."""
-    word = sql.split(maxsplit=1)[0][:40].upper()
+    found = re.search(r"\w{1,40}", sql)
+    if found is None:
+        return ""
+    word = found[0].upper()
     meant = difflib.get_close_matches(word, ("SELECT", "WITH"), n=1)
     return f"only SELECT and WITH … SELECT are allowed, not {word}" + (f"; did you mean {meant[0]}?" if meant else "")
 

@@ -55,5 +55,7 @@ def checked(name: str, arguments: int) -> Function:
         raise ApiError(400, "ParameterInvalid", f"function `{name}` is not supported{suggestion}")
     least, most = function.arguments
     if not least <= arguments <= most:
-        raise ApiError(400, "ParameterInvalid", f"`{name}` does not take {arguments} arguments: it is `{function.call}`")
+        raise ApiError(
+            400, "ParameterInvalid", f"`{name}` does not take {arguments} argument{'s'[: arguments != 1]}: it is `{function.call}`"
+        )
     return function

@@ -39,10 +39,15 @@ def histogram(node: exp.Anonymous) -> None:
 
 
 def map_agg(node: exp.Anonymous) -> None:
-    """Keys that are NULL are left out, values that are NULL stay; the engine would lose count of them."""
-    key, value = node.expressions
-    pairs = filled("groupArrayIf(row(assumeNotNull(_1), _2), NOT _1 IS NULL)", [key, value])
-    become(node, filled("mapFromArrays(tupleElement(_1, 1), tupleElement(_1, 2))", [pairs]), Type.UNKNOWN)
+    """Of each key the first value. Keys that are NULL are left out, values that are NULL stay: the engine would pass over them, so each
+    goes in a row of its own. It cannot tell apart keys of all types while it reads."""
+    if type_of(node.expressions[0]) in (Type.BIGINT, Type.VARCHAR):
+        first = filled("anyMapIf(map(ARRAY[assumeNotNull(_1)], ARRAY[row(_2)]), NOT _1 IS NULL)", node.expressions)
+        become(node, filled("mapApply((k, held) -> row(k, tupleElement(held, 1)), _1)", [first]), Type.UNKNOWN)
+        return
+    pairs = filled("groupArrayIf(row(assumeNotNull(_1), _2), NOT _1 IS NULL)", node.expressions)
+    first = filled("arrayFilter((p, place) -> place = 1, _1, arrayEnumerateUniq(tupleElement(_1, 1)))", [pairs])
+    become(node, filled("mapFromArrays(tupleElement(_1, 1), tupleElement(_1, 2))", [first]), Type.UNKNOWN)
 
 
 def array_agg(node: exp.Anonymous) -> None:
