@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from tailrace.agent.bystander import foreign
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.lanes.lane import Lane, Surroundings
 from tailrace.pipeline.contract import Claiming, Flusher
@@ -66,7 +67,7 @@ class Assembly:
         lanes: list[Lane] = []
         targets: dict[str, Target] = {}
         made: list[Target] = []
-        with ExitStack() as undo:
+        with foreign(pipeline.name), ExitStack() as undo:
             undo.callback(lambda: self.discard(Built(lanes, {}, made)))
             for plugin in pipeline.flushers:
                 flusher: Flusher = plugin.build()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from tailrace import telemetry
+from tailrace.errors import ConfigError, TailraceError
 
 PAUSE_SECS: Final = 10.0
 """Before it begins again: a mistake that comes at once each time costs next to nothing."""
@@ -27,6 +28,21 @@ def bystander(name: str, work: Callable[[threading.Event], None], *, waits: bool
         over.set()
         if waits:
             thread.join()
+
+
+@contextmanager
+def foreign(pipeline: str, *, lets: type[Exception] | tuple[()] = ()) -> Generator[None]:
+    """Around code of plugins, which may be anybody's: what it fails by is a ConfigError, so that its pipeline is set aside and no other.
+    Our own errors come through as they are, and so does what is in `lets`."""
+    try:
+        yield
+    except TailraceError:
+        raise
+    except lets:
+        raise
+    except Exception as error:
+        telemetry.logger("agent").error("a plugin failed", pipeline=pipeline, exc_info=True)
+        raise ConfigError(f"a plugin of the pipeline failed: {type(error).__name__}: {error}", hint="the agent's log says where") from error
 
 
 def _again_and_again(name: str, work: Callable[[threading.Event], None], over: threading.Event) -> None:

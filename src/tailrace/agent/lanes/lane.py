@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from tailrace import telemetry
+from tailrace.agent.bystander import foreign
 from tailrace.agent.checkpoint import CheckpointWriter
 from tailrace.agent.delivery.precedence import class_of
 from tailrace.agent.delivery.target import Target
@@ -124,7 +125,8 @@ class Lane:
     def load(self) -> None:
         """Load what its processors need, once. Raises ConfigError."""
         if not self._loaded:
-            self._route.start(self)
+            with foreign(self.pipeline):
+                self._route.start(self)
             self._loaded = True
 
     def start(self) -> None:
@@ -135,7 +137,8 @@ class Lane:
             self.cannot_start = "PROCESSOR_INIT_ALARM"
             self.load()
             self.cannot_start = "USER_CONFIG_ALARM"
-            self.input.start(self)
+            with foreign(self.pipeline, lets=OSError):
+                self.input.start(self)
             self.started = True
 
     def halt(self) -> None:

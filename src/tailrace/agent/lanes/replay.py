@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from tailrace import telemetry
+from tailrace.agent.bystander import foreign
 from tailrace.agent.lanes.inquiry import Inquiry
 from tailrace.agent.lanes.lane import Lane
 from tailrace.agent.lanes.route import Route
@@ -88,7 +89,8 @@ class Replay:
     def _as_then(self, version: str) -> tuple[Input, Route] | None:
         text, reason = self.configs.get(version), "it is not known, or led elsewhere"
         try:
-            built = self._build(resolve(from_canonical(text), self.lane.policy)) if text is not None else None
+            with foreign(self.lane.pipeline):
+                built = self._build(resolve(from_canonical(text), self.lane.policy)) if text is not None else None
         except ConfigError as error:
             built, reason = None, error.message
         if built is None:
@@ -98,7 +100,8 @@ class Replay:
 
     def _as_now(self) -> tuple[Input, Route]:
         """The bytes are there, so they are sent: shaped otherwise than before is better than not at all. ConfigError."""
-        built = self._build(self.lane.config)
+        with foreign(self.lane.pipeline):
+            built = self._build(self.lane.config)
         if built is None:
             raise ConfigError("neither the config of prepared ranges nor the present one can be built; the ranges are kept")
         return built

@@ -175,3 +175,25 @@ async def test_a_lane_lacks_cpu_only_where_its_target_has_room(bench):
     bench.target.share.take(bench.target.share.limit)
     assert (lane.has_room(lambda: None), lane.lacks_cpu) == (False, False)
     assert lane_of(bench).lacks_cpu is False
+
+
+@pytest.mark.parametrize("where", ["its constructor", "its start"])
+async def test_a_plugin_that_fails_by_what_nobody_foresaw_costs_its_pipeline_alone(bench, monkeypatch, where):
+    def failing(*_):
+        raise ZeroDivisionError("division by zero")
+
+    config = load_text(PIPELINE, "app.json")
+    monkeypatch.setattr(type(config.inputs[0].build()), "__init__" if where == "its constructor" else "start", failing)
+    assembly = Assembly(around(bench), lambda _: bench.target, lambda _: None)
+    with pytest.raises(ConfigError, match="a plugin of the pipeline failed: ZeroDivisionError: division by zero"):
+        assembly.build(config).lanes[0].start()
+
+
+async def test_an_input_that_the_system_denies_something_is_tried_again(bench, monkeypatch):
+    def failing(*_):
+        raise OSError("no watches left")
+
+    lane = lane_of(bench)
+    monkeypatch.setattr(type(lane.input), "start", failing)
+    with pytest.raises(OSError, match="no watches left"):
+        lane.start()
