@@ -36,6 +36,16 @@ def arithmetic(left: Type, right: Type) -> Type:
     return next((kind for kind in (Type.TIMESTAMP, Type.DATE) if kind in kinds), Type.UNKNOWN)
 
 
+def calculate(node: exp.Add | exp.Sub | exp.Mul) -> None:
+    """NULL gets the type of what it is calculated with: beside it the engine would know of no type."""
+    left, right = node.this, node.expression
+    for value, other in ((left, right), (right, left)):
+        if _is_null(value) and type_of(other) in _NUMBERS:
+            whole = type_of(other) is Type.BIGINT
+            become(value, filled("toInt64OrNull('')" if whole else "toFloat64OrNull('')", []), type_of(other))
+    set_type(node, arithmetic(type_of(node.this), type_of(node.expression)))
+
+
 def divide(node: exp.Div | exp.Mod) -> None:
     """The quotient or the remainder. Of whole numbers by zero it is NULL."""
     if isinstance(node, exp.Mod):

@@ -13,7 +13,7 @@ from tailrace.server.query.search.predicate import Binder
 from tailrace.server.query.sql.allowlist import Presto, refuse
 from tailrace.server.query.sql.contract import Common, Like, Type
 from tailrace.server.query.sql.functions import checked
-from tailrace.server.query.sql.mixed import arithmetic, common_type, divide, first_type
+from tailrace.server.query.sql.mixed import calculate, common_type, divide, first_type
 from tailrace.server.query.sql.special import become, function, set_type, type_of
 from tailrace.server.query.sql.templates import chosen, counted, filled
 
@@ -57,7 +57,7 @@ def settle(node: exp.Expr, binder: Binder) -> None:
         case exp.Paren() | exp.Neg() | exp.Window() | exp.Filter():
             set_type(node, type_of(node.this))
         case exp.Add() | exp.Sub() | exp.Mul():
-            set_type(node, arithmetic(type_of(node.this), type_of(node.expression)))
+            calculate(node)
         case exp.Div() | exp.Mod():
             divide(node)
         case exp.Cast() | exp.TryCast():
