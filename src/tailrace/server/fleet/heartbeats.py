@@ -9,7 +9,7 @@ from typing import Final
 from tailrace import telemetry
 from tailrace.errors import ConfigErrors
 from tailrace.server.db.collection import Collection
-from tailrace.server.db.records import Config, MachineGroup
+from tailrace.server.db.records import Agent, Config, MachineGroup
 from tailrace.server.db.roster import Roster
 from tailrace.server.fleet.commands import Commands
 from tailrace.server.fleet.instance_configs import InstanceConfigs
@@ -94,13 +94,22 @@ class Heartbeats:
         """As `answer`; but where that has nothing to say, it is given when there is something, after `secs` at the latest."""
         until = time.monotonic() + secs
         state, answer = self._state(agent), self.answer(agent, beat)
-        while not says_something(answer) and (left := until - time.monotonic()) > 0:
+        asked = self._reports.get(agent)
+        while asked is not None and not says_something(answer) and (left := until - time.monotonic()) > 0:
             await self._waking.wait(self._subjects(agent), state, left)
             report = self._reports.get(agent)
-            if report is None or report.sequence != beat.sequence_num:  # it has sent another one meanwhile
+            if report is None or not self._still_asks(asked, report):
                 break
             state, answer = self._state(agent), self._news(beat, report)
         return answer
+
+    def _still_asks(self, asked: Report, report: Report) -> bool:
+        """Whether a held beat is still its agent's last one, and still to be heard. Of one that was revoked meanwhile, or whose id another
+        start has taken, nothing is asked any more: it would be told to delete all that it runs. Its next beat is refused."""
+        if (report.sequence, report.vitals.boot_id) != (asked.sequence, asked.vitals.boot_id):
+            return False
+        holder = self._roster.agent(asked.agent)
+        return holder is not None and holder.revoked is None and not _is_of_another(asked.vitals.boot_id, holder)
 
     def _news(self, beat: HeartbeatRequest, report: Report) -> HeartbeatResponse:
         """What differs from what the agent has; it is not looked for where nothing changed since there was nothing."""
@@ -124,7 +133,7 @@ class Heartbeats:
     def _intruder(self, agent: str, beat: HeartbeatRequest) -> str:
         """Who beats in place of the start that holds the agent's id (`fleet.boots`); empty when it is that one, or does not say."""
         holder, vitals = self._roster.agent(agent), decode(beat.opaque)
-        if holder is None or not holder.boot_id or vitals.boot_id in ("", holder.boot_id):
+        if holder is None or not _is_of_another(vitals.boot_id, holder):
             return ""
         names = (beat.attributes.hostname, beat.attributes.ip, beat.attributes.hostid)
         return " ".join(name[:255].decode("utf-8", "replace") for name in names if name) or vitals.boot_id[:64]
@@ -224,6 +233,11 @@ def says_something(answer: HeartbeatResponse) -> bool:
     """Whether the agent has to do something about it."""
     updates = answer.continuous_pipeline_config_updates or answer.instance_config_updates or answer.onetime_pipeline_config_updates
     return bool(updates or answer.flags or answer.common_response.status)
+
+
+def _is_of_another(boot_id: str, holder: Agent) -> bool:
+    """Whether a start is another one than that which holds the agent's id. One that does not say, or a holder that never did, is none."""
+    return bool(holder.boot_id) and boot_id not in ("", holder.boot_id)
 
 
 def _size(detail: ConfigDetail | None) -> int:

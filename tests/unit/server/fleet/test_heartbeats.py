@@ -1,6 +1,8 @@
 """From saved configs and groups to what each agent is told to run."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -219,6 +221,30 @@ async def test_a_held_beat_is_answered_at_once_where_there_is_something_to_say_a
     bench.beat("a2", ip="10.0.0.2")
     beat = HeartbeatRequest(sequence_num=bench.reports.get("a2").sequence + 1, instance_id=b"a2")
     assert names(await bench.heartbeats.held("a2", beat, 0.01)) == []
+
+
+async def revoked(bench: Bench) -> None:
+    await bench.roster.revoke_agent("a1", 5)
+
+
+async def taken_over(bench: Bench) -> None:
+    await bench.roster.change_agent(replace(bench.roster.known_agent("a1"), boot_id="another start"))
+
+
+@pytest.mark.parametrize("happens", [revoked, taken_over])
+async def test_a_held_beat_tells_an_agent_that_may_not_ask_any_more_nothing(
+    bench: Bench, happens: Callable[[Bench], Awaitable[None]]
+) -> None:
+    await bench.group("shop", "all", "10.0.0.1")
+    await bench.config("shop", "one", "all")
+    runs = held(bench.beat("a1", ip="10.0.0.1", boot_id="b1"))
+    bench.beat("a1", ip="10.0.0.1", held=runs, boot_id="b1")
+    beat = HeartbeatRequest(sequence_num=bench.reports.get("a1").sequence + 1, instance_id=b"a1")
+    waiting = asyncio.create_task(bench.heartbeats.held("a1", beat, 3600))
+    await asyncio.sleep(0)
+    await happens(bench)
+    await bench.collection.remove("shop", "all", "one")
+    assert names(await waiting) == [], "nothing is deleted in its name"
 
 
 @pytest.mark.parametrize(
