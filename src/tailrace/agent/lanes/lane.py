@@ -415,6 +415,7 @@ class Lane:
     def leave_stream(self, stream: str, position: Position) -> None:
         with self._counting:
             if not self.failure and (taken := self._taken.pop(stream, None)) is not None:
+                self._around.streams.take_up(taken, names_of(self.target.flusher))  # before another one opens it
                 self._around.streams.leave(taken, position)
 
     def alarm(self, kind: str, message: str, **values: object) -> None:

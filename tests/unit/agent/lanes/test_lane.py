@@ -122,6 +122,14 @@ async def test_who_follows_a_reader_that_went_on_at_a_stored_end_is_not_sent_bac
     assert after.stored_end("key") == (None if at_work else stored)
 
 
+async def test_who_takes_over_a_file_that_another_pipeline_lets_go_is_not_sent_back_to_a_stored_end(bench):
+    before, after = lane_of(bench), lane_of(bench)
+    bench.table.stored_ends[bench.table.stream_id("gate", before.input.key, "key")] = StoredEnd(5, 0, b"")
+    before.leave_stream(before.open_stream("key", AT[0]), AT[1])
+    assert after.stored_end("key") is None
+    assert [state.next for state in after.streams] == [AT[1]]
+
+
 async def test_what_a_lane_puts_in_can_be_read_again_by_its_config_at_once(bench):
     lane = lane_of(bench)
     assert from_canonical(bench.content.configs[lane.version]).version == lane.version
