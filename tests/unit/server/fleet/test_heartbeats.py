@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from tailrace.server.db.collection import Collection
 from tailrace.server.fleet.membership import Unresolved
+from tailrace.server.fleet.waking import PORTION
 from tailrace.wire.control import (
     DELETED,
     ConfigInfo,
@@ -221,6 +223,37 @@ async def test_a_held_beat_is_answered_at_once_where_there_is_something_to_say_a
     bench.beat("a2", ip="10.0.0.2")
     beat = HeartbeatRequest(sequence_num=bench.reports.get("a2").sequence + 1, instance_id=b"a2")
     assert names(await bench.heartbeats.held("a2", beat, 0.01)) == []
+
+
+async def test_whom_a_change_concerns_are_woken_in_portions_and_the_loop_goes_on_between_them(bench: Bench) -> None:
+    since, woken = bench.waking.state(["shop"]), 0
+
+    async def wait() -> None:
+        nonlocal woken
+        await bench.waking.wait(["shop"], since, 3600)
+        woken += 1
+
+    waiting = [asyncio.create_task(wait()) for _ in range(10 * PORTION)]
+    await asyncio.sleep(0)
+    bench.waking.changed("shop")
+    bench.waking.changed("shop")  # who is due already is not woken twice
+    turns = [0]
+    while not all(task.done() for task in waiting):
+        await asyncio.sleep(0)
+        turns.append(woken)
+    assert woken == 10 * PORTION
+    assert max(after - before for before, after in pairwise(turns)) == PORTION
+
+
+async def test_who_does_not_wait_any_more_is_not_woken(bench: Bench) -> None:
+    since = bench.waking.state(["shop"])
+    waiting = [asyncio.create_task(bench.waking.wait(["shop"], since, 3600)) for _ in range(3 * PORTION)]
+    await asyncio.sleep(0)
+    bench.waking.changed("shop")
+    for task in waiting[: 2 * PORTION]:
+        task.cancel()
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert ended[2 * PORTION :] == [bench.waking.state(["shop"])] * PORTION
 
 
 async def revoked(bench: Bench) -> None:
