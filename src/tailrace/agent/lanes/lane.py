@@ -122,10 +122,10 @@ class Lane:
         around.checkpoint.keep_config(config.version, config.canonical())
 
     # --- for the agent ----------------------------------------------------------------------------------------------------------
-    def load(self) -> None:
-        """Load what its processors need, once. Raises ConfigError."""
+    def load(self, *, lets: type[Exception] | tuple[()] = ()) -> None:
+        """Load what its processors need, once. Raises ConfigError, and what is in `lets` as it is."""
         if not self._loaded:
-            with foreign(self.pipeline):
+            with foreign(self.pipeline, lets=lets):
                 self._route.start(self)
             self._loaded = True
 
@@ -135,7 +135,7 @@ class Lane:
             if self._stopping.is_set():
                 return
             self.cannot_start = "PROCESSOR_INIT_ALARM"
-            self.load()
+            self.load(lets=OSError)  # the system may be short of something: that passes
             self.cannot_start = "USER_CONFIG_ALARM"
             with foreign(self.pipeline, lets=OSError):
                 self.input.start(self)

@@ -89,7 +89,7 @@ class Replay:
     def _as_then(self, version: str) -> tuple[Input, Route] | None:
         text, reason = self.configs.get(version), "it is not known, or led elsewhere"
         try:
-            with foreign(self.lane.pipeline):
+            with foreign(self.lane.pipeline, lets=OSError):
                 built = self._build(resolve(from_canonical(text), self.lane.policy)) if text is not None else None
         except ConfigError as error:
             built, reason = None, error.message
@@ -100,7 +100,7 @@ class Replay:
 
     def _as_now(self) -> tuple[Input, Route]:
         """The bytes are there, so they are sent: shaped otherwise than before is better than not at all. ConfigError."""
-        with foreign(self.lane.pipeline):
+        with foreign(self.lane.pipeline, lets=OSError):
             built = self._build(self.lane.config)
         if built is None:
             raise ConfigError("neither the config of prepared ranges nor the present one can be built; the ranges are kept")
