@@ -46,6 +46,9 @@ def test_writes_go_round_and_streams_stay() -> None:
     in_turn = [chooser.choose(Write(table, [PLAIN]), [PLAIN])[0] for table in (TABLE, other) * 4]
     assert set(in_turn[::2]) == set(in_turn[1::2]) == {0, 1, 2, 3}, "whoever writes to two logstores in turn reaches all shards of both"
     mine = Package(b"", "none", 0, "agent", Identity(b"e", "AB", 1, 0, 1, b""))
+    writes = (Write(TABLE, [PLAIN]), Write(TABLE, [PLAIN], hash_key="0" * 32), Write(TABLE, [PLAIN]), Write(TABLE, [mine]))
+    placed = [chooser.choose(write, write.packages)[0] for write in writes * 2]
+    assert set(placed[::2]) == {0, 1, 2, 3}, "writes with a key and streams take no turn"
     assert len({chooser.choose(Write(TABLE, [mine]), [mine])[0] for _ in range(8)}) == 1
 
 

@@ -22,17 +22,20 @@ class ShardChooser:
         """A stream stays on one shard until that is split or merged."""
         shards = write.shards() if write.shards is not None else _even(max(1, write.table.shards))
         begins = [shard.begin for shard in shards]
-        turn = self._turns.get(write.table.logstore, -1) + 1
-        self._turns[write.table.logstore] = turn
-        return [shards[_place(write, package, begins, turn % len(shards))].id for package in packages]
+        keys = [_key(write, package) for package in packages]
+        turn = self._turns.get(write.table.logstore, 0)
+        if None in keys:
+            self._turns[write.table.logstore] = turn + 1
+        return [shards[turn % len(shards) if key is None else bisect_right(begins, key) - 1].id for key in keys]
 
 
-def _place(write: Write, package: Package, begins: Sequence[int], turn: int) -> int:
+def _key(write: Write, package: Package) -> int | None:
+    """What decides; None where the writes go round."""
     if write.hash_key is not None:
-        return bisect_right(begins, int(write.hash_key, 16)) - 1
+        return int(write.hash_key, 16)
     if package.identity is not None and package.agent:
-        return bisect_right(begins, xxhash.xxh3_128_intdigest(f"{package.agent}/{package.identity.stream}".encode())) - 1
-    return turn
+        return xxhash.xxh3_128_intdigest(f"{package.agent}/{package.identity.stream}".encode())
+    return None
 
 
 def _even(count: int) -> list[ShardRange]:
