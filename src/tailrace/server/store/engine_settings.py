@@ -1,5 +1,6 @@
 """What the engine may use, and the settings that each kind of handle gets (the engine's own defaults are for big servers)."""
 
+import math
 import os
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def query_settings(request: frames.Query) -> list[str]:
     limits = (
         f"SET max_threads = {request.threads}, priority = {priority}, low_priority_query_wait_time_ms = {PAUSE_MS},"
         f" os_threads_nice_value_query = {NICE if priority > PRIORITIES['short'] else 0},"
-        f" max_execution_time = {request.seconds:.3f}, timeout_overflow_mode = '{beyond_time}',"
+        f" max_execution_time = {math.ceil(request.seconds * 1000) / 1000:.3f}, timeout_overflow_mode = '{beyond_time}',"
         f" max_rows_to_read = {request.read_rows}, read_overflow_mode = '{beyond_rows}', timeout_before_checking_execution_speed = 0,"
         f" max_memory_usage = {request.memory}, max_bytes_before_external_group_by = {request.memory // 2},"
         f" max_bytes_before_external_sort = {request.memory // 2}, max_result_rows = {request.rows}, max_result_bytes = {request.bytes},"
