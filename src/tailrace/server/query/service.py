@@ -118,8 +118,10 @@ class Queries:
             if not found.partial or 0 < limits.read_rows <= found.read_rows:
                 return _answer(await asyncio.to_thread(_made_events, found.rows, pack_meta=pack_meta), found, binder, search)
             walk, seconds = Walk(window, page.offset, page.line, page.reverse), seconds - whole.seconds
-        await walk.go_on(asked, seconds, limits.read_rows)
-        self._unfinished.keep(key, walk)
+        try:
+            await walk.go_on(asked, seconds, limits.read_rows)
+        finally:
+            self._unfinished.keep(key, walk)
         return _answer(await asyncio.to_thread(_made_events, walk.found.rows, pack_meta=pack_meta), walk.found, binder, search)
 
     async def analyse(

@@ -19,7 +19,10 @@ _FIRST = 256
 """Part of the range that the first slice is. Nobody knows yet how the events lie in it."""
 _NARROWER, _WIDER = 16, 4
 _LEAST_SECS = 0.25
-REMEMBERED, REMEMBERED_BYTES, REMEMBERED_SECS = 32, 2 << 20, 300.0
+_TOO_LITTLE_SECS = 0.05
+"""What is left of the time then is not worth a question."""
+REMEMBERED, REMEMBERED_BYTES, REMEMBERED_SECS = 32, 64 << 20, 300.0
+"""Of all walks together. One alone holds less: its answer is full before (`PORTION_BYTES`)."""
 
 
 class Question(Protocol):
@@ -45,19 +48,25 @@ class Walk:
     found: Rows = field(default_factory=lambda: Rows([], [], [], partial=True))
     _edge: int = field(init=False)
     """All before it, in the order of the answer, has been read."""
-    _width: int = 1
+    _width: int = field(init=False)
+    """Of the next piece: what was learned of how the events lie is kept with the walk."""
 
     def __post_init__(self) -> None:
         self._edge = self.window.end if self.reverse else self.window.start
+        self._width = max(1, (self.window.end - self.window.start) // _FIRST)
+
+    @property
+    def passed(self) -> int:
+        """How much of the window has been read."""
+        return self.window.end - self._edge if self.reverse else self._edge - self.window.start
 
     async def go_on(self, question: Question, seconds: float, read_rows: int = 0) -> None:
         """As far as it comes within so many seconds, and so many events read where that is no 0."""
         began, most, before = time.monotonic(), max(_LEAST_SECS, seconds / 4), self.found.read_rows
-        self._width = max(self._width, (self.window.end - self.window.start) // _FIRST)
-        while self.found.partial and (left := began + seconds - time.monotonic()) > 0:
-            started = time.monotonic()
-            is_read = await self._step(question, min(left, most))
-            if not is_read and self._width == 1:
+        while self.found.partial and (left := began + seconds - time.monotonic()) > _TOO_LITTLE_SECS:
+            started, is_least = time.monotonic(), self._width == 1
+            is_read = await self._step(question, left if is_least else min(left, most))
+            if not is_read and is_least:
                 break
             if not is_read:
                 self._width = max(1, self._width // _NARROWER)
@@ -74,10 +83,10 @@ class Walk:
             counted = await question.count(piece, seconds)
             matching = int(str(counted.rows[0][0])) if counted.rows else 0
             if counted.partial or matching <= self.offset:
-                self._add(replace(counted, rows=[]))
+                self._add(replace(counted, rows=[], size=0))
                 return not counted.partial and self._pass(piece, matching)
         rows, asked = await question.events(piece, self.offset, self.line - len(self.found.rows), seconds)
-        self._add(replace(rows, rows=[]) if rows.partial else rows)
+        self._add(replace(rows, rows=[], size=0) if rows.partial else rows)
         if rows.partial:
             return False
         is_full = len(rows.rows) >= asked or self.found.size > PORTION_BYTES
@@ -87,7 +96,7 @@ class Walk:
     def _pass(self, piece: Window, matching: int) -> bool:
         self.offset -= matching
         self._edge = piece.start if self.reverse else piece.end
-        if self._edge == (self.window.start if self.reverse else self.window.end):
+        if self.passed == self.window.end - self.window.start:
             self.found = replace(self.found, partial=False)
         return True
 
@@ -118,8 +127,10 @@ class Unfinished:
         return walk if time.monotonic() - stood_at < REMEMBERED_SECS else None
 
     def keep(self, asked: Hashable, walk: Walk) -> None:
-        if not walk.found.partial or walk.found.size > REMEMBERED_BYTES:
+        """Of two that were asked the same at once, the one that came further."""
+        if not walk.found.partial:
             return
-        self._walks[asked] = time.monotonic(), walk
-        while len(self._walks) > REMEMBERED:
+        other = self.take(asked)
+        self._walks[asked] = time.monotonic(), other if other is not None and other.passed > walk.passed else walk
+        while len(self._walks) > REMEMBERED or sum(each.found.size for _, each in self._walks.values()) > REMEMBERED_BYTES:
             self._walks.popitem(last=False)
