@@ -67,7 +67,7 @@ class Assembly:
         lanes: list[Lane] = []
         targets: dict[str, Target] = {}
         made: list[Target] = []
-        with foreign(pipeline.name), ExitStack() as undo:
+        with foreign(pipeline=pipeline.name), ExitStack() as undo:
             undo.callback(lambda: self.discard(Built(lanes, {}, made)))
             for plugin in pipeline.flushers:
                 flusher: Flusher = plugin.build()

@@ -31,9 +31,9 @@ def bystander(name: str, work: Callable[[threading.Event], None], *, waits: bool
 
 
 @contextmanager
-def foreign(pipeline: str, *, lets: type[Exception] | tuple[()] = ()) -> Generator[None]:
+def foreign(*, lets: type[Exception] | tuple[()] = (), **whose: str) -> Generator[None]:
     """Around code of plugins, which may be anybody's: what it fails by is a ConfigError, so that its pipeline is set aside and no other.
-    Our own errors come through as they are, and so does what is in `lets`."""
+    Our own errors come through as they are, and so does what is in `lets`. `whose` (`pipeline=…`, `target=…`) is for the log."""
     try:
         yield
     except TailraceError:
@@ -41,7 +41,7 @@ def foreign(pipeline: str, *, lets: type[Exception] | tuple[()] = ()) -> Generat
     except lets:
         raise
     except Exception as error:
-        telemetry.logger("agent").error("a plugin failed", pipeline=pipeline, exc_info=True)
+        telemetry.logger("agent").error("a plugin failed", **whose, exc_info=True)
         raise ConfigError(f"a plugin of the pipeline failed: {type(error).__name__}: {error}", hint="the agent's log says where") from error
 
 

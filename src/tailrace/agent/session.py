@@ -142,7 +142,7 @@ class Session:
         if self._around.finite:
             self._spawn(self._watch_drained())
         try:
-            await self._targets.set_to_work([*self.parts.targets.values()])
+            self._targets.set_to_work([*self.parts.targets.values()])
             async with self._desk.open(self._runs, self.dead_letters):
                 return await self._over
         finally:
@@ -233,7 +233,7 @@ class Session:
         """Start what was built."""
         self._put(built)
         self._show()
-        await self._targets.set_to_work(built.targets.values())
+        self._targets.set_to_work(built.targets.values())
         for lane in built.lanes:
             self._spawn(self._start_lanes([lane]))
 

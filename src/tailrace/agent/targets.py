@@ -5,7 +5,9 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final
 
+from tailrace import telemetry
 from tailrace.agent.assembly import TARGET_BYTES
+from tailrace.agent.bystander import foreign
 from tailrace.agent.checkpoint import Content
 from tailrace.agent.delivery.concurrency import Concurrency
 from tailrace.agent.delivery.letters import DeadLetters
@@ -16,6 +18,7 @@ from tailrace.agent.identity.identity import AgentIdentity
 from tailrace.agent.lanes.lane import Surroundings
 from tailrace.agent.lanes.streams import Entry, Stream, names_of
 from tailrace.agent.spool import Spool
+from tailrace.errors import TailraceError
 from tailrace.pipeline.contract import Flusher
 from tailrace.pipeline.model import ConfiguredPlugin
 
@@ -84,18 +87,17 @@ class Targets:
         """It is not to be set to work after all, or is over."""
         self._spool.give_up_share(target.flusher.destination)
 
-    async def set_to_work(self, targets: Iterable[Target]) -> None:
+    def set_to_work(self, targets: Iterable[Target]) -> None:
         """Those that are not yet."""
         for target in targets:
             if target not in self._at_work:
-                await target.flusher.open()
                 self._at_work[target] = self._spawn(target.run())
 
     async def let_go(self, target: Target) -> None:
         """It has delivered all that it had, and nothing more comes."""
         if (delivery := self._at_work.pop(target, None)) is not None:
             delivery.cancel()
-        await target.flusher.close()
+        await _close(target.flusher)
         self.drop(target)
 
     async def close(self, targets: Iterable[Target], *, keep: bool) -> None:
@@ -105,7 +107,7 @@ class Targets:
                 with contextlib.suppress(TimeoutError):  # a disk that is full, or away: the ranges stay prepared
                     async with asyncio.timeout(FINISH_SECS):
                         await target.keep_rest()
-            await target.flusher.close()
+            await _close(target.flusher)
 
     def destinations(self, plugin: ConfiguredPlugin, at_work: Target | None) -> Sequence[str]:
         """The names that a flusher's streams have; it knows them when it has started."""
@@ -119,3 +121,11 @@ class Targets:
         """All of a stream is acknowledged, and nothing more comes."""
         self._around.streams.drop(stream, forget)
         self._around.supervision.let_go(stream.id)
+
+
+async def _close(flusher: Flusher) -> None:
+    try:
+        with foreign(target=flusher.target):
+            await flusher.close()
+    except TailraceError as error:
+        telemetry.alarm("PLUGIN_ALARM", "the flusher failed while it was closed", target=flusher.target, reason=error.message)

@@ -127,7 +127,7 @@ PROCESSING: Final = (
         "correct `GroupKeys`", "tests/unit/aggregators/test_effects_of_aggregators.py::test_a_missing_field_is_counted_when_it_is_asked_for",
     ),
     AlarmKind(
-        "PLUGIN_ALARM", "critical", "a plugin failed on a range; the pipeline is stopped and its data kept", "the log has the trace; report it",
+        "PLUGIN_ALARM", "critical", "a plugin failed; the pipeline is stopped and its data kept", "the log has the trace; report it",
         f"{_AGENT}test_agent_failures.py::test_a_plugin_that_fails_stops_its_own_pipeline_and_keeps_its_data", is_condition=True,
     ),
     AlarmKind(

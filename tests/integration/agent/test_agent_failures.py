@@ -1,9 +1,12 @@
 """What fails, fails alone: the other pipelines go on, nothing is acknowledged that was not sent, and the exit code tells."""
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
+
+import pytest
 
 from tailrace.agent.checkpoint.rows import sealed
 from tailrace.agent.control.socket import ask
@@ -12,7 +15,7 @@ from tests.integration.agent.running import ROOT, wait_for
 
 
 def failing_command(agent):
-    agent.command = [sys.executable, "-m", "tests.integration.agent.failing_processor"]
+    agent.command = [sys.executable, "-m", "tests.integration.agent.failing_plugins"]
 
 
 def alarms(agent):
@@ -87,6 +90,77 @@ def test_a_processor_that_cannot_be_started_is_named(agent, sink):
     assert (row["alarm"], row["severity"], row["state"]) == ("PROCESSOR_INIT_ALARM", "critical", "active")
     assert (row["pipeline"], row["sample"]["reason"]) == ("broken", "it is not in the mood")
     agent.stop()
+
+
+def states(agent):
+    return {row["pipeline"]: row["state"] for row in ask(agent.home / "run", {"ask": "pipelines"})}
+
+
+@pytest.mark.parametrize(("pipeline", "fails_at"), [("present", "replay"), ("former", "replay"), ("former", "key")])
+def test_a_plugin_that_fails_on_what_was_prepared_keeps_it_and_nobody_else_from_running(agent, sink, pipeline, fails_at):
+    failing_command(agent)
+    sink.fault = lambda number: "503"
+    agent.enrol()
+    other, as_long_as = agent.logs / "other", agent.directory / "broken"
+    other.mkdir()
+    agent.pipeline(Type="input_failing", FailsAt=fails_at, AsLongAs=str(as_long_as))
+    (agent.logs / "a.log").write_text("kept\n")
+    agent.start()
+    wait_for(lambda: sink.requests > 1)
+    agent.kill()
+    shutil.rmtree(agent.home / "agent" / "spool", ignore_errors=True)  # as if there had been no room in it
+    sink.fault = lambda number: None
+    as_long_as.touch()
+    if pipeline == "former":
+        (agent.directory / "pipelines" / "app.json").unlink()
+    agent.pipeline("fine", FilePaths=[f"{other}/*.log"])
+    (other / "b.log").write_text("fine\n")
+    agent.start()
+    wait_for(lambda: sink.contents() == ["fine"], agent.log())
+    wait_for(lambda: f"RuntimeError: a bug in {fails_at}" in agent.log())
+    assert states(agent) == {"fine": "ok"} | ({"app": "failed"} if pipeline == "present" else {})
+    agent.stop()
+    as_long_as.unlink()
+    agent.run_to_the_end()
+    assert sorted(sink.contents()) == ["fine", "kept"]
+
+
+def test_a_flusher_that_cannot_be_opened_is_tried_again_and_holds_back_nobody_else(agent, sink):
+    failing_command(agent)
+    agent.enrol()
+    there, as_long_as = agent.directory / "there.jsonl", agent.directory / "broken"
+    as_long_as.touch()
+    failing = {"Type": "flusher_failing", "FilePath": str(there), "FailsAt": "open", "AsLongAs": str(as_long_as)}
+    agent.pipeline("held", FilePaths=[f"{agent.logs}/held.log"], flushers=[failing])
+    agent.pipeline("fine", FilePaths=[f"{agent.logs}/fine.log"])
+    (agent.logs / "held.log").write_text("held\n")
+    (agent.logs / "fine.log").write_text("fine\n")
+    agent.start()
+    wait_for(lambda: sink.contents() == ["fine"], agent.log())
+    wait_for(lambda: "RuntimeError: a bug in open" in agent.log())
+    assert states(agent) == {"held": "degraded", "fine": "ok"}
+    as_long_as.unlink()
+    wait_for(lambda: there.exists() and [json.loads(line)["content"] for line in there.read_text().splitlines()] == ["held"])
+    agent.stop()
+
+
+def test_plugins_that_fail_while_they_are_stopped_keep_nothing_from_ending_well(agent, sink):
+    failing_command(agent)
+    agent.enrol()
+    there = agent.directory / "there.jsonl"
+    failing = {"Type": "flusher_failing", "FilePath": str(there), "FailsAt": "close"}
+    agent.pipeline(Type="input_failing", FailsAt="stop", FilePaths=[f"{agent.logs}/failing.log"], flushers=[failing])
+    agent.pipeline("fine", FilePaths=[f"{agent.logs}/fine.log"])
+    (agent.logs / "failing.log").write_text("once\n")
+    (agent.logs / "fine.log").write_text("fine\n")
+    agent.start()
+    wait_for(lambda: sink.contents() == ["fine"] and there.exists(), agent.log())
+    agent.stop()
+    assert "the input failed while it was stopped" in agent.log()
+    assert "the flusher failed while it was closed" in agent.log()
+    agent.run_to_the_end()
+    assert sink.contents() == ["fine"]
+    assert len(there.read_text().splitlines()) == 1
 
 
 def test_of_two_pipelines_with_one_name_the_first_runs(agent, sink):

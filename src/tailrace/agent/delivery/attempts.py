@@ -5,6 +5,7 @@ While the target fails, one request at a time asks it, after the back-off; the o
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from tailrace import telemetry
@@ -53,6 +54,12 @@ class Attempts:
     def failing(self) -> bool:
         return self._backoff.failing
 
+    async def open(self) -> None:
+        """Make the flusher ready to send; it is tried again until it is."""
+        while (failure := await self._tried(self._opened)).outcome is not Outcome.ACKNOWLEDGED:
+            self._judge(failure)
+            await asyncio.sleep(self._retry_at - time.monotonic())
+
     async def one(self, request: Request) -> Delivery:
         """One attempt, when it is time for it."""
         if not self._backoff.failing:
@@ -66,7 +73,7 @@ class Attempts:
         target = self._flusher.target
         await self._bandwidth.take(sum(item.payload.raw_size for item in request.items), target, request.precedence)
         self._requests[request] = time.monotonic()
-        delivery = await self._sent(request)
+        delivery = await self._tried(lambda: self._flusher.send(request.payloads))
         took, self._requests[request] = time.monotonic() - self._requests[request], 0.0
         if took > LONG_SECS:
             message = "the target was slow to answer"
@@ -75,9 +82,13 @@ class Attempts:
         self._judge(delivery)
         return delivery
 
-    async def _sent(self, request: Request) -> Delivery:
+    async def _opened(self) -> Delivery:
+        await self._flusher.open()
+        return Delivery(Outcome.ACKNOWLEDGED)
+
+    async def _tried(self, work: Callable[[], Awaitable[Delivery]]) -> Delivery:
         try:
-            return await self._flusher.send(request.payloads)
+            return await work()
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises is its own target's trouble and no other one's
             telemetry.logger("agent.delivery").error("a flusher failed; it is tried again", target=self._flusher.target, exc_info=error)
             return Delivery(Outcome.RETRY, "Failed", f"{type(error).__name__}: {error}")

@@ -222,6 +222,7 @@ class Target:
     # --- sending ----------------------------------------------------------------------------------------------------------------
     async def run(self) -> None:
         """Until cancelled; requests under way are cancelled with it."""
+        await self._attempts.open()
         slots = self._attempts.slots
         try:
             while True:

@@ -21,6 +21,7 @@ from tailrace.agent.lanes.streams import Entry, Stream, StreamTable, names_of
 from tailrace.agent.status.tally import Tally
 from tailrace.agent.supervision import Supervision
 from tailrace.batch import EventBatch
+from tailrace.errors import TailraceError
 from tailrace.pipeline.contract import (
     Identity,
     Input,
@@ -125,7 +126,7 @@ class Lane:
     def load(self, *, lets: type[Exception] | tuple[()] = ()) -> None:
         """Load what its processors need, once. Raises ConfigError, and what is in `lets` as it is."""
         if not self._loaded:
-            with foreign(self.pipeline, lets=lets):
+            with foreign(pipeline=self.pipeline, lets=lets):
                 self._route.start(self)
             self._loaded = True
 
@@ -137,7 +138,7 @@ class Lane:
             self.cannot_start = "PROCESSOR_INIT_ALARM"
             self.load(lets=OSError)  # the system may be short of something: that passes
             self.cannot_start = "USER_CONFIG_ALARM"
-            with foreign(self.pipeline, lets=OSError):
+            with foreign(pipeline=self.pipeline, lets=OSError):
                 self.input.start(self)
             self.started = True
 
@@ -151,7 +152,7 @@ class Lane:
         self.halt()
         with self._lifecycle:
             took_up = self.is_at_work
-            self.input.stop(deadline)
+            self._stop_input(deadline)
             if self._slot is not None:
                 slot, self._slot = self._slot, None
                 slot.release()
@@ -162,6 +163,13 @@ class Lane:
             if took_up:
                 self._around.streams.take_up(stream, names_of(self.target.flusher))
             self._around.streams.release(stream, self)
+
+    def _stop_input(self, deadline: float) -> None:
+        try:
+            with foreign(pipeline=self.pipeline):
+                self.input.stop(deadline)
+        except TailraceError as error:  # whatever it still reads is not put in
+            telemetry.alarm("PLUGIN_ALARM", "the input failed while it was stopped", pipeline=self.pipeline, reason=error.message)
 
     def make_way(self, deadline: float) -> None:
         """As `stop`; when it returns, another lane may take its place."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 from tailrace import telemetry
 from tailrace.agent.aside import aside
 from tailrace.agent.assembly import Assembly, Built, name_of
+from tailrace.agent.bystander import foreign
 from tailrace.agent.delivery.resending import INPUT as LETTERS
 from tailrace.agent.delivery.target import Target
 from tailrace.agent.lanes.adoption import Adoption
@@ -47,22 +48,22 @@ class FormerConfigs:
         """The first of these that sends there, from an input of that kind where one is named; and its flusher. ConfigError."""
         reason = "its config is not known any more"
         for version in versions:
-            text = self.texts.get(version)
-            if text is None:
-                continue
-            try:
-                config = resolve(from_canonical(text), self.around.policy)
-                plugin = self._flusher(config, target)
-            except ConfigError as error:
-                reason = error.message
-                continue
-            if self.around.supervision.quarantine.holds(config.name, version):
-                reason = "its pipeline is set aside, because the worker died of it again and again"
-            elif plugin is None or (input_key and input_key not in [one.build().key for one in config.inputs]):
-                reason = "its config leads elsewhere"
-            else:
-                return config, plugin
+            if version in self.texts:
+                try:
+                    with foreign(version=version):
+                        return self._leading_to(target, version, input_key)
+                except ConfigError as error:
+                    reason = error.message
         raise ConfigError(reason)
+
+    def _leading_to(self, target: str, version: str, input_key: str) -> tuple[PipelineConfig, ConfiguredPlugin]:
+        config = resolve(from_canonical(self.texts[version]), self.around.policy)
+        if self.around.supervision.quarantine.holds(config.name, version):
+            raise ConfigError("its pipeline is set aside, because the worker died of it again and again")
+        plugin = self._flusher(config, target)
+        if plugin is None or (input_key and input_key not in [one.build().key for one in config.inputs]):
+            raise ConfigError("its config leads elsewhere")
+        return config, plugin
 
     def _flusher(self, config: PipelineConfig, target: str) -> ConfiguredPlugin | None:
         for plugin in config.flushers:
@@ -147,7 +148,8 @@ class Orphans:
                 return target
         try:
             _, plugin = self._former.leading_to(name, versions)
-            made = self._make_target(plugin.build())
+            with foreign(target=name):
+                made = self._make_target(plugin.build())
         except TailraceError as error:
             self._give_up((name, ""), f"{what} for a target that no pipeline names; they are kept until one does", error.message)
             return None
@@ -158,9 +160,10 @@ class Orphans:
         name, input_key = key
         try:
             config, _ = self._former.leading_to(name, versions, input_key)
-            input_ = next(one for plugin in config.inputs if (one := plugin.build()).key == input_key)
-            processors = [plugin.build() for plugin in config.processors]
-            return Lane(config, input_, processors, target, self._around)
+            with foreign(pipeline=config.name):
+                input_ = next(one for plugin in config.inputs if (one := plugin.build()).key == input_key)
+                processors = [plugin.build() for plugin in config.processors]
+                return Lane(config, input_, processors, target, self._around)
         except TailraceError as error:
             self._give_up(key, "prepared ranges of a former pipeline cannot be sent; they are kept", error.message)
             return None

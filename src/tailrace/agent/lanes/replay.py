@@ -9,6 +9,7 @@ from tailrace.agent.lanes.lane import Lane
 from tailrace.agent.lanes.route import Route
 from tailrace.agent.lanes.streams import Entry, Stream, StreamTable
 from tailrace.agent.spool import Found
+from tailrace.batch import EventBatch
 from tailrace.errors import ConfigError
 from tailrace.pipeline.contract import Flusher, FlusherContext, Input, Range, StreamState
 from tailrace.pipeline.loading import from_canonical, resolve
@@ -61,9 +62,10 @@ class Replay:
         return entry.stream.waits_for(entry.range) or share.used < share.limit
 
     def holds(self, stream: Stream, done: Range) -> bool:
-        """Whether the source has the bytes of a range. ConfigError when nothing can be built that reads it."""
+        """Whether the source has the bytes of a range. ConfigError when nothing can be built that reads it, or
+        that fails; OSError."""
         input_, _ = self._built_for(done.config_version)
-        return input_.replay(self.lane, replace(self.streams.state_of(stream), prepared=[]), done) is not None
+        return self._read(input_, replace(self.streams.state_of(stream), prepared=[]), done) is not None
 
     def once(self, stream: Stream, done: Range) -> bool:
         """Replay a range that was to come from the spool, and is not there any more. False when the lane is over: it was not put in.
@@ -73,13 +75,17 @@ class Replay:
     def _again(self, stream: Stream, state: StreamState, done: Range) -> bool:
         """False when the lane is over: a plugin failed on it, or another lane has taken its place."""
         input_, route = self._built_for(done.config_version)
-        batch = input_.replay(self.lane, state, done)
+        batch = self._read(input_, state, done)
         if batch is None:
             self.inquiry.add(stream, done)
             return True
         if route.version != done.config_version:  # what other processors decided says nothing to these
             done = replace(done, decisions=())
         return self.lane.send(stream, done, batch, route)
+
+    def _read(self, input_: Input, state: StreamState, done: Range) -> EventBatch | None:
+        with foreign(pipeline=self.lane.pipeline, lets=OSError):
+            return input_.replay(self.lane, state, done)
 
     def _built_for(self, version: str) -> tuple[Input, Route]:
         if version not in self._built:
@@ -89,7 +95,7 @@ class Replay:
     def _as_then(self, version: str) -> tuple[Input, Route] | None:
         text, reason = self.configs.get(version), "it is not known, or led elsewhere"
         try:
-            with foreign(self.lane.pipeline, lets=OSError):
+            with foreign(pipeline=self.lane.pipeline, lets=OSError):
                 built = self._build(resolve(from_canonical(text), self.lane.policy)) if text is not None else None
         except ConfigError as error:
             built, reason = None, error.message
@@ -100,7 +106,7 @@ class Replay:
 
     def _as_now(self) -> tuple[Input, Route]:
         """The bytes are there, so they are sent: shaped otherwise than before is better than not at all. ConfigError."""
-        with foreign(self.lane.pipeline, lets=OSError):
+        with foreign(pipeline=self.lane.pipeline, lets=OSError):
             built = self._build(self.lane.config)
         if built is None:
             raise ConfigError("neither the config of prepared ranges nor the present one can be built; the ranges are kept")

@@ -39,6 +39,9 @@ class Gate:
     def encode(self, batch, identity):
         return []
 
+    async def open(self):
+        pass
+
     async def send(self, payloads):
         await asyncio.sleep(self.seconds)
         if self.down:

@@ -1,4 +1,4 @@
-"""A processor with a bug, as a plugin of somebody else may have one. Run as a program it is the agent with it registered."""
+"""Plugins with bugs, as those of somebody else may have them. Run as a program it is the agent with them registered."""
 
 import errno
 import sys
@@ -7,8 +7,10 @@ from pathlib import Path
 
 from tailrace.agent.lanes import lane
 from tailrace.errors import ConfigError
+from tailrace.flushers.file import FileFlusherConfig, FlusherFile
+from tailrace.inputs.file import FileConfig, InputFile
 from tailrace.pipeline.config import PluginConfig, option
-from tailrace.pipeline.registry import processor
+from tailrace.pipeline.registry import flusher, input_plugin, processor
 from tailrace.processors.base import BatchProcessor
 
 
@@ -43,6 +45,51 @@ class Failing(BatchProcessor[FailingConfig]):
     @classmethod
     def sample(cls):
         return {"On": "x"}
+
+
+def fail_at(place, config):
+    if config.fails_at == place and Path(config.as_long_as).exists():
+        raise RuntimeError(f"a bug in {place}")
+
+
+class FailingInputConfig(FileConfig):
+    fails_at: str = option("", doc="What it fails at: its `key`, `replay` or `stop`.")
+    as_long_as: str = option("/", doc="A file without which it does not fail.")
+
+
+@input_plugin("input_failing")
+class FailingInput(InputFile):
+    Config = FailingInputConfig
+
+    @property
+    def key(self):
+        fail_at("key", self.config)
+        return "input_failing"
+
+    def replay(self, context, stream, done):
+        fail_at("replay", self.config)
+        return super().replay(context, stream, done)
+
+    def stop(self, deadline):
+        super().stop(deadline)
+        fail_at("stop", self.config)
+
+
+class FailingFlusherConfig(FileFlusherConfig):
+    fails_at: str = option("", doc="What it fails at: `open` or `close`.")
+    as_long_as: str = option("/", doc="A file without which it does not fail.")
+
+
+@flusher("flusher_failing")
+class FailingFlusher(FlusherFile):
+    Config = FailingFlusherConfig
+
+    async def open(self):
+        fail_at("open", self.config)
+
+    async def close(self):
+        await super().close()
+        fail_at("close", self.config)
 
 
 if __name__ == "__main__":
