@@ -121,9 +121,14 @@ class Discovery:
         if known is not None and name in known.files:
             known.files[name] = known.files[name]._replace(st_size=-1)
 
+    @property
+    def claims_changed(self) -> bool:
+        """Whether pipelines claim other files than at the last walk."""
+        return self._claims != self._context.claims.version
+
     def moved(self) -> bool:
-        """Whether another directory stands where a link leads, or where a pattern begins, or other pipelines claim files now."""
-        return self._claims != self._context.claims.version or any(_identity(path) != stood for path, stood in self.sentinels.items())
+        """Whether another directory stands where a link leads, or where a pattern begins."""
+        return any(_identity(path) != stood for path, stood in self.sentinels.items())
 
     def polled(self) -> list[tuple[str, str]]:
         """Directory and name of files whose changes raise no event there, because they are links."""

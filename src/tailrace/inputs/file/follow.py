@@ -184,6 +184,8 @@ class Follower:
         self._lately[generation] = None
         if more:
             self._turns.add(generation)
+        elif generation.leaving_by and not generation.ended:  # at once: another one may wait for it
+            self._let_go(generation, time.monotonic())
         elif not (generation.is_open or generation.ended) and self._files.handles.lacking:  # another input took the last handle
             self._handles.wait(generation)
 
@@ -238,6 +240,8 @@ class Follower:
         now = time.monotonic()
         if self._handles:
             self._take_up_waiting()
+        if self._walking is None and self._discovery.claims_changed:  # a file is to be read on by whose it is now
+            self._scan_at = min(self._scan_at, now + SETTLE_SECS)
         if now >= self._scan_at and self._walking is None:
             self._begin_walk()
         if now >= self._hot_at:

@@ -1,11 +1,12 @@
 """One file belongs to the pipeline that names it best, and passes from one to another without loss."""
 
+import itertools
 import time
 
 import pytest
 
 from tailrace.agent.lanes.claims import Allowance, Claims
-from tailrace.inputs.file import FileConfig
+from tailrace.inputs.file import FileConfig, follow
 from tailrace.inputs.file.discover import Paths
 from tailrace.inputs.file.roots import Roots
 from tests.unit.inputs.file.following import Following, RememberingLane, wait_for, write
@@ -161,6 +162,33 @@ def test_with_one_target_the_winner_goes_on_exactly_where_the_loser_stopped(tmp_
     pair.exact.rescan()
     wait_for(lambda: len(pair.wide.contents) + len(pair.exact.contents) == 9)
     assert [*pair.wide.contents, *pair.exact.contents] == list("012345678")
+    pair.stop()
+
+
+def test_a_file_that_is_written_is_passed_on_at_once_there_and_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(follow, "HOT_SECS", 600.0)  # what happens every second would do it, too, later
+    pair, numbers = Pair(tmp_path, same_target=True), itertools.count(1)
+
+    def is_read_by(one):
+        before = len(one.contents)
+
+        def read():
+            write(pair.log, f"{next(numbers)}\n")
+            return len(one.contents) > before
+
+        wait_for(read)
+
+    pair.wide.start()
+    is_read_by(pair.wide)
+    pair.exact.start()
+    is_read_by(pair.exact)
+    pair.exact.stop()
+    pair.exact.lane.claims.withdraw("exact")
+    is_read_by(pair.wide)
+    written = [str(number) for number in range(1, next(numbers))]
+    wait_for(lambda: len(pair.wide.contents) + len(pair.exact.contents) == len(written))
+    first = int(pair.exact.contents[0]) - 1
+    assert [*pair.wide.contents[:first], *pair.exact.contents, *pair.wide.contents[first:]] == written
     pair.stop()
 
 
