@@ -4,10 +4,10 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tailrace.agent.control.socket import ask
 from tailrace.errors import TailraceError
@@ -19,6 +19,8 @@ SETTINGS = {"agent_key_secs": 30, "agent_poll_secs": 2}
 INDEX = {"line": {"token": [" "]}, "keys": {"content": {"type": "text", "token": [" "], "doc_value": True}}}
 NAMES = ("ant", "bee", "cat")
 PATIENCE_SECS = 120.0
+
+AnyFleet = TypeVar("AnyFleet", bound="Fleet")
 
 
 class Machine(Agent):
@@ -67,6 +69,8 @@ class Machine(Agent):
 class Fleet:
     """`home` is the server's; it keeps its ports when it is started again."""
 
+    index: Mapping[str, Any] = INDEX
+
     def __init__(self, directory: Path, machine: type[Machine] = Machine, **settings: Any) -> None:
         self._settings = {**SETTINGS, **settings}
         self._stack = ExitStack()
@@ -75,7 +79,7 @@ class Fleet:
         (self.home / "server.yaml").write_text(json.dumps(self._settings))
         self.server = self._stack.enter_context(running_server(self.home))
         self._ports = self.server.port, self.server.tls_port
-        self.server.make_logstore(PROJECT, "app", INDEX)
+        self.server.make_logstore(PROJECT, "app", self.index)
         self.machines = [machine(directory / name, self, number) for number, name in enumerate(NAMES)]
         self.directory = directory
 
@@ -130,12 +134,17 @@ class Fleet:
         agent = next(one.id for one in self.machines if one.name == name)
         return next(row for row in self.rows().values() if row["agent_id"] == agent)
 
-    def count(self, what: str = "count(*)") -> int:
-        body = json.dumps({"from": 1, "to": 2**31, "query": f"* | select {what} as n", "line": 100, "offset": 0}).encode()
+    def ask(self, statement: str) -> list[dict[str, str]]:
+        """SQL over all events."""
+        body = json.dumps({"from": 1, "to": 2**31, "query": f"* | {statement}", "line": 100, "offset": 0}).encode()
         answer = self.server.request(
             "POST", "/logstores/app/logs", project=PROJECT, body=body, headers={"content-type": "application/json"}
         )
-        return int(answer.json()["data"][0]["n"])
+        assert answer.status == 200, answer.body
+        return answer.json()["data"]
+
+    def count(self, what: str = "count(*)") -> int:
+        return int(self.ask(f"select {what} as n")[0]["n"])
 
     @property
     def written(self) -> int:
@@ -152,8 +161,8 @@ class Fleet:
             until(lambda machine=machine, wanted=wanted: machine.runs == wanted, f"{machine.name} runs {wanted}: {machine.log()[-2000:]}")
 
 
-def until(condition: Callable[[], object], what: str) -> None:
-    wait_for(condition, what, PATIENCE_SECS)
+def until(condition: Callable[[], object], what: str, **options: float) -> None:
+    wait_for(condition, what, PATIENCE_SECS, **options)
 
 
 def copy_home(source: Path, target: Path) -> None:
@@ -163,8 +172,7 @@ def copy_home(source: Path, target: Path) -> None:
 @contextmanager
 def three_agents(directory: Path, machine: type[Machine] = Machine, **settings: Any) -> Iterator[Fleet]:
     """`ant` and `bee` in group `web` by address, `cat` in group `db` by id; each group with the config of its name."""
-    fleet = Fleet(directory, machine, **settings)
-    try:
+    with ended(Fleet(directory, machine, **settings)) as fleet:
         fleet.group("web", ips=[one.address for one in fleet.machines[:2]])
         fleet.group("db", ids=["db-servers"])
         fleet.save("web", "web")
@@ -174,6 +182,13 @@ def three_agents(directory: Path, machine: type[Machine] = Machine, **settings: 
             machine.join()
             machine.start()
         fleet.settled({"web"}, {"web"}, {"db"})
+        yield fleet
+
+
+@contextmanager
+def ended(fleet: AnyFleet) -> Iterator[AnyFleet]:
+    """Whatever happens within it, its agents and its server come to their end."""
+    try:
         yield fleet
     finally:
         for machine in fleet.machines:

@@ -121,8 +121,8 @@ def contents(paths: Iterable[Path]) -> Iterator[bytes]:
             yield path.read_bytes()
 
 
-def wait_for(condition: Callable[[], object], what: str = "", timeout: float = WAIT_SECS) -> None:
+def wait_for(condition: Callable[[], object], what: str = "", timeout: float = WAIT_SECS, *, every: float = 0.02) -> None:
     until = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < until, f"timed out: {what}"
-        time.sleep(0.02)
+        time.sleep(every)
