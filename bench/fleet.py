@@ -1,17 +1,21 @@
 """Heartbeats: what a fleet of agents costs its server, and how soon a saved config is everywhere.
 
-    python bench/fleet.py [--agents 100,1000,3000] [--secs 30] [--groups 20] [--ramp 200]
+    python bench/fleet.py [--agents 100,1000,3000] [--secs 30] [--groups 20] [--ramp 200] [--real 3]
 
 A server of its own is started on a home that is thrown away; its agents are put into its database beforehand. Each simulated agent has a TLS
 connection of its own, shows a certificate of its own, and does what an agent does: a full heartbeat first, then short ones with its vitals,
 which the server holds for 10 s or until it has news. The messages are made by the code that makes the real ones. Afterwards a config is changed
 `--changes` times, and each agent of its groups has to answer with the new version as its own. CPU is that of the server's process, without
 its storage engine's, while all agents beat; latency is that of heartbeats, without the time for which they are held. Prints a table, and one JSON line at the end.
+
+With `--real` so many real agents, on homes of their own, are members of the first group beside the simulated ones (`--groups 1`: of the only one). They
+count for how soon a config is everywhere: one has it when its home says that the version runs, which is looked at every 0.1 s.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import resource
 import ssl
 import statistics
@@ -19,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -42,6 +47,7 @@ BEAT_SECS = 10.0
 PROJECT = "bench"
 HELD = f"/Agent/Heartbeat?wait={BEAT_SECS:g}"
 HANDSHAKES = 32
+LOOK_SECS = 0.1
 
 
 @dataclass
@@ -65,6 +71,10 @@ class Tally:
     versions: dict[str, tuple[int, float]] = field(default_factory=dict[str, tuple[int, float]])
     """Agent → the version that it runs, and since when."""
     failures: int = 0
+
+    def runs(self, agent: str, version: int) -> None:
+        if self.versions.get(agent, (None, 0.0))[0] != version:
+            self.versions[agent] = version, time.monotonic()
 
 
 class Server:
@@ -143,7 +153,7 @@ class Agent:
                 self._configs = [*known, ConfigInfo(update.name, update.version, ConfigStatus.APPLIED)]
                 again = True
             if not again and self._configs:
-                self._tally.versions[self.id] = self._configs[0].version, time.monotonic()
+                self._tally.runs(self.id, self._configs[0].version)
 
     async def _ask(self, method: str, target: str, body: bytes) -> bytes:
         head = (
@@ -156,6 +166,42 @@ class Agent:
         if not lines[0].startswith(b"HTTP/1.1 200"):
             raise ValueError(body)
         return body
+
+
+class RealAgent:
+    """`tailrace agent run` on a home of its own, in the first group."""
+
+    def __init__(self, home: Path, server: Server) -> None:
+        self.home = home
+        (home / "pipelines").mkdir(parents=True)
+        (home / "user_defined_id").write_text("group-0")
+        token = server.request("POST", "/api/v1/tokens", {"project": PROJECT})["token"]
+        environment = {**os.environ, "TAILRACE_MACHINE_ID": home.name}
+        agent, at = [sys.executable, "-m", "tailrace.cli.main", "agent"], ["--home", str(home)]
+        joining = [*agent, "enroll", *at, "--token", "-", "--server", f"https://127.0.0.1:{server.tls_port}"]
+        subprocess.run(joining, input=token, text=True, stdout=subprocess.DEVNULL, check=True, timeout=120, env=environment)
+        running = [*agent, "run", "--no-supervisor", *at, "--pipelines", str(home / "pipelines")]
+        self.process = subprocess.Popen(running, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+
+    @property
+    def version(self) -> int | None:
+        """Of the config that it runs."""
+        assert self.process.poll() is None, f"the agent of {self.home.name} has ended"
+        kept = [json.loads(path.read_text()) for path in (self.home / "agent" / "configs").glob("*.json")]
+        return next((one["runs"]["number"] for one in kept if one["runs"]), None)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(60)
+
+
+async def watch(agents: Sequence[RealAgent], tally: Tally) -> None:
+    """Note what real agents run as simulated ones note it themselves."""
+    while True:
+        for one in agents:
+            if (version := one.version) is not None:
+                tally.runs(one.home.name, version)
+        await asyncio.sleep(LOOK_SECS)
 
 
 def seed(home: Path, agents: int) -> tuple[Path, list[str]]:
@@ -201,22 +247,26 @@ def pipeline(version: int) -> dict[str, Any]:
 
 async def measure(home: Path, agents: int, options: argparse.Namespace) -> Row:
     key, certificates = seed(home, agents)
-    server = Server(home)
+    server, real = Server(home), list[RealAgent]()
     empty = server.rss
     try:
         tally = Tally()
+        for number in range(options.real):
+            real.append(RealAgent(home / f"real-{agents}-{number}", server))
         tls = contexts(home, key, certificates)
         fleet = [Agent(number, ("127.0.0.1", server.tls_port), tls[number], tally, options.groups) for number in range(agents)]
         gate = asyncio.Semaphore(HANDSHAKES)
         tasks = [asyncio.create_task(one.run(number / options.ramp, gate)) for number, one in enumerate(fleet)]
-        while len(tally.versions) < agents:  # noqa: ASYNC110 - they are many
+        tasks.append(asyncio.create_task(watch(real, tally)))
+        members = agents + len(real)
+        while len(tally.versions) < members:  # noqa: ASYNC110 - they are many
             await asyncio.sleep(0.5)
         await asyncio.sleep(BEAT_SECS)
         tally.latencies.clear()
         cpu, began = server.cpu, time.monotonic()
         await asyncio.sleep(options.secs)
         spent, took, latencies = server.cpu - cpu, time.monotonic() - began, sorted(tally.latencies)
-        spread = [await everywhere(server, tally, agents, change) for change in range(options.changes)]
+        spread = [await everywhere(server, tally, members, change) for change in range(options.changes)]
         whole = sorted(one for run in spread for one in run)
         assert not tally.failures, f"{tally.failures} connections failed"
         row = Row(
@@ -237,6 +287,8 @@ async def measure(home: Path, agents: int, options: argparse.Namespace) -> Row:
         await asyncio.gather(*tasks, return_exceptions=True)
         return row
     finally:
+        for one in real:
+            one.stop()
         server.stop()
 
 
@@ -270,6 +322,7 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=20)
     parser.add_argument("--ramp", type=float, default=200, help="agents that join per second")
     parser.add_argument("--changes", type=int, default=3)
+    parser.add_argument("--real", type=int, default=0, help="real agents beside the simulated ones")
     options = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError):
