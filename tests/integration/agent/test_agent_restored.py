@@ -34,6 +34,12 @@ def stays_in_the_spool(agent, sink):
     sink.fault = lambda number: None
 
 
+def lose_the_checkpoint(agent):
+    """All but its online copy, which still has the ranges that are in the spool."""
+    path = agent.home / "agent" / "checkpoint.db"
+    path.replace(path.with_name("checkpoint.copy.db"))
+
+
 @pytest.mark.parametrize("spooled", [False, True])
 def test_a_file_that_has_grown_since_is_read_on_where_the_server_has_it(agent, sink, log, spooled):
     append(log, numbered(100, 300))
@@ -45,9 +51,13 @@ def test_a_file_that_has_grown_since_is_read_on_where_the_server_has_it(agent, s
     assert not list((agent.home / "agent" / "spool").glob("*/*.seg"))
 
 
+@pytest.mark.parametrize("spooled", [False, True])
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_file_that_was_rotated_since_is_read_on_in_its_copy_where_the_server_has_it(agent, sink, log, packed):
+def test_a_file_that_was_rotated_since_is_read_on_in_its_copy_where_the_server_has_it(agent, sink, log, packed, spooled):
     append(log, numbered(100, 300))
+    if spooled:
+        stays_in_the_spool(agent, sink)
+        lose_the_checkpoint(agent)
     copy = log.with_name("a.log.1.gz" if packed else "a.log.1")
     copy.write_bytes(gzip.compress(log.read_bytes()) if packed else log.read_bytes())
     if packed:

@@ -248,6 +248,7 @@ class StreamTable:
         """These ranges, the last of the stream, are nobody's any more: its source is read anew from where the server has it."""
         with self._lock:
             self._prepared.pop(stream.id, None)
+            stream.left_at = stream.row.next = stream.row.committed
             stream.next_sequence = stream.row.next_sequence = max(stream.next_sequence, ranges[-1].sequence + 1)
             stream.acknowledged_below = stream.next_sequence
 
