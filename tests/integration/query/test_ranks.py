@@ -97,14 +97,14 @@ def test_a_trial_marks_what_it_left_out(engine: EngineThread) -> None:
 def test_a_trial_that_the_engine_does_not_end_has_the_time_that_the_user_gave_it(
     engine: EngineThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_engine, "TRIAL_SECS", 0.0001)  # the engine gets milliseconds, and none is no bound: it never ends this trial
+    monkeypatch.setattr(store_engine, "TRIAL_SECS", 0.0)  # to the engine that is no bound: it never ends this trial
     monkeypatch.setattr(store_engine, "OVERTIME_SECS", 0.0)
     slow = in_pool("analytics", f"{RANK}, count() AS whole {HALF_A_SECOND}", seconds=600.0)
     assert beside_a_long_one(engine, lambda running: running.query(slow)).rows == [(*SHORT[0], 5)]
 
 
 def test_a_trial_that_is_given_up_is_not_begun_again(engine: EngineThread, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_engine, "TRIAL_SECS", 0.0001)
+    monkeypatch.setattr(store_engine, "TRIAL_SECS", 0.0)
     monkeypatch.setattr(store_engine, "OVERTIME_SECS", 0.0)
     slow = in_pool("analytics", f"{RANK}, count() AS given_up {HALF_A_SECOND}", seconds=0.001)
     with pytest.raises(OvertimeError):
