@@ -100,6 +100,6 @@ class Stamped:
             now = time.monotonic()
             for row in rows:
                 tick, lines = int(row["tick"].removeprefix("t=")), int(row["lines"])
-                if tick in self._written and (new := lines - self._found.get(tick, 0)):
+                if tick in missing and (new := lines - self._found.get(tick, 0)):  # of earlier ones the query sees a part only
                     self._found[tick] = lines
                     self._latencies.append((now - self._written[tick][0], new))
