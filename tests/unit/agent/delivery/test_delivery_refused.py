@@ -57,7 +57,7 @@ def submit(bench, *texts, key="one", parts=1):
     """One range with an event per text, in `parts` log groups."""
     stream = bench.table.open(bench, "gate", "input", key, {"v": 1, "at": 0})
     sequence = stream.take_sequences(1)
-    at = sequence % 1000 * 10
+    at = sequence * 10
     done = Range(stream.id, sequence, at, at + 10, {"v": 1, "at": at + 10, "path": "/var/log/x"}, b"f" * 16, "c")
     payloads = []
     for part in range(parts):

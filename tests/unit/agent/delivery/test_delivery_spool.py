@@ -96,7 +96,7 @@ class Bench:
         for _ in range(count):
             sequence = stream.next_sequence
             stream.next_sequence += 1
-            at = sequence % 1000 * 10
+            at = sequence * 10
             done = Range(stream.id, sequence, at, at + 10, {"v": 1, "at": at + 10}, b"f" * 16, "c")
             identity = Identity(self.content.epoch, stream.id, sequence, at, at + 10, b"f" * 16)
             payload = Payload(identity, bytes(size), size, "lz4", 1)
