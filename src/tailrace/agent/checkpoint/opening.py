@@ -1,7 +1,8 @@
 """Opening the checkpoint, whatever state it is in.
 
 A damaged database never stops the agent: it is set aside as `checkpoint.db.damaged-<time>`, the last online copy or an empty one takes its
-place, and the epoch is renewed, because the server may know more of our streams than we do now (DESIGN §4.3, Agent 4).
+place, and the epoch is renewed, because the server may know more of our streams than we do now (DESIGN §4.3, Agent 4). One
+that only cannot be used at this moment (locked, a full disk, no permission) is whole: it stays where it is, and the agent tries again later.
 """
 
 import shutil
@@ -14,11 +15,28 @@ from pathlib import Path
 from tailrace import telemetry
 from tailrace.agent.checkpoint.database import Database
 from tailrace.agent.checkpoint.rows import Content
-from tailrace.errors import DamagedError
+from tailrace.errors import DamagedError, StateError
 from tailrace.journal import make_directory
 
 NAME = "checkpoint.db"
 COPY = "checkpoint.copy.db"
+
+_LOCKED = "another program has it locked: end that one (`fuser FILE` names it)"
+_FORBIDDEN = "let this user read and write it, and its directory"
+UNUSABLE_NOW = {
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_PROTOCOL: _LOCKED,
+    sqlite3.SQLITE_PERM: _FORBIDDEN,
+    sqlite3.SQLITE_READONLY: _FORBIDDEN,
+    sqlite3.SQLITE_CANTOPEN: _FORBIDDEN,
+    sqlite3.SQLITE_FULL: "make room on its disk",
+    sqlite3.SQLITE_IOERR: "look at its disk, which takes no writes",
+    sqlite3.SQLITE_NOMEM: "make room in memory",
+}
+"""What to do, by SQLite's primary result code (sqlite.org/rescode.html): these say nothing of what the file holds."""
+UNREADABLE = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_DATA, sqlite3.SQLITE_IOERR_CORRUPTFS}
+"""Extended result codes of a disk that gives back no longer what was written: damage."""
 
 
 @dataclass(slots=True)
@@ -32,14 +50,15 @@ class Opened:
 def open_checkpoint(directory: Path, *, expected: bool = False) -> Opened:
     """The checkpoint in `directory`. `expected`: this agent has run before, so that a missing one is a lost one.
 
-    NewerFormatError when a newer release wrote it; nothing is touched then.
+    NewerFormatError when a newer release wrote it, StateError when it cannot be used at this moment (another program holds it locked for
+    seconds, the disk is full, …); nothing is touched then.
     """
     make_directory(directory)
     path, copy = directory / NAME, directory / COPY
     if path.exists() or not (copy.exists() or expected):
         try:
             return _load(path, rolled_back=False)
-        except (sqlite3.DatabaseError, DamagedError) as error:
+        except DamagedError as error:
             reason = str(error)
             _set_aside(path)
     else:
@@ -47,7 +66,7 @@ def open_checkpoint(directory: Path, *, expected: bool = False) -> Opened:
     if copy.exists():
         try:
             return _fall_back(path, copy, reason)
-        except (sqlite3.DatabaseError, DamagedError) as error:
+        except DamagedError as error:
             reason = f"{reason}; the copy: {error}"
             _set_aside(path)
             _set_aside(copy)
@@ -56,6 +75,17 @@ def open_checkpoint(directory: Path, *, expected: bool = False) -> Opened:
 
 
 def _load(path: Path, *, rolled_back: bool) -> Opened:
+    """DamagedError, StateError, NewerFormatError."""
+    try:
+        return _read(path, rolled_back=rolled_back)
+    except sqlite3.DatabaseError as error:
+        remedy = UNUSABLE_NOW.get(error.sqlite_errorcode & 0xFF)
+        if remedy is None or error.sqlite_errorcode in UNREADABLE:
+            raise DamagedError(str(error)) from error
+        raise StateError(f"cannot use the checkpoint `{path}` now: {error}", hint=remedy) from error
+
+
+def _read(path: Path, *, rolled_back: bool) -> Opened:
     database = Database(path)
     with ExitStack() as undo:
         undo.callback(database.close)
