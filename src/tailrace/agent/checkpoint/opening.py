@@ -2,7 +2,7 @@
 
 A damaged database never stops the agent: it is set aside as `checkpoint.db.damaged-<time>`, the last online copy or an empty one takes its
 place, and the epoch is renewed, because the server may know more of our streams than we do now (DESIGN §4.3, Agent 4). One
-that only cannot be used at this moment (locked, a full disk, no permission) is whole: it stays where it is, and the agent tries again later.
+that only cannot be used at this moment (locked, a full disk, no permission) is whole: it stays, and the agent tries again later.
 """
 
 import shutil

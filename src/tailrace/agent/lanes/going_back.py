@@ -38,7 +38,7 @@ class GoingBack:
             if stream.under_way or stream.to_replay:
                 continue
             ranges = [*self.streams.state_of(stream).prepared, *spooled.get(stream.id, ())]
-            if stored is not None and any(one.start < stored.end for one in ranges) and self._can(replay, stream, stored, ranges):
+            if stored is not None and ranges and self._can(replay, stream, stored, ranges):
                 self._go_back(stream, ranges)
                 log.info("ranges that the server has a part of are read anew", stream=stream.id, ranges=len(ranges), stored_end=stored.end)
 

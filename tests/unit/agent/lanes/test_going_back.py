@@ -111,6 +111,32 @@ def test_each_byte_arrives_once(first: list[int], known: int, second: list[int],
     assert sorted(server.has) == sorted(expected)
 
 
+@given(sizes, sizes, st.integers(1, 12), st.booleans())
+def test_what_is_prepared_behind_what_the_server_has_arrives_once(first: list[int], second: list[int], count: int, grown: bool) -> None:
+    """As a kill leaves it between the answer for one range and the request with the next."""
+    source = bytes(range(220))
+    sent = cut(source, 0, FIRST, first)
+    server = Server()
+    for one in sent:
+        assert server.take(OLD, one, source)
+    stored = sent[-1].end
+    prepared = cut(source, stored, FIRST + len(sent), second)[:count]
+    row = StreamRow(STREAM, "t", "i", "k", {"v": 1}, {"v": 1}, prepared[-1].sequence + 1)
+    table = StreamTable("agent", [row], {STREAM: prepared})
+    table.stored_ends = server.known.ends("a", None)
+    checkpoint: Any = SimpleNamespace(acknowledge=lambda _, __, ___, ____: None)
+    here = source if grown else source[: prepared[-1].end]
+    GoingBack({}, table, checkpoint).run(lane_of(here, table))
+    stream = table.find("t", "i")[STREAM]
+    for one in table.state_of(stream).prepared:
+        assert server.take(NEW, one, here)
+    end = table.ends_at([STREAM])
+    goes_on = prepared[-1].end if end is None else end.end
+    for one in cut(here, goes_on, stream.next_sequence, [len(here)]):
+        assert server.take(NEW, one, here)
+    assert server.has == here
+
+
 def test_what_goes_back_is_neither_prepared_nor_in_the_spool_and_its_numbers_are_used_up() -> None:
     source = bytes(range(40))
     prepared, spooled = cut(source, 10, 7, [10, 10])
