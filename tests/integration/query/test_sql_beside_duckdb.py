@@ -156,6 +156,22 @@ def test_null_in_a_list_makes_the_rest_unknown(both: Both, condition: str):
     assert both.ours(query) == both.theirs(query)
 
 
+@pytest.mark.parametrize(
+    ("query", "row"),
+    [
+        ("array[7][1] / array[2][1] as x, array[7][1] / array[0][1] as y", ("3", "null")),
+        ("array[7][1] % array[4][1] as x, array[7][1] % array[0][1] as y", ("3", "null")),
+        ("array[7.5e0][1] % array[4][1] as x, array[7.5e0][1] % array[0][1] as y", ("3.5", "NaN")),
+        ("array[1e300][1] / 2 as x, array[1e300][1] / array[4][1] as y", ("5e+299", "2.5e+299")),
+        ("array[nan()][1] / 2 as x, array[infinity()][1] / array[2][1] as y", ("NaN", "Infinity")),
+        ("coalesce(array[0.5e0 + null % 5][1], 2) as x, coalesce(array[0.5e0 - mod(null, 5)][1], 3) as y", ("2.0", "3.0")),
+    ],
+)
+def test_what_only_the_engine_has_the_type_of_is_divided_as_presto_does(both: Both, query: str, row: tuple[str, ...]):
+    """By https://prestodb.io/docs/current/functions/math.html; DuckDB divides in another way."""
+    assert both.logstore.sql(f"select {query} from log limit 1") == [row]
+
+
 @pytest.mark.long
 @settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=queries)

@@ -17,7 +17,11 @@ _WIDENED = (
     "arrayMap(x -> tupleElement(row(x, toFloat64OrNull(toString(x))), if(match(toTypeName(x), '^(Nullable.)?U?Int'), 2, 1)), ARRAY[_1])[1]"
 )
 _QUOTIENT = (
-    "arrayMap((x, y) -> tupleElement(row(intDivOrNull(x, y), x / y),"
+    "arrayMap((x, y) -> tupleElement(row(intDivOrNull(accurateCastOrNull(x, 'Int64'), accurateCastOrNull(y, 'Int64')), x / y),"
+    " if(match(concat(toTypeName(x), toTypeName(y)), 'Float'), 2, 1)), ARRAY[_1], ARRAY[_2])[1]"
+)
+_REMAINDER = (
+    "arrayMap((x, y) -> tupleElement(row(moduloOrNull(x, y), toFloat64(x) % toFloat64(y)),"
     " if(match(concat(toTypeName(x), toTypeName(y)), 'Float'), 2, 1)), ARRAY[_1], ARRAY[_2])[1]"
 )
 _AS_WIDE = (
@@ -37,17 +41,13 @@ def arithmetic(left: Type, right: Type) -> Type:
 
 
 def calculate(node: exp.Add | exp.Sub | exp.Mul) -> None:
-    """NULL gets the type of what it is calculated with: beside it the engine would know of no type."""
-    left, right = node.this, node.expression
-    for value, other in ((left, right), (right, left)):
-        if _is_null(value) and type_of(other) in _NUMBERS:
-            whole = type_of(other) is Type.BIGINT
-            become(value, filled("toInt64OrNull('')" if whole else "toFloat64OrNull('')", []), type_of(other))
+    _give_null_a_type(node.this, node.expression)
     set_type(node, arithmetic(type_of(node.this), type_of(node.expression)))
 
 
 def divide(node: exp.Div | exp.Mod) -> None:
     """The quotient or the remainder. Of whole numbers by zero it is NULL."""
+    _give_null_a_type(node.this, node.expression)
     if isinstance(node, exp.Mod):
         _remainder(node, node.this, node.expression)
     else:
@@ -55,7 +55,16 @@ def divide(node: exp.Div | exp.Mod) -> None:
 
 
 def mod(node: exp.Anonymous) -> None:
+    _give_null_a_type(*node.expressions)
     _remainder(node, *node.expressions)
+
+
+def _give_null_a_type(left: exp.Expr, right: exp.Expr) -> None:
+    """That of what it is calculated with: beside it the engine would know of no type."""
+    for value, other in ((left, right), (right, left)):
+        if _is_null(value) and type_of(other) in _NUMBERS:
+            whole = type_of(other) is Type.BIGINT
+            become(value, filled("toInt64OrNull('')" if whole else "toFloat64OrNull('')", []), type_of(other))
 
 
 def _quotient(node: exp.Expr, left: exp.Expr, right: exp.Expr) -> None:
@@ -71,13 +80,19 @@ def _quotient(node: exp.Expr, left: exp.Expr, right: exp.Expr) -> None:
 
 
 def _remainder(node: exp.Expr, left: exp.Expr, right: exp.Expr) -> None:
-    """The engine fails where it would divide by zero."""
+    """The engine fails where it would divide a whole number by zero."""
     kind = arithmetic(type_of(left), type_of(right))
-    is_safe = isinstance(right, exp.Literal) and right.name.strip("0") != ""
-    if kind is Type.BIGINT and not is_safe:
+    kinds = {type_of(left), type_of(right)}
+    if not kinds <= {Type.BIGINT, Type.UNKNOWN} or _is_not_zero(right):
+        set_type(node, kind)
+    elif kind is Type.BIGINT:
         become(node, function("moduloOrNull", left, right), kind)
     else:
-        set_type(node, kind)
+        become(node, filled(_REMAINDER, [left, right]), Type.UNKNOWN)
+
+
+def _is_not_zero(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Literal) and node.name.strip("0") != ""
 
 
 def first_type(nodes: Sequence[exp.Expr | None]) -> Type:
