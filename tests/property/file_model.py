@@ -66,10 +66,10 @@ class MortalLane(RememberingLane):
                 raise KilledError
             self.writes_left -= 1
 
-    def open_stream(self, key, position):
+    def open_stream(self, key, position, *, unmoved=False):
         if key not in self.known:
             self._write()
-        return super().open_stream(key, position)
+        return super().open_stream(key, position, unmoved=unmoved)
 
     def remember(self, stream, position):
         self._write()

@@ -79,9 +79,10 @@ class InputContext(Protocol):
         """All known streams of this input and target, also those that another lane may have taken."""
         ...
 
-    def open_stream(self, key: str, position: Position) -> str | None:
+    def open_stream(self, key: str, position: Position, *, unmoved: bool = False) -> str | None:
         """Take the stream of this key, or make it, for this lane; its id. It becomes durable with its first prepared range or with
-        `remember`. None when another lane of the same input and target reads it: one reader per stream."""
+        `remember`. None when another lane of the same input and target reads it: one reader per stream. `unmoved`: also when another one
+        has read it on and left it since it was looked up, so that it does not stand at `position` any more."""
         ...
 
     def remember(self, stream: str, position: Position) -> None:

@@ -248,11 +248,11 @@ class Lane:
     def streams(self) -> Sequence[StreamState]:
         return self._around.streams.states(self.target.flusher.destination, self.input.key)
 
-    def open_stream(self, key: str, position: Position) -> str | None:
+    def open_stream(self, key: str, position: Position, *, unmoved: bool = False) -> str | None:
         with self._counting:
             if self._left:
                 return None
-            stream = self._around.streams.open(self, self.target.flusher.destination, self.input.key, key, position)
+            stream = self._around.streams.open(self, self.target.flusher.destination, self.input.key, key, position, unmoved=unmoved)
             if stream is None:
                 return None
             stream.precedence = class_of(self.config.global_options.priority)

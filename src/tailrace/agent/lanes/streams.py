@@ -264,8 +264,9 @@ class StreamTable:
             self.stored_ends.pop(id_, None)
             self.spooled_ends.pop(id_, None)
 
-    def open(self, owner: object, target: str, input_key: str, key: str, position: Position) -> Stream | None:
-        """The stream of `key`, made when it is new, now read by `owner`; None when another one reads it."""
+    def open(self, owner: object, target: str, input_key: str, key: str, position: Position, *, unmoved: bool = False) -> Stream | None:
+        """The stream of `key`, made when it is new, now read by `owner`; None when another one reads it, or, `unmoved`, has read it on from
+        `position` and left it."""
         with self._lock:
             group = self._group(target, input_key)
             stream = group.get(key)
@@ -273,7 +274,7 @@ class StreamTable:
                 first = time.time_ns() // 1_000_000
                 id_ = self.stream_id(target, input_key, key)
                 stream = group[key] = Stream(StreamRow(id_, target, input_key, key, position, position, first), first, first)
-            elif stream.owner not in (None, owner):
+            elif not _is_free(stream, owner, position if unmoved else None):
                 return None
             stream.owner, stream.ended, stream.source_goes = owner, False, False
             stream.openings += 1
@@ -361,8 +362,19 @@ class StreamTable:
             return self._state(stream)
 
     def _state(self, stream: Stream) -> StreamState:
-        row, following = stream.row, stream.left_at if stream.left_at is not None else stream.row.next
-        return StreamState(row.id, row.key, row.committed, following, stream.next_sequence, list(self._prepared.get(row.id, ())))
+        row = stream.row
+        return StreamState(row.id, row.key, row.committed, _stands_at(stream), stream.next_sequence, list(self._prepared.get(row.id, ())))
+
+
+def _stands_at(stream: Stream) -> Position:
+    return stream.left_at if stream.left_at is not None else stream.row.next
+
+
+def _is_free(stream: Stream, owner: object, at: Position | None) -> bool:
+    """For `owner`, who has looked it up when it stood `at` that position; None: wherever that is."""
+    if stream.owner is not None:
+        return stream.owner is owner
+    return at is None or stream.ended or _stands_at(stream) == at
 
 
 def names_of(flusher: Flusher) -> list[str]:

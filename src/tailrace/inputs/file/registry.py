@@ -177,8 +177,9 @@ class Registry:
         return generation
 
     def take_stream(self, generation: Generation, position: Position | None = None) -> bool:
-        """Open its stream and add it; False, and its file closed, when another pipeline reads it for the same target."""
-        stream = self.context.open_stream(generation.key, position or generation.position())
+        """Open its stream and add it; False, and its file closed, when another pipeline reads it for the same target, or has done so since
+        the position was looked up: then it is looked up anew when the file is seen next."""
+        stream = self.context.open_stream(generation.key, position or generation.position(), unmoved=True)
         if stream is None:
             if generation.content is not None:
                 generation.content.close()

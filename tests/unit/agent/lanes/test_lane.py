@@ -111,6 +111,15 @@ async def test_what_is_put_in_before_a_lane_is_left_is_where_its_successor_begin
     assert [state.next for state in after.streams] == [AT[1]]
 
 
+async def test_who_takes_over_has_to_know_where_the_stream_stands_by_now(bench):
+    before, after = lane_of(bench), lane_of(bench)
+    stream = before.open_stream("key", AT[0], unmoved=True)
+    assert submit(before, stream)
+    before.leave_stream(stream, AT[1])
+    assert after.open_stream("key", AT[0], unmoved=True) is None
+    assert after.open_stream("key", AT[1], unmoved=True) == stream
+
+
 @pytest.mark.parametrize("at_work", [False, True])
 async def test_who_follows_a_reader_that_went_on_at_a_stored_end_is_not_sent_back_there(bench, monkeypatch, at_work):
     monkeypatch.setattr(Lane, "is_at_work", at_work)

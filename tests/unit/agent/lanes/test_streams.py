@@ -28,6 +28,19 @@ def test_one_reader_per_stream_of_a_target_and_input():
     assert streams.open(other, "target", "other input", "key", START) is not None
 
 
+def test_who_opens_what_another_has_left_elsewhere_since_it_was_looked_up_does_not_get_it():
+    streams = table()
+    one, other = object(), object()
+    stream = streams.open(one, "t", "i", "k", START, unmoved=True)
+    streams.leave(stream, {"v": 1, "at": 7})
+    assert streams.open(other, "t", "i", "k", START, unmoved=True) is None
+    [state] = streams.states("t", "i")
+    assert streams.open(other, "t", "i", "k", state.next, unmoved=True) is stream
+    streams.release(stream, other)
+    stream.ended = True
+    assert streams.open(one, "t", "i", "k", START, unmoved=True) is stream, "what is over begins anew"
+
+
 def test_ids_are_stable_and_differ_in_all_that_a_stream_belongs_to():
     names = [("t", "i", "k"), ("t", "i", "l"), ("t", "j", "k"), ("u", "i", "k")]
     ids = [table().stream_id(*name) for name in names]

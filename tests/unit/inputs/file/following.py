@@ -69,8 +69,10 @@ class RememberingLane:
     def streams(self):
         return [replace(state) for state in self.known.values()]
 
-    def open_stream(self, key, position):
+    def open_stream(self, key, position, *, unmoved=False):
         if key in self.taken_by_others or self.owners.get(key, self) is not self:
+            return None
+        if unmoved and key in self.known and key not in self.owners and self.known[key].next != position:
             return None
         self.owners[key] = self
         self.known.setdefault(key, StreamState(key, key, position, position, 0))

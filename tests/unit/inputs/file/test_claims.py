@@ -8,6 +8,7 @@ import pytest
 from tailrace.agent.lanes.claims import Allowance, Claims
 from tailrace.inputs.file import FileConfig, follow
 from tailrace.inputs.file.discover import Paths
+from tailrace.inputs.file.restore import Restoring
 from tailrace.inputs.file.roots import Roots
 from tests.unit.inputs.file.following import Following, RememberingLane, wait_for, write
 
@@ -162,6 +163,27 @@ def test_with_one_target_the_winner_goes_on_exactly_where_the_loser_stopped(tmp_
     pair.exact.rescan()
     wait_for(lambda: len(pair.wide.contents) + len(pair.exact.contents) == 9)
     assert [*pair.wide.contents, *pair.exact.contents] == list("012345678")
+    pair.stop()
+
+
+def test_what_the_loser_reads_while_the_winner_looks_the_file_up_is_not_read_again(tmp_path, monkeypatch):
+    pair = Pair(tmp_path, same_target=True)
+    pair.wide.start()
+    write(pair.log, "1\n")
+    pair.wide.expect("1")
+    look_up = Restoring.expect
+
+    def slowly(restoring, file):
+        look_up(restoring, file)
+        if restoring._context is pair.exact.lane and len(pair.wide.contents) == 1:
+            write(pair.log, "2\n")
+            wait_for(lambda: len(pair.wide.contents) == 2 and pair.wide.lane.left)
+
+    monkeypatch.setattr(Restoring, "expect", slowly)
+    pair.exact.start()
+    write(pair.log, "3\n")
+    wait_for(lambda: pair.exact.contents[-1:] == ["3"])
+    assert sorted([*pair.wide.contents, *pair.exact.contents]) == ["1", "2", "3"]
     pair.stop()
 
 
