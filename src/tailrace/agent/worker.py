@@ -196,12 +196,13 @@ class Worker:
             rolled_back=self._roll_back,
         )
 
-    def _roll_back(self) -> None:
-        """The home is an older copy. Returns when nothing is sent any more under the epoch that it has brought."""
-        self._older.note()  # first: the session that serves the ask looks at it, however the one before it ends
+    def _roll_back(self) -> bool:
+        """The home is an older copy. Returns when nothing is sent any more under the epoch that it has brought: whether that lasts."""
+        is_durable = self._older.note()  # first: the session that serves the ask looks at it, however the one before it ends
         asked = self._again(End.RELOADED)
         if threading.current_thread() is not threading.main_thread():  # that one runs the sessions, and has not begun
             self._await(asked)
+        return is_durable or not self._older.is_noted
 
     def _widened(self) -> None:
         """The agent may write to another project: what did not run for want of that may run now, and all else goes on."""

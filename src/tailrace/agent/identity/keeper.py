@@ -69,12 +69,14 @@ class _KeyServer:
     roots: tuple[str, ...] = ()
     tls: ssl.SSLContext | None = None
     """Made of these two."""
+    says_older: bool = False
+    """It has said that the home is an older copy, so that it understands that this is known; an earlier release may not."""
 
 
 class KeyKeeper:
     """`renamed` is called when the agent has another id, `widened` when it may write to another project, `moved` when it reaches one of its
     projects in another way, `rolled_back` before it gets the keys of a server that has heard of a later start of its home than this home
-    has; all from the keeper's thread."""
+    has (its answer: whether the new epoch outlives this process; if not it is asked once more); all from the keeper's thread."""
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class KeyKeeper:
         renamed: Callable[[], object],
         widened: Callable[[], object],
         moved: Callable[[], object],
-        rolled_back: Callable[[], object],
+        rolled_back: Callable[[], bool],
     ) -> None:
         self._identity = identity
         self._secret = home / "secret"
@@ -97,6 +99,7 @@ class KeyKeeper:
         self._rolled_back = rolled_back
         self._is_older, self._has_renewed = False, False
         """Whether a server has said that the home is an older copy, and whether that has been acted on."""
+        self._renewal_lasts = False
         self._invitations = Invitations(home / "users")
         self._contacts: dict[str, _KeyServer] = {}
         self._busy = threading.Lock()
@@ -164,9 +167,9 @@ class KeyKeeper:
     def round(self) -> None:
         """Ask every joined server once, after taking up invitations; and once more when the home turns out to be an older copy."""
         follows = self._ask_all()
-        if self._is_older and not self._has_renewed:
-            self._rolled_back()  # not within `_busy`: it waits for the end of a session, which waits for whoever is joining a server
-            self._has_renewed = True
+        if self._is_older and not self._renewal_lasts:
+            # Not within `_busy`: it waits for the end of a session, which waits for whoever is joining a server.
+            self._renewal_lasts, self._has_renewed = self._rolled_back(), True
             follows = self._foremost((follows, self._ask_all()))
         if follows is not None:
             follows()
@@ -230,7 +233,7 @@ class KeyKeeper:
             self._failed(server, contact, error)
             return False
         try:
-            wider = self._take(server, answer)
+            wider = self._take(server, contact, answer)
         except (KeyError, TypeError, ValueError, AttributeError):
             self._failed(server, contact, UnreachableError(f"the answer of `{contact.address}` is not that of a Tailrace server"))
             return False
@@ -253,7 +256,7 @@ class KeyKeeper:
             "host_name": self._boot.host_name,
             "held": held,
         }
-        if self._has_renewed:  # a server that says that a home is older understands this, an earlier one may not
+        if contact.says_older and self._renewal_lasts:  # what is told to be known is not told us again, also not after a kill
             beat["home_is_known_to_be_older"] = True
         context = self._context(server, contact)
         last: UnreachableError | None = None
@@ -275,9 +278,10 @@ class KeyKeeper:
         return contact.tls
 
     # --- answers ----------------------------------------------------------------------------------------------------------------
-    def _take(self, server: JoinedServer, answer: Mapping[str, Any]) -> bool:
+    def _take(self, server: JoinedServer, contact: _KeyServer, answer: Mapping[str, Any]) -> bool:
         fresh = server_of(answer, str(answer["certificate"]) or server.certificate)
         fresh = replace(fresh, id=server.id)
+        contact.says_older |= bool(answer.get("home_is_older"))
         if answer.get("home_is_older") and not self._has_renewed:
             message = "the home of this agent was restored from an older copy: it goes on where the server has its streams"
             telemetry.alarm("EXACTLY_ONCE_ALARM", message, address=server.addresses[0])

@@ -13,15 +13,15 @@ class OlderHome:
     def __init__(self, directory: Path) -> None:
         self._note = directory / "older"
         self._writing = threading.Lock()
-        self._is_noted = self._note.exists()
+        self._is_noted = False
 
     @property
     def is_noted(self) -> bool:
         """Whether the epoch is to be renewed before anything is sent."""
-        return self._is_noted
+        return self._is_noted or self._note.exists()
 
-    def note(self) -> None:
-        """Durable on return, unless the disk is full."""
+    def note(self) -> bool:
+        """Whether it is durable; while the disk is full it is not."""
         with self._writing:
             self._is_noted = True
             try:
@@ -29,6 +29,8 @@ class OlderHome:
             except OSError as error:  # then it is known until this process ends
                 message = "cannot note that the home is an older copy"
                 telemetry.logger("agent.older").warning(message, path=str(self._note), reason=error.strerror)
+                return False
+        return True
 
     def forget(self) -> None:
         """The epoch is renewed."""

@@ -81,8 +81,9 @@ def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AgentIdentity:
 
 
 def test_an_older_home_is_rolled_back_once_and_before_it_gets_keys(tmp_path: Path, restored: AgentIdentity, followed: list[str]) -> None:
-    def rolled_back() -> None:
+    def rolled_back() -> bool:
         followed.append(f"{restored.enrolments[0].key_id}{restored.states['one']}")
+        return True
 
     restored.states = {"one": "revoked"}
     told = dict.fromkeys(("renamed", "widened", "moved"), list) | {"rolled_back": rolled_back}
@@ -90,6 +91,29 @@ def test_an_older_home_is_rolled_back_once_and_before_it_gets_keys(tmp_path: Pat
     keeper.round()
     keeper.round()
     assert (followed, restored.enrolments[0].key_id, restored.states) == (["revoked"], "k", {"one": ""})
+
+
+def test_only_a_server_that_has_said_it_hears_that_it_is_known_and_only_once_that_outlives_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restored: AgentIdentity
+) -> None:
+    earlier = "https://earlier.example.org:9481"
+    restored.servers = {**restored.servers, "two": JoinedServer("two", [earlier], [], "certificate", [], 1.0)}
+    heard: list[tuple[str, bool]] = []
+    answering = keepers.call
+
+    def call(address: str, method: str, path: str, beat: dict[str, object], **_: object) -> object:
+        heard.append((address, "home_is_known_to_be_older" in beat))
+        answer = answering(address, method, path, beat)
+        return answer if address == ADDRESS else {**answer, "addresses": [earlier], "projects": [], "home_is_older": False}
+
+    monkeypatch.setattr(keepers, "call", call)
+    lasts = [False, True]
+    told = dict.fromkeys(("renamed", "widened", "moved"), list) | {"rolled_back": lambda: lasts.pop(0)}
+    keeper = KeyKeeper(restored, tmp_path, Boot("b" * 32, (), "m", "h"), **told)
+    keeper.round()
+    assert not any(is_told for _, is_told in heard), "the new epoch would be forgotten with this process"
+    keeper.round()
+    assert (heard[-2:], lasts) == ([(ADDRESS, True), (earlier, False)], [])
 
 
 def test_a_server_can_be_joined_while_an_older_home_is_rolled_back(
@@ -100,10 +124,11 @@ def test_a_server_can_be_joined_while_an_older_home_is_rolled_back(
     joiner = threading.Thread(target=lambda: keeper.enrol(ADDRESS, "another:one"), daemon=True)
     joined: list[bool] = []
 
-    def rolled_back() -> None:
+    def rolled_back() -> bool:
         joiner.start()
         joiner.join(DEADLINE_SECS)
         joined.append(not joiner.is_alive())
+        return True
 
     told = dict.fromkeys(("renamed", "widened", "moved"), list) | {"rolled_back": rolled_back}
     keeper = KeyKeeper(restored, tmp_path, Boot("b" * 32, (), "m", "h"), **told)
