@@ -41,7 +41,7 @@ SETTLE_SECS: Final = 60.0
 """How long a new version is watched closely; after that at each beat."""
 LOOK_SECS: Final = 0.1
 LEAST_PAUSE_SECS: Final = 1.0
-"""Between two beats to which there was nothing to say: a server may answer each at once, as any of another make does."""
+"""Between two beats to which there was nothing to say. A server of another make answers each at once: with such a one it is BEAT_SECS."""
 HEARTBEAT, FETCH = "/Agent/Heartbeat", "/Agent/FetchConfig"
 HELD: Final = f"{HEARTBEAT}?wait={BEAT_SECS:g}"
 PROTOBUF: Final = "application/x-protobuf"
@@ -69,6 +69,15 @@ class _Contact:
     """To each of its addresses, the best one first."""
     is_content: bool = False
     """The server had nothing to say to the last beat: it may hold the next one."""
+    holds: bool = True
+    """It does so, as far as it is known."""
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two turns, at least."""
+        if not self.is_content:
+            return RETRY_SECS
+        return LEAST_PAUSE_SECS if self.holds else BEAT_SECS
 
 
 class Management:
@@ -143,8 +152,7 @@ class Management:
                 self._beat(server, contact, HELD if contact.is_content else HEARTBEAT)
                 self._try_again()
                 self._watch_tried(server, contact)
-                pause = LEAST_PAUSE_SECS if contact.is_content else RETRY_SECS
-                self._over.wait(max(0.0, began + pause - time.monotonic()))
+                self._over.wait(max(0.0, began + contact.pause - time.monotonic()))
             except (TailraceError, OSError, WireError) as error:
                 contact.dialogue.lost()
                 contact.is_content = False
@@ -158,6 +166,7 @@ class Management:
             with self._applying:
                 state = self._state(server)
                 request = contact.dialogue.beat(state)
+            asked_at, may_hold = time.monotonic(), target == HELD
             answer = decode(HeartbeatResponse, self._call(server, contact, "POST", target, encode(request)))
             target = HEARTBEAT
             if not contact.dialogue.answered(answer):
@@ -166,6 +175,7 @@ class Management:
             updates = answer.continuous_pipeline_config_updates, answer.instance_config_updates, answer.onetime_pipeline_config_updates
             contact.is_content = not any(updates)
             if contact.is_content:
+                contact.holds = not may_hold or time.monotonic() - asked_at >= LEAST_PAUSE_SECS
                 return
             if answer.onetime_pipeline_config_updates:
                 self._commands.take(server.id, answer.onetime_pipeline_config_updates)
