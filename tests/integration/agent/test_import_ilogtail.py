@@ -131,8 +131,11 @@ def test_what_cannot_be_taken_over_is_listed_with_the_reason(agent: Agent, logta
     gone.unlink()
     logtail.stop(cpu_usage_limit=0.6, mem_usage_limit="much", data_server_list=[{"cluster": "x"}], check_point_dump_interval=60)
     (logtail.directory / "user_defined_id").write_text("web-servers\n\nshop\n")
+    unsent = logtail.directory / "logtail_buffer_file_1764000000"
+    unsent.write_bytes(b"x" * 10)
     rows = take_over(agent, logtail, code=PARTIAL)
     told = {(row["what"], row["name"].rpartition("$")[2]): row["outcome"] for row in rows}
+    assert told["data", str(unsent)].startswith("not taken: it holds 10 bytes that Logtail has not sent: start Logtail, ")
     assert told["config", "off"] == "not taken: it is switched off"
     assert told["config", "stream"] == "not taken: `log_type` is `streamlog`: this release has no such input"
     assert told["config", "two"] == "not taken: it has several patterns (`regex`), one is possible"

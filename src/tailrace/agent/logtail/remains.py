@@ -1,7 +1,8 @@
 """Reads the files of a Logtail: delivered configs, start-up parameters, user-defined ids and positions.
 
-    DIR/user_log_config.json, DIR/user_config.d/*.json    {"metrics": {"##1.0##project$config": {…}}}
-    DIR/ilogtail_config.json                              start-up parameters; `check_point_filename` says where the positions are
+    DIR/user_log_config.json, DIR/user_local_config.json, DIR/user_config.d/*.json    {"metrics": {"##1.0##project$config": {…}}}
+    DIR/ilogtail_config.json                              start-up parameters; `user_config_file_path` names another file than the first,
+                                                          `check_point_filename` says where the positions are
     DIR/user_defined_id, /etc/ilogtail/user_defined_id    one id per line
     DIR/logtail_check_point, /tmp/logtail_check_point     {"check_point": {"path*dev*inode*config": {…}}, "version": 200}
 
@@ -14,11 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
+from tailrace.agent.logtail.leftovers import Leftover, leftovers
 from tailrace.errors import DamagedError, StateError
 
 INSTALLED: Final = Path("/usr/local/ilogtail")
-CONFIGS, FRAGMENTS, SETTINGS, IDS, POSITIONS = (
+CONFIGS, LOCAL, FRAGMENTS, SETTINGS, IDS, POSITIONS = (
     "user_log_config.json",
+    "user_local_config.json",
     "user_config.d",
     "ilogtail_config.json",
     "user_defined_id",
@@ -61,6 +64,9 @@ class Remains:
     """When the positions were written; 0 where there are none."""
     unreadable: list[str] = field(default_factory=list[str])
     """Positions without what they need."""
+    missing: str = ""
+    """File of positions that the start-up parameters name, and that is not there."""
+    left: list[Leftover] = field(default_factory=list[Leftover])
 
 
 def read_remains(directory: Path, check_point: Path | None = None) -> Remains:
@@ -69,20 +75,25 @@ def read_remains(directory: Path, check_point: Path | None = None) -> Remains:
     Raises StateError where there are no configs, DamagedError for a file that is not what it should be.
     """
     found = Remains()
-    files = [directory / CONFIGS, *sorted((directory / FRAGMENTS).glob("*.json"))]
-    known = [path for path in files if path.is_file()]
-    if not known:
-        raise StateError(f"`{directory}` is no Logtail: there is no `{CONFIGS}`", hint=f"it usually is `{INSTALLED}`")
-    for path in known:
-        found.configs |= _objects(_document(path).get("metrics"), path, "metrics")
     if (directory / SETTINGS).is_file():
         found.settings = _document(directory / SETTINGS)
+    first = _named(directory, found.settings, "user_config_file_path") or directory / CONFIGS
+    files = [first, directory / LOCAL, *sorted((directory / FRAGMENTS).glob("*.json"))]
+    known = [path for path in files if path.is_file()]
+    if not known:
+        raise StateError(f"`{directory}` is no Logtail: there is no `{first}`", hint=f"it usually is `{INSTALLED}`")
+    for path in known:
+        found.configs |= _objects(_document(path).get("metrics"), path, "metrics")
     ids = _place(directory, IDS)
     if ids is not None:
         found.ids = [line.strip() for line in ids.read_text("utf-8-sig", errors="replace").splitlines() if line.strip()]
-    positions = check_point or _named(found.settings) or _place(directory, POSITIONS)
+    named = check_point or _named(directory, found.settings, "check_point_filename")
+    if named is not None and check_point is None and not named.is_file():
+        found.missing, named = str(named), None
+    positions = named or _place(directory, POSITIONS)
     if positions is not None:
         _read_positions(found, positions)
+    found.left = list(leftovers(directory, found.settings))
     return found
 
 
@@ -91,9 +102,10 @@ def _place(directory: Path, name: str) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
-def _named(settings: Mapping[str, Any]) -> Path | None:
-    named = settings.get("check_point_filename")
-    return Path(named) if isinstance(named, str) and named and Path(named).is_file() else None
+def _named(directory: Path, settings: Mapping[str, Any], key: str) -> Path | None:
+    """The file that a start-up parameter names; a relative one counts from the directory."""
+    named = settings.get(key)
+    return directory / named if isinstance(named, str) and named else None
 
 
 def _read_positions(found: Remains, path: Path) -> None:

@@ -154,6 +154,15 @@ class Takeover:
         for name in self._remains.unreadable:
             yield Row("position", name, "not taken: it says no file, offset or config")
 
+    def left(self) -> Iterator[Row]:
+        """What nobody but Logtail can go on with."""
+        if missing := self._remains.missing:
+            yield Row(
+                "positions", missing, "not taken: `check_point_filename` names it, and it is not there; `--check-point` names another"
+            )
+        for what, path, why in self._remains.left:
+            yield Row(what, str(path), f"not taken: {why}")
+
     def ids(self) -> Iterator[Row]:
         """User-defined ids, beside those that there are."""
         file = self._home / "user_defined_id"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 app = App(name="import-ilogtail", help="Go on where a Logtail stood.")
 
 COLUMNS: Final = ("what", "name", "outcome")
-NEEDED: Final = ("config", "positions", "position")
+NEEDED: Final = ("config", "positions", "position", "data", "history")
 """What is not taken of these makes the exit code 4."""
 TIMES: Final = ("createTime", "lastModifyTime")
 """What a server adds to a config."""
@@ -77,7 +77,7 @@ def import_ilogtail(
             rows += [] if dry_run else _pushed(made, target, wanted, project=connection.project)
         else:
             rows += takeover.pipelines(made)
-        rows += [*takeover.positions(made), *takeover.ids(), *takeover.settings()]
+        rows += [*takeover.positions(made), *takeover.left(), *takeover.ids(), *takeover.settings()]
     print_table([asdict(row) for row in rows], columns=COLUMNS, output=output)
     if not remains.marked_at:
         note("no positions were found: files that stand there are collected from when they change; `--check-point` names the file")
