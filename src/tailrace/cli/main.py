@@ -29,6 +29,8 @@ COMMANDS: Final = {
     "logstore": "The logstores of a project.",
     "quota": "What a project or a logstore may use, and what it uses.",
     "index": "The index of a logstore: what is in it, how far it is, build it anew.",
+    "shard": "The shards of a logstore: list, split, merge.",
+    "consumer": "The consumer groups of a logstore, by which programs share its shards.",
     "plugin": "List and describe inputs, processors and flushers.",
     "agent": "Run the agent, see how it is, import history.",
     "import-ilogtail": "Go on where a Logtail stood: its configs, positions, ids and limits.",

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tailrace.cli.client import Client
+from tailrace.cli.connection import Connection
 from tailrace.cli.main import main
 from tests.conftest import RunningServer, running_server
 from tests.integration.server.people import PASSWORD, log_in
@@ -42,6 +44,45 @@ class Shell:
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
     return Shell(monkeypatch, capsys)
+
+
+def test_shards_are_split_and_merged(server: RunningServer, shell: Shell) -> None:
+    project = server.fresh_name("cli")
+    shell.log_in(server)
+    shell.run("project", "create", project)
+    shell.run("logstore", "create", "access", "--shards", "1", "--project", project)
+    [whole] = shell.rows("shard", "list", "access", "--project", project)
+    parts = [row for row in shell.rows("shard", "split", "access", "0", "--project", project) if row["status"] == "readwrite"]
+    assert [(row["shard"], row["begin"], row["end"]) for row in parts] == [
+        (1, whole["begin"], "8" + "0" * 31),
+        (2, "8" + "0" * 31, whole["end"]),
+    ]
+    shell.run("shard", "split", "access", "2", "--at", "c" + "0" * 31, "--project", project)
+    merged = shell.rows("shard", "merge", "access", "1", "--project", project)
+    assert any((row["begin"], row["end"]) == (whole["begin"], "c" + "0" * 31) for row in merged if row["status"] == "readwrite")
+    shell.run("shard", "split", "access", "99", "--project", project, code=1)
+    assert "has no shard `99`" in shell.errors
+
+
+def test_consumer_groups_tell_how_far_they_are_and_are_forgotten(server: RunningServer, shell: Shell) -> None:
+    project = server.fresh_name("cli")
+    shell.log_in(server)
+    shell.run("project", "create", project)
+    shell.run("logstore", "create", "access", "--shards", "2", "--project", project)
+    assert shell.rows("consumer", "list", "access", "--project", project) == []
+    assert "no consumer group" in shell.errors
+    with Client(Connection(server.endpoint, server.key_id, server.key_secret, project, "access")) as client:
+        groups = "/logstores/access/consumergroups"
+        client.sls("POST", groups, {"consumerGroup": "billing", "timeout": 60, "order": False})
+        client.sls("POST", f"{groups}/billing", [], query={"type": "heartbeat", "consumer": "one"})
+        cursor = client.sls("GET", "/logstores/access/shards/0", query={"type": "cursor", "from": "begin"})["cursor"]
+        wanted = {"type": "checkpoint", "consumer": "one", "forceSuccess": "true"}
+        client.sls("POST", f"{groups}/billing", {"shard": 0, "checkpoint": cursor}, query=wanted)
+    rows = shell.rows("consumer", "list", "access", "--project", project)
+    [first] = [row for row in rows if row["shard"] == 0]
+    assert (first["group"], first["checkpoint"], first["updated"][:2]) == ("billing", cursor, "20")
+    shell.run("consumer", "delete", "access", "billing", "--project", project, typed="billing\n")
+    assert shell.rows("consumer", "list", "access", "--project", project) == []
 
 
 def test_projects_and_logstores_come_and_go(server: RunningServer, shell: Shell) -> None:
