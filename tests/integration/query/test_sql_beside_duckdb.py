@@ -164,6 +164,7 @@ def test_null_in_a_list_makes_the_rest_unknown(both: Both, condition: str):
         ("array[7.5e0][1] % array[4][1] as x, array[7.5e0][1] % array[0][1] as y", ("3.5", "NaN")),
         ("array[1e300][1] / 2 as x, array[1e300][1] / array[4][1] as y", ("5e+299", "2.5e+299")),
         ("array[nan()][1] / 2 as x, array[infinity()][1] / array[2][1] as y", ("NaN", "Infinity")),
+        ("coalesce(array[0.5e0 + (null + null)][1], 2) as x, null - null as y", ("2.0", "null")),
         ("coalesce(array[0.5e0 + null % 5][1], 2) as x, coalesce(array[0.5e0 - mod(null, 5)][1], 3) as y", ("2.0", "3.0")),
     ],
 )

@@ -134,4 +134,8 @@ def widen(value: exp.Expr) -> None:
 
 
 def _is_null(node: exp.Expr) -> bool:
-    return isinstance(node.unnest(), exp.Null)
+    """Also a sum of nothing but NULL."""
+    bare = node.unnest()
+    if isinstance(bare, exp.Add | exp.Sub | exp.Mul):
+        return _is_null(bare.this) and _is_null(bare.expression)
+    return isinstance(bare, exp.Null)
